@@ -1,0 +1,186 @@
+"""The small frozen records that stages hand on and that `results.json` is made of."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Severity = Literal["critical", "warning", "info"]
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown fields, so that a typing error never passes silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Finding(Record):
+    """What one expectation saw."""
+
+    rule: str = Field(description="Name of the rule, such as no_duplicates_across_splits")
+    severity: Severity
+    success: bool
+    observed: int | float | str = Field(description="What was seen: a count of offending images, a ratio, a list")
+    expected: str = Field(description="What the rule asks for, in words")
+    message: str = Field(description="One sentence for a person, with the figure in it")
+    examples: tuple[str, ...] = Field(default=(), description="Paths of at most 10 offending images")
+
+
+class Verdict(Record):
+    """All findings of one validation of one manifest."""
+
+    findings: tuple[Finding, ...]
+
+    def failed(self, severity: Severity) -> tuple[Finding, ...]:
+        """Return the findings of this severity that did not pass."""
+        return tuple(f for f in self.findings if not f.success and f.severity == severity)
+
+
+class QuarantineCount(Record):
+    """How many images were set aside for one reason."""
+
+    reason: str
+    images: int
+
+
+class DataSummary(Record):
+    """The data part of a run's results."""
+
+    source: str
+    synthetic: bool
+    counts_published: dict[str, dict[str, int]] = Field(description="split -> class -> images, before cleaning")
+    counts_used: dict[str, dict[str, int]] = Field(description="part -> class -> images, after cleaning")
+    duplicate_groups: int = Field(description="groups of images with equal pixels")
+    duplicate_groups_across_splits: int
+    leaking_train_images: int = Field(description="train images that also stand in validation or test")
+    label_conflict_images: int = Field(description="images whose pixels stand under two or more labels")
+    blank_images: int
+    undecodable_images: int
+    before: Verdict = Field(description="the verdict on the data set as published")
+    after: Verdict = Field(description="the verdict on what is left after cleaning")
+    quarantine: tuple[QuarantineCount, ...]
+
+
+class ClassMetrics(Record):
+    """Precision, recall and F1 of one class, each 0..1."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class PartMetrics(Record):
+    """How one variant does on one part of the data; rates are 0..1."""
+
+    images: int
+    accuracy: float
+    accuracy_low: float = Field(description="lower end of the 95 % Wilson interval")
+    accuracy_high: float = Field(description="upper end of the 95 % Wilson interval")
+    macro_f1: float
+    log_loss: float = Field(description="mean negative log likelihood in nats")
+    per_class: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...] = Field(description="rows are true classes, columns predicted, label order")
+
+
+class EpochRecord(Record):
+    """One epoch of one training."""
+
+    epoch: int = Field(description="1-based")
+    loss: float
+    accuracy: float = Field(description="on the augmented training images, while the weights move")
+    monitor_loss: float
+    monitor_accuracy: float = Field(description="on the part that chooses the epoch, TrainConfig.monitor")
+    learning_rate: float
+    seconds: float
+    core_seconds: float = Field(description="user and system CPU seconds of the child in this epoch")
+    view: int = Field(description="which augmented view was read")
+    partial: bool = Field(default=False, description="the time budget ended it before its last step")
+    resumed: bool = Field(default=False, description="the first epoch after the child was started again")
+
+
+class LayerRow(Record):
+    """One line of an architecture's summary."""
+
+    name: str
+    kind: str
+    output: str
+    parameters: int
+    trainable: bool
+
+
+class PublishedFigures(Record):
+    """What the notebook reported for a variant: single runs, no interval."""
+
+    train: float
+    validation: float
+    test: float
+
+
+class VariantResult(Record):
+    """The outcome of one variant in one run."""
+
+    name: str
+    description: str
+    status: Literal["trained", "skipped", "failed"]
+    reason: str = Field(default="", description="why it was skipped or failed")
+    published: PublishedFigures | None = None
+    directory: str = Field(default="", description="holds predictions.parquet and explanations.npz")
+    parameters_total: int = 0
+    parameters_trainable: int = 0
+    file_bytes: int = 0
+    wall_seconds: float = 0
+    core_seconds: float = 0
+    peak_memory_bytes: int = 0
+    monitor: str = Field(default="selection", description="the part that early stopping looked at")
+    best_epoch: int = 0
+    stopped_because: str = Field(default="", description="epochs done, early stopping, or time budget")
+    epochs: tuple[EpochRecord, ...] = ()
+    parts: dict[str, PartMetrics] = Field(default_factory=dict, description="selection, validation and test")
+    layers: tuple[LayerRow, ...] = ()
+    plan: dict[str, Any] = Field(default_factory=dict)
+    train_config: dict[str, Any] = Field(default_factory=dict)
+
+
+class Comparison(Record):
+    """A paired comparison of one variant with the best one on the same validation images."""
+
+    name: str
+    best: str
+    difference: float = Field(description="accuracy of the best minus this one's, 0..1")
+    low: float = Field(description="lower end of the paired bootstrap 95 % interval of the difference")
+    high: float
+    p_value: float = Field(description="exact McNemar, two-sided")
+    p_holm: float = Field(description="the same, Holm-corrected over the run's comparisons")
+
+
+class BestOfMany(Record):
+    """The accuracy interval of the winner that accounts for its having been the best of k."""
+
+    name: str
+    candidates: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class RunResults(Record):
+    """Everything the report is drawn from, beside predictions and pictures: `results.json`."""
+
+    run_name: str
+    command: str = Field(description="the command that repeats this run")
+    started: str = Field(description="ISO 8601 with offset")
+    seconds: float
+    seed: int
+    preset: str
+    classes: tuple[str, ...]
+    data: DataSummary
+    augmentation: dict[str, Any]
+    variants: tuple[VariantResult, ...] = Field(description="by validation accuracy, best first, then the untrained")
+    comparisons: tuple[Comparison, ...] = ()
+    best: BestOfMany | None = None
+    lineage: dict[str, str] = Field(description="stage -> key in the workspace")
+    versions: dict[str, str] = Field(description="package -> version")
+    hardware: dict[str, str]
+    code_version: str = Field(description="git commit, or unknown")
+    prefect_url: str = ""

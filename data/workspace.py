@@ -1,0 +1,221 @@
+"""The workspace: a content-addressed store that is the pipeline's only cache.
+
+Every stage writes `ROOT/<stage>/<key>/`. The key is a hash of everything the content depends on, so a directory that
+exists never goes stale. A stage writes into a temporary sibling, which is renamed when it is whole: what has its name
+is complete.
+"""
+
+import ast
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
+
+logger = logging.getLogger(__name__)
+
+ROOMS = ("flows", "tasks", "expectations", "models", "reports", "data")
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+RECORD_NAME = "_complete.json"
+
+
+class StageRecord(BaseModel):
+    """What a finished stage directory says about itself, kept in `_complete.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    created: str
+    inputs: dict[str, Any]
+    files: dict[str, tuple[int, str]]
+
+
+class Produced(BaseModel):
+    """A finished stage as later stages see it: where it is, its key, and whether it was there already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    path: Path
+    cached: bool
+
+
+class Workspace:
+    """A directory of finished stages, safe to share between processes.
+
+    Args:
+        root: the directory; made when the first stage is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).resolve()
+
+    def directory(self, stage: str, key: str) -> Path:
+        """Return where the finished stage is, or will be."""
+        return self.root / stage / key
+
+    def find(self, stage: str, key: str) -> Path | None:
+        """Return the finished stage's directory, or None where it is missing or damaged."""
+        path = self.directory(stage, key)
+        if not path.is_dir():
+            return None
+        damage = find_damage(path)
+        if damage:
+            logger.warning("%s is damaged (%s); it is built again", path, damage)
+            return None
+        return path
+
+    def work_directory(self, stage: str, key: str) -> Path:
+        """Return the temporary sibling that the stage is written in; a resumable stage leaves it behind."""
+        return self.root / stage / f".{key}.work"
+
+    def produce(
+        self,
+        stage: str,
+        inputs: Mapping[str, Any],
+        write: Callable[[Path], None],
+        *,
+        resumable: bool = False,
+        force: bool = False,
+    ) -> Produced:
+        """Return the stage for these inputs, writing it first where it is not there.
+
+        Args:
+            stage: the kind of content, a directory name such as "manifests".
+            inputs: everything the content depends on, JSON-serialisable; hashed into the key.
+            write: fills the directory it is given.
+            resumable: keep the working directory when `write` fails, and hand the same one to the next try.
+            force: write even where the stage is complete.
+
+        Raises:
+            Whatever `write` raises; nothing is left under the stage's name then.
+        """
+        key = hash_json(inputs)
+        target, work = self.directory(stage, key), self.work_directory(stage, key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(target.parent / f".{key}.lock"):
+            if not force and self.find(stage, key):
+                return Produced(stage=stage, key=key, path=target, cached=True)
+            self._write(work, write, resumable)
+            record = StageRecord(
+                stage=stage, key=key, created=_now(), inputs=dict(inputs), files=checksum_files(work)
+            )
+            (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
+            if target.exists():
+                shutil.rmtree(target)
+            os.replace(work, target)
+        return Produced(stage=stage, key=key, path=target, cached=False)
+
+    @staticmethod
+    def _write(work: Path, write: Callable[[Path], None], resumable: bool) -> None:
+        if work.exists() and not resumable:
+            shutil.rmtree(work)
+        work.mkdir(parents=True, exist_ok=True)
+        try:
+            write(work)
+        except BaseException:
+            if not resumable:
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+
+
+def read_record(path: Path) -> StageRecord:
+    """Return the record of a finished stage directory."""
+    return StageRecord.model_validate_json((path / RECORD_NAME).read_text())
+
+
+def find_damage(path: Path) -> str:
+    """Return what is wrong with a finished stage, cheaply (names and sizes), or an empty string."""
+    try:
+        record = read_record(path)
+        for name, (size, _) in record.files.items():
+            found = (path / name).stat().st_size
+            if found != size:
+                return f"{name} has {found} bytes instead of {size}"
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def checksum_files(root: Path) -> dict[str, tuple[int, str]]:
+    """Return size in bytes and SHA-256 of every file below `root`, by relative POSIX path."""
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {path.relative_to(root).as_posix(): (path.stat().st_size, hash_file(path)) for path in files}
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """Return a 16-digit hex key of a JSON-serialisable value, whatever the order of its mappings."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digest_sources(modules: Iterable[str]) -> str:
+    """Return a key of the sources of these project modules and of all project modules they import.
+
+    Other packages do not count: their versions are the lock's business and part of a run's lineage.
+    """
+    pending, seen = list(modules), set()
+    while pending:
+        module = pending.pop()
+        if module not in seen:
+            seen.add(module)
+            pending.extend(_project_imports(module))
+    return hash_json({module: hashlib.sha256(_source(module)).hexdigest() for module in sorted(seen)})
+
+
+@cache
+def _source(module: str) -> bytes:
+    return _source_path(module).read_bytes()
+
+
+def _source_path(module: str) -> Path:
+    path = PROJECT_ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@cache
+def _project_imports(module: str) -> frozenset[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(name for name in found if name.split(".")[0] in ROOMS and _source_path(name).is_file())
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock on a key, saying so where another process has it."""
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("waiting for another run that writes %s", path.name.strip("."))
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

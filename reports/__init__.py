@@ -1,0 +1,1 @@
+"""Reports: a pure function of stored results to pages that people read."""
