@@ -6,6 +6,7 @@ held open by the parent: when the parent dies, however it dies, the pipe closes 
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -38,8 +39,9 @@ def run_child(main: Callable[[], None]) -> None:
     A `PipelineError` becomes the event `error` and exit status 1; any other exception leaves its traceback on stderr
     as well.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal group; the parent decides
     _reserve_stdout()
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     try:
         main()
     except PipelineError as error:
@@ -57,7 +59,7 @@ def _reserve_stdout() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
-def _leave_with_parent() -> None:
+def leave_with_parent() -> None:
     """Exit at once when stdin closes: the parent is gone and nobody waits for the result."""
     while os.read(sys.stdin.fileno(), 4096):
         pass

@@ -1,5 +1,7 @@
 """Errors of the pipeline. Each message says what was got, what was expected and what to do."""
 
+from pathlib import Path
+
 
 class PipelineError(Exception):
     """Report something that a person has to mend; repeating the step will not help."""
@@ -10,7 +12,16 @@ class TransientError(PipelineError):
 
 
 class DataRejected(PipelineError):
-    """Report a data set that a critical expectation refused: nothing is trained on it."""
+    """Report a data set that a critical expectation refused: nothing is trained on it.
+
+    Args:
+        message: the critical findings.
+        dataset: directory of the judged data set, with all findings.
+    """
+
+    def __init__(self, message: str, dataset: Path | None = None) -> None:
+        super().__init__(message)
+        self.dataset = dataset
 
 
 class VariantUnavailable(PipelineError):

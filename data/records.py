@@ -148,10 +148,10 @@ class Comparison(Record):
     name: str
     best: str
     difference: float = Field(description="accuracy of the best minus this one's, 0..1")
-    low: float = Field(description="lower end of the paired bootstrap 95 % interval of the difference")
+    low: float = Field(description="lower end of its bootstrap interval; 95 % for all pairs of variants at once")
     high: float
     p_value: float = Field(description="exact McNemar, two-sided")
-    p_holm: float = Field(description="the same, Holm-corrected over the run's comparisons")
+    p_holm: float = Field(description="the same, Holm-corrected over all pairs of the run's variants")
 
 
 class BestOfMany(Record):

@@ -56,10 +56,12 @@ class Workspace:
 
     Args:
         root: the directory; made when the first stage is written.
+        force: write every stage again, also where it is complete.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, force: bool = False) -> None:
         self.root = Path(root).resolve()
+        self.force = force
 
     def directory(self, stage: str, key: str) -> Path:
         """Return where the finished stage is, or will be."""
@@ -87,7 +89,6 @@ class Workspace:
         write: Callable[[Path], None],
         *,
         resumable: bool = False,
-        force: bool = False,
     ) -> Produced:
         """Return the stage for these inputs, writing it first where it is not there.
 
@@ -96,7 +97,6 @@ class Workspace:
             inputs: everything the content depends on, JSON-serialisable; hashed into the key.
             write: fills the directory it is given.
             resumable: keep the working directory when `write` fails, and hand the same one to the next try.
-            force: write even where the stage is complete.
 
         Raises:
             Whatever `write` raises; nothing is left under the stage's name then.
@@ -105,7 +105,7 @@ class Workspace:
         target, work = self.directory(stage, key), self.work_directory(stage, key)
         target.parent.mkdir(parents=True, exist_ok=True)
         with _locked(target.parent / f".{key}.lock"):
-            if not force and self.find(stage, key):
+            if not self.force and self.find(stage, key):
                 return Produced(stage=stage, key=key, path=target, cached=True)
             self._write(work, write, resumable)
             record = StageRecord(

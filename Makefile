@@ -1,0 +1,55 @@
+# `make run` and `make test` need nothing but make and Python 3.11 to 3.13; they make .venv on first use.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow check format lock bench clean
+
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+help:  ## Show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(INSTALLED)  ## Train on the generated sample data set and show the comparison
+	$(BIN)/emotion run --source sample --preset quick --time-budget 1
+
+test: $(INSTALLED)  ## Run the test suite
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)  ## Run the slow tests too, those on the real images among them
+	$(BIN)/python -m pytest -m "slow or shared_data or not slow"
+
+check: $(INSTALLED)  ## Lint, check formatting, types, the rooms' direction and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+format: $(INSTALLED)  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## Resolve requirements.lock again (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
+
+clean:  ## Remove .venv; the workspace stays
+	rm -rf .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "got $$(python3 --version 2>&1 || echo no python3), expected Python 3.11, 3.12 or 3.13: install one of them (Debian: apt install python3 python3-venv) or run make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else f"got Python {v[0]}.{v[1]} ({sys.executable}), expected 3.11, 3.12 or 3.13: run make PYTHON=/path/to/python")'
+	@if command -v uv >/dev/null 2>&1; then $(MAKE) --no-print-directory install-uv; else $(MAKE) --no-print-directory install-pip; fi
+	@touch $@
+
+.PHONY: install-uv install-pip
+install-uv:
+	uv venv --quiet --allow-existing --python $(PYTHON) .venv
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+
+install-pip:
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

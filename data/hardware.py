@@ -1,0 +1,56 @@
+"""The machine that a run is on: cores, memory, GPUs, and how trainings share them."""
+
+import os
+import platform
+import shutil
+import subprocess
+
+import psutil
+
+MOST_AT_ONCE = 2
+
+
+def describe_hardware() -> dict[str, str]:
+    """Return processor, cores, memory and GPUs of this machine."""
+    return {
+        "processor": _processor_name(),
+        "cores": str(usable_cores()),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "gpus": ", ".join(gpu_names()) or "none",
+        "system": platform.platform(terse=True),
+    }
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpu_names() -> list[str]:
+    """Return the NVIDIA GPUs of this machine, without loading TensorFlow."""
+    command = shutil.which("nvidia-smi")
+    if not command:
+        return []
+    outcome = subprocess.run(
+        [command, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=False
+    )
+    return [line.strip() for line in outcome.stdout.splitlines() if line.strip()] if outcome.returncode == 0 else []
+
+
+def default_parallel() -> int:
+    """Return how many variants to train at once: one a GPU where there is one, else one a core, at most two."""
+    return len(gpu_names()) or min(MOST_AT_ONCE, usable_cores())
+
+
+def threads_per_child(parallel: int) -> int:
+    """Return the threads of one training so that `parallel` of them share the cores."""
+    return max(1, usable_cores() // parallel)
+
+
+def _processor_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or "unknown"

@@ -1,0 +1,43 @@
+"""What a result was made with: code and packages."""
+
+import importlib.metadata
+import platform
+import subprocess
+
+from data.workspace import PROJECT_ROOT
+
+LINEAGE_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "great-expectations",
+    "prefect",
+    "gdown",
+    "pillow",
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    versions = {name: importlib.metadata.version(name) for name in LINEAGE_PACKAGES}
+    return {"python": platform.python_version(), **versions}
+
+
+def code_version() -> str:
+    """Return the commit of the checkout, with "+changes" where it has any, or "unknown" outside one."""
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    if not commit:
+        return "unknown"
+    return f"{commit}+changes" if _git("status", "--porcelain") else commit
+
+
+def _git(*arguments: str) -> str:
+    try:
+        outcome = subprocess.run(
+            ["git", *arguments], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=10, check=False
+        )
+    except OSError:
+        return ""
+    return outcome.stdout.strip() if outcome.returncode == 0 else ""

@@ -1,0 +1,289 @@
+"""TFRecords of labelled images: writing shards, their index with checksums, and reading a part as batches.
+
+A record holds `image` (raw uint8 pixels), `label` (int64), `image_id` (bytes) and `view` (int64). Records are to be
+written in shuffled order: then shuffling the shards and a bounded buffer is enough for every epoch.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.classes import IMAGE_SIZE
+from data.errors import PipelineError
+from data.workspace import hash_file
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+INDEX_NAME = "index.json"
+PIXELS = IMAGE_SIZE * IMAGE_SIZE
+SHUFFLE_BUFFER_RECORDS = 4096
+"""About 10 MB of records; shards are random samples of their part, so more buffer mixes little better."""
+
+
+class RecordFile(BaseModel):
+    """One shard of one view of one part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="file name inside the directory")
+    part: str = Field(description="train, selection, validation or test")
+    view: int = Field(ge=0, description="0 is the original")
+    shard: int = Field(ge=0)
+    images: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class ViewsIndex(BaseModel):
+    """What a directory of records holds: the content of its `index.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: tuple[RecordFile, ...] = Field(description="by part, view and shard")
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read the index of a directory, without TensorFlow.
+
+        Raises:
+            PipelineError: there is no index, or it is not one.
+        """
+        path = directory / INDEX_NAME
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise PipelineError(f"{path} is no readable index of records ({error}): write the views again") from error
+
+    @property
+    def views(self) -> int:
+        """Return the number of views of the train part."""
+        return len({file.view for file in self.files if file.part == "train"})
+
+    def select(self, part: str, view: int = 0) -> tuple[RecordFile, ...]:
+        """Return the shards of one view of a part, in order.
+
+        Raises:
+            PipelineError: there are none.
+        """
+        found = tuple(file for file in self.files if (file.part, file.view) == (part, view))
+        if not found:
+            held = sorted({(file.part, file.view) for file in self.files})
+            raise PipelineError(f"no records of part {part!r}, view {view}: the index holds (part, view) {held}")
+        return found
+
+    def count(self, part: str) -> int:
+        """Return the number of images of a part, each counted once whatever its views."""
+        return sum(file.images for file in self.files if file.part == part and file.view == 0)
+
+    def verify(self, directory: Path) -> None:
+        """Compare every file with its checksum.
+
+        Raises:
+            PipelineError: a file is missing or its bytes have changed.
+        """
+        for file in self.files:
+            path = directory / file.name
+            found = hash_file(path) if path.is_file() else "no file"
+            if found != file.sha256:
+                raise PipelineError(f"{path}: got {found}, expected SHA-256 {file.sha256}: write the views again")
+
+
+class Jitter(BaseModel):
+    """A cheap change of each image in the reading graph, drawn anew for every batch of every epoch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flip: bool = Field(default=False, description="mirror every second image, on average")
+    shift_pixels: int = Field(default=0, ge=0, le=IMAGE_SIZE // 2, description="largest shift, whole pixels each way")
+
+
+NO_JITTER = Jitter()
+
+
+class ShardKey(NamedTuple):
+    """Which shard: of which part, of which view (0 is the original), and its number there."""
+
+    part: str
+    view: int = 0
+    number: int = 0
+
+
+def write_records(
+    directory: Path,
+    shard: ShardKey,
+    images: NDArray[np.uint8],
+    labels: Sequence[int],
+    image_ids: Sequence[str],
+) -> RecordFile:
+    """Write one shard, uncompressed; equal content gives equal bytes.
+
+    Args:
+        directory: where the file goes; it must exist.
+        shard: part, view and number, which give the file its name.
+        images: gray pixels, uint8 (n, 48, 48, 1), 0..255.
+        labels: n indices into `CLASSES`.
+        image_ids: n names.
+
+    Returns:
+        The entry for `write_index`.
+
+    Raises:
+        PipelineError: images of another shape, or labels or ids of another number.
+    """
+    import tensorflow as tf
+
+    if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 1):
+        raise PipelineError(f"got images of {images.dtype} {images.shape}, expected uint8 (n, 48, 48, 1)")
+    if not len(images) == len(labels) == len(image_ids):
+        raise PipelineError(f"got {len(images)} images, {len(labels)} labels, {len(image_ids)} ids: expected as many")
+    path = directory / f"{shard.part}-view{shard.view:02d}-{shard.number:05d}.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image, label, image_id in zip(images, labels, image_ids, strict=True):
+            writer.write(_serialize(image, int(label), image_id, shard.view))
+    return RecordFile(
+        name=path.name,
+        part=shard.part,
+        view=shard.view,
+        shard=shard.number,
+        images=len(images),
+        bytes=path.stat().st_size,
+        sha256=hash_file(path),
+    )
+
+
+def _serialize(image: NDArray[np.uint8], label: int, image_id: str, view: int) -> bytes:
+    import tensorflow as tf
+
+    def number(value: int) -> Any:
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    def text(value: bytes) -> Any:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    feature = {
+        "image": text(image.tobytes()),
+        "label": number(label),
+        "image_id": text(image_id.encode()),
+        "view": number(view),
+    }
+    # Without `deterministic` the order of a map's entries, and so the bytes, may differ from process to process.
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
+
+
+def write_index(directory: Path, files: Iterable[RecordFile]) -> ViewsIndex:
+    """Write `index.json` for these files, and return it."""
+    index = ViewsIndex(files=tuple(sorted(files, key=lambda file: (file.part, file.view, file.shard))))
+    (directory / INDEX_NAME).write_text(index.model_dump_json(indent=1))
+    return index
+
+
+def read_part(
+    directory: Path,
+    part: str,
+    *,
+    view: int = 0,
+    batch_size: int = 32,
+    shuffle_seed: int | None = None,
+    jitter: Jitter = NO_JITTER,
+) -> "tf.data.Dataset":
+    """Return one pass over a view of a part, for training.
+
+    Args:
+        directory: where the records and their index are.
+        part: train, selection, validation or test.
+        view: which augmented view; 0 is the original.
+        batch_size: images a batch; the last batch may be smaller.
+        shuffle_seed: gives the order and the jitter, so take another one each epoch; None keeps the written order.
+        jitter: flip and shift in the graph; needs a shuffle_seed.
+
+    Returns:
+        Batches of images, uint8 (b, 48, 48, 1), 0..255, and labels, int32 (b,).
+
+    Raises:
+        PipelineError: no such records, or jitter without a seed.
+    """
+    import tensorflow as tf
+
+    dataset = _batches(directory, part, view, batch_size, shuffle_seed)
+    parsed = dataset.map(lambda records: _parse(records)[:2], num_parallel_calls=tf.data.AUTOTUNE)
+    if jitter != NO_JITTER:
+        if shuffle_seed is None:
+            raise PipelineError("got jitter without shuffle_seed, expected one of its own for each epoch: give it")
+        seed = tf.constant(shuffle_seed, tf.int64)
+        parsed = parsed.enumerate().map(
+            lambda step, batch: (_jitter(batch[0], tf.stack([seed, step]), jitter), batch[1]),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+    return parsed.prefetch(2)
+
+
+def read_identified(directory: Path, part: str, *, view: int = 0, batch_size: int = 256) -> "tf.data.Dataset":
+    """Return one pass over a view of a part in written order, for evaluation.
+
+    Returns:
+        Batches of images, uint8 (b, 48, 48, 1), 0..255, labels, int32 (b,), and image ids, string (b,).
+
+    Raises:
+        PipelineError: no such records.
+    """
+    import tensorflow as tf
+
+    dataset = _batches(directory, part, view, batch_size, None)
+    return dataset.map(_parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+
+def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_seed: int | None) -> "tf.data.Dataset":
+    """Return batches of serialised records: shards in seeded order, then a bounded shuffle buffer."""
+    import tensorflow as tf
+
+    files = ViewsIndex.load(directory).select(part, view)
+    paths = [str(directory / file.name) for file in files]
+    if shuffle_seed is not None:
+        random.Random(shuffle_seed).shuffle(paths)
+    records = tf.data.TFRecordDataset(paths)
+    if shuffle_seed is not None:
+        records = records.shuffle(SHUFFLE_BUFFER_RECORDS, seed=shuffle_seed, reshuffle_each_iteration=False)
+    # The files' counts are known: the dataset then has a length, which Keras shows and plans with.
+    counted = records.apply(tf.data.experimental.assert_cardinality(sum(file.images for file in files)))
+    return counted.batch(batch_size)
+
+
+def _parse(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
+    """Return images, labels and ids of a batch of serialised records."""
+    import tensorflow as tf
+
+    features = {
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([], tf.int64),
+        "image_id": tf.io.FixedLenFeature([], tf.string),
+    }
+    parsed: dict[str, Any] = tf.io.parse_example(records, features)
+    pixels = tf.io.decode_raw(parsed["image"], tf.uint8, fixed_length=PIXELS)
+    images = tf.reshape(pixels, [-1, IMAGE_SIZE, IMAGE_SIZE, 1])
+    return images, tf.cast(parsed["label"], tf.int32), parsed["image_id"]
+
+
+def _jitter(images: "tf.Tensor", seed: "tf.Tensor", jitter: Jitter) -> "tf.Tensor":
+    """Mirror and shift each image by whole pixels, the edge repeated, seeded by (epoch's seed, step)."""
+    import tensorflow as tf
+
+    drawn = tf.random.stateless_uniform(tf.stack([tf.shape(images)[0], 3]), seed)
+    mirror = tf.where((drawn[:, 0] < 0.5) & jitter.flip, -1.0, 1.0)
+    shifts = tf.floor(drawn[:, 1:] * (2 * jitter.shift_pixels + 1)) - jitter.shift_pixels
+    start = tf.where(mirror < 0, IMAGE_SIZE - 1.0, 0.0) + shifts[:, 0]
+    zero, one = tf.zeros_like(start), tf.ones_like(start)
+    rows = tf.stack([mirror, zero, start, zero, one, shifts[:, 1], zero, zero], axis=1)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=rows,
+        output_shape=[IMAGE_SIZE, IMAGE_SIZE],
+        fill_value=0.0,
+        interpolation="NEAREST",
+        fill_mode="NEAREST",
+    )

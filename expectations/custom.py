@@ -1,0 +1,151 @@
+"""Own expectations over the whole manifest, for what no built-in one can ask.
+
+Importing this module imports great_expectations, which takes seconds: import it inside a function. Each result has
+the observed figure, a sentence for a person and the paths of some offending images under `details`.
+"""
+
+from typing import Any, ClassVar
+
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+
+from data.clean import find_faults
+from expectations.wording import EXAMPLES, count_found
+
+FAULT_PHRASES = {
+    "leaking_train": ("train image", "again in validation or test"),
+    "leaking_validation": ("validation image", "again in test"),
+    "label_conflict": ("image", "under two or more classes"),
+}
+
+
+class ManifestFaultyPaths(TableMetricProvider):
+    """For each fault of `data.clean.FAULTS` the paths of the images that have it."""
+
+    metric_name = "manifest.faulty_paths"
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(cls, execution_engine: PandasExecutionEngine, metric_domain_kwargs: dict[str, Any], **_: Any) -> Any:
+        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
+        faults = find_faults(frame)
+        return {fault: frame.loc[faults[fault], "path"].tolist() for fault in faults.columns}
+
+
+class ManifestClassCounts(TableMetricProvider):
+    """The number of images of each class in each split: split -> label -> images."""
+
+    metric_name = "manifest.class_counts"
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(cls, execution_engine: PandasExecutionEngine, metric_domain_kwargs: dict[str, Any], **_: Any) -> Any:
+        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
+        counts: dict[str, dict[str, int]] = {}
+        for row in frame.value_counts(["split", "label"]).reset_index().to_dict("records"):
+            counts.setdefault(row["split"], {})[row["label"]] = int(row["count"])
+        return counts
+
+
+class ExpectNoImagesWithFaults(BatchExpectation):
+    """Expect that no image has one of these faults, such as a copy in another split."""
+
+    faults: tuple[str, ...]
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.faulty_paths",)
+    success_keys: ClassVar[tuple[str, ...]] = ("faults",)
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        paths = {fault: metrics["manifest.faulty_paths"][fault] for fault in self.faults}
+        offending = sorted(set().union(*paths.values()))
+        message = ", ".join(
+            count_found(len(found), *FAULT_PHRASES[fault]) for fault, found in paths.items() if found or not offending
+        )
+        return _result(not offending, len(offending), message, offending)
+
+
+class ExpectEachClassInEachSplit(BatchExpectation):
+    """Expect at least one image of each class in each split."""
+
+    splits: tuple[str, ...]
+    labels: tuple[str, ...]
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
+    success_keys: ClassVar[tuple[str, ...]] = ("splits", "labels")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        counts = metrics["manifest.class_counts"]
+        wanted = [(split, label) for split in self.splits for label in self.labels]
+        missing = [f"{split}/{label}" for split, label in wanted if not counts.get(split, {}).get(label)]
+        message = f"no image of {', '.join(missing)}" if missing else f"all {len(wanted)} folders hold images"
+        return _result(not missing, len(missing), message)
+
+
+class ExpectEnoughImages(BatchExpectation):
+    """Expect a minimum of images of each class that a split has at all."""
+
+    minimum_images: dict[str, int]
+    labels: tuple[str, ...]
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
+    success_keys: ClassVar[tuple[str, ...]] = ("minimum_images", "labels")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        counts = metrics["manifest.class_counts"]
+        few = [
+            f"{split}/{label} has {counts[split][label]} instead of {minimum}"
+            for split, minimum in self.minimum_images.items()
+            for label in self.labels
+            if 0 < counts.get(split, {}).get(label, 0) < minimum
+        ]
+        message = f"too few images: {', '.join(few)}" if few else "no class has too few images"
+        return _result(not few, len(few), message)
+
+
+class ExpectBalancedClasses(BatchExpectation):
+    """Expect that within a split the largest class is at most so many times the smallest."""
+
+    splits: tuple[str, ...]
+    labels: tuple[str, ...]
+    maximum_ratio: float
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
+    success_keys: ClassVar[tuple[str, ...]] = ("splits", "labels", "maximum_ratio")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        counts = metrics["manifest.class_counts"]
+        ratios = {split: self._measure(counts[split]) for split in self.splits if counts.get(split)}
+        worst = max((ratio for ratio, _ in ratios.values()), default=1.0)
+        message = "; ".join(f"{split} {text}" for split, (_, text) in ratios.items())
+        return _result(worst <= self.maximum_ratio, round(worst, 2), f"largest over smallest class: {message}")
+
+    def _measure(self, counts: dict[str, int]) -> tuple[float, str]:
+        known = {label: counts[label] for label in self.labels if counts.get(label)}
+        if not known:
+            return 1.0, "has no known class"
+        largest, smallest = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+        ratio = known[largest] / known[smallest]
+        return ratio, f"{ratio:.2f} ({largest} {known[largest]}, {smallest} {known[smallest]})"
+
+
+def _result(success: bool, observed: float, message: str, paths: list[str] | None = None) -> dict[str, Any]:
+    details = {"message": message, "paths": (paths or [])[:EXAMPLES]}
+    return {"success": success, "result": {"observed_value": observed, "details": details}}

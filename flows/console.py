@@ -1,0 +1,78 @@
+"""What the `emotion` command prints: findings, the comparison table, and what to do next."""
+
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from data.records import DataSummary, Finding, RunResults, VariantResult
+
+console = Console()
+
+MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+def print_data(summary: DataSummary, directory: Path) -> None:
+    """Print what validation found, with counts, and what was set aside."""
+    table = Table(title=f"Data quality of {summary.source}", title_justify="left", box=SIMPLE)
+    for heading in ("", "rule", "as published", "after cleaning"):
+        table.add_column(heading)
+    after = {finding.rule: finding for finding in summary.after.findings}
+    for finding in summary.before.findings:
+        later = after.get(finding.rule)
+        table.add_row(_outcome(finding), finding.rule, finding.message, _outcome(later) if later else "not judged")
+    console.print(table)
+    for name, count in _duplicate_counts(summary):
+        console.print(f"  {name}: [bold]{count}[/]", highlight=False)
+    for quarantined in summary.quarantine:
+        console.print(f"  set aside, {quarantined.reason}: [bold]{quarantined.images}[/]", highlight=False)
+    console.print(f"Details: {directory}", soft_wrap=True)
+
+
+def print_results(results: RunResults, report: Path) -> None:
+    """Print the comparison table, the report's path, and what to do next."""
+    console.print()
+    console.print(_comparison_table(results))
+    if results.data.synthetic:
+        console.print("[yellow]Synthetic sample data: these figures say that the pipeline works, nothing of real faces.[/]")
+    console.print(f"\n[bold]Report:[/] {report / 'index.html'}", soft_wrap=True)
+    console.print("[bold]Next:[/] open the report in a browser, then train on your own images:")
+    console.print("  .venv/bin/emotion run --source PATH_OR_URL_OR_DRIVE_ID    (emotion run --help, emotion doctor)")
+
+
+def _comparison_table(results: RunResults) -> Table:
+    table = Table(title=f"{results.run_name}: variants by validation accuracy", title_justify="left", box=SIMPLE)
+    for heading in ("variant", "validation (95 % interval)", "test", "core-s", "epochs", "memory"):
+        table.add_column(heading, justify="left" if heading == "variant" else "right")
+    for variant in results.variants:
+        table.add_row(variant.name, *_comparison_cells(variant))
+    return table
+
+
+def _comparison_cells(variant: VariantResult) -> list[str]:
+    if variant.status != "trained":
+        return [f"[yellow]{variant.status}[/]", variant.reason[:60]]
+    validation, test = variant.parts["validation"], variant.parts["test"]
+    return [
+        f"{validation.accuracy:.1%} ({100 * validation.accuracy_low:.1f} to {100 * validation.accuracy_high:.1f})",
+        f"{test.accuracy:.1%}",
+        f"{variant.core_seconds:.0f}",
+        f"{variant.best_epoch} of {len(variant.epochs)}",
+        f"{variant.peak_memory_bytes / 2**30:.1f} GiB",
+    ]
+
+
+def _outcome(finding: Finding) -> str:
+    return "[green]ok[/]" if finding.success else f"[{MARKS[finding.severity]}]{finding.severity}[/]"
+
+
+def _duplicate_counts(summary: DataSummary) -> list[tuple[str, int]]:
+    return [
+        ("duplicate groups", summary.duplicate_groups),
+        ("duplicate groups across splits", summary.duplicate_groups_across_splits),
+        ("train images that also stand in validation or test", summary.leaking_train_images),
+        ("images under two or more labels", summary.label_conflict_images),
+        ("blank images", summary.blank_images),
+        ("undecodable images", summary.undecodable_images),
+    ]

@@ -1,0 +1,52 @@
+"""How a variant is trained: the typed configuration and the specification that a child command reads."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainConfig(BaseModel):
+    """The training recipe of one variant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(default=30, ge=1, le=1000, description="Most epochs; a time budget may plan fewer")
+    batch_size: int = Field(default=64, ge=1, le=4096, description="Images a step")
+    optimizer: Literal["adam", "sgd"] = Field(default="sgd", description="adam, or sgd with Nesterov momentum")
+    learning_rate: float = Field(default=0.05, gt=0, le=10, description="Peak learning rate")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of sgd")
+    nesterov: bool = Field(default=True, description="Nesterov's momentum in sgd")
+    weight_decay: float = Field(default=0.0, ge=0, lt=1, description="Decoupled weight decay, scaled by the rate")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="cosine", description="constant rate, or linear warm-up and cosine decay to zero over all steps"
+    )
+    warmup_fraction: float = Field(default=0.25, ge=0, lt=1, description="Part of the steps that warm up")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Mass moved from the label to all classes")
+    patience: int = Field(
+        default=0, ge=0, le=1000, description="Epochs without a better monitored accuracy before stopping; 0 never stops"
+    )
+    monitor: Literal["selection", "validation"] = Field(
+        default="selection",
+        description="Part that chooses the best epoch; validation only to repeat the notebook, the report marks it",
+    )
+    time_budget_minutes: float = Field(
+        default=0.0, ge=0, le=10_000, description="Most wall minutes of training; shortens the schedule; 0 is no limit"
+    )
+    flip: bool = Field(default=True, description="Random horizontal flip in the graph, on top of the view")
+    shift_pixels: int = Field(default=2, ge=0, le=12, description="Random shift in the graph, on top of the view")
+
+
+class FitSpec(BaseModel):
+    """What `python -m models.fit RUN_DIR` reads from RUN_DIR/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Key of the variant")
+    description: str
+    builder: str = Field(description="module:function that builds the model")
+    weights: Path | None = Field(default=None, description="Pretrained weights of the backbone, where it has one")
+    views: Path = Field(description="Directory of the TFRecords")
+    train: TrainConfig
+    seed: int = Field(ge=0, lt=2**31)
+    threads: int = Field(ge=1, description="Threads of one operation; TensorFlow's inter-op pool has one")

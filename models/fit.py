@@ -1,0 +1,151 @@
+"""Train and evaluate one variant: the child command `python -m models.fit RUN_DIR`.
+
+RUN_DIR/spec.json says what to do. The command resumes at the last finished epoch it finds there, prints its events as
+JSON lines, and leaves model.keras, predictions.parquet, explanations.npz, plan.json and result.json.
+"""
+
+import math
+import os
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from data.child import emit, run_child
+from data.classes import CLASSES
+from data.records import VariantResult
+from data.tfrecord import Jitter, ViewsIndex, read_identified, read_part
+from models.checkpoint import TrainState, remove_checkpoints
+from models.config import FitSpec
+from models.explain import explain_images, pick_examples, summarize_layers
+from models.metrics import measure_part
+from models.plan import PLAN_NAME, TIMED_STEPS, WARMUP_STEPS, Plan, load_plan, make_plan, measure_steps
+from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
+from models.trainer import Trainer, compile_model, peak_memory_bytes
+from models.variants import load_builder
+
+SPEC_NAME = "spec.json"
+RESULT_NAME = "result.json"
+MODEL_NAME = "model.keras"
+EXPLANATIONS_NAME = "explanations.npz"
+EVALUATION_BATCH = 256
+SCORED_PARTS = ("selection", "validation", "test")
+
+
+def main() -> None:
+    """Run the command on the directory named in the arguments."""
+    started = time.monotonic()
+    run_dir = Path(sys.argv[1])
+    spec = FitSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
+    configure_runtime(spec)
+    emit("started", pid=os.getpid(), threads=spec.threads)
+    model, plan, state = train_variant(run_dir, spec, started)
+    emit("evaluating", epoch=state.best_epoch)
+    result = evaluate_variant(run_dir, spec, plan, state, model)
+    (run_dir / RESULT_NAME).write_text(result.model_dump_json(indent=1))
+    remove_checkpoints(run_dir)
+    emit("done", accuracy=result.parts["validation"].accuracy)
+
+
+def configure_runtime(spec: FitSpec) -> None:
+    """Set threads and seeds before the first operation runs."""
+    tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    keras.utils.set_random_seed(spec.seed)
+
+
+def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.Model, Plan, TrainState]:
+    """Build, plan and train the variant; the model comes back with the weights of its best epoch."""
+    config, index = spec.train, ViewsIndex.load(spec.views)
+    model = load_builder(spec.builder)(len(CLASSES), spec.weights)
+    monitored = _labelled(read_part(spec.views, config.monitor, batch_size=EVALUATION_BATCH))
+
+    def training(epoch: int) -> tuple[tf.data.Dataset, int]:
+        view = epoch % index.views
+        batches = read_part(
+            spec.views,
+            "train",
+            view=view,
+            batch_size=config.batch_size,
+            shuffle_seed=spec.seed + epoch,
+            jitter=Jitter(flip=config.flip, shift_pixels=config.shift_pixels),
+        )
+        return _labelled(batches), view
+
+    def measure() -> tuple[float, float]:
+        compile_model(model, config, total_steps=WARMUP_STEPS + TIMED_STEPS)
+        return measure_steps(model, training(0)[0], monitored, index.count(config.monitor), EVALUATION_BATCH)
+
+    plan = load_plan(run_dir)
+    if plan is None:
+        plan = make_plan(spec, index.count("train"), measure, spent_seconds=time.monotonic() - started)
+        (run_dir / PLAN_NAME).write_text(plan.model_dump_json(indent=1))
+    emit("planned", **plan.model_dump())
+    compile_model(model, config, plan.total_steps)
+    state = Trainer(model, config, plan, run_dir, training, monitored).run(started)
+    return model, plan, state
+
+
+def evaluate_variant(
+    run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model
+) -> VariantResult:
+    """Save the model, score it on the parts that are not trained on, and explain one face a class."""
+    model.save(run_dir / MODEL_NAME)
+    predictions = pd.concat(
+        [predict_part(model, read_identified(spec.views, part, batch_size=EVALUATION_BATCH), part) for part in SCORED_PARTS],
+        ignore_index=True,
+    )
+    predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
+    save_explanations(run_dir / EXPLANATIONS_NAME, spec, model, predictions)
+    parts = {
+        part: measure_part(frame["label"].to_numpy(), probabilities_of(frame))
+        for part, frame in predictions.groupby("part")
+    }
+    return VariantResult(
+        name=spec.name,
+        description=spec.description,
+        status="trained",
+        parameters_total=model.count_params(),
+        parameters_trainable=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        file_bytes=(run_dir / MODEL_NAME).stat().st_size,
+        wall_seconds=round(state.wall_seconds, 1),
+        core_seconds=round(state.core_seconds, 1),
+        peak_memory_bytes=max(state.peak_memory_bytes, peak_memory_bytes()),
+        monitor=spec.train.monitor,
+        best_epoch=state.best_epoch,
+        stopped_because=state.stopped_because,
+        epochs=state.history,
+        parts=parts,
+        layers=tuple(summarize_layers(model)),
+        plan=plan.model_dump(),
+        train_config=spec.train.model_dump(),
+    )
+
+
+def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:
+    """Write Grad-CAM maps of one validation face a class, the same faces for every variant of a run."""
+    validation = predictions[predictions["part"] == "validation"].reset_index(drop=True)
+    chosen = pick_examples(validation["label"].to_numpy(), spec.seed)
+    batches = read_part(spec.views, "validation", batch_size=EVALUATION_BATCH)
+    images = np.concatenate([np.asarray(pixels) for pixels, _ in batches])[chosen]
+    np.savez_compressed(
+        path,
+        images=images[..., 0],
+        heatmaps=explain_images(model, images),
+        labels=validation["label"].to_numpy()[chosen],
+        probabilities=probabilities_of(validation)[chosen],
+        image_ids=validation["image_id"].to_numpy(str)[chosen],
+    )
+
+
+def _labelled(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Turn label indices into the one-hot rows that the smoothed loss takes."""
+    return batches.map(lambda images, labels: (images, tf.one_hot(labels, len(CLASSES))))
+
+
+if __name__ == "__main__":
+    run_child(main)

@@ -1,0 +1,80 @@
+"""Preprocessing as Keras layers, so that a saved model takes raw pixels wherever it runs."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from data.classes import IMAGE_SIZE
+
+IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
+"""Channel means of ImageNet that VGG's published weights expect subtracted. Source: Simonyan and Zisserman, 2014."""
+
+
+def make_pixel_input() -> keras.KerasTensor:
+    """Return the input that all variants share.
+
+    Returns:
+        Symbolic tensor "pixels" of shape (batch, 48, 48, 1), 0..255. Keras casts uint8 to its dtype, float32.
+    """
+    return keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), dtype="float32", name="pixels")
+
+
+def make_probabilities(classes: int) -> keras.layers.Dense:
+    """Return the last layer that all variants share: softmax in float32, whatever the precision before it."""
+    return keras.layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")
+
+
+def scale_to_unit() -> keras.layers.Rescaling:
+    """Return a layer that maps pixels from 0..255 to 0..1."""
+    return keras.layers.Rescaling(1 / 255, dtype="float32", name="scale_to_unit")
+
+
+def scale_to_signed() -> keras.layers.Rescaling:
+    """Return a layer that maps pixels from 0..255 to -1..1, as ResNet50V2's published weights expect."""
+    return keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32", name="scale_to_signed")
+
+
+class _FloatLayer(keras.layers.Layer):
+    """A layer that computes in float32 under every precision policy: pixels lose detail in 16 bits."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"dtype": "float32", **options})
+
+
+@keras.saving.register_keras_serializable(package="emotion")
+class StandardizeImages(_FloatLayer):
+    """Give each image mean 0 and standard deviation 1, whatever its light and contrast.
+
+    The deviation is bounded below by one over the root of the number of pixels, so a blank image becomes zeros.
+    """
+
+    def call(self, pixels: Any) -> Any:
+        """Return float32 (batch, height, width, channels), standardised over the last three axes."""
+        axes = (1, 2, 3)
+        centered = pixels - ops.mean(pixels, axis=axes, keepdims=True)
+        deviation = ops.sqrt(ops.mean(ops.square(centered), axis=axes, keepdims=True))
+        floor = ops.rsqrt(ops.cast(ops.prod(pixels.shape[1:]), "float32"))
+        return centered / ops.maximum(deviation, floor)
+
+
+@keras.saving.register_keras_serializable(package="emotion")
+class GrayToRgb(_FloatLayer):
+    """Stack the one gray channel three times."""
+
+    def call(self, pixels: Any) -> Any:
+        """Return (batch, height, width, 3) from (batch, height, width, 1), values unchanged."""
+        return ops.repeat(pixels, 3, axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape with three channels."""
+        return (*input_shape[:-1], 3)
+
+
+@keras.saving.register_keras_serializable(package="emotion")
+class SubtractImagenetMean(_FloatLayer):
+    """Turn RGB into the mean-free BGR that VGG16's published weights expect."""
+
+    def call(self, pixels: Any) -> Any:
+        """Return (batch, height, width, 3) in BGR order with ImageNet's means subtracted, from RGB in 0..255."""
+        return ops.flip(pixels, axis=-1) - ops.convert_to_tensor(IMAGENET_MEAN_BGR, dtype="float32")

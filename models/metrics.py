@@ -1,0 +1,42 @@
+"""From probabilities to the figures of one part of the data."""
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+from data.classes import CLASSES
+from data.records import ClassMetrics, PartMetrics
+from models.statistics import wilson_interval
+
+
+def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
+    """Measure one variant on one part.
+
+    Args:
+        labels: (n,) integers, indices into CLASSES.
+        probabilities: (n, classes) floats 0..1, rows summing to 1.
+
+    Returns:
+        Accuracy with its 95 % Wilson interval, macro F1, log loss, per-class figures and the confusion matrix.
+    """
+    every_label = np.arange(len(CLASSES))
+    predicted = probabilities.argmax(axis=1)
+    correct = int((predicted == labels).sum())
+    low, high = wilson_interval(correct, len(labels))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predicted, labels=every_label, zero_division=0
+    )
+    return PartMetrics(
+        images=len(labels),
+        accuracy=correct / len(labels),
+        accuracy_low=low,
+        accuracy_high=high,
+        macro_f1=float(np.mean(f1)),
+        log_loss=float(log_loss(labels, probabilities.astype(np.float64), labels=every_label)),
+        per_class=tuple(
+            ClassMetrics(label=label, precision=p, recall=r, f1=f, support=int(s))
+            for label, p, r, f, s in zip(CLASSES, precision, recall, f1, support, strict=True)
+        ),
+        confusion=tuple(
+            tuple(int(n) for n in row) for row in confusion_matrix(labels, predicted, labels=every_label)
+        ),
+    )

@@ -1,0 +1,95 @@
+"""Presets: which variants a run trains, on which views, by which recipe."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.augment import LIGHT_AUGMENT, SEED_AUGMENT, AugmentConfig
+from models.config import TrainConfig
+
+PresetName = Literal["smoke", "quick", "seed"]
+
+SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
+
+
+class Preset(BaseModel):
+    """What one run does when nothing else is said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str
+    variants: tuple[str, ...] = Field(description="Trained by default, in this order")
+    augment: AugmentConfig
+    views: int = Field(ge=1, le=100, description="Whole augmented copies of the train part; view 0 is the original")
+    train: TrainConfig = Field(description="Recipe of every variant that has none of its own")
+    recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
+
+    def recipe(self, variant: str, time_budget_minutes: float) -> TrainConfig:
+        """Return the recipe of a variant.
+
+        Args:
+            variant: key of the variant.
+            time_budget_minutes: replaces a longer or missing budget of the recipe; 0 leaves it alone.
+        """
+        recipe = self.recipes.get(variant, self.train)
+        if not time_budget_minutes:
+            return recipe
+        budget = min(recipe.time_budget_minutes or time_budget_minutes, time_budget_minutes)
+        return recipe.model_copy(update={"time_budget_minutes": budget})
+
+
+# The project's own recipe for its own network, found by measuring on the real images.
+_COMPACT = TrainConfig(
+    epochs=24,
+    batch_size=64,
+    optimizer="sgd",
+    learning_rate=0.1,
+    weight_decay=5e-4,
+    label_smoothing=0.1,
+    time_budget_minutes=9,
+)
+
+# The notebook's networks under a time budget: its optimizer, a larger batch and a falling rate.
+_SHORT_ADAM = TrainConfig(epochs=30, batch_size=64, optimizer="adam", learning_rate=1e-3, time_budget_minutes=3)
+
+# The notebook's recipe as it was, see SEED_AUGMENT for its images.
+_SEED = TrainConfig(
+    epochs=100,
+    batch_size=32,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    patience=5,
+    monitor="validation",
+    flip=False,
+    shift_pixels=0,
+)
+
+PRESETS: dict[str, Preset] = {
+    "smoke": Preset(
+        description="Two small trainings of two epochs: shows that everything works, in seconds",
+        variants=("compact", "cnn_gray"),
+        augment=LIGHT_AUGMENT,
+        views=2,
+        train=TrainConfig(epochs=2, batch_size=32, optimizer="adam", learning_rate=1e-3),
+    ),
+    "quick": Preset(
+        description="The project's compact network and the notebook's four own ones, each within a time budget",
+        variants=("compact", "cnn_gray", "cnn_rgb", "cnn_2", "cnn_3"),
+        augment=LIGHT_AUGMENT,
+        views=8,
+        train=_SHORT_ADAM,
+        recipes={"compact": _COMPACT},
+    ),
+    "seed": Preset(
+        description="The notebook: eight variants, at most 100 epochs, early stopping on validation",
+        variants=SEED_VARIANTS,
+        augment=SEED_AUGMENT,
+        views=20,
+        train=_SEED,
+        recipes={
+            "vgg16_b": _SEED.model_copy(update={"optimizer": "sgd", "momentum": 0.0, "nesterov": False}),
+            "efficientnetb0": _SEED.model_copy(update={"learning_rate": 1e-4}),
+        },
+    ),
+}

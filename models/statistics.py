@@ -1,0 +1,130 @@
+"""The statistics of comparing variants on the same images."""
+
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import binomtest
+
+from data.records import BestOfMany, Comparison
+
+CONFIDENCE = 0.95
+RESAMPLES = 5000
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a proportion, each end 0..1.
+
+    Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference".
+    """
+    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def mcnemar_p_value(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the exact two-sided McNemar p-value that two variants are equally accurate.
+
+    Args:
+        first: (n,) booleans, whether the first variant is right on each image.
+        second: (n,) booleans, the same images in the same order.
+
+    Source: McNemar (1947), "Note on the sampling error of the difference between correlated proportions".
+    """
+    only_first = int((first & ~second).sum())
+    discordant = only_first + int((second & ~first).sum())
+    return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+
+
+def holm_correction(p_values: list[float]) -> list[float]:
+    """Return the p-values adjusted for their number, in the given order.
+
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+    """
+    order = np.argsort(p_values)
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values)[order] * factors))
+    result = np.empty(len(p_values))
+    result[order] = adjusted
+    return result.tolist()
+
+
+def best_of_many(correct: dict[str, np.ndarray], seed: int) -> BestOfMany:
+    """Return the most accurate variant with an interval that accounts for its being the best of k.
+
+    The bootstrap distribution of the largest deviation over all variants gives a simultaneous interval, which holds
+    for whichever variant happens to lead (the max-T idea of Westfall and Young, 1993, "Resampling-based multiple
+    testing").
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order.
+        seed: of the resampling.
+    """
+    table = np.stack(list(correct.values()), axis=1)
+    accuracies = table.mean(axis=0)
+    deviations = _resampled_means(table, seed) - accuracies
+    upper_tail = (1 + CONFIDENCE) / 2
+    winner = int(accuracies.argmax())
+    return BestOfMany(
+        name=list(correct)[winner],
+        candidates=len(correct),
+        accuracy=float(accuracies[winner]),
+        low=max(0.0, float(accuracies[winner] - np.quantile(deviations.max(axis=1), upper_tail))),
+        high=min(1.0, float(accuracies[winner] + np.quantile(-deviations.min(axis=1), upper_tail))),
+    )
+
+
+def compare_with_best(correct: dict[str, np.ndarray], seed: int) -> tuple[Comparison, ...]:
+    """Compare every other variant with the most accurate one on the same images.
+
+    Which variant is best was seen on these images, so the corrections are over all pairs of variants: Holm for the
+    exact McNemar p-values, and the largest studentised bootstrap deviation over all pairs for the intervals.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order.
+        seed: of the resampling.
+    """
+    names = list(correct)
+    table = np.stack(list(correct.values()), axis=1)
+    best = int(table.mean(axis=0).argmax())
+    pairs = list(combinations(range(len(names)), 2))
+    p_values = [mcnemar_p_value(table[:, i], table[:, j]) for i, j in pairs]
+    p_holm = holm_correction(p_values)
+    half_widths = _simultaneous_half_widths(table, pairs, seed)
+    comparisons = []
+    for index, pair in enumerate(pairs):
+        if best in pair:
+            other = pair[0] if pair[1] == best else pair[1]
+            difference = float(table[:, best].mean() - table[:, other].mean())
+            comparisons.append(
+                Comparison(
+                    name=names[other],
+                    best=names[best],
+                    difference=difference,
+                    low=difference - float(half_widths[index]),
+                    high=difference + float(half_widths[index]),
+                    p_value=p_values[index],
+                    p_holm=p_holm[index],
+                )
+            )
+    return tuple(sorted(comparisons, key=lambda comparison: comparison.difference))
+
+
+def _simultaneous_half_widths(table: np.ndarray, pairs: list[tuple[int, int]], seed: int) -> np.ndarray:
+    """Return half the width of each pair's interval of the difference, such that all hold at once with 95 %."""
+    if not pairs:
+        return np.zeros(0)
+    deviations = _resampled_means(table, seed) - table.mean(axis=0)
+    differences = np.stack([deviations[:, i] - deviations[:, j] for i, j in pairs], axis=1)
+    spread = differences.std(axis=0)
+    studentised = np.abs(differences) / np.where(spread > 0, spread, 1)
+    return np.quantile(studentised.max(axis=1), CONFIDENCE) * spread
+
+
+def _resampled_means(table: np.ndarray, seed: int) -> np.ndarray:
+    """Return (resamples, variants) accuracies of bootstrap resamples of the images.
+
+    Images on which the variants do alike are interchangeable, so one multinomial draw over the distinct rows is the
+    same as drawing n images one by one.
+    """
+    rows, counts = np.unique(table, axis=0, return_counts=True)
+    draws = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES)
+    return draws @ rows / counts.sum()

@@ -1,0 +1,127 @@
+"""The transfer variants: a frozen ImageNet backbone under the notebook's heads, each with its own preprocessing.
+
+A backbone is called in inference mode, so its BatchNorm statistics and its drop-connect stay as published even where
+a later step makes its weights trainable.
+"""
+
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from data.classes import IMAGE_SIZE
+from models.layers import GrayToRgb, SubtractImagenetMean, make_pixel_input, make_probabilities, scale_to_signed
+
+LEAKY_SLOPE = 0.1
+"""Slope of every LeakyReLU in the notebook."""
+
+IMAGENET_DEVIATION_RGB = (0.229, 0.224, 0.225)
+"""Channel deviations of ImageNet in 0..1, as in Keras' EfficientNet."""
+
+
+def build_vgg16_a(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a convolution and three small Dense layers on VGG16.
+
+    Args:
+        classes: number of classes.
+        weights: file with the backbone's weights, from `models.weights.find_weights`; without it the backbone is
+            random, which serves to look at the architecture and nothing else.
+
+    Returns:
+        Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.
+    """
+    pixels = make_pixel_input()
+    features = _vgg16_features(pixels, weights)
+    features = layers.Conv2D(64, 3, padding="same", activation="relu")(features)
+    features = layers.Flatten()(layers.Dropout(0.25)(features))
+    for width in (64, 32, 16):
+        features = layers.Dense(width, activation="relu")(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="vgg16_a")
+
+
+def build_vgg16_b(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build global pooling and six Dense layers on VGG16; arguments and result as of `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    features = layers.GlobalAveragePooling2D()(_vgg16_features(pixels, weights))
+    features = layers.Flatten()(layers.LeakyReLU(LEAKY_SLOPE)(features))
+    features = _leaky_dense(features, 512, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 256)
+    features = _leaky_dense(features, 64, dropout=0.2)
+    features = _leaky_dense(features, 32, dropout=0.2)
+    features = layers.Dense(16, activation="relu")(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="vgg16_b")
+
+
+def build_resnet50v2(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build four Dense layers with BatchNorm on ResNet50V2; arguments and result as of `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    backbone = keras.applications.ResNet50V2(**_backbone_options(weights), name="resnet50v2_backbone")
+    signed = GrayToRgb(name="gray_to_rgb")(scale_to_signed()(pixels))
+    features = layers.Flatten()(_call_frozen(backbone, signed))
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 256, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 128, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 64)
+    features = _leaky_dense(features, 64, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="resnet50v2")
+
+
+def build_efficientnetb0(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build global pooling and one Dense layer on EfficientNetB0; arguments and result as of `build_vgg16_a`.
+
+    The backbone rescales inside and takes 0..255 as it is.
+    """
+    pixels = make_pixel_input()
+    rgb = GrayToRgb(name="gray_to_rgb")(pixels)
+    features = _call_frozen(_efficientnetb0_backbone(weights), rgb)
+    features = layers.GlobalAveragePooling2D()(features)
+    features = layers.Dense(256, activation="relu")(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnetb0")
+
+
+def _backbone_options(weights: Path | None) -> dict[str, object]:
+    return {
+        "weights": str(weights) if weights else None,
+        "include_top": False,
+        "input_shape": (IMAGE_SIZE, IMAGE_SIZE, 3),
+    }
+
+
+def _vgg16_features(pixels: keras.KerasTensor, weights: Path | None) -> keras.KerasTensor:
+    backbone = keras.applications.VGG16(**_backbone_options(weights), name="vgg16_backbone")
+    rgb = GrayToRgb(name="gray_to_rgb")(pixels)
+    return _call_frozen(backbone, SubtractImagenetMean(name="subtract_imagenet_mean")(rgb))
+
+
+def _efficientnetb0_backbone(weights: Path | None) -> keras.Model:
+    """Return EfficientNetB0 as Keras builds it for `weights="imagenet"`.
+
+    Keras leaves out one rescaling when weights come from a file, though the published weights need it: after its
+    Normalization the input is divided by the root of ImageNet's deviations once more.
+    """
+    backbone = keras.applications.EfficientNetB0(**_backbone_options(None), name="efficientnetb0_backbone")
+    rescaling = layers.Rescaling([deviation**-0.5 for deviation in IMAGENET_DEVIATION_RGB], name="imagenet_rescaling")
+
+    def call_layer(layer: layers.Layer, *inputs: object, **options: object) -> object:
+        output = layer(*inputs, **options)
+        return rescaling(output) if isinstance(layer, layers.Normalization) else output
+
+    rescaled = keras.models.clone_model(backbone, call_function=call_layer)
+    if weights:
+        rescaled.load_weights(weights)
+    return rescaled
+
+
+def _call_frozen(backbone: keras.Model, pixels: keras.KerasTensor) -> keras.KerasTensor:
+    backbone.trainable = False
+    return backbone(pixels, training=False)
+
+
+def _leaky_dense(features: keras.KerasTensor, width: int, dropout: float = 0) -> keras.KerasTensor:
+    features = layers.Dense(width, activation="relu")(features)
+    features = layers.LeakyReLU(LEAKY_SLOPE)(features)
+    return layers.Dropout(dropout)(features) if dropout else features

@@ -1,0 +1,102 @@
+"""The report as Markdown: tables alone, for places that show no pictures."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from data.records import RunResults
+from reports.formatting import moment, percent, plural
+from reports.summary import (
+    best_variant,
+    cautions,
+    leaderboard_rows,
+    missing_reason,
+    missing_variants,
+    scored_variants,
+    summary_sentences,
+)
+
+
+def render_markdown(results: RunResults) -> str:
+    """Return the report of a run as Markdown without images."""
+    head = f"{moment(results.started)}, preset {results.preset}, seed {results.seed}, data from {results.data.source}"
+    lines = [f"# Retraining report: {escape_text(results.run_name)}", "", escape_text(head), ""]
+    for caution in cautions(results):
+        lines += [f"> **{caution.level}:** {escape_text(caution.text)}", ""]
+    lines += [escape_text(" ".join(summary_sentences(results))), ""]
+    lines += _leaderboard(results) + _per_class(results) + _confusion(results) + _data(results) + _missing(results)
+    return "\n".join(lines + _lineage(results))
+
+
+def escape_text(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line: no markup, no HTML, no table cell's end."""
+    single = " ".join(html.escape(text, quote=False).split())
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", single)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, and the empty line that ends it.
+
+    Args:
+        header: column names; the first column is aligned left, the others right.
+        rows: cells, as many as there are names.
+    """
+    marks = ["---"] + ["---:"] * (len(header) - 1)
+    table = [[escape_text(cell) for cell in header], marks]
+    table += [[escape_text(cell) for cell in row] for row in rows]
+    return [f"| {' | '.join(row)} |" for row in table] + [""]
+
+
+def _leaderboard(results: RunResults) -> list[str]:
+    rows = leaderboard_rows(results)
+    if not rows:
+        return []
+    note = "Ranked on validation; the test accuracy stands beside it and decides nothing."
+    return ["## Leaderboard", "", note, "", *markdown_table(list(rows[0]), [list(row.values()) for row in rows])]
+
+
+def _per_class(results: RunResults) -> list[str]:
+    variants = scored_variants(results)
+    if not variants:
+        return []
+    rows = [[v.name, *(percent(c.recall) for c in v.parts["validation"].per_class)] for v in variants]
+    return ["## Recall of each class on validation", "", *markdown_table(["variant", *results.classes], rows)]
+
+
+def _confusion(results: RunResults) -> list[str]:
+    best = best_variant(results)
+    if best is None:
+        return []
+    counts = best.parts["validation"].confusion
+    rows = [[name, *(f"{cell:,}" for cell in row)] for name, row in zip(results.classes, counts, strict=True)]
+    title = f"## Confusion of {escape_text(best.name)} on validation"
+    return [title, "", *markdown_table(["true, then predicted as", *results.classes], rows)]
+
+
+def _data(results: RunResults) -> list[str]:
+    data = results.data
+    counts = [[p, *(f"{c.get(name, 0):,}" for name in results.classes)] for p, c in data.counts_used.items()]
+    findings = [
+        [finding.rule, when, finding.severity, "passed" if finding.success else "failed", finding.message]
+        for when, verdict in (("published", data.before), ("cleaned", data.after))
+        for finding in verdict.findings
+    ]
+    lines = ["## Data", "", *markdown_table(["part", *results.classes], counts)]
+    lines += markdown_table(["rule", "data as", "severity", "outcome", "finding"], findings)
+    set_aside = [[count.reason, f"{count.images:,}"] for count in data.quarantine]
+    return lines + markdown_table(["set aside because", "images"], set_aside)
+
+
+def _missing(results: RunResults) -> list[str]:
+    missing = missing_variants(results)
+    if not missing:
+        return []
+    rows = [[variant.name, variant.status, missing_reason(variant)] for variant in missing]
+    return [f"## Missing: {plural(len(rows), 'variant')}", "", *markdown_table(["variant", "status", "why"], rows)]
+
+
+def _lineage(results: RunResults) -> list[str]:
+    facts = {"code": results.code_version, **results.hardware, **results.versions, **results.lineage}
+    # An indented block shows the command as it is, whatever characters it holds.
+    command = [f"    {line}" for line in results.command.splitlines()]
+    return ["## Lineage", "", *markdown_table(["what", "value"], facts.items()), "Repeat this run:", "", *command, ""]

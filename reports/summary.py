@@ -1,0 +1,206 @@
+"""What a run's results come to: the ranking, the answer in sentences, and what a reader must be warned of."""
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from data.records import Comparison, RunResults, VariantResult
+from reports.formatting import (
+    MISSING,
+    duration,
+    file_size,
+    listing,
+    number,
+    percent,
+    percent_range,
+    plural,
+    points,
+    probability_value,
+)
+
+DISTINGUISHABLE_BELOW = 0.05
+
+
+class Caution(BaseModel):
+    """One line of the warning bar at the head of a report."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Literal["critical", "warning"]
+    text: str
+
+
+def scored_variants(results: RunResults) -> list[VariantResult]:
+    """Return the variants that have validation scores, best accuracy first, undefined accuracies last."""
+    scored = [v for v in results.variants if v.status == "trained" and "validation" in v.parts]
+    return sorted(scored, key=_rank)
+
+
+def _rank(variant: VariantResult) -> float:
+    accuracy = variant.parts["validation"].accuracy
+    return -accuracy if math.isfinite(accuracy) else math.inf
+
+
+def missing_variants(results: RunResults) -> list[VariantResult]:
+    """Return the variants without validation scores: skipped, failed, or trained and never scored."""
+    scored = {variant.name for variant in scored_variants(results)}
+    return [variant for variant in results.variants if variant.name not in scored]
+
+
+def missing_reason(variant: VariantResult) -> str:
+    """Return why a variant has no validation scores."""
+    if variant.status == "trained":
+        return "trained, but there are no validation scores of it"
+    return variant.reason or "no reason was recorded"
+
+
+def best_variant(results: RunResults) -> VariantResult | None:
+    """Return the variant with the highest validation accuracy, or None where no accuracy is defined."""
+    scored = scored_variants(results)
+    if scored and math.isfinite(scored[0].parts["validation"].accuracy):
+        return scored[0]
+    return None
+
+
+def comparison_of(results: RunResults, name: str) -> Comparison | None:
+    """Return the paired comparison of this variant with the best one, where there is one."""
+    return next((comparison for comparison in results.comparisons if comparison.name == name), None)
+
+
+def leaderboard_rows(results: RunResults) -> list[dict[str, str]]:
+    """Return the leaderboard, one row a variant, best first, then those without scores and why.
+
+    Args:
+        results: the run.
+
+    Returns:
+        Rows with the same keys in the same order, every value ready to be read.
+    """
+    return [_scored_row(results, variant) for variant in scored_variants(results)] + [
+        _missing_row(variant) for variant in missing_variants(results)
+    ]
+
+
+def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
+    validation, test = variant.parts["validation"], variant.parts.get("test")
+    comparison = comparison_of(results, variant.name)
+    return {
+        "variant": variant.name,
+        "validation accuracy": percent(validation.accuracy),
+        "95% interval": percent_range(validation.accuracy_low, validation.accuracy_high),
+        "macro F1": number(validation.macro_f1, 3),
+        "log loss": number(validation.log_loss, 3),
+        "behind the best": points(comparison.difference) if comparison else MISSING,
+        "Holm p": probability_value(comparison.p_holm) if comparison else MISSING,
+        "test accuracy": percent(test.accuracy) if test else MISSING,
+        "parameters": number(variant.parameters_total),
+        "file": file_size(variant.file_bytes),
+        "core-seconds": number(variant.core_seconds),
+        "wall time": duration(variant.wall_seconds),
+        "peak memory": file_size(variant.peak_memory_bytes),
+        "best epoch": f"{variant.best_epoch} of {len(variant.epochs)}",
+        "note": variant.stopped_because,
+    }
+
+
+def _missing_row(variant: VariantResult) -> dict[str, str]:
+    keys = ("validation accuracy", "95% interval", "macro F1", "log loss", "behind the best", "Holm p")
+    keys += ("test accuracy", "parameters", "file", "core-seconds", "wall time", "peak memory", "best epoch")
+    note = f"{variant.status}: {missing_reason(variant)}"
+    return {"variant": variant.name, **dict.fromkeys(keys, MISSING), "note": note}
+
+
+def summary_sentences(results: RunResults) -> list[str]:
+    """Return the answer in at most three sentences: which variant is best, what it beats, what it cost.
+
+    Args:
+        results: the run.
+
+    Returns:
+        One to three sentences, made from the figures alone.
+    """
+    best = best_variant(results)
+    if best is None:
+        return [_nothing_scored(results)]
+    sentences = [_accuracy_sentence(results, best), _comparison_sentence(results, best), _cost_sentence(results, best)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _nothing_scored(results: RunResults) -> str:
+    failed = sum(variant.status == "failed" for variant in results.variants)
+    skipped = sum(variant.status == "skipped" for variant in results.variants)
+    return (
+        f"No variant has a validation accuracy: of {len(results.variants)}, {failed} failed and "
+        f"{skipped} {'was' if skipped == 1 else 'were'} skipped."
+    )
+
+
+def _accuracy_sentence(results: RunResults, best: VariantResult) -> str:
+    validation, many = best.parts["validation"], results.best
+    if many is not None and many.name == best.name and many.candidates > 1:
+        interval = percent_range(many.low, many.high)
+        kind = f"95% interval {interval}, which accounts for its being the best of {many.candidates}"
+    else:
+        kind = f"95% interval {percent_range(validation.accuracy_low, validation.accuracy_high)}"
+    return (
+        f"{best.name} is the most accurate: it names {percent(validation.accuracy)} of "
+        f"{validation.images:,} validation images rightly ({kind})."
+    )
+
+
+def _comparison_sentence(results: RunResults, best: VariantResult) -> str:
+    compared = [comparison for comparison in results.comparisons if comparison.name != best.name]
+    if not compared:
+        return ""
+    close = [c for c in compared if not c.p_holm < DISTINGUISHABLE_BELOW]
+    if not close:
+        rest = "the only other variant" if len(compared) == 1 else f"all {len(compared)} others"
+        return f"After Holm's correction it is distinguishable from {rest} on these images."
+    names = listing([f"{c.name} ({points(-c.difference)} points)" for c in close])
+    verb = "is" if len(close) == 1 else "are"
+    return f"After Holm's correction {names} {verb} not distinguishable from it on these images."
+
+
+def _cost_sentence(results: RunResults, best: VariantResult) -> str:
+    return (
+        f"It cost {number(best.core_seconds)} core-seconds ({duration(best.wall_seconds)} of wall time, "
+        f"{file_size(best.peak_memory_bytes)} at its peak) and has {number(best.parameters_total)} parameters; "
+        f"the whole run took {duration(results.seconds)}."
+    )
+
+
+def cautions(results: RunResults) -> list[Caution]:
+    """Return what a reader must know before reading a figure, the gravest first."""
+    found = _data_cautions(results) + _variant_cautions(results)
+    return sorted(found, key=lambda caution: caution.level != "critical")
+
+
+def _data_cautions(results: RunResults) -> list[Caution]:
+    found = []
+    if results.data.synthetic:
+        text = "The data is synthetic: drawn faces, not photographs. No figure here says anything about real faces."
+        found.append(Caution(level="warning", text=text))
+    if results.data.after.failed("critical"):
+        messages = " ".join(finding.message for finding in results.data.after.failed("critical"))
+        found.append(Caution(level="critical", text=f"After cleaning the data still fails a critical rule. {messages}"))
+    before, after = results.data.before, results.data.after
+    grave, mild, left = len(before.failed("critical")), len(before.failed("warning")), len(after.failed("warning"))
+    if grave or mild or left:
+        text = f"As published the data failed {plural(grave, 'critical rule')} and {plural(mild, 'warning')}; "
+        text += f"after cleaning {plural(len(after.failed('critical')), 'critical rule')} and {plural(left, 'warning')}"
+        found.append(Caution(level="warning", text=f"{text} remain (see Data)."))
+    return found
+
+
+def _variant_cautions(results: RunResults) -> list[Caution]:
+    found = []
+    for status, verb in (("failed", "failed"), ("skipped", "skipped"), ("trained", "trained without being scored")):
+        names = [variant.name for variant in missing_variants(results) if variant.status == status]
+        if names:
+            found.append(Caution(level="warning", text=f"Not ranked, since {verb}: {listing(names)} (see Missing)."))
+    peeking = [variant.name for variant in scored_variants(results) if variant.monitor == "validation"]
+    if peeking:
+        text = f"The epochs of {listing(peeking)} were chosen on validation itself, as the notebook did: "
+        found.append(Caution(level="warning", text=text + "their validation accuracy flatters them."))
+    return found

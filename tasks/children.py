@@ -1,0 +1,157 @@
+"""The parent's half of child commands: start them, follow their events, and never leave one behind."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.workspace import PROJECT_ROOT
+
+logger = logging.getLogger(__name__)
+
+TERMINATE_SECONDS = 10.0
+LOG_TAIL_LINES = 15
+
+Event = dict[str, Any]
+
+
+class ChildStopped(PipelineError):
+    """Report a child that was stopped because its run ends; it is not started again."""
+
+
+class Children:
+    """The child processes of one run; make them with `training_children`."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._stopping = False
+
+    def run(
+        self, module: str, argument: Path, log: Path, on_event: Callable[[Event], None], threads: int = 1
+    ) -> None:
+        """Run `python -m MODULE ARGUMENT` to its end, handing on each of its events.
+
+        Args:
+            module: the child command.
+            argument: its one argument.
+            log: file that gets what the child and its libraries print on stderr.
+            on_event: called with every event but `error`, in this thread.
+            threads: of the child's numeric libraries.
+
+        Raises:
+            ChildKilled: a signal ended it and nobody here sent that signal.
+            ChildStopped: the run is ending.
+            VariantUnavailable, PipelineError: what the child reported, or that it failed without a report.
+        """
+        process = self._start(module, argument, log, threads)
+        error: Event | None = None
+        try:
+            for event in _events(process):
+                if event["event"] == "error":
+                    error = event
+                else:
+                    on_event(event)
+            status = process.wait()
+        except BaseException:
+            _end([process])
+            raise
+        finally:
+            with self._lock:
+                self._processes.discard(process)
+            _close_pipes(process)
+        self._judge(module, status, error, log)
+
+    def stop(self) -> None:
+        """End every child, first asking (SIGTERM), after 10 s without asking (SIGKILL); start none any more."""
+        with self._lock:
+            self._stopping = True
+            processes = list(self._processes)
+        _end(processes)
+
+    def _start(self, module: str, argument: Path, log: Path, threads: int) -> subprocess.Popen[str]:
+        with self._lock, log.open("a", encoding="utf-8") as stderr:
+            if self._stopping:
+                raise ChildStopped(f"{module} is not started: the run is ending")
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, str(argument)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                cwd=PROJECT_ROOT,
+                env=_environment(threads),
+                text=True,
+            )
+            self._processes.add(process)
+        return process
+
+    def _judge(self, module: str, status: int, error: Event | None, log: Path) -> None:
+        if status == 0:
+            return
+        if self._stopping:
+            raise ChildStopped(f"{module} was stopped: the run is ending")
+        if error:
+            raise (VariantUnavailable if error["skipped"] else PipelineError)(error["message"])
+        if status < 0:
+            name = signal.Signals(-status).name
+            raise ChildKilled(f"{module} was ended by {name}; out of memory is a common cause of SIGKILL")
+        raise PipelineError(f"{module} left with status {status} and no report; the end of {log}:\n{_tail(log)}")
+
+
+@contextmanager
+def training_children() -> Iterator[Children]:
+    """Hold the children of a run: whatever ends this block, none of them outlives it."""
+    children = Children()
+    try:
+        yield children
+    finally:
+        children.stop()
+
+
+def _environment(threads: int) -> dict[str, str]:
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "KERAS_BACKEND": "tensorflow",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _events(process: subprocess.Popen[str]) -> Iterator[Event]:
+    if process.stdout is None:
+        raise RuntimeError("the child was started without a pipe for its events")
+    for line in process.stdout:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            logger.warning("a child printed a line that is no event: %s", line.strip()[:200])
+
+
+def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(TERMINATE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _close_pipes(process: subprocess.Popen[str]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])

@@ -1,0 +1,79 @@
+"""From a source to extracted images in the workspace."""
+
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.drive import DownloadSettings
+from data.extract import ExtractLimits, copy_folder, extract_archive
+from data.sample import SampleConfig, generate_sample
+from data.archive import fetch_archive
+from data.source import DatasetSource
+from data.workspace import Produced, Workspace, checksum_files, digest_sources, hash_file, hash_json
+from tasks.stages import finish
+
+IMAGES_STAGE = "images"
+IMAGES_FOLDER = "images"  # inside the stage, so that the workspace's own record is not among the images
+
+
+def acquire_images(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Produced:
+    """Return the images of any source, extracted into the workspace."""
+    if source.kind == "sample":
+        return generate_images(SampleConfig(), workspace)
+    if source.kind == "folder":
+        return copy_images(Path(source.location), workspace, ExtractLimits())
+    fetched = download_archive(source, workspace, settings)
+    if fetched.is_dir():  # a Drive folder that holds the images themselves
+        return copy_images(fetched, workspace, ExtractLimits())
+    return unpack_images(fetched, workspace, ExtractLimits())
+
+
+@task(task_run_name="generate sample images", cache_policy=NO_CACHE)
+def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
+    """Generate the sample data set."""
+    inputs = {"sample": config.model_dump(mode="json"), "code": digest_sources(["data.sample"])}
+    images = workspace.produce(IMAGES_STAGE, inputs, lambda out: generate_sample(out / IMAGES_FOLDER, config))
+    get_run_logger().info("generated sample images in %s", images.path)
+    return finish(images, images.cached)
+
+
+@task(task_run_name="download from {source.kind}", cache_policy=NO_CACHE)
+def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Path:
+    """Download and verify the source's archive; a local one is verified where it is."""
+    logger = get_run_logger()
+
+    def report(done: int, total: int | None, eta_seconds: float | None) -> None:
+        share = f" of {total / 1e6:.1f} MB" if total else " MB"
+        eta = f", {eta_seconds:.0f} s left" if eta_seconds is not None else ""
+        logger.info("downloaded %.1f%s%s", done / 1e6, share, eta)
+
+    archive = fetch_archive(source, workspace.root / "downloads", progress=report, settings=settings)
+    logger.info("data set archive: %s", archive)
+    return archive
+
+
+@task(task_run_name="unpack images", cache_policy=NO_CACHE)
+def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
+    """Extract an archive's images, refusing what an archive should not hold."""
+    inputs = {
+        "archive_sha256": hash_file(archive),
+        "limits": limits.model_dump(mode="json"),
+        "code": digest_sources(["data.extract"]),
+    }
+    images = workspace.produce(IMAGES_STAGE, inputs, lambda out: extract_archive(archive, out / IMAGES_FOLDER, limits))
+    get_run_logger().info("images of %s are in %s", archive.name, images.path)
+    return finish(images, images.cached)
+
+
+@task(task_run_name="copy images", cache_policy=NO_CACHE)
+def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
+    """Copy a folder's images, so that a later change of the folder cannot change a finished run."""
+    inputs = {
+        "files": hash_json(checksum_files(folder)),
+        "limits": limits.model_dump(mode="json"),
+        "code": digest_sources(["data.extract"]),
+    }
+    images = workspace.produce(IMAGES_STAGE, inputs, lambda out: copy_folder(folder, out / IMAGES_FOLDER, limits))
+    get_run_logger().info("images of %s are in %s", folder, images.path)
+    return finish(images, images.cached)

@@ -1,0 +1,27 @@
+"""From images to a manifest: one row an image."""
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.manifest import build_manifest, write_manifest
+from data.workspace import Produced, Workspace, digest_sources
+from tasks.download import IMAGES_FOLDER
+from tasks.stages import finish
+
+MANIFESTS_STAGE = "manifests"
+MANIFEST_NAME = "manifest.parquet"
+
+
+@task(task_run_name="take inventory of images", cache_policy=NO_CACHE)
+def take_inventory(images: Produced, workspace: Workspace) -> Produced:
+    """Read every image once and write the manifest."""
+    logger = get_run_logger()
+    inputs = {"images": images.key, "code": digest_sources(["data.manifest"])}
+
+    def write(out):
+        manifest = build_manifest(images.path / IMAGES_FOLDER)
+        write_manifest(manifest, out / MANIFEST_NAME)
+        logger.info("manifest has %d images", len(manifest))
+
+    produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
+    return finish(produced, produced.cached)

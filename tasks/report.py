@@ -1,0 +1,108 @@
+"""Publish the comparison of a run's variants as a report and as Prefect artifacts."""
+
+import time
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data.errors import PipelineError
+from data.hardware import describe_hardware
+from data.lineage import code_version, package_versions
+from data.records import Record, RunResults, VariantResult
+from data.classes import CLASSES
+from data.workspace import Produced, Workspace, digest_sources
+from models.comparison import compare_variants, rank_variants
+from reports.render import render_report
+from reports.summary import leaderboard_rows
+from tasks.stages import finish
+from tasks.validate import load_summary
+
+REPORTS_STAGE = "reports"
+RESULTS_NAME = "results.json"
+
+
+class RunFacts(Record):
+    """What a report says of its run beside the results."""
+
+    run_name: str
+    command: str
+    started_seconds: float
+    seed: int
+    preset: str
+    augmentation: dict[str, object]
+    prefect_url: str = ""
+
+
+@task(task_run_name="publish report", cache_policy=NO_CACHE)
+def publish_report(
+    facts: RunFacts, dataset: Produced, views: Produced, variants: list[VariantResult], workspace: Workspace
+) -> Produced:
+    """Compare the variants, render the report, and put its tables on the run.
+
+    Raises:
+        PipelineError: no variant was trained; the report is published first.
+    """
+    inputs = {
+        "dataset": dataset.key,
+        "views": views.key,
+        "preset": facts.preset,
+        "seed": facts.seed,
+        "variants": {v.name: [v.status, v.reason, Path(v.directory).name] for v in variants},
+        "code": digest_sources(["reports.render", "models.comparison"]),
+    }
+
+    def write(out: Path) -> None:
+        results = assemble_results(facts, dataset, views, variants)
+        render_report(results, out, views.path / "pictures.npz")
+
+    report = workspace.produce(REPORTS_STAGE, inputs, write)
+    results = load_results(report)
+    _publish(results, report)
+    if results.best is None:
+        reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
+        raise PipelineError(f"no variant was trained ({reasons}); the report is {report.path / 'index.html'}")
+    return finish(report, report.cached)
+
+
+def assemble_results(
+    facts: RunFacts, dataset: Produced, views: Produced, variants: list[VariantResult]
+) -> RunResults:
+    """Bring everything that the report is drawn from into one record."""
+    comparisons, best = compare_variants(variants, facts.seed)
+    return RunResults(
+        run_name=facts.run_name,
+        command=facts.command,
+        started=time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(facts.started_seconds)),
+        seconds=round(time.time() - facts.started_seconds, 1),
+        seed=facts.seed,
+        preset=facts.preset,
+        classes=CLASSES,
+        data=load_summary(dataset),
+        augmentation=dict(facts.augmentation),
+        variants=rank_variants(variants),
+        comparisons=comparisons,
+        best=best,
+        lineage={
+            "datasets": dataset.key,
+            "views": views.key,
+            **{f"variants/{v.name}": Path(v.directory).name for v in variants if v.directory},
+        },
+        versions=package_versions(),
+        hardware=describe_hardware(),
+        code_version=code_version(),
+        prefect_url=facts.prefect_url,
+    )
+
+
+def load_results(report: Produced) -> RunResults:
+    """Return the results of a published report."""
+    return RunResults.model_validate_json((report.path / RESULTS_NAME).read_text())
+
+
+def _publish(results: RunResults, report: Produced) -> None:
+    page = report.path / "index.html"
+    get_run_logger().info("report: %s", page)
+    create_table_artifact(key="leaderboard", table=leaderboard_rows(results), description=f"Variants of {page}")
+    create_markdown_artifact(key="report", markdown=(report.path / "report.md").read_text(), description=str(page))

@@ -1,0 +1,55 @@
+"""From the clean manifest to TFRecords."""
+
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.augment import AugmentConfig
+from data.views import ViewsSpec
+from data.workspace import Produced, Workspace, digest_sources
+from tasks.children import Children, Event
+from tasks.download import IMAGES_FOLDER
+from tasks.stages import finish
+
+VIEWS_STAGE = "views"
+
+
+@task(task_run_name="build {views} views", cache_policy=NO_CACHE)
+def build_views(
+    dataset: Produced, images: Produced, augment: AugmentConfig, views: int, seed: int, workspace: Workspace
+) -> Produced:
+    """Write the TFRecords of every part, the train part as whole augmented views."""
+    logger = get_run_logger()
+    inputs = {
+        "dataset": dataset.key,
+        "images": images.key,
+        "augment": augment.model_dump(mode="json"),
+        "views": views,
+        "seed": seed,
+        "code": digest_sources(["data.views"]),
+    }
+
+    def log_progress(event: Event) -> None:
+        if event["event"] == "progress":
+            logger.info("wrote %s of %s examples", event["done"], event["total"])
+
+    def write(out: Path) -> None:
+        spec = ViewsSpec(
+            manifest=dataset.path / "manifest.parquet",
+            images=images.path / IMAGES_FOLDER,
+            out=out,
+            augment=augment,
+            seed=seed,
+            views=views,
+        )
+        spec_path = out / "spec.json"
+        spec_path.write_text(spec.model_dump_json(indent=1))
+        children = Children()
+        try:
+            children.run("data.views", spec_path, out / "child.log", log_progress)
+        finally:
+            children.stop()
+
+    produced = workspace.produce(VIEWS_STAGE, inputs, write)
+    return finish(produced, produced.cached)

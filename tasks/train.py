@@ -1,0 +1,174 @@
+"""Train one variant in a child process, followed in the task's log and on a progress artifact."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from data.errors import ChildKilled, VariantUnavailable
+from data.records import Record, VariantResult
+from data.workspace import Produced, Workspace, digest_sources, hash_file
+from models.config import FitSpec, TrainConfig
+from models.variants import Variant
+from models.weights import find_weights
+from tasks.children import Children, Event
+from tasks.stages import finish
+
+VARIANTS_STAGE = "variants"
+KILLED_RETRIES = 2
+ARTIFACT_SECONDS = 5.0
+
+
+class TrainingJob(Record):
+    """One variant to train: everything but where it runs."""
+
+    variant: Variant
+    train: TrainConfig
+    seed: int
+    threads: int
+    weights_dir: Path | None
+    allow_weight_download: bool
+
+
+def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
+    """Return whether a signal ended the child, so that another start resumes it."""
+    return isinstance(state.result(raise_on_failure=False), ChildKilled)
+
+
+@task(
+    task_run_name="train {job.variant.name}",
+    retries=KILLED_RETRIES,
+    retry_condition_fn=was_killed,
+    cache_policy=NO_CACHE,
+)
+def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, children: Children) -> VariantResult:
+    """Train and evaluate one variant; a killed child resumes at its last finished epoch."""
+    variant = job.variant
+    try:
+        weights = _weights(job)
+    except VariantUnavailable as error:
+        get_run_logger().warning("%s is skipped: %s", variant.name, error)
+        return Completed(name="Skipped", message=str(error), data=unfinished_result(variant, "skipped", str(error)))
+
+    def write(out: Path) -> None:
+        spec = FitSpec(
+            name=variant.name,
+            description=variant.description,
+            builder=variant.builder,
+            weights=weights,
+            views=views.path,
+            train=job.train,
+            seed=job.seed,
+            threads=job.threads,
+        )
+        (out / "spec.json").write_text(spec.model_dump_json(indent=1))
+        children.run("models.fit", out, out / "child.log", TrainingLog(variant.name), threads=job.threads)
+
+    produced = workspace.produce(VARIANTS_STAGE, _inputs(job, views, weights), write, resumable=True)
+    return finish(_load_result(variant, produced), produced.cached)
+
+
+def unfinished_result(variant: Variant, status: Any, reason: str) -> VariantResult:
+    """Return the result of a variant that was skipped or failed, with the reason."""
+    return VariantResult(
+        name=variant.name,
+        description=variant.description,
+        status=status,
+        reason=reason,
+        published=variant.published,
+    )
+
+
+class TrainingLog:
+    """Turn a training's events into log lines and a progress artifact."""
+
+    def __init__(self, variant: str) -> None:
+        self.variant = variant
+        self.logger = get_run_logger()
+        self.artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
+            progress=0.0, key=f"training-{variant.replace('_', '-')}", description=f"Training of {variant}"
+        )
+        self.reported = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of the child."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler:
+            handler(event)
+
+    def _on_planned(self, event: Event) -> None:
+        self.logger.info(
+            "%s: planned %s epochs of %s steps, %s threads", self.variant, event["epochs"], event["steps_per_epoch"],
+            event["threads"],
+        )
+
+    def _on_resumed(self, event: Event) -> None:
+        self.logger.info("%s: resumed after epoch %s", self.variant, event["epoch"])
+
+    def _on_epoch(self, event: Event) -> None:
+        self.logger.info(
+            "%s: epoch %s/%s, loss %.4f, accuracy %.4f, selection accuracy %.4f (best %.4f), %.1f s, about %s left",
+            self.variant, event["epoch"], event["epochs"], event["loss"], event["accuracy"], event["monitor_accuracy"],
+            event["best_accuracy"], event["seconds"], format_duration(event["seconds_left"]),
+        )
+        self._move(event["fraction"], always=True)
+
+    def _on_progress(self, event: Event) -> None:
+        if self._move(event["fraction"]):
+            self.logger.info(
+                "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left", self.variant, event["epoch"],
+                event["epochs"], 100 * event["fraction"], event["accuracy"], format_duration(event["seconds_left"]),
+            )
+
+    def _on_evaluating(self, event: Event) -> None:
+        self.logger.info("%s: evaluating the weights of epoch %s", self.variant, event["epoch"])
+        self._move(1.0, always=True)
+
+    def _on_done(self, event: Event) -> None:
+        self.logger.info("%s: validation accuracy %.4f", self.variant, event["accuracy"])
+
+    def _move(self, fraction: float, always: bool = False) -> bool:
+        """Move the progress artifact, not more often than the API should be asked."""
+        if not always and time.monotonic() - self.reported < ARTIFACT_SECONDS:
+            return False
+        self.reported = time.monotonic()
+        update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
+        return True
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _weights(job: TrainingJob) -> Path | None:
+    if not job.variant.pretrained:
+        return None
+    return find_weights(job.variant.backbone, job.weights_dir, job.allow_weight_download)
+
+
+def _inputs(job: TrainingJob, views: Produced, weights: Path | None) -> dict[str, Any]:
+    builder_module = job.variant.builder.split(":")[0]
+    return {
+        "variant": job.variant.name,
+        "builder": job.variant.builder,
+        "views": views.key,
+        "train": job.train.model_dump(mode="json"),
+        "seed": job.seed,
+        "weights": hash_file(weights) if weights else "",
+        "code": digest_sources(["models.fit", builder_module]),
+    }
+
+
+def _load_result(variant: Variant, produced: Produced) -> VariantResult:
+    stored = json.loads((produced.path / "result.json").read_text())
+    return VariantResult.model_validate(
+        {**stored, "directory": str(produced.path), "published": variant.published}
+    )

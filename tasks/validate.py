@@ -1,0 +1,97 @@
+"""Judge a data set, set aside what must be, and judge what is left."""
+
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data.clean import CleaningPolicy
+from data.errors import DataRejected
+from data.manifest import read_manifest
+from data.records import DataSummary, Finding
+from data.source import DatasetSource
+from data.workspace import Produced, Workspace, digest_sources
+from expectations.judgement import judge_data_set
+from tasks.inventory import MANIFEST_NAME
+from tasks.stages import finish
+
+DATASETS_STAGE = "datasets"
+SUMMARY_NAME = "summary.json"
+QUARANTINE_NAME = "quarantine.parquet"
+
+
+@task(task_run_name="validate data", cache_policy=NO_CACHE)
+def validate_data(
+    manifest: Produced, source: DatasetSource, policy: CleaningPolicy, seed: int, workspace: Workspace
+) -> Produced:
+    """Write the verdict, the quarantine list and the clean manifest with its parts.
+
+    Raises:
+        DataRejected: an expectation of critical severity failed; the verdict is kept and on the artifact.
+    """
+    inputs = {
+        "manifest": manifest.key,
+        "source": source.model_dump(mode="json"),
+        "policy": policy.model_dump(mode="json"),
+        "seed": seed,
+        "code": digest_sources(["expectations.judgement"]),
+    }
+
+    def write(out: Path) -> None:
+        judgement = judge_data_set(read_manifest(manifest.path / MANIFEST_NAME), source, policy, seed)
+        judgement.clean.to_parquet(out / MANIFEST_NAME, index=False)
+        judgement.quarantine.to_parquet(out / QUARANTINE_NAME, index=False)
+        (out / SUMMARY_NAME).write_text(judgement.summary.model_dump_json(indent=1))
+
+    dataset = workspace.produce(DATASETS_STAGE, inputs, write)
+    summary = load_summary(dataset)
+    _publish(summary)
+    _refuse_critical(summary, dataset)
+    return finish(dataset, dataset.cached)
+
+
+def load_summary(dataset: Produced) -> DataSummary:
+    """Return the summary of a judged data set."""
+    return DataSummary.model_validate_json((dataset.path / SUMMARY_NAME).read_text())
+
+
+def critical_findings(summary: DataSummary) -> list[Finding]:
+    """Return what stops a run: critical findings that cleaning could not mend."""
+    return [*summary.before.failed("critical"), *summary.after.failed("critical")]
+
+
+def _publish(summary: DataSummary) -> None:
+    logger = get_run_logger()
+    for finding in summary.before.findings:
+        if not finding.success:
+            logger.warning("%s: %s", finding.severity, finding.message)
+    for count in summary.quarantine:
+        logger.info("quarantined %d images: %s", count.images, count.reason)
+    create_table_artifact(
+        key="data-quality",
+        table=[
+            {
+                "judged": when,
+                "rule": finding.rule,
+                "severity": finding.severity,
+                "passed": "yes" if finding.success else "no",
+                "observed": str(finding.observed),
+                "expected": finding.expected,
+            }
+            for when, verdict in (("as published", summary.before), ("after cleaning", summary.after))
+            for finding in verdict.findings
+        ],
+        description=f"Data quality of {summary.source}",
+    )
+
+
+def _refuse_critical(summary: DataSummary, dataset: Produced) -> None:
+    critical = critical_findings(summary)
+    if critical:
+        raise DataRejected(
+            "the data set is refused, nothing was trained: "
+            + " ".join(finding.message for finding in critical)
+            + f" Mend the data set; all findings are in {dataset.path / SUMMARY_NAME}",
+            dataset.path,
+        )

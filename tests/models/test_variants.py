@@ -1,0 +1,161 @@
+"""Every variant is what its table says, learns, and gives the same after it was saved, whatever the pixels' type."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data.errors import PipelineError
+from models.variants import VARIANTS, Variant, find_variant, load_builder
+from models.weights import WEIGHTS_FILES
+from tests.models.generated_weights import IMAGENET_DEVIATION_RGB, IMAGENET_MEAN_RGB, make_weights
+
+PARAMETERS = {
+    "cnn_gray": (248_644, 248_644),
+    "cnn_rgb": (261_444, 261_444),
+    "cnn_2": (470_868, 470_932),
+    "cnn_3": (1_401_716, 1_401_716),
+    "vgg16_a": (301_812, 15_016_500),
+    "vgg16_b": (414_132, 15_129_844),
+    "resnet50v2": (2_160_260, 25_742_340),
+    "efficientnetb0": (328_964, 4_378_535),
+    "compact": (389_860, 390_820),
+}
+"""Trainable and total parameters: the notebook's own for its eight, fixed for ours."""
+
+
+@pytest.fixture(scope="module", params=VARIANTS.values(), ids=lambda variant: variant.name)
+def built(request: pytest.FixtureRequest) -> tuple[Variant, keras.Model]:
+    keras.utils.set_random_seed(7)
+    return request.param, load_builder(request.param.builder)(4)
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (8, 48, 48, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def bfloat16() -> Iterator[None]:
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def test_table_is_that_of_the_notebook_and_our_own() -> None:
+    assert set(VARIANTS) == set(PARAMETERS)
+    assert all(name == variant.name for name, variant in VARIANTS.items())
+    assert [name for name, variant in VARIANTS.items() if variant.published is None] == ["compact"]
+    assert {variant.backbone for variant in VARIANTS.values() if variant.pretrained} == set(WEIGHTS_FILES)
+    assert not any(variant.backbone for variant in VARIANTS.values() if not variant.pretrained)
+
+
+def test_unknown_names_are_answered_with_the_known() -> None:
+    with pytest.raises(PipelineError, match=r"'cnn_9'.*cnn_gray"):
+        find_variant("cnn_9")
+    with pytest.raises(PipelineError, match="build_nothing"):
+        load_builder("models.seed_cnn:build_nothing")
+
+
+def test_parameters_and_output(built: tuple[Variant, keras.Model], pixels: np.ndarray) -> None:
+    variant, model = built
+    trainable = sum(weight.size for weight in model.trainable_weights)
+    assert (trainable, model.count_params()) == PARAMETERS[variant.name]
+    assert (model.name, model.input_shape, model.inputs[0].name) == (variant.name, (None, 48, 48, 1), "pixels")
+    probabilities = model(pixels).numpy()
+    assert (probabilities.shape, probabilities.dtype) == ((8, 4), np.float32)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_saved_model_gives_the_same_for_all_pixel_types(
+    built: tuple[Variant, keras.Model], pixels: np.ndarray, tmp_path: Path
+) -> None:
+    _, model = built
+    expected = model(pixels.astype("float32")).numpy()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    for given in (pixels, pixels.astype("float64"), tf.constant(pixels)):
+        np.testing.assert_allclose(loaded(given).numpy(), expected, atol=1e-6)
+    assert [weight.path for weight in loaded.trainable_weights] == [weight.path for weight in model.trainable_weights]
+
+
+def test_one_step_trains_the_head_and_leaves_the_backbone(
+    built: tuple[Variant, keras.Model], pixels: np.ndarray
+) -> None:
+    variant, model = built
+    backbone = [weight for layer in model.layers if isinstance(layer, keras.Model) for weight in layer.weights]
+    assert bool(backbone) == variant.pretrained
+    before, frozen_before = ([np.array(weight) for weight in weights] for weights in (model.trainable_weights, backbone))
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    model.train_on_batch(pixels, np.arange(8) % 4)
+    moved = [not np.array_equal(old, new) for old, new in zip(before, model.trainable_weights, strict=True)]
+    assert all(moved), [weight.path for weight, yes in zip(model.trainable_weights, moved, strict=True) if not yes]
+    assert all(np.array_equal(old, new) for old, new in zip(frozen_before, backbone, strict=True))
+
+
+@pytest.mark.parametrize("name", ["compact", "cnn_2"])
+def test_fit_and_predict_take_uint8_and_mixed_precision(name: str, pixels: np.ndarray, bfloat16: None) -> None:
+    model = load_builder(find_variant(name).builder)(4)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(tf.data.Dataset.from_tensor_slices((pixels, np.arange(8) % 4)).batch(4), verbose=0)
+    predicted = model.predict(pixels, verbose=0)
+    assert predicted.dtype == np.float32
+    np.testing.assert_array_equal(predicted, model.predict(pixels.astype("float32"), verbose=0))
+    assert model.layers[1].compute_dtype == "float32", "pixels must not lose detail before they are scaled"
+
+
+def test_compact_sees_a_face_through_light_and_contrast(pixels: np.ndarray) -> None:
+    model = load_builder(find_variant("compact").builder)(4)
+    np.testing.assert_allclose(model(pixels), model(pixels.astype("float32") * 0.5 + 30), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "last_step", "preprocess"),
+    [
+        ("vgg16_a", "subtract_imagenet_mean", keras.applications.vgg16.preprocess_input),
+        ("vgg16_b", "subtract_imagenet_mean", keras.applications.vgg16.preprocess_input),
+        ("resnet50v2", "gray_to_rgb", keras.applications.resnet_v2.preprocess_input),
+        ("efficientnetb0", "gray_to_rgb", keras.applications.efficientnet.preprocess_input),
+    ],
+)
+def test_backbone_gets_its_own_preprocessing(name: str, last_step: str, preprocess, pixels: np.ndarray) -> None:
+    model = load_builder(find_variant(name).builder)(4)
+    names = [layer.name for layer in model.layers]
+    assert isinstance(model.layers[names.index(last_step) + 1], keras.Model)
+    seen = keras.Model(model.inputs, model.get_layer(last_step).output)(pixels)
+    expected = preprocess(np.repeat(pixels, 3, axis=-1).astype("float32"))
+    np.testing.assert_allclose(seen, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["vgg16_a", "efficientnetb0"])
+def test_builder_loads_the_weights_given(name: str, tmp_path: Path) -> None:
+    variant = find_variant(name)
+    path = make_weights(variant.backbone, tmp_path, seed=5)
+    source = keras.saving.load_model(path, compile=False)
+    model = load_builder(variant.builder)(4, path)
+    (backbone,) = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    for ours, theirs in zip(backbone.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_efficientnet_rescales_as_its_published_weights_expect(tmp_path: Path, pixels: np.ndarray) -> None:
+    path = make_weights("efficientnetb0", tmp_path)
+    model = load_builder(find_variant("efficientnetb0").builder)(4, path)
+    model.save(tmp_path / "model.keras")
+    rgb = np.repeat(pixels, 3, axis=-1).astype("float32")
+    expected = (rgb / 255 - IMAGENET_MEAN_RGB) / np.array(IMAGENET_DEVIATION_RGB)
+    for candidate in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        backbone = candidate.get_layer("efficientnetb0_backbone")
+        seen = keras.Model(backbone.inputs, backbone.get_layer("imagenet_rescaling").output)(rgb)
+        np.testing.assert_allclose(seen, expected, atol=1e-4)
+
+
+def test_frozen_backbone_ignores_training_mode_after_loading(tmp_path: Path, pixels: np.ndarray) -> None:
+    model = load_builder(find_variant("efficientnetb0").builder)(4)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    loaded.get_layer("efficientnetb0_backbone").trainable = True
+    np.testing.assert_allclose(loaded(pixels, training=True), loaded(pixels, training=False), atol=1e-6)

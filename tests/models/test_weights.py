@@ -1,0 +1,109 @@
+"""Weights are looked for in the folder given, then in Keras' cache, then downloaded; else the variant is unavailable."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from data.errors import PipelineError, VariantUnavailable
+from models import weights
+from models.weights import WeightsFile, find_weights
+
+CONTENT = b"weights" * 1000
+
+
+class _Storage(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/missing.h5":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT[:-1] if self.path == "/short.h5" else CONTENT)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture(scope="module")
+def storage_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Storage)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras" / "models"
+
+
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch, storage_url: str):
+    def replace(path: str = "whole.h5", content: bytes = CONTENT) -> None:
+        md5 = hashlib.md5(content).hexdigest()
+        file = WeightsFile(name="vgg16_notop.h5", url=f"{storage_url}/{path}", md5=md5)
+        monkeypatch.setitem(weights.WEIGHTS_FILES, "vgg16", file)
+
+    return replace
+
+
+@pytest.mark.parametrize("name", ["vgg16_notop.h5", "vgg16_notop.weights.h5"])
+def test_folder_given_comes_first(name: str, tmp_path: Path, cache: Path, publish) -> None:
+    publish()
+    cache.mkdir(parents=True)
+    (cache / "vgg16_notop.h5").write_bytes(CONTENT)
+    (tmp_path / name).write_bytes(b"one's own")
+    assert find_weights("vgg16", tmp_path) == tmp_path / name
+
+
+def test_keras_cache_serves_without_a_download(tmp_path: Path, cache: Path, publish) -> None:
+    publish()
+    cache.mkdir(parents=True)
+    (cache / "vgg16_notop.h5").write_bytes(CONTENT)
+    assert find_weights("vgg16", tmp_path, allow_download=False) == cache / "vgg16_notop.h5"
+
+
+def test_download_replaces_half_a_file_in_the_cache(cache: Path, publish) -> None:
+    publish()
+    cache.mkdir(parents=True)
+    (cache / "vgg16_notop.h5").write_bytes(CONTENT[:100])
+    assert find_weights("vgg16", None).read_bytes() == CONTENT
+    assert [path.name for path in cache.iterdir()] == ["vgg16_notop.h5"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "reason"),
+    [("missing.h5", CONTENT, "404"), ("whole.h5", b"other", "MD5"), ("short.h5", CONTENT, "IncompleteRead")],
+)
+def test_failed_download_leaves_nothing(path: str, content: bytes, reason: str, cache: Path, publish) -> None:
+    publish(path, content)
+    with pytest.raises(VariantUnavailable, match=reason):
+        find_weights("vgg16", None)
+    assert not list(cache.iterdir())
+
+
+def test_no_connection_is_said_with_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    closed = WeightsFile(name="vgg16_notop.h5", url="http://127.0.0.1:1/vgg16_notop.h5", md5=md5)
+    monkeypatch.setitem(weights.WEIGHTS_FILES, "vgg16", closed)
+    with pytest.raises(VariantUnavailable, match=r"refused.*set weights_dir"):
+        find_weights("vgg16", None)
+
+
+def test_downloads_can_be_switched_off(tmp_path: Path, cache: Path, publish) -> None:
+    publish()
+    with pytest.raises(VariantUnavailable, match="switched off"):
+        find_weights("vgg16", tmp_path, allow_download=False)
+    assert not cache.exists()
+
+
+def test_unknown_backbone_names_the_known_ones() -> None:
+    with pytest.raises(PipelineError, match=r"'vgg19'.*vgg16, resnet50v2, efficientnetb0"):
+        find_weights("vgg19", None)
