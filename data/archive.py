@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import re
 import shutil
 import time
@@ -163,7 +162,7 @@ def _fetch_file(url: str, target: Path, order: _Order) -> Path:
         for part in find_partial(incoming):
             part.unlink()
         _transfer(url, incoming, order)
-    os.replace(incoming, target)
+    incoming.replace(target)
     if not order.sha256:
         logger.info("to download %s once only, pin it by adding #sha256=%s", url, hash_file(target))
     return target
@@ -211,7 +210,7 @@ def _fetch_folder(folder_id: str, target: Path, order: _Order) -> Path:
     _download_all(files, incoming, order)
     if directory.exists():
         shutil.rmtree(directory)
-    os.replace(incoming, directory)
+    incoming.replace(directory)
     return directory
 
 

@@ -94,7 +94,7 @@ def _describe_content(content: bytes) -> dict[str, Any]:
 def _open_image(content: bytes) -> Image.Image | None:
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
-    except Exception as error:  # noqa: BLE001 - damaged files make Pillow raise a dozen kinds, struct.error among them
+    except Exception as error:
         logger.debug("no image: %s", error)
         return None
 
@@ -105,7 +105,7 @@ def _load(image: Image.Image) -> bool:
         return False
     try:
         image.load()
-    except Exception as error:  # noqa: BLE001 - damaged files make Pillow raise a dozen kinds, zlib.error among them
+    except Exception as error:
         logger.debug("not decodable: %s", error)
         return False
     return True

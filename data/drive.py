@@ -27,9 +27,9 @@ QUOTA_WORDS = ("too many users", "quota exceeded", "quota for this file")
 SIGN_IN_HOST = "accounts.google.com"
 
 ADVICE = {
-    "quota": "Too many downloads of this file: Google Drive blocks it for up to 24 hours. Try again tomorrow, or make a "
-    "copy of the file in a Drive of your own, share the copy and give its link",
-    "permission": "The file is not public: open Share on Google Drive and set General access to 'Anyone with the link', "
+    "quota": "Too many downloads of this file: Google Drive blocks it for up to 24 hours. Try again tomorrow, or make "
+    "a copy of the file in a Drive of your own, share the copy and give its link",
+    "permission": "The file is not public: open Share on Google Drive, set General access to 'Anyone with the link', "
     "or download it in a browser and give the local path",
     "not_found": "Check the id or URL for typing errors and that the file was not deleted or moved",
     "html": "Open the link in a browser and see what it is: give the link of the archive itself, of a file for a file "
@@ -78,7 +78,7 @@ class DownloadError(PipelineError):
         super().__init__(message)
         self.reason: Reason = reason
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["DownloadError"], tuple[str, Reason]]:
         return type(self), (str(self), self.reason)
 
 

@@ -10,7 +10,8 @@ Severity = Literal["critical", "warning", "info"]
 class Record(BaseModel):
     """A frozen record that refuses unknown fields, so that a typing error never passes silently."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # NaN and infinity are written as such: null would not be read back as a number.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class Finding(Record):

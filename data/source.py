@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Literal, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -148,7 +148,7 @@ def _parse_path_or_id(location: str) -> DatasetSource:
     )
 
 
-def _split_url(url: str):
+def _split_url(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:

@@ -9,7 +9,6 @@ import ast
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -108,13 +107,11 @@ class Workspace:
             if not self.force and self.find(stage, key):
                 return Produced(stage=stage, key=key, path=target, cached=True)
             self._write(work, write, resumable)
-            record = StageRecord(
-                stage=stage, key=key, created=_now(), inputs=dict(inputs), files=checksum_files(work)
-            )
+            record = StageRecord(stage=stage, key=key, created=_now(), inputs=dict(inputs), files=checksum_files(work))
             (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
             if target.exists():
                 shutil.rmtree(target)
-            os.replace(work, target)
+            work.replace(target)
         return Produced(stage=stage, key=key, path=target, cached=False)
 
     @staticmethod

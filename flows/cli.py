@@ -1,7 +1,6 @@
 """The `emotion` command."""
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,10 @@ app = typer.Typer(
 EXIT_FAILED = 1
 
 SourceOption = Annotated[
-    str, typer.Option(help='"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin it.')
+    str,
+    typer.Option(
+        help='"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin it.'
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of parts, views and trainings.", min=0)]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do every stage again, also where nothing changed.")]

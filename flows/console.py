@@ -35,7 +35,9 @@ def print_results(results: RunResults, report: Path) -> None:
     console.print()
     console.print(_comparison_table(results))
     if results.data.synthetic:
-        console.print("[yellow]Synthetic sample data: these figures say that the pipeline works, nothing of real faces.[/]")
+        console.print(
+            "[yellow]Synthetic data: these figures show that the pipeline works and say nothing of real faces.[/]"
+        )
     console.print(f"\n[bold]Report:[/] {report / 'index.html'}", soft_wrap=True)
     console.print("[bold]Next:[/] open the report in a browser, then train on your own images:")
     console.print("  .venv/bin/emotion run --source PATH_OR_URL_OR_DRIVE_ID    (emotion run --help, emotion doctor)")

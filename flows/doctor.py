@@ -35,7 +35,9 @@ class Check(BaseModel):
 def examine(settings: Settings) -> Iterator[Check]:
     """Yield every check of this machine, the cheap ones first."""
     yield _python()
-    yield Check(name="packages", ok=True, seen=", ".join(f"{k} {v}" for k, v in package_versions().items() if k != "python"))
+    yield Check(
+        name="packages", ok=True, seen=", ".join(f"{k} {v}" for k, v in package_versions().items() if k != "python")
+    )
     yield Check(name="code", ok=True, seen=code_version())
     yield Check(name="cores", ok=True, seen=f"{usable_cores()}, so {default_parallel()} variants at once")
     yield _memory()

@@ -11,8 +11,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from data.clean import CleaningPolicy
-from data.records import VariantResult
 from data.hardware import default_parallel, threads_per_child
+from data.records import VariantResult
 from data.source import parse_source
 from data.workspace import Produced, Workspace
 from flows.ingest import prepare_data

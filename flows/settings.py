@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EMOTION_", env_file=".env", frozen=True, extra="ignore")
 
     workspace: Path = Field(default=Path("workspace"), description="Directory that keeps every stage of every run")
-    weights_dir: Path | None = Field(default=None, description="Directory of ImageNet weights, named as Keras names them")
+    weights_dir: Path | None = Field(
+        default=None, description="Directory of ImageNet weights, named as Keras names them"
+    )
     allow_weight_download: bool = Field(default=True, description="Ask Keras' storage for weights found nowhere else")
     server_start_seconds: float = Field(default=90, gt=0, description="How long a Prefect server may take to start")
     download_timeout_seconds: float = Field(default=60, gt=0, description="Longest silence of a download")

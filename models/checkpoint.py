@@ -1,6 +1,5 @@
 """Atomic checkpoints: every variable of a training and what the loop knows, in one file."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ def _save_arrays(path: Path, variables: Sequence[Any], **extra: np.ndarray) -> N
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays, **extra)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _load_arrays(path: Path, variables: Sequence[Any]) -> Any:

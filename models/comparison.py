@@ -13,14 +13,10 @@ from models.statistics import best_of_many, compare_with_best
 
 def rank_variants(variants: Sequence[VariantResult]) -> tuple[VariantResult, ...]:
     """Return the trained variants by validation accuracy, best first, then the others in their order."""
-    return tuple(
-        sorted(variants, key=lambda v: -v.parts["validation"].accuracy if v.status == "trained" else 1)
-    )
+    return tuple(sorted(variants, key=lambda v: -v.parts["validation"].accuracy if v.status == "trained" else 1))
 
 
-def compare_variants(
-    variants: Sequence[VariantResult], seed: int
-) -> tuple[tuple[Comparison, ...], BestOfMany | None]:
+def compare_variants(variants: Sequence[VariantResult], seed: int) -> tuple[tuple[Comparison, ...], BestOfMany | None]:
     """Compare the trained variants pairwise with the best, which gets an interval for being the best of k.
 
     Args:

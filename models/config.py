@@ -24,7 +24,10 @@ class TrainConfig(BaseModel):
     warmup_fraction: float = Field(default=0.25, ge=0, lt=1, description="Part of the steps that warm up")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Mass moved from the label to all classes")
     patience: int = Field(
-        default=0, ge=0, le=1000, description="Epochs without a better monitored accuracy before stopping; 0 never stops"
+        default=0,
+        ge=0,
+        le=1000,
+        description="Epochs without a better monitored accuracy that stop it; 0 never",
     )
     monitor: Literal["selection", "validation"] = Field(
         default="selection",

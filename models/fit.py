@@ -90,13 +90,14 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     return model, plan, state
 
 
-def evaluate_variant(
-    run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model
-) -> VariantResult:
+def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
     """Save the model, score it on the parts that are not trained on, and explain one face a class."""
     model.save(run_dir / MODEL_NAME)
     predictions = pd.concat(
-        [predict_part(model, read_identified(spec.views, part, batch_size=EVALUATION_BATCH), part) for part in SCORED_PARTS],
+        [
+            predict_part(model, read_identified(spec.views, part, batch_size=EVALUATION_BATCH), part)
+            for part in SCORED_PARTS
+        ],
         ignore_index=True,
     )
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)

@@ -36,7 +36,5 @@ def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
             ClassMetrics(label=label, precision=p, recall=r, f1=f, support=int(s))
             for label, p, r, f, s in zip(CLASSES, precision, recall, f1, support, strict=True)
         ),
-        confusion=tuple(
-            tuple(int(n) for n in row) for row in confusion_matrix(labels, predicted, labels=every_label)
-        ),
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(labels, predicted, labels=every_label)),
     )

@@ -76,7 +76,9 @@ def make_plan(spec: FitSpec, images: int, measure: Any, spent_seconds: float) ->
     )
 
 
-def measure_steps(model: Any, training: Any, monitored: Any, monitored_images: int, batch_size: int) -> tuple[float, float]:
+def measure_steps(
+    model: Any, training: Any, monitored: Any, monitored_images: int, batch_size: int
+) -> tuple[float, float]:
     """Time training steps and an evaluation on this machine, leaving the model as it was.
 
     Returns:

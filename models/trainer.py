@@ -17,8 +17,9 @@ from models.config import TrainConfig
 from models.plan import Plan
 
 PROGRESS_SECONDS = 2.0
+SILENT: Any = 0  # an int for Keras, though its annotation says str
 
-REASON_EPOCHS = "all planned epochs done"
+REASON_EPOCHS = "the end of its plan"
 REASON_PATIENCE = "early stopping"
 REASON_BUDGET = "time budget"
 
@@ -96,7 +97,9 @@ class Trainer:
         if earlier.history:
             emit("resumed", epoch=len(earlier.history), accuracy=earlier.best_accuracy)
         while not self.state.stopped_because:
-            deadline = started + self.plan.budget_seconds - earlier.wall_seconds if self.plan.budget_seconds else math.inf
+            deadline = (
+                started + self.plan.budget_seconds - earlier.wall_seconds if self.plan.budget_seconds else math.inf
+            )
             record = self._train_epoch(deadline, resumed=bool(earlier.history) and self.state is earlier)
             self._advance(record, deadline, earlier, started)
         restore_best(self.run_dir, self.model.variables)
@@ -108,8 +111,8 @@ class Trainer:
         steps = min(self.plan.steps_per_epoch, self.plan.total_steps - self.state.steps)
         watch = StepWatch(self.plan, epoch, self.state.steps, deadline)
         wall, cores = time.monotonic(), time.process_time()
-        logs = self.model.fit(dataset.take(steps), verbose=0, callbacks=[watch]).history
-        monitored = self.model.evaluate(self.monitored, verbose=0, return_dict=True)
+        logs = self.model.fit(dataset.take(steps), verbose=SILENT, callbacks=[watch]).history
+        monitored = self.model.evaluate(self.monitored, verbose=SILENT, return_dict=True)
         return EpochRecord(
             epoch=epoch + 1,
             loss=logs["loss"][-1],
@@ -154,7 +157,7 @@ class Trainer:
     def _reason_to_stop(self, epoch: int, best_epoch: int, steps: int, deadline: float) -> str:
         if steps >= self.plan.total_steps:
             shortened = self.plan.epochs < self.config.epochs
-            return f"{REASON_EPOCHS} ({REASON_BUDGET} shortened the plan)" if shortened else REASON_EPOCHS
+            return f"{REASON_EPOCHS}, which the {REASON_BUDGET} shortened" if shortened else REASON_EPOCHS
         if time.monotonic() >= deadline:
             return REASON_BUDGET
         if self.config.patience and epoch - best_epoch >= self.config.patience:
@@ -178,10 +181,10 @@ class StepWatch(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise PipelineError(
-                f"got a training loss of {loss} in step {batch + 1} of epoch {self.epoch + 1}, expected a finite number: "
-                "lower learning_rate in this variant's TrainConfig"
+                f"got a training loss of {loss} in step {batch + 1} of epoch {self.epoch + 1}, "
+                "expected a finite number: lower learning_rate in this variant's TrainConfig"
             )
-        if now >= self.deadline:
+        if now >= self.deadline and self.model:
             self.model.stop_training = True
         if now - self.reported >= PROGRESS_SECONDS:
             self.reported = now

@@ -35,9 +35,7 @@ class Children:
         self._lock = threading.Lock()
         self._stopping = False
 
-    def run(
-        self, module: str, argument: Path, log: Path, on_event: Callable[[Event], None], threads: int = 1
-    ) -> None:
+    def run(self, module: str, argument: Path, log: Path, on_event: Callable[[Event], None], threads: int = 1) -> None:
         """Run `python -m MODULE ARGUMENT` to its end, handing on each of its events.
 
         Args:

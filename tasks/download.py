@@ -5,10 +5,10 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.archive import fetch_archive
 from data.drive import DownloadSettings
 from data.extract import ExtractLimits, copy_folder, extract_archive
 from data.sample import SampleConfig, generate_sample
-from data.archive import fetch_archive
 from data.source import DatasetSource
 from data.workspace import Produced, Workspace, checksum_files, digest_sources, hash_file, hash_json
 from tasks.stages import finish

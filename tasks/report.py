@@ -7,12 +7,12 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from data.classes import CLASSES
 from data.errors import PipelineError
 from data.hardware import describe_hardware
 from data.lineage import code_version, package_versions
 from data.records import Record, RunResults, VariantResult
-from data.classes import CLASSES
-from data.workspace import Produced, Workspace, digest_sources
+from data.workspace import PROJECT_ROOT, Produced, Workspace, checksum_files, digest_sources, hash_json
 from models.comparison import compare_variants, rank_variants
 from reports.render import render_report
 from reports.summary import leaderboard_rows
@@ -21,6 +21,7 @@ from tasks.validate import load_summary
 
 REPORTS_STAGE = "reports"
 RESULTS_NAME = "results.json"
+TEMPLATES = PROJECT_ROOT / "reports" / "templates"
 
 
 class RunFacts(Record):
@@ -51,6 +52,7 @@ def publish_report(
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, Path(v.directory).name] for v in variants},
         "code": digest_sources(["reports.render", "models.comparison"]),
+        "templates": hash_json(checksum_files(TEMPLATES)),
     }
 
     def write(out: Path) -> None:
@@ -66,9 +68,7 @@ def publish_report(
     return finish(report, report.cached)
 
 
-def assemble_results(
-    facts: RunFacts, dataset: Produced, views: Produced, variants: list[VariantResult]
-) -> RunResults:
+def assemble_results(facts: RunFacts, dataset: Produced, views: Produced, variants: list[VariantResult]) -> RunResults:
     """Bring everything that the report is drawn from into one record."""
     comparisons, best = compare_variants(variants, facts.seed)
     return RunResults(

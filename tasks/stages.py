@@ -18,4 +18,4 @@ def finish(record: T, cached: bool) -> T:
 
 def record_of(outcome: T) -> T:
     """Return the record of a task that was called directly, whichever state it ended in."""
-    return outcome.result() if isinstance(outcome, State) else outcome
+    return outcome.result() if isinstance(outcome, State) else outcome  # type: ignore[return-value]

@@ -55,7 +55,8 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         weights = _weights(job)
     except VariantUnavailable as error:
         get_run_logger().warning("%s is skipped: %s", variant.name, error)
-        return Completed(name="Skipped", message=str(error), data=unfinished_result(variant, "skipped", str(error)))
+        skipped = unfinished_result(variant, "skipped", str(error))
+        return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
 
     def write(out: Path) -> None:
         spec = FitSpec(
@@ -105,7 +106,10 @@ class TrainingLog:
 
     def _on_planned(self, event: Event) -> None:
         self.logger.info(
-            "%s: planned %s epochs of %s steps, %s threads", self.variant, event["epochs"], event["steps_per_epoch"],
+            "%s: planned %s epochs of %s steps, %s threads",
+            self.variant,
+            event["epochs"],
+            event["steps_per_epoch"],
             event["threads"],
         )
 
@@ -115,16 +119,28 @@ class TrainingLog:
     def _on_epoch(self, event: Event) -> None:
         self.logger.info(
             "%s: epoch %s/%s, loss %.4f, accuracy %.4f, selection accuracy %.4f (best %.4f), %.1f s, about %s left",
-            self.variant, event["epoch"], event["epochs"], event["loss"], event["accuracy"], event["monitor_accuracy"],
-            event["best_accuracy"], event["seconds"], format_duration(event["seconds_left"]),
+            self.variant,
+            event["epoch"],
+            event["epochs"],
+            event["loss"],
+            event["accuracy"],
+            event["monitor_accuracy"],
+            event["best_accuracy"],
+            event["seconds"],
+            format_duration(event["seconds_left"]),
         )
         self._move(event["fraction"], always=True)
 
     def _on_progress(self, event: Event) -> None:
         if self._move(event["fraction"]):
             self.logger.info(
-                "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left", self.variant, event["epoch"],
-                event["epochs"], 100 * event["fraction"], event["accuracy"], format_duration(event["seconds_left"]),
+                "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left",
+                self.variant,
+                event["epoch"],
+                event["epochs"],
+                100 * event["fraction"],
+                event["accuracy"],
+                format_duration(event["seconds_left"]),
             )
 
     def _on_evaluating(self, event: Event) -> None:
@@ -169,6 +185,4 @@ def _inputs(job: TrainingJob, views: Produced, weights: Path | None) -> dict[str
 
 def _load_result(variant: Variant, produced: Produced) -> VariantResult:
     stored = json.loads((produced.path / "result.json").read_text())
-    return VariantResult.model_validate(
-        {**stored, "directory": str(produced.path), "published": variant.published}
-    )
+    return VariantResult.model_validate({**stored, "directory": str(produced.path), "published": variant.published})

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 import expectations.custom
-from data.classes import CLASSES, SPLITS
 from data.clean import CleaningPolicy, clean_manifest
 from data.errors import PipelineError
 from data.manifest import build_manifest
