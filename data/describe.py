@@ -92,6 +92,11 @@ def _describe_content(content: bytes) -> dict[str, Any]:
 
 
 def _open_image(content: bytes) -> Image.Image | None:
+    """Return the image with its header read, or None where there is none.
+
+    Damaged files make Pillow raise a dozen kinds of exception, struct.error and zlib.error among them: here and in
+    `_load` every one means the same.
+    """
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except Exception as error:

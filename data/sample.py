@@ -154,9 +154,9 @@ EXPRESSION_SPREAD = Expression(
 def _draw_expression(label: str, rng: np.random.Generator) -> Expression:
     """Blend from rest towards the expression; a neutral face leans a little towards any of the others."""
     if label == "neutral":
-        target, intensity = STRONG[str(rng.choice(list(STRONG)))], rng.uniform(0.0, 0.3)
+        target, intensity = STRONG[str(rng.choice(list(STRONG)))], rng.uniform(0.0, 0.24)
     else:
-        target, intensity = STRONG[label], 0.22 + 0.88 * rng.beta(1.4, 1.3)
+        target, intensity = STRONG[label], 0.26 + 0.84 * rng.beta(1.4, 1.3)
     if label == "happy" and rng.random() < 0.4:
         target = target._replace(mouth_open=0.0, teeth=0.0)
     if label == "sad" and rng.random() < 0.2:
@@ -419,7 +419,7 @@ def _light_head(canvas: _Canvas, person: _Person, expression: Expression, rng: n
     """Shade the head as a relief under one lamp."""
     azimuth, elevation = rng.normal(0.0, 0.75), rng.normal(0.45, 0.3)
     lamp = np.array([np.sin(azimuth), -np.sin(elevation), 1.15 * np.cos(azimuth)])
-    lamp /= np.linalg.norm(lamp)
+    lamp = (lamp / np.linalg.norm(lamp)).astype(np.float32)
     step = 2 / (IMAGE_SIZE * SUPERSAMPLING)
     slope_y, slope_x = np.gradient(_relief(canvas, person, expression), step)
     facing = (lamp[2] - lamp[0] * slope_x - lamp[1] * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
@@ -449,7 +449,7 @@ def _relief(canvas: _Canvas, person: _Person, expression: Expression) -> Array:
 
 def _paint_hair(canvas: _Canvas, person: _Person, rng: np.random.Generator) -> None:
     """Paint the hair over the forehead and at the sides, in strands."""
-    phase, parting, volume = rng.uniform(0.0, 6.3, 3), rng.uniform(-0.4, 0.4), rng.uniform(0.07, 0.17)
+    phase, parting, volume = rng.uniform(0.0, 6.3, 3).tolist(), rng.uniform(-0.4, 0.4), rng.uniform(0.07, 0.17)
     if person.hair_style == "bald":
         return
     line = _hairline(canvas, person, parting) + 0.015 * np.sin(canvas.u * 19 + phase[0])
@@ -461,7 +461,7 @@ def _paint_hair(canvas: _Canvas, person: _Person, rng: np.random.Generator) -> N
     )
     sides = np.maximum(sides, canvas.v - (1.1 if long else -0.08))
     strands = np.sin(canvas.u * 31 + 3 * canvas.v + phase[1]) + 0.7 * np.sin(canvas.u * 53 - 9 * canvas.v + phase[2])
-    gloss = canvas.blob(0.2 * np.sign(parting), -0.85, 0.5, 0.16)
+    gloss = canvas.blob(0.2 * float(np.sign(parting)), -0.85, 0.5, 0.16)
     tone = person.hair * (1 + 0.13 * strands + 0.55 * gloss) + 0.03 * gloss
     canvas.paint(_inside(np.minimum(front, sides), 0.09), np.clip(tone, 0.02, 1.0))
 

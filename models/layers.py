@@ -17,7 +17,8 @@ def make_pixel_input() -> keras.KerasTensor:
     Returns:
         Symbolic tensor "pixels" of shape (batch, 48, 48, 1), 0..255. Keras casts uint8 to its dtype, float32.
     """
-    return keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), dtype="float32", name="pixels")
+    pixels: Any = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), dtype="float32", name="pixels")
+    return pixels
 
 
 def make_probabilities(classes: int) -> keras.layers.Dense:
@@ -77,4 +78,18 @@ class SubtractImagenetMean(_FloatLayer):
 
     def call(self, pixels: Any) -> Any:
         """Return (batch, height, width, 3) in BGR order with ImageNet's means subtracted, from RGB in 0..255."""
-        return ops.flip(pixels, axis=-1) - ops.convert_to_tensor(IMAGENET_MEAN_BGR, dtype="float32")
+        return ops.subtract(ops.flip(pixels, axis=-1), ops.convert_to_tensor(IMAGENET_MEAN_BGR, dtype="float32"))
+
+
+@keras.saving.register_keras_serializable(package="emotion")
+class Backbone(keras.layers.Wrapper):
+    """Hold a pretrained network, as `layer`, that always runs in inference mode.
+
+    A model called for training hands that mode to every model inside it, even to one that was built with
+    training=False; this layer stops it. BatchNorm statistics stay as published and drop-connect stays off, also where
+    the network's weights are made trainable.
+    """
+
+    def call(self, pixels: Any) -> Any:
+        """Return the network's feature map (batch, height, width, channels)."""
+        return self.layer(pixels, training=False)

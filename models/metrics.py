@@ -22,19 +22,20 @@ def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
     low, high = wilson_interval(correct, len(labels))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=every_label, zero_division=0
+    figures = np.stack(
+        precision_recall_fscore_support(labels, predicted, labels=every_label, zero_division=0),  # type: ignore[arg-type]
+        axis=1,
     )
     return PartMetrics(
         images=len(labels),
         accuracy=correct / len(labels),
         accuracy_low=low,
         accuracy_high=high,
-        macro_f1=float(np.mean(f1)),
+        macro_f1=float(figures[:, 2].mean()),
         log_loss=float(log_loss(labels, probabilities.astype(np.float64), labels=every_label)),
         per_class=tuple(
             ClassMetrics(label=label, precision=p, recall=r, f1=f, support=int(s))
-            for label, p, r, f, s in zip(CLASSES, precision, recall, f1, support, strict=True)
+            for label, (p, r, f, s) in zip(CLASSES, figures.tolist(), strict=True)
         ),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(labels, predicted, labels=every_label)),
     )

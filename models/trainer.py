@@ -30,7 +30,7 @@ def compile_model(model: keras.Model, config: TrainConfig, total_steps: int) -> 
         optimizer=make_optimizer(config, total_steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
         metrics=["accuracy"],
-        jit_compile=False,  # XLA was slower on CPU in every case tried
+        jit_compile=False,  # type: ignore[arg-type]  # XLA was slower on CPU in every case tried
     )
     model.optimizer.build(model.trainable_variables)
 

@@ -1,16 +1,23 @@
 """The transfer variants: a frozen ImageNet backbone under the notebook's heads, each with its own preprocessing.
 
-A backbone is called in inference mode, so its BatchNorm statistics and its drop-connect stay as published even where
-a later step makes its weights trainable.
+To fine-tune one, make weights of `model.get_layer("vgg16_backbone").layer` trainable; the others' names go likewise.
 """
 
 from pathlib import Path
+from typing import Any
 
 import keras
 from keras import layers
 
 from data.classes import IMAGE_SIZE
-from models.layers import GrayToRgb, SubtractImagenetMean, make_pixel_input, make_probabilities, scale_to_signed
+from models.layers import (
+    Backbone,
+    GrayToRgb,
+    SubtractImagenetMean,
+    make_pixel_input,
+    make_probabilities,
+    scale_to_signed,
+)
 
 LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in the notebook."""
@@ -56,7 +63,7 @@ def build_vgg16_b(classes: int, weights: Path | None = None) -> keras.Model:
 def build_resnet50v2(classes: int, weights: Path | None = None) -> keras.Model:
     """Build four Dense layers with BatchNorm on ResNet50V2; arguments and result as of `build_vgg16_a`."""
     pixels = make_pixel_input()
-    backbone = keras.applications.ResNet50V2(**_backbone_options(weights), name="resnet50v2_backbone")
+    backbone = keras.applications.ResNet50V2(**_backbone_options(weights), name="resnet50v2")
     signed = GrayToRgb(name="gray_to_rgb")(scale_to_signed()(pixels))
     features = layers.Flatten()(_call_frozen(backbone, signed))
     features = layers.BatchNormalization()(features)
@@ -83,7 +90,7 @@ def build_efficientnetb0(classes: int, weights: Path | None = None) -> keras.Mod
     return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnetb0")
 
 
-def _backbone_options(weights: Path | None) -> dict[str, object]:
+def _backbone_options(weights: Path | None) -> dict[str, Any]:
     return {
         "weights": str(weights) if weights else None,
         "include_top": False,
@@ -92,7 +99,7 @@ def _backbone_options(weights: Path | None) -> dict[str, object]:
 
 
 def _vgg16_features(pixels: keras.KerasTensor, weights: Path | None) -> keras.KerasTensor:
-    backbone = keras.applications.VGG16(**_backbone_options(weights), name="vgg16_backbone")
+    backbone = keras.applications.VGG16(**_backbone_options(weights), name="vgg16")
     rgb = GrayToRgb(name="gray_to_rgb")(pixels)
     return _call_frozen(backbone, SubtractImagenetMean(name="subtract_imagenet_mean")(rgb))
 
@@ -103,10 +110,10 @@ def _efficientnetb0_backbone(weights: Path | None) -> keras.Model:
     Keras leaves out one rescaling when weights come from a file, though the published weights need it: after its
     Normalization the input is divided by the root of ImageNet's deviations once more.
     """
-    backbone = keras.applications.EfficientNetB0(**_backbone_options(None), name="efficientnetb0_backbone")
+    backbone = keras.applications.EfficientNetB0(**_backbone_options(None), name="efficientnetb0")
     rescaling = layers.Rescaling([deviation**-0.5 for deviation in IMAGENET_DEVIATION_RGB], name="imagenet_rescaling")
 
-    def call_layer(layer: layers.Layer, *inputs: object, **options: object) -> object:
+    def call_layer(layer: layers.Layer, *inputs: Any, **options: Any) -> Any:
         output = layer(*inputs, **options)
         return rescaling(output) if isinstance(layer, layers.Normalization) else output
 
@@ -118,7 +125,7 @@ def _efficientnetb0_backbone(weights: Path | None) -> keras.Model:
 
 def _call_frozen(backbone: keras.Model, pixels: keras.KerasTensor) -> keras.KerasTensor:
     backbone.trainable = False
-    return backbone(pixels, training=False)
+    return Backbone(backbone, name=f"{backbone.name}_backbone")(pixels)
 
 
 def _leaky_dense(features: keras.KerasTensor, width: int, dropout: float = 0) -> keras.KerasTensor:

@@ -111,7 +111,7 @@ def _download(wanted: WeightsFile, target: Path) -> None:
                 digest.update(piece)
         if digest.hexdigest() != wanted.md5:
             raise ValueError(f"got a file with MD5 {digest.hexdigest()}, expected {wanted.md5}")
-        os.replace(part, target)
+        Path(part).replace(target)
     finally:
         Path(part).unlink(missing_ok=True)
 

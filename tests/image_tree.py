@@ -25,7 +25,7 @@ def make_pixels(random: np.random.Generator, size: int = IMAGE_SIZE) -> np.ndarr
 def write_image(path: Path, pixels: np.ndarray) -> Path:
     """Write gray or RGB pixels as JPEG or PNG, by the path's suffix, making its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **({"quality": 95} if path.suffix == ".jpg" else {}))
+    Image.fromarray(pixels).save(path, quality=95)  # PNG takes no notice of the quality
     return path
 
 
@@ -53,7 +53,7 @@ def write_image_tree(
 def make_manifest(rows: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
     """Return the manifest of faultless images that exist nowhere, from (split, label, what the pixels show) rows."""
     frame = pd.DataFrame(rows, columns=["split", "label", "content"])
-    digests = frame.pop("content").map(lambda content: hashlib.sha256(content.encode()).hexdigest())
+    digests = pd.Series([hashlib.sha256(str(content).encode()).hexdigest() for content in frame.pop("content")])
     numbers = pd.Series(range(len(frame))).astype("str")
     filled = frame.assign(
         path=frame["split"] + "/" + frame["label"] + "/" + numbers + ".jpg",

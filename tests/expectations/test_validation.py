@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import expectations.custom
+from data.classes import CLASSES, SPLITS
 from data.clean import CleaningPolicy, clean_manifest
 from data.errors import PipelineError
 from data.manifest import build_manifest
@@ -113,12 +114,7 @@ def test_every_rule_has_a_corruption() -> None:
 
 def test_at_most_ten_examples_and_the_full_count() -> None:
     counts = {"train": 12, "validation": 2, "test": 2}
-    rows = [
-        (s, label, f"{s}{label}{n}")
-        for s in counts
-        for label in ("happy", "neutral", "sad", "surprise")
-        for n in range(counts[s])
-    ]
+    rows = [(s, label, f"{s}{label}{n}") for s, images in counts.items() for label in CLASSES for n in range(images)]
     manifest = make_manifest(rows)
     manifest.loc[manifest["split"] == "train", "width"] = 64
     finding = broken(validate_manifest(manifest, RULES))["image_size"]
@@ -131,22 +127,16 @@ def test_what_cleaning_mends_warns_before_and_holds_after(tmp_path: Path) -> Non
     before = validate_manifest(manifest, published_rules(RULES, policy))
     assert {finding.rule for finding in before.failed("warning")} == set(get_args(MendableRule))
     assert not before.failed("critical")
-    assert len(validate_manifest(manifest, cleaned_rules(RULES, policy)).failed("critical")) == len(
-        before.failed("warning")
-    )
+    uncleaned = validate_manifest(manifest, cleaned_rules(RULES, policy))
+    assert {finding.rule for finding in uncleaned.failed("critical")} == set(get_args(MendableRule))
     kept, _ = clean_manifest(manifest, policy)
     assert not broken(validate_manifest(kept, cleaned_rules(RULES, policy)))
 
 
 def test_too_few_images_after_cleaning_are_critical() -> None:
-    labels = ("happy", "neutral", "sad", "surprise")
-    manifest = make_manifest(
-        [(s, label, f"{s}{label}{n}") for s in ("train", "validation", "test") for label in labels for n in range(2)]
-    )
-    kept = manifest[manifest["path"] != manifest["path"].iloc[0]]
-    assert [
-        finding.rule for finding in validate_manifest(kept, cleaned_rules(RULES, CleaningPolicy())).failed("critical")
-    ] == ["enough_images"]
+    rows = [(split, label, f"{split}{label}{n}") for split in SPLITS for label in CLASSES for n in (0, 1)]
+    verdict = validate_manifest(make_manifest(rows[1:]), cleaned_rules(RULES, CleaningPolicy()))
+    assert [finding.rule for finding in verdict.failed("critical")] == ["enough_images"]
 
 
 @pytest.mark.parametrize(

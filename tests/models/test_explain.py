@@ -79,7 +79,7 @@ def test_models_that_are_no_chain_are_refused(pixels: np.ndarray) -> None:
     left = keras.layers.Conv2D(4, 3)(start)
     right = keras.layers.Conv2D(4, 3)(start)
     features = keras.layers.GlobalAveragePooling2D()(keras.layers.Subtract()([left, right]))
-    with pytest.raises(PipelineError):
+    with pytest.raises(PipelineError, match="one layer after the other"):
         explain_images(keras.Model(start, make_probabilities(4)(features)), pixels)
     with pytest.raises(PipelineError, match="Grad-CAM needs one"):
         explain_images(keras.Model(start, make_probabilities(4)(keras.layers.Flatten()(start))), pixels)
@@ -100,7 +100,7 @@ def test_summary_counts_every_parameter_once() -> None:
     model = _build("vgg16_a")
     rows = summarize_layers(model)
     assert sum(row.parameters for row in rows) == model.count_params()
-    assert [row.trainable for row in rows if row.kind == "Functional"] == [False]
+    assert [row.trainable for row in rows if row.kind == "Backbone"] == [False]
     assert rows[-1].model_dump(exclude={"name"}) == {
         "kind": "Dense",
         "output": "4",

@@ -1,6 +1,6 @@
 """Every variant is what its table says, learns, and gives the same after it was saved, whatever the pixels' type."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from data.errors import PipelineError
+from models.layers import Backbone
 from models.variants import VARIANTS, Variant, find_variant, load_builder
 from models.weights import WEIGHTS_FILES
 from tests.models.generated_weights import IMAGENET_DEVIATION_RGB, IMAGENET_MEAN_RGB, make_weights
@@ -62,7 +63,7 @@ def test_unknown_names_are_answered_with_the_known() -> None:
 
 def test_parameters_and_output(built: tuple[Variant, keras.Model], pixels: np.ndarray) -> None:
     variant, model = built
-    trainable = sum(weight.size for weight in model.trainable_weights)
+    trainable = sum(weight.numpy().size for weight in model.trainable_weights)
     assert (trainable, model.count_params()) == PARAMETERS[variant.name]
     assert (model.name, model.input_shape, model.inputs[0].name) == (variant.name, (None, 48, 48, 1), "pixels")
     probabilities = model(pixels).numpy()
@@ -86,21 +87,25 @@ def test_one_step_trains_the_head_and_leaves_the_backbone(
     built: tuple[Variant, keras.Model], pixels: np.ndarray
 ) -> None:
     variant, model = built
-    backbone = [weight for layer in model.layers if isinstance(layer, keras.Model) for weight in layer.weights]
+    backbone = [weight for layer in model.layers if isinstance(layer, Backbone) for weight in layer.weights]
     assert bool(backbone) == variant.pretrained
-    before, frozen_before = ([np.array(weight) for weight in weights] for weights in (model.trainable_weights, backbone))
+    before, frozen_before = _values(model.trainable_weights), _values(backbone)
     model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
     model.train_on_batch(pixels, np.arange(8) % 4)
-    moved = [not np.array_equal(old, new) for old, new in zip(before, model.trainable_weights, strict=True)]
+    moved = [not np.array_equal(old, new) for old, new in zip(before, _values(model.trainable_weights), strict=True)]
     assert all(moved), [weight.path for weight, yes in zip(model.trainable_weights, moved, strict=True) if not yes]
-    assert all(np.array_equal(old, new) for old, new in zip(frozen_before, backbone, strict=True))
+    assert all(np.array_equal(old, new) for old, new in zip(frozen_before, _values(backbone), strict=True))
+
+
+def _values(weights: Sequence[keras.Variable]) -> list[np.ndarray]:
+    return [weight.numpy() for weight in weights]
 
 
 @pytest.mark.parametrize("name", ["compact", "cnn_2"])
 def test_fit_and_predict_take_uint8_and_mixed_precision(name: str, pixels: np.ndarray, bfloat16: None) -> None:
     model = load_builder(find_variant(name).builder)(4)
     model.compile("sgd", "sparse_categorical_crossentropy")
-    model.fit(tf.data.Dataset.from_tensor_slices((pixels, np.arange(8) % 4)).batch(4), verbose=0)
+    model.fit(tf.data.Dataset.from_tensor_slices((pixels, np.arange(8) % 4)).batch(4), shuffle=False, verbose=0)
     predicted = model.predict(pixels, verbose=0)
     assert predicted.dtype == np.float32
     np.testing.assert_array_equal(predicted, model.predict(pixels.astype("float32"), verbose=0))
@@ -112,50 +117,66 @@ def test_compact_sees_a_face_through_light_and_contrast(pixels: np.ndarray) -> N
     np.testing.assert_allclose(model(pixels), model(pixels.astype("float32") * 0.5 + 30), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("name", "last_step", "preprocess"),
-    [
-        ("vgg16_a", "subtract_imagenet_mean", keras.applications.vgg16.preprocess_input),
-        ("vgg16_b", "subtract_imagenet_mean", keras.applications.vgg16.preprocess_input),
-        ("resnet50v2", "gray_to_rgb", keras.applications.resnet_v2.preprocess_input),
-        ("efficientnetb0", "gray_to_rgb", keras.applications.efficientnet.preprocess_input),
-    ],
-)
-def test_backbone_gets_its_own_preprocessing(name: str, last_step: str, preprocess, pixels: np.ndarray) -> None:
-    model = load_builder(find_variant(name).builder)(4)
-    names = [layer.name for layer in model.layers]
-    assert isinstance(model.layers[names.index(last_step) + 1], keras.Model)
-    seen = keras.Model(model.inputs, model.get_layer(last_step).output)(pixels)
-    expected = preprocess(np.repeat(pixels, 3, axis=-1).astype("float32"))
-    np.testing.assert_allclose(seen, expected, atol=1e-4)
+def _unit_rgb(rgb: np.ndarray) -> np.ndarray:
+    return rgb / 255
 
 
-@pytest.mark.parametrize("name", ["vgg16_a", "efficientnetb0"])
-def test_builder_loads_the_weights_given(name: str, tmp_path: Path) -> None:
-    variant = find_variant(name)
-    path = make_weights(variant.backbone, tmp_path, seed=5)
-    source = keras.saving.load_model(path, compile=False)
-    model = load_builder(variant.builder)(4, path)
-    (backbone,) = (layer for layer in model.layers if isinstance(layer, keras.Model))
-    for ours, theirs in zip(backbone.get_weights(), source.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+PREPROCESSING = {
+    "compact": ("standardize_images", lambda rgb: (rgb - rgb.mean((1, 2, 3), keepdims=True))[..., :1] / _spread(rgb)),
+    "cnn_gray": ("scale_to_unit", lambda rgb: rgb[..., :1] / 255),
+    "cnn_rgb": ("gray_to_rgb", _unit_rgb),
+    "cnn_2": ("gray_to_rgb", _unit_rgb),
+    "cnn_3": ("gray_to_rgb", _unit_rgb),
+    "vgg16_a": ("subtract_imagenet_mean", keras.applications.vgg16.preprocess_input),
+    "vgg16_b": ("subtract_imagenet_mean", keras.applications.vgg16.preprocess_input),
+    "resnet50v2": ("gray_to_rgb", keras.applications.resnet_v2.preprocess_input),
+    "efficientnetb0": ("gray_to_rgb", keras.applications.efficientnet.preprocess_input),
+}
+"""The last step before each variant's first trained layer, and what the pixels, stacked to RGB, are there."""
 
 
-def test_efficientnet_rescales_as_its_published_weights_expect(tmp_path: Path, pixels: np.ndarray) -> None:
-    path = make_weights("efficientnetb0", tmp_path)
+def _spread(rgb: np.ndarray) -> np.ndarray:
+    return rgb.std((1, 2, 3), keepdims=True)
+
+
+def test_first_trained_layer_gets_the_right_pixels(built: tuple[Variant, keras.Model], pixels: np.ndarray) -> None:
+    variant, model = built
+    last_step, preprocess = PREPROCESSING[variant.name]
+    following = model.layers[model.layers.index(model.get_layer(last_step)) + 1]
+    assert isinstance(following, (Backbone, keras.layers.Conv2D))
+    seen = keras.Model(model.input, model.get_layer(last_step).output)(pixels)
+    rgb = np.repeat(pixels, 3, axis=-1).astype("float32")
+    np.testing.assert_allclose(seen, preprocess(rgb.copy()), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def efficientnets(tmp_path_factory: pytest.TempPathFactory) -> list[keras.Model]:
+    """Return EfficientNetB0 on a weights file, as built and as loaded after saving."""
+    folder = tmp_path_factory.mktemp("efficientnet")
+    path = make_weights("efficientnetb0", folder)
     model = load_builder(find_variant("efficientnetb0").builder)(4, path)
-    model.save(tmp_path / "model.keras")
+    model.save(folder / "model.keras")
+    return [model, keras.saving.load_model(folder / "model.keras")]
+
+
+def test_efficientnet_rescales_as_its_published_weights_expect(efficientnets, pixels: np.ndarray) -> None:
     rgb = np.repeat(pixels, 3, axis=-1).astype("float32")
     expected = (rgb / 255 - IMAGENET_MEAN_RGB) / np.array(IMAGENET_DEVIATION_RGB)
-    for candidate in (model, keras.saving.load_model(tmp_path / "model.keras")):
-        backbone = candidate.get_layer("efficientnetb0_backbone")
-        seen = keras.Model(backbone.inputs, backbone.get_layer("imagenet_rescaling").output)(rgb)
+    for model in efficientnets:
+        backbone = model.get_layer("efficientnetb0_backbone").layer
+        seen = keras.Model(backbone.input, backbone.get_layer("imagenet_rescaling").output)(rgb)
         np.testing.assert_allclose(seen, expected, atol=1e-4)
 
 
-def test_frozen_backbone_ignores_training_mode_after_loading(tmp_path: Path, pixels: np.ndarray) -> None:
-    model = load_builder(find_variant("efficientnetb0").builder)(4)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    loaded.get_layer("efficientnetb0_backbone").trainable = True
-    np.testing.assert_allclose(loaded(pixels, training=True), loaded(pixels, training=False), atol=1e-6)
+def test_backbone_stays_in_inference_mode_while_it_is_trained(efficientnets, pixels: np.ndarray) -> None:
+    for model in efficientnets:
+        model.get_layer("efficientnetb0_backbone").layer.trainable = True
+        np.testing.assert_allclose(model(pixels, training=True), model(pixels, training=False), atol=1e-6)
+
+
+def test_builder_loads_the_weights_given(tmp_path: Path) -> None:
+    path = make_weights("vgg16", tmp_path, seed=5)
+    source = keras.saving.load_model(path, compile=False)
+    backbone = load_builder(find_variant("vgg16_a").builder)(4, path).get_layer("vgg16_backbone")
+    for ours, theirs in zip(backbone.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -1,4 +1,4 @@
-"""Weights are looked for in the folder given, then in Keras' cache, then downloaded; else the variant is unavailable."""
+"""Weights come from the folder given, from Keras' cache or by download; else the variant is unavailable."""
 
 import hashlib
 import threading

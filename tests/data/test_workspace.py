@@ -1,0 +1,141 @@
+"""The workspace: complete or absent, keyed by what counts, one writer a key."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from data import workspace as workspace_module
+from data.workspace import Workspace, digest_sources, hash_json, read_record
+
+
+def write_text(text):
+    return lambda out: (out / "content.txt").write_text(text) and None
+
+
+def test_produce_writes_once_and_then_finds_it(tmp_path):
+    workspace = Workspace(tmp_path)
+    first = workspace.produce("stage", {"a": 1}, write_text("one"))
+    second = workspace.produce("stage", {"a": 1}, write_text("two"))
+    assert (first.cached, second.cached) == (False, True)
+    assert second.path == first.path
+    assert (second.path / "content.txt").read_text() == "one"
+
+
+def test_other_inputs_have_another_key(tmp_path):
+    workspace = Workspace(tmp_path)
+    one = workspace.produce("stage", {"a": 1}, write_text("one"))
+    two = workspace.produce("stage", {"a": 2}, write_text("two"))
+    assert one.key != two.key
+
+
+def test_key_does_not_depend_on_the_order_of_inputs():
+    assert hash_json({"a": 1, "b": {"c": 2, "d": 3}}) == hash_json({"b": {"d": 3, "c": 2}, "a": 1})
+
+
+def test_record_names_inputs_and_checksums(tmp_path):
+    produced = Workspace(tmp_path).produce("stage", {"a": 1}, write_text("one"))
+    record = read_record(produced.path)
+    assert record.inputs == {"a": 1}
+    assert record.files["content.txt"][0] == 3
+    assert json.loads((produced.path / "_complete.json").read_text())["key"] == produced.key
+
+
+def test_failed_write_leaves_nothing(tmp_path):
+    def fail(out: Path) -> None:
+        (out / "half.txt").write_text("half")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Workspace(tmp_path).produce("stage", {}, fail)
+    assert [path.name for path in (tmp_path / "stage").iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_resumable_write_goes_on_where_it_failed(tmp_path):
+    workspace, tries = Workspace(tmp_path), []
+
+    def fail_once(out: Path) -> None:
+        tries.append((out / "epoch.txt").exists())
+        (out / "epoch.txt").write_text("1")
+        if len(tries) == 1:
+            raise ValueError("killed")
+
+    with pytest.raises(ValueError, match="killed"):
+        workspace.produce("stage", {}, fail_once, resumable=True)
+    produced = workspace.produce("stage", {}, fail_once, resumable=True)
+    assert tries == [False, True]
+    assert not workspace.work_directory("stage", produced.key).exists()
+
+
+@pytest.mark.parametrize("damage", ["shorter", "missing", "no record"])
+def test_damaged_directory_is_written_again(tmp_path, damage):
+    workspace = Workspace(tmp_path)
+    produced = workspace.produce("stage", {}, write_text("whole"))
+    if damage == "shorter":
+        (produced.path / "content.txt").write_text("w")
+    elif damage == "missing":
+        (produced.path / "content.txt").unlink()
+    else:
+        (produced.path / "_complete.json").unlink()
+    again = workspace.produce("stage", {}, write_text("whole"))
+    assert not again.cached
+    assert (again.path / "content.txt").read_text() == "whole"
+
+
+def test_force_writes_again(tmp_path):
+    Workspace(tmp_path).produce("stage", {}, write_text("old"))
+    forced = Workspace(tmp_path, force=True).produce("stage", {}, write_text("new"))
+    assert (forced.path / "content.txt").read_text() == "new"
+
+
+def test_second_writer_waits_and_finds_it_done(tmp_path):
+    writes, outcomes = [], []
+
+    def slow(out: Path) -> None:
+        writes.append(1)
+        time.sleep(0.3)
+        (out / "content.txt").write_text("one")
+
+    def produce() -> None:
+        outcomes.append(Workspace(tmp_path).produce("stage", {}, slow).cached)
+
+    threads = [threading.Thread(target=produce) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writes == [1]
+    assert sorted(outcomes) == [False, True]
+
+
+@pytest.fixture
+def small_project(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "data" / "base.py").write_text("VALUE = 1\n")
+    (tmp_path / "models" / "user.py").write_text("def f():\n    from data.base import VALUE\n    return VALUE\n")
+    (tmp_path / "models" / "other.py").write_text("X = 1\n")
+    (tmp_path / "README.md").write_text("hello")
+    monkeypatch.setattr(workspace_module, "PROJECT_ROOT", tmp_path)
+    yield tmp_path
+    forget_sources()
+
+
+def forget_sources():
+    workspace_module._source.cache_clear()
+    workspace_module._project_imports.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [("models/user.py", True), ("data/base.py", True), ("models/other.py", False), ("README.md", False)],
+)
+def test_digest_counts_a_module_and_what_it_imports(small_project, changed, counts):
+    forget_sources()
+    before = digest_sources(["models.user"])
+    path = small_project / changed
+    path.write_text(path.read_text() + "\n# changed\n")
+    forget_sources()
+    assert (digest_sources(["models.user"]) != before) == counts

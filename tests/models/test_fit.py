@@ -1,0 +1,132 @@
+"""The training child, as a run starts it: results, resume after a kill, time budget."""
+
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.errors import ChildKilled
+from data.records import VariantResult
+from models.config import FitSpec, TrainConfig
+from tasks.children import training_children
+from tests.tiny_views import IMAGES, write_tiny_views
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory):
+    return write_tiny_views(tmp_path_factory.mktemp("views"))
+
+
+def write_spec(run_dir, views, **train):
+    run_dir.mkdir(parents=True, exist_ok=True)
+    config = TrainConfig(**{"epochs": EPOCHS, "batch_size": 32, "optimizer": "adam", "learning_rate": 1e-3, **train})
+    spec = FitSpec(
+        name="compact",
+        description="the smallest",
+        builder="models.compact:build_compact",
+        views=views,
+        train=config,
+        seed=7,
+        threads=1,
+    )
+    (run_dir / "spec.json").write_text(spec.model_dump_json())
+
+
+def run_fit(run_dir, kill_after_epoch=0):
+    """Run the child to its end, or kill it after an epoch; returns its events."""
+    events = []
+
+    def on_event(event):
+        events.append(event)
+        if event["event"] == "epoch" and event["epoch"] == kill_after_epoch:
+            os.kill(events[0]["pid"], signal.SIGKILL)
+
+    with training_children() as children:
+        children.run("models.fit", run_dir, run_dir / "child.log", on_event)
+    return events
+
+
+def load_result(run_dir):
+    return VariantResult.model_validate_json((run_dir / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, views):
+    run_dir = tmp_path_factory.mktemp("trained")
+    write_spec(run_dir, views)
+    return run_dir, run_fit(run_dir)
+
+
+def test_events_tell_the_story(trained):
+    _, events = trained
+    names = [event["event"] for event in events if event["event"] != "progress"]
+    assert names == ["started", "planned", *["epoch"] * EPOCHS, "evaluating", "done"]
+    fractions = [event["fraction"] for event in events if event["event"] == "epoch"]
+    assert fractions == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_results_are_complete_and_agree_with_the_predictions(trained):
+    run_dir, _ = trained
+    result = load_result(run_dir)
+    predictions = pd.read_parquet(run_dir / "predictions.parquet")
+    assert [record.view for record in result.epochs] == [0, 1, 0]
+    assert {part: metrics.images for part, metrics in result.parts.items()} == {
+        part: count for part, count in IMAGES.items() if part != "train"
+    }
+    validation = predictions[predictions["part"] == "validation"]
+    probabilities = validation[[f"probability_{i}" for i in range(4)]].to_numpy()
+    accuracy = (probabilities.argmax(axis=1) == validation["label"]).mean()
+    assert result.parts["validation"].accuracy == pytest.approx(accuracy)
+    assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert result.peak_memory_bytes > 100e6
+    assert result.core_seconds > 0
+    assert result.layers and result.parameters_total >= result.parameters_trainable > 0
+
+
+def test_explanations_show_one_face_a_class(trained):
+    run_dir, _ = trained
+    explanations = np.load(run_dir / "explanations.npz")
+    assert explanations["images"].shape == explanations["heatmaps"].shape == (4, 48, 48)
+    assert sorted(explanations["labels"]) == [0, 1, 2, 3]
+
+
+def test_nothing_but_the_results_is_kept(trained):
+    run_dir, _ = trained
+    assert sorted(path.name for path in run_dir.iterdir()) == [
+        "child.log",
+        "explanations.npz",
+        "model.keras",
+        "plan.json",
+        "predictions.parquet",
+        "result.json",
+        "spec.json",
+    ]
+
+
+def test_a_killed_training_resumes_and_ends_as_if_nothing_had_happened(trained, views, tmp_path):
+    write_spec(tmp_path, views)
+    with pytest.raises(ChildKilled, match="SIGKILL"):
+        run_fit(tmp_path, kill_after_epoch=1)
+    events = run_fit(tmp_path)
+    epochs = [event["epoch"] for event in events if event["event"] == "epoch"]
+    assert epochs == [2, 3], "no finished epoch is trained twice"
+    result, uninterrupted = load_result(tmp_path), load_result(trained[0])
+    assert [record.epoch for record in result.epochs] == [1, 2, 3]
+    assert [record.resumed for record in result.epochs] == [False, True, False]
+    for resumed, straight in zip(result.epochs, uninterrupted.epochs, strict=True):
+        assert resumed.loss == pytest.approx(straight.loss, rel=1e-3)
+        assert resumed.monitor_loss == pytest.approx(straight.monitor_loss, rel=1e-3)
+        assert resumed.learning_rate == pytest.approx(straight.learning_rate)
+
+
+def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
+    write_spec(tmp_path, views, time_budget_minutes=0.01)
+    run_fit(tmp_path)
+    result = load_result(tmp_path)
+    assert result.plan["total_steps"] == 1
+    assert [record.partial for record in result.epochs] == [True]
+    assert "time budget" in result.stopped_because

@@ -1,0 +1,58 @@
+"""The training loop's single decisions."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from data.errors import PipelineError
+from models.config import TrainConfig
+from models.plan import Plan
+from models.trainer import StepWatch, make_optimizer
+
+
+def make_plan(total_steps=10):
+    return Plan(
+        precision="float32",
+        threads=1,
+        steps_per_epoch=5,
+        total_steps=total_steps,
+        epochs=2,
+        seconds_per_step=0,
+        budget_seconds=0,
+    )
+
+
+def make_watch(deadline):
+    watch = StepWatch(make_plan(), epoch=0, steps_before=0, deadline=deadline)
+    watch.set_model(SimpleNamespace(stop_training=False))
+    return watch
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_fails_with_advice(loss):
+    with pytest.raises(PipelineError, match=r"step 4 of epoch 1.*learning_rate"):
+        make_watch(math.inf).on_train_batch_end(3, {"loss": loss})
+
+
+@pytest.mark.parametrize(("deadline", "stops"), [(math.inf, False), (0.0, True)])
+def test_the_deadline_stops_the_epoch(deadline, stops):
+    watch = make_watch(deadline)
+    watch.on_train_batch_end(0, {"loss": 1.0})
+    assert watch.model.stop_training is stops
+    assert watch.steps_done == 1
+
+
+def test_cosine_warms_up_to_the_peak_and_falls_to_zero():
+    schedule = make_optimizer(TrainConfig(learning_rate=0.1, warmup_fraction=0.25), 100)._learning_rate
+    rates = [float(schedule(step)) for step in range(101)]
+    assert int(np.argmax(rates)) == 25
+    assert max(rates) == pytest.approx(0.1)
+    assert rates[0] == pytest.approx(0.004)
+    assert rates[100] == pytest.approx(0, abs=1e-9)
+
+
+def test_constant_is_constant():
+    optimizer = make_optimizer(TrainConfig(optimizer="adam", learning_rate=0.001, schedule="constant"), 100)
+    assert float(optimizer.learning_rate) == pytest.approx(0.001)

@@ -1,0 +1,127 @@
+"""The parent's half of child commands: events handed on, errors told apart, nothing left behind."""
+
+import os
+import threading
+import time
+
+import psutil
+import pytest
+
+from data.errors import ChildKilled, PipelineError, VariantUnavailable
+from tasks import children as children_module
+from tasks.children import Children, ChildStopped, training_children
+
+CHILD = """
+import os, signal, sys, time
+from pathlib import Path
+from data.child import emit, run_child
+from data.errors import PipelineError, VariantUnavailable
+
+def main():
+    what = Path(sys.argv[1]).read_text()
+    emit("started", pid=os.getpid(), threads=os.environ["OMP_NUM_THREADS"])
+    if what == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "sleeps":
+        time.sleep(60)
+    if what == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        emit("deaf")
+        time.sleep(60)
+    if what == "error":
+        raise PipelineError("mend it")
+    if what == "unavailable":
+        raise VariantUnavailable("no weights")
+    if what == "silent":
+        sys.stderr.write("the last words\\n")
+        os._exit(7)
+
+run_child(main)
+"""
+
+
+@pytest.fixture
+def run_child(tmp_path, monkeypatch):
+    """Run a child that does what it is told; returns its events."""
+    (tmp_path / "child_for_tests.py").write_text(CHILD)
+    paths = [str(tmp_path), str(children_module.PROJECT_ROOT)]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+    def run(children: Children, what: str, events: list) -> None:
+        argument = tmp_path / f"{what}.txt"
+        argument.write_text(what)
+        children.run("child_for_tests", argument, tmp_path / "child.log", events.append, threads=3)
+
+    return run
+
+
+def test_events_are_handed_on(run_child):
+    events = []
+    with training_children() as children:
+        run_child(children, "works", events)
+    assert [event["event"] for event in events] == ["started"]
+    assert events[0]["threads"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "message"),
+    [
+        ("killed", ChildKilled, "SIGKILL"),
+        ("error", PipelineError, "mend it"),
+        ("unavailable", VariantUnavailable, "no weights"),
+        ("silent", PipelineError, "the last words"),
+    ],
+)
+def test_errors_are_told_apart(run_child, what, error, message):
+    with training_children() as children, pytest.raises(error, match=message) as raised:
+        run_child(children, what, [])
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize(("what", "patience"), [("sleeps", 10.0), ("stubborn", 0.5)])
+def test_leaving_the_block_ends_every_child(run_child, monkeypatch, what, patience):
+    monkeypatch.setattr(children_module, "TERMINATE_SECONDS", patience)
+    events, errors = [], []
+
+    def work(children: Children) -> None:
+        try:
+            run_child(children, what, events)
+        except ChildStopped as error:
+            errors.append(error)
+
+    with pytest.raises(KeyboardInterrupt), training_children() as children:
+        thread = threading.Thread(target=work, args=[children])
+        thread.start()
+        wait_for(lambda: len(events) == (2 if what == "stubborn" else 1))
+        raise KeyboardInterrupt
+    thread.join(10)
+    assert not psutil.pid_exists(events[0]["pid"])
+    assert len(errors) == 1
+
+
+def test_a_stopped_run_starts_no_child(run_child):
+    children = Children()
+    children.stop()
+    with pytest.raises(ChildStopped):
+        run_child(children, "works", [])
+
+
+def test_a_handler_that_fails_ends_the_child(tmp_path, run_child):
+    seen = []
+
+    class Failing(list):
+        def append(self, event):
+            seen.append(event["pid"])
+            raise RuntimeError("the API is gone")
+
+    with training_children() as children, pytest.raises(RuntimeError, match="the API is gone"):
+        run_child(children, "sleeps", Failing())
+    assert not psutil.pid_exists(seen[0])
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the condition did not come true in 20 s")
+        time.sleep(0.05)
