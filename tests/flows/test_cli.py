@@ -1,0 +1,63 @@
+"""The `emotion` command: errors before anything starts, and the doctor."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from flows.doctor import examine
+from flows.settings import Settings
+
+EMOTION = Path(sys.executable).with_name("emotion")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variants", "cnn_9"], "cnn_9"),
+        (["--source", "/nowhere.zip"], "/nowhere.zip"),
+        (["--preset", "slow"], "slow"),
+        (["--parallel", "-1"], "parallel"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tmp_path):
+    outcome = subprocess.run(
+        [EMOTION, "run", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert outcome.returncode != 0
+    assert message in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_names_every_check():
+    outcome = CliRunner().invoke(app, ["doctor"])
+    assert outcome.exit_code == 0
+    for name in ("python", "packages", "cores", "memory", "gpu", "workspace", "disk", "prefect server", "weights"):
+        assert f" {name}" in outcome.output
+
+
+def test_doctor_finds_weights_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    (tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"weights")
+    checks = {check.name: check for check in examine(Settings(weights_dir=tmp_path))}
+    assert checks["weights of vgg16"].ok
+    assert not checks["weights of resnet50v2"].ok
+    assert "EMOTION_WEIGHTS_DIR" in checks["weights of resnet50v2"].advice
+
+
+def test_doctor_says_when_the_named_server_is_away(monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    checks = {check.name: check for check in examine(Settings())}
+    assert not checks["prefect server"].ok
+
+
+def test_help_needs_no_tensorflow_or_prefect():
+    """The command answers at once: heavy packages are imported where they are used."""
+    heavy = "{'tensorflow', 'prefect', 'great_expectations'}"
+    code = f"import sys, flows.cli; print(sorted({heavy} & set(sys.modules)))"
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert outcome.stdout.strip() == "[]"

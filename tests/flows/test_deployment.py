@@ -1,0 +1,40 @@
+"""prefect.yaml: every entrypoint loads, and the parameters given there fit it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect.flows import load_flow_from_entrypoint
+
+from data.workspace import PROJECT_ROOT
+
+DEPLOYMENTS = yaml.safe_load((PROJECT_ROOT / "prefect.yaml").read_text())["deployments"]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_entrypoint_loads_and_parameters_fit(deployment, monkeypatch):
+    monkeypatch.chdir(PROJECT_ROOT)
+    flow = load_flow_from_entrypoint(deployment["entrypoint"])
+    assert flow.name == deployment["name"]
+    flow.validate_parameters(deployment["parameters"])
+
+
+def test_the_form_offers_choices_and_limits(monkeypatch):
+    monkeypatch.chdir(PROJECT_ROOT)
+    flow = load_flow_from_entrypoint(DEPLOYMENTS[0]["entrypoint"])
+    properties = flow.parameters.model_dump()["properties"]
+    assert set(properties["preset"]["enum"]) >= {"smoke", "quick", "seed"}
+    assert "compact" in properties["variants"]["items"]["enum"]
+    assert properties["parallel"]["minimum"] == 0
+    assert all(not properties[name].get("anyOf") for name in properties), "no Optional in the form"
+
+
+def test_bad_parameters_are_refused(monkeypatch):
+    monkeypatch.chdir(PROJECT_ROOT)
+    flow = load_flow_from_entrypoint(DEPLOYMENTS[0]["entrypoint"])
+    with pytest.raises(Exception, match="preset"):
+        flow.validate_parameters({"preset": "slow"})
+
+
+def test_the_file_names_no_path_of_one_machine():
+    assert str(Path.home()) not in (PROJECT_ROOT / "prefect.yaml").read_text()

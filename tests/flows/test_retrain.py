@@ -1,0 +1,192 @@
+"""The whole story through a real Prefect server: smoke on the sample set, read back from the server's API."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import requests
+
+from data.records import RunResults
+from flows.retrain import repeat_command
+from flows.server import prefect_server
+
+
+class Server:
+    """The API of a running server."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def ask(self, what, **body):
+        response = requests.post(f"{self.url}/{what}/filter", json=body, timeout=10)
+        response.raise_for_status()
+        return response.json()
+
+    def tasks_of(self, flow_run_id):
+        of_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
+        return {task["name"]: task for task in self.ask("task_runs", **of_run)}
+
+    def logs_of(self, task_run_id):
+        logs = self.ask("logs", logs={"task_run_id": {"any_": [task_run_id]}}, limit=200)
+        return [log["message"] for log in logs]
+
+
+def run_emotion(workspace, *arguments):
+    """Run the command as a user does, against the server in PREFECT_API_URL."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("emotion"), *arguments],
+        env={**os.environ, "EMOTION_WORKSPACE": str(workspace), "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with prefect_server(tmp_path_factory.mktemp("server"), 120) as url:
+        yield Server(url)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return tmp_path_factory.mktemp("workspace")
+
+
+@pytest.fixture(scope="module")
+def first(server, workspace):
+    """The first run: its command's outcome, and its flow run."""
+    outcome = run_emotion(workspace, "run", "--preset", "smoke")
+    assert outcome.returncode == 0, outcome.stdout[-2000:] + outcome.stderr[-4000:]
+    (flow_run,) = server.ask("flow_runs", flow_runs={"name": {"any_": ["smoke on sample"]}})
+    return outcome, flow_run
+
+
+@pytest.fixture(scope="module")
+def results(first, workspace):
+    (path,) = workspace.glob("reports/*/results.json")
+    return RunResults.model_validate_json(path.read_text())
+
+
+def test_the_command_prints_the_table_and_the_report(first, results, workspace):
+    outcome, _ = first
+    assert "by validation accuracy" in outcome.stdout
+    for variant in results.variants:
+        assert f"{variant.parts['validation'].accuracy:.1%}" in outcome.stdout
+    (page,) = workspace.glob("reports/*/index.html")
+    assert str(page) in outcome.stdout
+
+
+def test_the_flow_run_and_its_tasks_completed(first, server):
+    _, flow_run = first
+    assert flow_run["state"]["type"] == "COMPLETED"
+    tasks = server.tasks_of(flow_run["id"])
+    assert set(tasks) == {
+        "generate sample images",
+        "take inventory of images",
+        "validate data",
+        "build 2 views",
+        "train compact",
+        "train cnn_gray",
+        "publish report",
+    }
+    assert {task["state"]["type"] for task in tasks.values()} == {"COMPLETED"}
+
+
+def test_the_graph_leads_from_the_images_to_the_report(first, server):
+    tasks = server.tasks_of(first[1]["id"])
+    parents = {
+        name: {value["id"] for values in task["task_inputs"].values() for value in values if "id" in value}
+        for name, task in tasks.items()
+    }
+    assert tasks["take inventory of images"]["id"] in parents["validate data"]
+    assert tasks["validate data"]["id"] in parents["build 2 views"]
+    assert tasks["build 2 views"]["id"] in parents["train compact"]
+    assert tasks["train cnn_gray"]["id"] in parents["publish report"]
+
+
+def test_task_logs_hold_every_epoch(first, server, results):
+    tasks = server.tasks_of(first[1]["id"])
+    for variant in results.variants:
+        lines = "\n".join(server.logs_of(tasks[f"train {variant.name}"]["id"]))
+        for record in variant.epochs:
+            assert f"epoch {record.epoch}/2, loss {record.loss:.4f}" in lines
+
+
+def test_artifacts_show_data_leaderboard_report_and_progress(first, server, results):
+    artifacts = {artifact["key"]: artifact for artifact in server.ask("artifacts")}
+    assert set(artifacts) == {"data-quality", "leaderboard", "report", "training-compact", "training-cnn-gray"}
+    assert artifacts["training-compact"]["data"] == 100
+    rows = json.loads(artifacts["leaderboard"]["data"])
+    assert [row["variant"] for row in rows] == [variant.name for variant in results.variants]
+    assert results.variants[0].name in artifacts["report"]["data"]
+
+
+def test_validation_found_the_planted_faults(results):
+    data = results.data
+    assert data.synthetic
+    assert data.leaking_train_images == 4
+    assert data.undecodable_images == 1
+    assert data.blank_images == 2
+    assert data.label_conflict_images == 4
+    assert not data.after.failed("critical")
+
+
+def test_results_add_up(results):
+    used = results.data.counts_used
+    for variant in results.variants:
+        validation = variant.parts["validation"]
+        assert validation.images == sum(used["validation"].values())
+        assert sum(map(sum, validation.confusion)) == validation.images
+    assert results.best is not None
+    assert results.best.name == results.variants[0].name
+
+
+def test_a_repeat_finds_every_stage_done(first, server, workspace):
+    outcome = run_emotion(workspace, "run", "--preset", "smoke")
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    runs = server.ask("flow_runs", flow_runs={"name": {"any_": ["smoke on sample"]}}, sort="START_TIME_DESC")
+    states = defaultdict(set)
+    for name, task in server.tasks_of(runs[0]["id"]).items():
+        states[task["state"]["name"]].add(name)
+    assert set(states) == {"Cached"}
+
+
+def test_ingest_prints_findings_with_counts(first, server, workspace):
+    outcome = run_emotion(workspace, "ingest")
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    assert "duplicate groups across splits: 4" in outcome.stdout
+    assert "train images that also stand in validation or test: 4" in outcome.stdout
+
+
+def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_path):
+    (tmp_path / "train" / "happy").mkdir(parents=True)
+    (tmp_path / "train" / "happy" / "0.jpg").write_bytes(b"no image")
+    outcome = run_emotion(workspace, "run", "--preset", "smoke", "--source", str(tmp_path))
+    assert outcome.returncode == 1
+    assert "the data set is refused" in outcome.stderr
+    (run,) = server.ask("flow_runs", flow_runs={"name": {"any_": [f"smoke on {tmp_path}"]}})
+    assert run["state"]["type"] == "FAILED"
+    assert not [name for name in server.tasks_of(run["id"]) if name.startswith("train ")]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "command"),
+    [
+        (
+            {"source": "a b.zip", "preset": "quick", "seed": 1, "variants": [], "time_budget_minutes": 0},
+            "emotion run --source 'a b.zip' --preset quick --seed 1",
+        ),
+        (
+            {"source": "sample", "preset": "seed", "seed": 2, "variants": ["cnn_2"], "time_budget_minutes": 1.5},
+            "emotion run --source sample --preset seed --seed 2 --variants cnn_2 --time-budget 1.5",
+        ),
+    ],
+)
+def test_the_command_that_repeats_a_run(parameters, command):
+    assert repeat_command(parameters) == command
