@@ -22,6 +22,7 @@ from data.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
 from data.child import emit, run_child
 from data.classes import CLASSES, IMAGE_SIZE, PARTS
 from data.errors import PipelineError
+from data.preview import write_pictures
 from data.tfrecord import RecordFile, ShardKey, ViewsIndex, write_index, write_records
 
 
@@ -76,7 +77,15 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    _write_preview(shards, spec)
     return write_index(spec.out, files)
+
+
+def _write_preview(shards: list[_Shard], spec: ViewsSpec) -> None:
+    """Write the report's pictures from the first train images of each class in their shuffled order."""
+    rows = [row for shard in shards if shard.part == "train" for row in zip(shard.labels, shard.paths, strict=True)]
+    by_class = [[path for label, path in rows if label == index] for index in range(len(CLASSES))]
+    write_pictures(spec.out, by_class, lambda path: _decode(spec.images / path), spec.seed, spec.augment)
 
 
 def _views(shard: _Shard, spec: ViewsSpec) -> int:

@@ -11,6 +11,7 @@ from data.classes import CLASSES
 from data.errors import PipelineError
 from data.hardware import describe_hardware
 from data.lineage import code_version, package_versions
+from data.preview import PICTURES_NAME
 from data.records import Record, RunResults, VariantResult
 from data.workspace import PROJECT_ROOT, Produced, Workspace, checksum_files, digest_sources, hash_json
 from models.comparison import compare_variants, rank_variants
@@ -57,7 +58,7 @@ def publish_report(
 
     def write(out: Path) -> None:
         results = assemble_results(facts, dataset, views, variants)
-        render_report(results, out, views.path / "pictures.npz")
+        render_report(results, out, views.path / PICTURES_NAME)
 
     report = workspace.produce(REPORTS_STAGE, inputs, write)
     results = load_results(report)

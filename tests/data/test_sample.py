@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from sklearn.linear_model import RidgeClassifier
 
 from data.classes import CLASSES, IMAGE_SIZE, SPLITS
-from data.sample import PLANTED_FAULTS, SampleConfig, draw_face, generate_sample
+from data.faces import draw_face
+from data.sample import PLANTED_FAULTS, SampleConfig, generate_sample
 
 SMALL = SampleConfig(train_per_class=4, validation_per_class=2, test_per_class=1, seed=3)
 

@@ -151,3 +151,21 @@ def test_the_command_reports_a_bad_specification(tmp_path: Path) -> None:
     status, events = _run_child(tmp_path / "spec.json")
     assert status == 1
     assert events[-1]["event"] == "error" and "spec.json is no specification" in events[-1]["message"]
+
+
+def test_pictures_show_train_faces_of_each_class_and_their_first_view(spec: ViewsSpec) -> None:
+    write_views(spec, lambda done, total: None)
+    pictures = np.load(spec.out / "pictures.npz")
+    # 21 train images over four classes: the smallest class has five.
+    assert pictures["samples"].shape == pictures["augmented"].shape == (4, 5, 48, 48)
+    written = {
+        (image_id.decode(), view): images[..., 0]
+        for view in (0, 1)
+        for batch in read_identified(spec.out, "train", view=view)
+        for images, image_id in zip(batch[0].numpy(), batch[2].numpy(), strict=True)
+    }
+    for label in range(4):
+        for sample, augmented in zip(pictures["samples"][label], pictures["augmented"][label], strict=True):
+            (name,) = [key[0] for key, image in written.items() if key[1] == 0 and np.array_equal(image, sample)]
+            assert int(name.removesuffix(".jpg").split("-")[1]) % 4 == label
+            assert np.array_equal(written[name, 1], augmented)

@@ -1,0 +1,37 @@
+"""A few train faces of each class and what augmentation makes of them, for the report."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.augment import AugmentConfig, augment_batch
+
+PICTURES_NAME = "pictures.npz"
+FACES_PER_CLASS = 6
+PREVIEWED_VIEW = 1
+
+Decode = Callable[[str], NDArray[np.uint8]]
+
+
+def write_pictures(
+    out: Path, paths_by_class: Sequence[Sequence[str]], decode: Decode, seed: int, augment: AugmentConfig
+) -> None:
+    """Write `pictures.npz`: samples and augmented, each uint8 (classes, k, 48, 48), k the same for every class.
+
+    Args:
+        out: directory of the views.
+        paths_by_class: train images of each class, in label order; the first few are shown.
+        decode: path -> uint8 (48, 48, 1).
+        seed: of the views.
+        augment: ranges of the views.
+    """
+    shown = min(FACES_PER_CLASS, *(len(paths) for paths in paths_by_class))
+    chosen = [path for paths in paths_by_class for path in paths[:shown]]
+    if not chosen:
+        return
+    samples = np.stack([decode(path) for path in chosen])
+    augmented = augment_batch(samples, chosen, PREVIEWED_VIEW, seed, augment)
+    shape = (len(paths_by_class), shown, *samples.shape[1:3])
+    np.savez_compressed(out / PICTURES_NAME, samples=samples.reshape(shape), augmented=augmented.reshape(shape))
