@@ -128,7 +128,7 @@ def _parse_url(location: str) -> DatasetSource:
 
 
 def _parse_path_or_id(location: str) -> DatasetSource:
-    path = Path(location).expanduser().absolute()
+    path = Path(location).expanduser().resolve()
     if path.is_dir():
         return DatasetSource(kind="folder", location=str(path))
     if path.is_file():

@@ -23,9 +23,9 @@ from models.checkpoint import TrainState, remove_checkpoints
 from models.config import FitSpec
 from models.explain import explain_images, pick_examples, summarize_layers
 from models.metrics import measure_part
-from models.plan import PLAN_NAME, TIMED_STEPS, WARMUP_STEPS, Plan, load_plan, make_plan, measure_steps
+from models.plan import PLAN_NAME, Measurement, Plan, Precision, load_plan, make_plan
 from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
-from models.trainer import Trainer, compile_model, peak_memory_bytes
+from models.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps, peak_memory_bytes
 from models.variants import load_builder
 
 SPEC_NAME = "spec.json"
@@ -52,17 +52,15 @@ def main() -> None:
 
 
 def configure_runtime(spec: FitSpec) -> None:
-    """Set threads and seeds before the first operation runs."""
+    """Set the threads before the first operation runs."""
     tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    keras.utils.set_random_seed(spec.seed)
 
 
 def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.Model, Plan, TrainState]:
     """Build, plan and train the variant; the model comes back with the weights of its best epoch."""
     config, index = spec.train, ViewsIndex.load(spec.views)
-    model = load_builder(spec.builder)(len(CLASSES), spec.weights)
-    monitored = _labelled(read_part(spec.views, config.monitor, batch_size=EVALUATION_BATCH))
+    monitored = labelled_batches(read_part(spec.views, config.monitor, batch_size=EVALUATION_BATCH), spec.threads)
 
     def training(epoch: int) -> tuple[tf.data.Dataset, int]:
         view = epoch % index.views
@@ -74,20 +72,38 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
             shuffle_seed=spec.seed + epoch,
             jitter=Jitter(flip=config.flip, shift_pixels=config.shift_pixels),
         )
-        return _labelled(batches), view
+        return labelled_batches(batches, spec.threads), view
 
-    def measure() -> tuple[float, float]:
-        compile_model(model, config, total_steps=WARMUP_STEPS + TIMED_STEPS)
-        return measure_steps(model, training(0)[0], monitored, index.count(config.monitor), EVALUATION_BATCH)
+    def measure(precision: Precision) -> Measurement:
+        model = build_model(spec, precision, MEASURED_STEPS)
+        evaluation_batches = math.ceil(index.count(config.monitor) / EVALUATION_BATCH)
+        return measure_steps(model, training(0)[0], monitored, evaluation_batches)
 
     plan = load_plan(run_dir)
     if plan is None:
-        plan = make_plan(spec, index.count("train"), measure, spent_seconds=time.monotonic() - started)
+        plan = make_plan(spec, index.count("train"), measure, started)
         (run_dir / PLAN_NAME).write_text(plan.model_dump_json(indent=1))
     emit("planned", **plan.model_dump())
-    compile_model(model, config, plan.total_steps)
+    model = build_model(spec, plan.precision, plan.total_steps)
     state = Trainer(model, config, plan, run_dir, training, monitored).run(started)
     return model, plan, state
+
+
+def build_model(spec: FitSpec, precision: Precision, total_steps: int) -> keras.Model:
+    """Build and compile the variant in a precision; the same seed gives the same weights every time."""
+    keras.backend.clear_session()
+    keras.mixed_precision.set_global_policy(precision)
+    keras.utils.set_random_seed(spec.seed)
+    model = load_builder(spec.builder)(len(CLASSES), spec.weights)
+    compile_model(model, spec.train, total_steps)
+    return model
+
+
+def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
+    """Turn label indices into the one-hot rows that the smoothed loss takes, on the training's own threads."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = threads
+    return batches.map(lambda images, labels: (images, tf.one_hot(labels, len(CLASSES)))).with_options(options)
 
 
 def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
@@ -103,7 +119,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
     save_explanations(run_dir / EXPLANATIONS_NAME, spec, model, predictions)
     parts = {
-        part: measure_part(frame["label"].to_numpy(), probabilities_of(frame))
+        str(part): measure_part(frame["label"].to_numpy(), probabilities_of(frame))
         for part, frame in predictions.groupby("part")
     }
     return VariantResult(
@@ -141,11 +157,6 @@ def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions
         probabilities=probabilities_of(validation)[chosen],
         image_ids=validation["image_id"].to_numpy(str)[chosen],
     )
-
-
-def _labelled(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Turn label indices into the one-hot rows that the smoothed loss takes."""
-    return batches.map(lambda images, labels: (images, tf.one_hot(labels, len(CLASSES))))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""The plan of one training: threads, steps and epochs, resolved once before the first epoch."""
+"""The plan of one training: precision, threads, steps and epochs, resolved once before the first epoch."""
 
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from data.errors import PipelineError
@@ -15,9 +15,22 @@ from models.config import FitSpec
 logger = logging.getLogger(__name__)
 
 PLAN_NAME = "plan.json"
-WARMUP_STEPS = 3
-TIMED_STEPS = 10
 BUDGET_RESERVE = 0.05  # of the budget, for checkpoints and the noise of a shared machine
+LOSS_TOLERANCE = 0.05  # relative difference of the losses at which a lower precision is no longer trusted
+
+Precision = Literal["float32", "mixed_bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
+
+
+class Measurement(NamedTuple):
+    """What a few training steps on this machine cost, in wall seconds, and where they led."""
+
+    step_seconds: float
+    evaluation_seconds: float
+    loss: float
+
+
+Measure = Callable[[Precision], Measurement]
 
 
 class Plan(BaseModel):
@@ -25,13 +38,13 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    precision: str
+    precision: Precision
     threads: int
     steps_per_epoch: int
     total_steps: int
     epochs: int
-    seconds_per_step: float
     budget_seconds: float
+    measured: dict[Precision, Measurement]
 
 
 def load_plan(run_dir: Path) -> Plan | None:
@@ -40,15 +53,14 @@ def load_plan(run_dir: Path) -> Plan | None:
     return Plan.model_validate_json(path.read_text()) if path.exists() else None
 
 
-def make_plan(spec: FitSpec, images: int, measure: Any, spent_seconds: float) -> Plan:
-    """Resolve how many steps the training takes.
+def make_plan(spec: FitSpec, images: int, measure: Measure, started: float) -> Plan:
+    """Resolve the precision and how many steps the training takes.
 
     Args:
         spec: the training's specification.
         images: training images in one view.
-        measure: called without arguments where there is a time budget; returns seconds a step and seconds an epoch's
-            evaluation.
-        spent_seconds: what the start of the child has used of the budget already.
+        measure: times a few steps in a precision; called only where the precision or the budget asks for it.
+        started: `time.monotonic()` at the start of the child, from which its budget counts.
 
     Raises:
         PipelineError: there are no training images.
@@ -58,44 +70,33 @@ def make_plan(spec: FitSpec, images: int, measure: Any, spent_seconds: float) ->
     steps_per_epoch = math.ceil(images / spec.train.batch_size)
     total_steps = steps_per_epoch * spec.train.epochs
     budget_seconds = spec.train.time_budget_minutes * 60
-    seconds_per_step = 0.0
+    precision, measured = choose_precision(spec, measure)
     if budget_seconds:
-        started = time.monotonic()
-        seconds_per_step, evaluation_seconds = measure()
-        left = budget_seconds * (1 - BUDGET_RESERVE) - spent_seconds - (time.monotonic() - started)
-        affordable = int(left / (seconds_per_step + evaluation_seconds / steps_per_epoch))
+        cost = measured[precision]
+        left = budget_seconds * (1 - BUDGET_RESERVE) - (time.monotonic() - started)
+        affordable = int(left / (cost.step_seconds + cost.evaluation_seconds / steps_per_epoch))
         total_steps = max(1, min(total_steps, affordable))
     return Plan(
-        precision="float32",
+        precision=precision,
         threads=spec.threads,
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         epochs=math.ceil(total_steps / steps_per_epoch),
-        seconds_per_step=round(seconds_per_step, 5),
         budget_seconds=budget_seconds,
+        measured=measured,
     )
 
 
-def measure_steps(
-    model: Any, training: Any, monitored: Any, monitored_images: int, batch_size: int
-) -> tuple[float, float]:
-    """Time training steps and an evaluation on this machine, leaving the model as it was.
+def choose_precision(spec: FitSpec, measure: Measure) -> tuple[Precision, dict[Precision, Measurement]]:
+    """Return the faster precision whose loss agrees with float32's, and what was measured.
 
-    Returns:
-        Wall seconds of one training step, and of one evaluation of the monitored part.
+    A precision that the recipe names is taken as it is, and measured only where a budget has to be planned.
     """
-    variables = [*model.variables, *model.optimizer.variables]
-    before = [np.array(variable) for variable in variables]
-    model.fit(training.take(WARMUP_STEPS), verbose=0)
-    model.evaluate(monitored.take(1), verbose=0)
-    seconds_per_step = _timed(lambda: model.fit(training.take(TIMED_STEPS), verbose=0)) / TIMED_STEPS
-    batch_seconds = _timed(lambda: model.evaluate(monitored.take(TIMED_STEPS // 2), verbose=0)) / (TIMED_STEPS // 2)
-    for variable, value in zip(variables, before, strict=True):
-        variable.assign(value)
-    return seconds_per_step, batch_seconds * math.ceil(monitored_images / batch_size)
-
-
-def _timed(action: Any) -> float:
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
+    if spec.train.precision != "auto":
+        named = spec.train.precision
+        return named, {named: measure(named)} if spec.train.time_budget_minutes else {}
+    measured: dict[Precision, Measurement] = {precision: measure(precision) for precision in PRECISIONS}
+    exact, mixed = measured["float32"], measured["mixed_bfloat16"]
+    agrees = abs(mixed.loss - exact.loss) <= LOSS_TOLERANCE * abs(exact.loss)
+    faster = mixed.step_seconds < exact.step_seconds
+    return ("mixed_bfloat16" if agrees and faster else "float32"), measured

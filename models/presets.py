@@ -40,11 +40,12 @@ class Preset(BaseModel):
 
 # The project's own recipe for its own network, found by measuring on the real images.
 _COMPACT = TrainConfig(
-    epochs=24,
+    epochs=20,
     batch_size=64,
     optimizer="sgd",
     learning_rate=0.1,
-    weight_decay=5e-4,
+    warmup_fraction=0.2,
+    weight_decay=5e-3,
     label_smoothing=0.1,
     time_budget_minutes=9,
 )
@@ -71,7 +72,7 @@ PRESETS: dict[str, Preset] = {
         variants=("compact", "cnn_gray"),
         augment=LIGHT_AUGMENT,
         views=2,
-        train=TrainConfig(epochs=2, batch_size=32, optimizer="adam", learning_rate=1e-3),
+        train=TrainConfig(epochs=2, batch_size=32, optimizer="adam", learning_rate=1e-3, precision="float32"),
     ),
     "quick": Preset(
         description="The project's compact network and the notebook's four own ones, each within a time budget",

@@ -14,12 +14,16 @@ from data.errors import PipelineError
 from data.records import EpochRecord
 from models.checkpoint import TrainState, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.config import TrainConfig
-from models.plan import Plan
+from models.plan import Measurement, Plan
 
 PROGRESS_SECONDS = 2.0
+WARMUP_STEPS = 3
+TIMED_STEPS = 10
+MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
+EVALUATED_BATCHES = 2
 SILENT: Any = 0  # an int for Keras, though its annotation says str
 
-REASON_EPOCHS = "the end of its plan"
+REASON_EPOCHS = "the plan"
 REASON_PATIENCE = "early stopping"
 REASON_BUDGET = "time budget"
 
@@ -40,8 +44,12 @@ def make_optimizer(config: TrainConfig, total_steps: int) -> keras.optimizers.Op
     rate = _learning_rate(config, total_steps)
     decay = config.weight_decay or None
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(rate, weight_decay=decay)
-    return keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=config.nesterov, weight_decay=decay)
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=config.nesterov, weight_decay=decay)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    return optimizer
 
 
 def _learning_rate(config: TrainConfig, total_steps: int) -> Any:
@@ -53,6 +61,30 @@ def _learning_rate(config: TrainConfig, total_steps: int) -> Any:
         warmup_target=config.learning_rate if warmup else None,
         warmup_steps=warmup,
         decay_steps=max(1, total_steps - warmup),
+    )
+
+
+def measure_steps(model: keras.Model, training: Any, monitored: Any, evaluation_batches: int) -> Measurement:
+    """Time training steps and an evaluation of a compiled model on this machine; the model is spent afterwards.
+
+    Args:
+        model: compiled.
+        training: dataset of (pixels, one-hot labels).
+        monitored: dataset that an epoch ends with.
+        evaluation_batches: how many batches `monitored` has.
+    """
+    steps = training.repeat()  # a small part may have fewer steps than are timed
+    model.fit(steps.take(WARMUP_STEPS), shuffle=False, verbose=SILENT)
+    model.evaluate(monitored.take(1), verbose=SILENT)
+    started = time.monotonic()
+    history = model.fit(steps.skip(WARMUP_STEPS).take(TIMED_STEPS), shuffle=False, verbose=SILENT).history
+    trained = time.monotonic()
+    batches = min(EVALUATED_BATCHES, evaluation_batches)
+    model.evaluate(monitored.take(batches), verbose=SILENT)
+    return Measurement(
+        step_seconds=(trained - started) / TIMED_STEPS,
+        evaluation_seconds=(time.monotonic() - trained) / batches * evaluation_batches,
+        loss=history["loss"][-1],
     )
 
 
@@ -111,7 +143,7 @@ class Trainer:
         steps = min(self.plan.steps_per_epoch, self.plan.total_steps - self.state.steps)
         watch = StepWatch(self.plan, epoch, self.state.steps, deadline)
         wall, cores = time.monotonic(), time.process_time()
-        logs = self.model.fit(dataset.take(steps), verbose=SILENT, callbacks=[watch]).history
+        logs = self.model.fit(dataset.take(steps), shuffle=False, verbose=SILENT, callbacks=[watch]).history
         monitored = self.model.evaluate(self.monitored, verbose=SILENT, return_dict=True)
         return EpochRecord(
             epoch=epoch + 1,

@@ -106,10 +106,11 @@ class TrainingLog:
 
     def _on_planned(self, event: Event) -> None:
         self.logger.info(
-            "%s: planned %s epochs of %s steps, %s threads",
+            "%s: planned %s epochs of %s steps in %s, %s threads",
             self.variant,
             event["epochs"],
             event["steps_per_epoch"],
+            event["precision"],
             event["threads"],
         )
 

@@ -23,7 +23,16 @@ def views(tmp_path_factory):
 
 def write_spec(run_dir, views, **train):
     run_dir.mkdir(parents=True, exist_ok=True)
-    config = TrainConfig(**{"epochs": EPOCHS, "batch_size": 32, "optimizer": "adam", "learning_rate": 1e-3, **train})
+    config = TrainConfig(
+        **{
+            "epochs": EPOCHS,
+            "batch_size": 32,
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "precision": "float32",
+            **train,
+        }
+    )
     spec = FitSpec(
         name="compact",
         description="the smallest",

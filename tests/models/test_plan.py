@@ -1,12 +1,14 @@
 """The plan: how many steps fit."""
 
+import math
+import time
 from pathlib import Path
 
 import pytest
 
 from data.errors import PipelineError
 from models.config import FitSpec, TrainConfig
-from models.plan import load_plan, make_plan
+from models.plan import Measurement, load_plan, make_plan
 
 
 def make_spec(**train) -> FitSpec:
@@ -21,12 +23,17 @@ def make_spec(**train) -> FitSpec:
     )
 
 
-def unmeasured():
-    raise AssertionError("nothing is measured without a budget")
+def unmeasured(precision):
+    raise AssertionError("nothing is measured without need")
+
+
+def measuring(**costs):
+    return lambda precision: costs[precision]
 
 
 def test_without_a_budget_every_epoch_is_planned():
-    plan = make_plan(make_spec(epochs=3, batch_size=32), images=100, measure=unmeasured, spent_seconds=5)
+    spec = make_spec(epochs=3, batch_size=32, precision="float32")
+    plan = make_plan(spec, images=100, measure=unmeasured, started=time.monotonic())
     assert (plan.steps_per_epoch, plan.total_steps, plan.epochs) == (4, 12, 3)
 
 
@@ -39,19 +46,33 @@ def test_without_a_budget_every_epoch_is_planned():
     ],
 )
 def test_a_budget_shortens_the_plan(minutes, total_steps, epochs):
-    spec = make_spec(epochs=5, batch_size=10, time_budget_minutes=minutes)
-    plan = make_plan(spec, images=100, measure=lambda: (2.0, 4.0), spent_seconds=7)
+    spec = make_spec(epochs=5, batch_size=10, time_budget_minutes=minutes, precision="float32")
+    measure = measuring(float32=Measurement(2.0, 4.0, 1.0))
+    plan = make_plan(spec, images=100, measure=measure, started=time.monotonic() - 7)
     assert (plan.total_steps, plan.epochs) == (total_steps, epochs)
     assert plan.budget_seconds == pytest.approx(60 * minutes)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "loss", "chosen"),
+    [(0.5, 1.02, "mixed_bfloat16"), (2.0, 1.0, "float32"), (0.5, 1.2, "float32"), (0.5, math.nan, "float32")],
+    ids=["faster and alike", "slower", "another loss", "no number"],
+)
+def test_the_faster_precision_is_taken_where_the_losses_agree(seconds, loss, chosen):
+    measure = measuring(float32=Measurement(1.0, 1.0, 1.0), mixed_bfloat16=Measurement(seconds, 1.0, loss))
+    plan = make_plan(make_spec(precision="auto"), images=100, measure=measure, started=time.monotonic())
+    assert plan.precision == chosen
+    assert set(plan.measured) == {"float32", "mixed_bfloat16"}
+
+
 def test_no_images_is_an_error():
     with pytest.raises(PipelineError, match="no training images"):
-        make_plan(make_spec(), images=0, measure=unmeasured, spent_seconds=0)
+        make_plan(make_spec(), images=0, measure=unmeasured, started=0)
 
 
 def test_a_stored_plan_is_read_back(tmp_path):
     assert load_plan(tmp_path) is None
-    plan = make_plan(make_spec(), images=100, measure=unmeasured, spent_seconds=0)
+    measure = measuring(float32=Measurement(1.0, 1.0, 1.0), mixed_bfloat16=Measurement(0.5, 1.0, 1.0))
+    plan = make_plan(make_spec(), images=100, measure=measure, started=time.monotonic())
     (tmp_path / "plan.json").write_text(plan.model_dump_json())
     assert load_plan(tmp_path) == plan

@@ -19,8 +19,8 @@ def make_plan(total_steps=10):
         steps_per_epoch=5,
         total_steps=total_steps,
         epochs=2,
-        seconds_per_step=0,
         budget_seconds=0,
+        measured={},
     )
 
 
