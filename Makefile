@@ -1,6 +1,6 @@
 # `make run` and `make test` need nothing but make and Python 3.11 to 3.13; they make .venv on first use.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format lock bench clean
+.PHONY: help run test test-slow check format lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.augment import LIGHT_AUGMENT, SEED_AUGMENT, AugmentConfig
 from models.config import TrainConfig
 
-PresetName = Literal["smoke", "quick", "seed"]
+PresetName = Literal["smoke", "quick", "seed", "best"]
 
 SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
 
@@ -62,6 +62,7 @@ _SEED = TrainConfig(
     schedule="constant",
     patience=5,
     monitor="validation",
+    precision="float32",
     flip=False,
     shift_pixels=0,
 )
@@ -81,6 +82,13 @@ PRESETS: dict[str, Preset] = {
         views=8,
         train=_SHORT_ADAM,
         recipes={"compact": _COMPACT},
+    ),
+    "best": Preset(
+        description="The project's own network, trained for longer on more views",
+        variants=("compact",),
+        augment=LIGHT_AUGMENT,
+        views=20,
+        train=_COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 45}),
     ),
     "seed": Preset(
         description="The notebook: eight variants, at most 100 epochs, early stopping on validation",
