@@ -20,7 +20,6 @@ PROGRESS_SECONDS = 2.0
 WARMUP_STEPS = 3
 TIMED_STEPS = 10
 MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
-EVALUATED_BATCHES = 2
 SILENT: Any = 0  # an int for Keras, though its annotation says str
 
 REASON_EPOCHS = "the plan"
@@ -73,19 +72,31 @@ def measure_steps(model: keras.Model, training: Any, monitored: Any, evaluation_
         monitored: dataset that an epoch ends with.
         evaluation_batches: how many batches `monitored` has.
     """
-    steps = training.repeat()  # a small part may have fewer steps than are timed
-    model.fit(steps.take(WARMUP_STEPS), shuffle=False, verbose=SILENT)
-    model.evaluate(monitored.take(1), verbose=SILENT)
-    started = time.monotonic()
-    history = model.fit(steps.skip(WARMUP_STEPS).take(TIMED_STEPS), shuffle=False, verbose=SILENT).history
-    trained = time.monotonic()
-    batches = min(EVALUATED_BATCHES, evaluation_batches)
-    model.evaluate(monitored.take(batches), verbose=SILENT)
-    return Measurement(
-        step_seconds=(trained - started) / TIMED_STEPS,
-        evaluation_seconds=(time.monotonic() - trained) / batches * evaluation_batches,
-        loss=history["loss"][-1],
-    )
+    steps, clock = training.repeat().take(MEASURED_STEPS), BatchClock()
+    losses = model.fit(steps, shuffle=False, verbose=SILENT, callbacks=[clock]).history["loss"]
+    step_seconds = clock.seconds_per_batch(WARMUP_STEPS)
+    clock = BatchClock()
+    model.evaluate(monitored.take(WARMUP_STEPS + TIMED_STEPS), verbose=SILENT, callbacks=[clock])
+    return Measurement(step_seconds, clock.seconds_per_batch(WARMUP_STEPS) * evaluation_batches, losses[-1])
+
+
+class BatchClock(keras.callbacks.Callback):
+    """Note when each batch ends, so that tracing and the filling of buffers can be left out of a measurement."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends = [time.monotonic()]
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """See Keras."""
+        self.ends.append(time.monotonic())
+
+    on_test_batch_end = on_train_batch_end
+
+    def seconds_per_batch(self, skipped: int) -> float:
+        """Return the mean time of a batch, the first ones skipped as far as one is left."""
+        first = min(skipped, len(self.ends) - 2)
+        return (self.ends[-1] - self.ends[first]) / (len(self.ends) - 1 - first)
 
 
 class Trainer:

@@ -9,7 +9,7 @@ import pytest
 from data.errors import PipelineError
 from models.config import TrainConfig
 from models.plan import Plan
-from models.trainer import StepWatch, make_optimizer
+from models.trainer import BatchClock, StepWatch, make_optimizer
 
 
 def make_plan(total_steps=10):
@@ -56,3 +56,12 @@ def test_cosine_warms_up_to_the_peak_and_falls_to_zero():
 def test_constant_is_constant():
     optimizer = make_optimizer(TrainConfig(optimizer="adam", learning_rate=0.001, schedule="constant"), 100)
     assert float(optimizer.learning_rate) == pytest.approx(0.001)
+
+
+def test_the_clock_leaves_out_the_first_batches():
+    clock = BatchClock()
+    clock.ends = [0.0, 10.0, 11.0, 11.5, 12.0]
+    assert clock.seconds_per_batch(2) == pytest.approx(0.5)
+    assert clock.seconds_per_batch(0) == pytest.approx(3.0)
+    clock.ends = [0.0, 2.0]
+    assert clock.seconds_per_batch(3) == pytest.approx(2.0), "one batch is all there is"
