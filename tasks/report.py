@@ -13,11 +13,14 @@ from data.hardware import describe_hardware
 from data.lineage import code_version, package_versions
 from data.preview import PICTURES_NAME
 from data.records import Record, RunResults, VariantResult
-from data.workspace import PROJECT_ROOT, Produced, Workspace, checksum_files, digest_sources, hash_json
+from data.workspace import PROJECT_ROOT, Produced, Workspace, checksum_files, digest_sources, hash_json, read_record
 from models.comparison import compare_variants, rank_variants
 from reports.render import render_report
 from reports.summary import leaderboard_rows
+from tasks.download import IMAGES_STAGE
+from tasks.inventory import MANIFESTS_STAGE
 from tasks.stages import finish
+from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
 
 REPORTS_STAGE = "reports"
@@ -85,16 +88,28 @@ def assemble_results(facts: RunFacts, dataset: Produced, views: Produced, varian
         variants=rank_variants(variants),
         comparisons=comparisons,
         best=best,
-        lineage={
-            "datasets": dataset.key,
-            "views": views.key,
-            **{f"variants/{v.name}": Path(v.directory).name for v in variants if v.directory},
-        },
+        lineage=trace_lineage(dataset, views, variants),
         versions=package_versions(),
         hardware=describe_hardware(),
         code_version=code_version(),
         prefect_url=facts.prefect_url,
     )
+
+
+def trace_lineage(dataset: Produced, views: Produced, variants: list[VariantResult]) -> dict[str, str]:
+    """Return the key of every stage behind a comparison, back to the archive where there was one."""
+    manifest_key = read_record(dataset.path).inputs["manifest"]
+    images_key = read_record(views.path).inputs["images"]
+    origin = read_record(views.path.parents[1] / IMAGES_STAGE / images_key).inputs
+    archive = {"archive SHA-256": origin["archive_sha256"]} if "archive_sha256" in origin else {}
+    return {
+        **archive,
+        IMAGES_STAGE: images_key,
+        MANIFESTS_STAGE: manifest_key,
+        dataset.stage: dataset.key,
+        views.stage: views.key,
+        **{f"{VARIANTS_STAGE}/{v.name}": Path(v.directory).name for v in variants if v.directory},
+    }
 
 
 def load_results(report: Produced) -> RunResults:

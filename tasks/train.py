@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
@@ -24,6 +25,7 @@ from tasks.stages import finish
 VARIANTS_STAGE = "variants"
 KILLED_RETRIES = 2
 ARTIFACT_SECONDS = 5.0
+LOG_SECONDS = 20.0
 
 
 class TrainingJob(Record):
@@ -70,7 +72,9 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
             threads=job.threads,
         )
         (out / "spec.json").write_text(spec.model_dump_json(indent=1))
-        children.run("models.fit", out, out / "child.log", TrainingLog(variant.name), threads=job.threads)
+        children.run(
+            "models.fit", out, out / "child.log", TrainingLog(variant.name, job.train.monitor), threads=job.threads
+        )
 
     produced = workspace.produce(VARIANTS_STAGE, _inputs(job, views, weights), write, resumable=True)
     return finish(_load_result(variant, produced), produced.cached)
@@ -90,13 +94,13 @@ def unfinished_result(variant: Variant, status: Any, reason: str) -> VariantResu
 class TrainingLog:
     """Turn a training's events into log lines and a progress artifact."""
 
-    def __init__(self, variant: str) -> None:
-        self.variant = variant
+    def __init__(self, variant: str, monitor: str) -> None:
+        self.variant, self.monitor = variant, monitor
         self.logger = get_run_logger()
         self.artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
             progress=0.0, key=f"training-{variant.replace('_', '-')}", description=f"Training of {variant}"
         )
-        self.reported = 0.0
+        self.moved = self.logged = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Take one event of the child."""
@@ -119,21 +123,26 @@ class TrainingLog:
 
     def _on_epoch(self, event: Event) -> None:
         self.logger.info(
-            "%s: epoch %s/%s, loss %.4f, accuracy %.4f, selection accuracy %.4f (best %.4f), %.1f s, about %s left",
+            "%s: epoch %s/%s, loss %.4f, accuracy %.4f, %s accuracy %.4f (best %.4f), %.1f s, about %s left",
             self.variant,
             event["epoch"],
             event["epochs"],
             event["loss"],
             event["accuracy"],
+            self.monitor,
             event["monitor_accuracy"],
             event["best_accuracy"],
             event["seconds"],
             format_duration(event["seconds_left"]),
         )
-        self._move(event["fraction"], always=True)
+        self._move(event["fraction"])
 
     def _on_progress(self, event: Event) -> None:
-        if self._move(event["fraction"]):
+        now = time.monotonic()
+        if now - self.moved >= ARTIFACT_SECONDS:
+            self._move(event["fraction"])
+        if now - self.logged >= LOG_SECONDS:
+            self.logged = now
             self.logger.info(
                 "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left",
                 self.variant,
@@ -146,18 +155,18 @@ class TrainingLog:
 
     def _on_evaluating(self, event: Event) -> None:
         self.logger.info("%s: evaluating the weights of epoch %s", self.variant, event["epoch"])
-        self._move(1.0, always=True)
+        self._move(1.0)
 
     def _on_done(self, event: Event) -> None:
         self.logger.info("%s: validation accuracy %.4f", self.variant, event["accuracy"])
 
-    def _move(self, fraction: float, always: bool = False) -> bool:
-        """Move the progress artifact, not more often than the API should be asked."""
-        if not always and time.monotonic() - self.reported < ARTIFACT_SECONDS:
-            return False
-        self.reported = time.monotonic()
-        update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
-        return True
+    def _move(self, fraction: float) -> None:
+        """Move the artifact; an API that is away for a while costs a picture of the progress, not the training."""
+        self.moved = time.monotonic()
+        try:
+            update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
+        except httpx.HTTPError as error:
+            self.logger.warning("the progress artifact could not be moved: %s", error)
 
 
 def format_duration(seconds: float) -> str:
