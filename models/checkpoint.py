@@ -20,6 +20,7 @@ class TrainState(BaseModel):
 
     history: tuple[EpochRecord, ...] = ()
     steps: int = 0
+    total_steps: int = 1
     best_epoch: int = 0
     best_accuracy: float = -1.0
     wall_seconds: float = 0.0

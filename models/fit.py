@@ -143,6 +143,13 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
     )
 
 
+def save_model(path: Path, spec: FitSpec, trained: keras.Model) -> None:
+    """Save the network alone, without its optimizer."""
+    model = load_builder(spec.builder)(len(CLASSES), spec.weights)
+    model.set_weights(trained.get_weights())
+    model.save(path)
+
+
 def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:
     """Write Grad-CAM maps of one validation face a class, the same faces for every variant of a run."""
     validation = predictions[predictions["part"] == "validation"].reset_index(drop=True)

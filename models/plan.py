@@ -46,6 +46,11 @@ class Plan(BaseModel):
     budget_seconds: float
     measured: dict[Precision, Measurement]
 
+    @property
+    def evaluation_seconds(self) -> float:
+        """Return the measured seconds of an epoch's evaluation, 0 where nothing was measured."""
+        return self.measured[self.precision].evaluation_seconds if self.precision in self.measured else 0.0
+
 
 def load_plan(run_dir: Path) -> Plan | None:
     """Return the stored plan of an earlier start, or None."""

@@ -22,6 +22,17 @@ TIMED_STEPS = 10
 MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
 SILENT: Any = 0  # an int for Keras, though its annotation says str
 
+REASON_PLAN = "the plan"
+REASON_BUDGET = "the plan, which the time budget shortened"
+REASON_DEADLINE = "the time budget, before the end of the plan"
+REASON_PATIENCE = "early stopping"
+
+SHORTENED_PLAN = 0.98  # of what seems affordable, so that a plan is not shortened again by a trifle
+WARMUP_STEPS = 3
+TIMED_STEPS = 10
+MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
+SILENT: Any = 0  # an int for Keras, though its annotation says str
+
 REASON_EPOCHS = "the plan"
 REASON_PATIENCE = "early stopping"
 REASON_BUDGET = "time budget"
@@ -54,13 +65,38 @@ def make_optimizer(config: TrainConfig, total_steps: int) -> keras.optimizers.Op
 def _learning_rate(config: TrainConfig, total_steps: int) -> Any:
     if config.schedule == "constant":
         return config.learning_rate
-    warmup = int(total_steps * config.warmup_fraction)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=config.learning_rate / 25 if warmup else config.learning_rate,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-        decay_steps=max(1, total_steps - warmup),
-    )
+    return PlannedCosine(config.learning_rate, config.warmup_fraction, total_steps)
+
+
+class PlannedCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Warm up linearly, then fall to zero by a cosine at the end of a plan that may be shortened on the way.
+
+    Args:
+        peak: highest rate.
+        warmup_fraction: part of the plan that warms up, less than 1.
+        total_steps: steps of the plan; assign `total_steps` to shorten it.
+    """
+
+    def __init__(self, peak: float, warmup_fraction: float, total_steps: int) -> None:
+        self.peak, self.warmup_fraction = peak, warmup_fraction
+        self.total_steps = keras.Variable(total_steps, trainable=False, dtype="float32", name="total_steps")
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step, which counts from 0."""
+        position: Any = keras.ops.cast(step, "float32")
+        warmup: Any = self.warmup_fraction * self.total_steps
+        warmed: Any = keras.ops.minimum((position + 1) / (warmup + 1), 1.0)
+        progress: Any = keras.ops.clip((position - warmup) / (self.total_steps - warmup), 0.0, 1.0)
+        cosine: Any = keras.ops.cos(math.pi * progress)
+        return self.peak * warmed * 0.5 * (1 + cosine)
+
+    def get_config(self) -> dict[str, Any]:
+        """See Keras."""
+        return {
+            "peak": self.peak,
+            "warmup_fraction": self.warmup_fraction,
+            "total_steps": int(self.total_steps),
+        }
 
 
 def measure_steps(model: keras.Model, training: Any, monitored: Any, evaluation_batches: int) -> Measurement:
@@ -135,26 +171,23 @@ class Trainer:
         Args:
             started: `time.monotonic()` at the start of the child, from which its time budget counts.
         """
-        self.state = restore_checkpoint(self.run_dir, self.variables) or self.state
+        self.state = restore_checkpoint(self.run_dir, self.variables) or TrainState(total_steps=self.plan.total_steps)
         earlier = self.state
         if earlier.history:
             emit("resumed", epoch=len(earlier.history), accuracy=earlier.best_accuracy)
+        deadline = started + (self.plan.budget_seconds or math.inf) - earlier.wall_seconds
         while not self.state.stopped_because:
-            deadline = (
-                started + self.plan.budget_seconds - earlier.wall_seconds if self.plan.budget_seconds else math.inf
-            )
-            record = self._train_epoch(deadline, resumed=bool(earlier.history) and self.state is earlier)
-            self._advance(record, deadline, earlier, started)
+            watch = StepWatch(self.plan, self.state, deadline, _schedule_of(self.model))
+            record = self._train_epoch(watch, resumed=bool(earlier.history) and self.state is earlier)
+            self._advance(record, watch, earlier, started)
         restore_best(self.run_dir, self.model.variables)
         return self.state
 
-    def _train_epoch(self, deadline: float, resumed: bool) -> EpochRecord:
+    def _train_epoch(self, watch: "StepWatch", resumed: bool) -> EpochRecord:
         epoch = len(self.state.history)
         dataset, view = self.training(epoch)
-        steps = min(self.plan.steps_per_epoch, self.plan.total_steps - self.state.steps)
-        watch = StepWatch(self.plan, epoch, self.state.steps, deadline)
         wall, cores = time.monotonic(), time.process_time()
-        logs = self.model.fit(dataset.take(steps), shuffle=False, verbose=SILENT, callbacks=[watch]).history
+        logs = self.model.fit(dataset, shuffle=False, verbose=SILENT, callbacks=[watch]).history
         monitored = self.model.evaluate(self.monitored, verbose=SILENT, return_dict=True)
         return EpochRecord(
             epoch=epoch + 1,
@@ -170,80 +203,113 @@ class Trainer:
             resumed=resumed,
         )
 
-    def _advance(self, record: EpochRecord, deadline: float, earlier: TrainState, started: float) -> None:
+    def _advance(self, record: EpochRecord, watch: "StepWatch", earlier: TrainState, started: float) -> None:
         """Take the finished epoch into the state, the checkpoint and the events."""
         better = record.monitor_accuracy > self.state.best_accuracy
         if better:
             save_best(self.run_dir, self.model.variables)
-        steps = int(self.model.optimizer.iterations.numpy())
+        steps = self.state.steps + watch.steps_done
         best_epoch = record.epoch if better else self.state.best_epoch
         self.state = TrainState(
             history=(*self.state.history, record),
             steps=steps,
+            total_steps=watch.total_steps,
             best_epoch=best_epoch,
             best_accuracy=max(record.monitor_accuracy, self.state.best_accuracy),
             wall_seconds=earlier.wall_seconds + time.monotonic() - started,
             core_seconds=earlier.core_seconds + time.process_time(),
             peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
-            stopped_because=self._reason_to_stop(record.epoch, best_epoch, steps, deadline),
+            stopped_because=self._reason_to_stop(record.epoch, best_epoch, steps, watch),
         )
         save_checkpoint(self.run_dir, self.variables, self.state)
+        left = self.state.total_steps - steps
         emit(
             "epoch",
             **record.model_dump(),
-            epochs=self.plan.epochs,
-            fraction=steps / self.plan.total_steps,
+            epochs=math.ceil(self.state.total_steps / self.plan.steps_per_epoch),
+            fraction=steps / self.state.total_steps,
             best_accuracy=self.state.best_accuracy,
-            seconds_left=round(record.seconds * (self.plan.total_steps - steps) / self.plan.steps_per_epoch, 1),
+            seconds_left=round(record.seconds / watch.steps_done * left, 1),
         )
 
-    def _reason_to_stop(self, epoch: int, best_epoch: int, steps: int, deadline: float) -> str:
-        if steps >= self.plan.total_steps:
-            shortened = self.plan.epochs < self.config.epochs
-            return f"{REASON_EPOCHS}, which the {REASON_BUDGET} shortened" if shortened else REASON_EPOCHS
-        if time.monotonic() >= deadline:
-            return REASON_BUDGET
+    def _reason_to_stop(self, epoch: int, best_epoch: int, steps: int, watch: "StepWatch") -> str:
+        if steps >= watch.total_steps:
+            shortened = watch.total_steps < self.plan.steps_per_epoch * self.config.epochs
+            return REASON_BUDGET if shortened else REASON_PLAN
+        if time.monotonic() >= watch.deadline:
+            return REASON_DEADLINE
         if self.config.patience and epoch - best_epoch >= self.config.patience:
             return REASON_PATIENCE
         return ""
 
 
 class StepWatch(keras.callbacks.Callback):
-    """Watch the steps of one epoch: stop at the deadline, fail on a loss that is no number, report progress."""
+    """Watch the steps of one epoch: keep to the plan and its time, fail on a loss that is no number, tell progress.
 
-    def __init__(self, plan: Plan, epoch: int, steps_before: int, deadline: float) -> None:
+    A machine may turn out slower than it was measured. The plan is then shortened, so that the learning rate still
+    falls to zero before the time is up.
+
+    Args:
+        plan: the steps to take.
+        state: of the training before this epoch.
+        deadline: `time.monotonic()` at which the time budget is spent.
+        schedule: of the optimizer, where it follows the plan.
+    """
+
+    def __init__(self, plan: Plan, state: TrainState, deadline: float, schedule: PlannedCosine | None = None) -> None:
         super().__init__()
-        self.plan, self.epoch, self.steps_before, self.deadline = plan, epoch, steps_before, deadline
+        self.plan, self.state, self.deadline, self.schedule = plan, state, deadline, schedule
+        self.total_steps = state.total_steps
         self.steps_done = 0
         self.started = self.reported = time.monotonic()
+        self._plan_steps(self.total_steps)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """See Keras."""
         self.steps_done = batch + 1
-        now = time.monotonic()
-        loss = (logs or {}).get("loss", 0.0)
+        now, logs = time.monotonic(), logs or {}
+        loss = logs.get("loss", 0.0)
         if not math.isfinite(loss):
             raise PipelineError(
-                f"got a training loss of {loss} in step {batch + 1} of epoch {self.epoch + 1}, "
+                f"got a training loss of {loss} in step {batch + 1} of epoch {len(self.state.history) + 1}, "
                 "expected a finite number: lower learning_rate in this variant's TrainConfig"
             )
-        if now >= self.deadline and self.model:
-            self.model.stop_training = True
         if now - self.reported >= PROGRESS_SECONDS:
             self.reported = now
-            self._report(now, logs or {})
+            self._keep_to_time(now)
+            self._report(now, logs)
+        if self.model and (now >= self.deadline or self.state.steps + self.steps_done >= self.total_steps):
+            self.model.stop_training = True
+
+    def _keep_to_time(self, now: float) -> None:
+        """Shorten the plan where the pace of this epoch does not fit the time that is left."""
+        done = self.state.steps + self.steps_done
+        evaluations = math.ceil((self.total_steps - done) / self.plan.steps_per_epoch)
+        left = self.deadline - now - evaluations * self.plan.evaluation_seconds
+        affordable = done + left * self.steps_done / (now - self.started)
+        if affordable < self.total_steps:
+            self._plan_steps(max(done, int(affordable * SHORTENED_PLAN)))
+
+    def _plan_steps(self, total_steps: int) -> None:
+        self.total_steps = total_steps
+        if self.schedule:
+            self.schedule.total_steps.assign(total_steps)
 
     def _report(self, now: float, logs: dict[str, float]) -> None:
-        done = self.steps_before + self.steps_done
-        eta = (now - self.started) / self.steps_done * (self.plan.total_steps - done)
+        done = self.state.steps + self.steps_done
         emit(
             "progress",
-            epoch=self.epoch + 1,
-            epochs=self.plan.epochs,
-            fraction=done / self.plan.total_steps,
+            epoch=len(self.state.history) + 1,
+            epochs=math.ceil(self.total_steps / self.plan.steps_per_epoch),
+            fraction=done / self.total_steps,
             accuracy=logs.get("accuracy"),
-            seconds_left=round(min(eta, max(0.0, self.deadline - now)), 1),
+            seconds_left=round((now - self.started) / self.steps_done * (self.total_steps - done), 1),
         )
+
+
+def _schedule_of(model: keras.Model) -> PlannedCosine | None:
+    schedule = model.optimizer._learning_rate  # Keras has no public way to the schedule
+    return schedule if isinstance(schedule, PlannedCosine) else None
 
 
 def peak_memory_bytes() -> int:

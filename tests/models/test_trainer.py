@@ -1,15 +1,17 @@
 """The training loop's single decisions."""
 
 import math
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from data.errors import PipelineError
+from models.checkpoint import TrainState
 from models.config import TrainConfig
 from models.plan import Plan
-from models.trainer import BatchClock, StepWatch, make_optimizer
+from models.trainer import PROGRESS_SECONDS, BatchClock, PlannedCosine, StepWatch, make_optimizer
 
 
 def make_plan(total_steps=10):
@@ -25,7 +27,7 @@ def make_plan(total_steps=10):
 
 
 def make_watch(deadline):
-    watch = StepWatch(make_plan(), epoch=0, steps_before=0, deadline=deadline)
+    watch = StepWatch(make_plan(), TrainState(total_steps=10), deadline)
     watch.set_model(SimpleNamespace(stop_training=False))
     return watch
 
@@ -49,7 +51,7 @@ def test_cosine_warms_up_to_the_peak_and_falls_to_zero():
     rates = [float(schedule(step)) for step in range(101)]
     assert int(np.argmax(rates)) == 25
     assert max(rates) == pytest.approx(0.1)
-    assert rates[0] == pytest.approx(0.004)
+    assert rates[0] == pytest.approx(0.1 / 26)
     assert rates[100] == pytest.approx(0, abs=1e-9)
 
 
@@ -65,3 +67,24 @@ def test_the_clock_leaves_out_the_first_batches():
     assert clock.seconds_per_batch(0) == pytest.approx(3.0)
     clock.ends = [0.0, 2.0]
     assert clock.seconds_per_batch(3) == pytest.approx(2.0), "one batch is all there is"
+
+
+def test_a_slow_machine_shortens_the_plan_and_the_rate_still_falls_to_zero():
+    plan = make_plan(total_steps=1000)
+    schedule = PlannedCosine(0.1, warmup_fraction=0.1, total_steps=1000)
+    now = time.monotonic()
+    watch = StepWatch(plan, TrainState(total_steps=1000), now + 30 + PROGRESS_SECONDS, schedule)
+    watch.set_model(SimpleNamespace(stop_training=False))
+    watch.started = watch.reported = now - 2 * PROGRESS_SECONDS  # two steps took 4 s, so 32 s are 16 more
+    watch.on_train_batch_end(1, {"loss": 1.0, "accuracy": 0.5})
+    assert 2 < watch.total_steps < 20
+    assert float(schedule(watch.total_steps)) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_epoch_ends_with_the_plan():
+    watch = StepWatch(make_plan(total_steps=7), TrainState(total_steps=7, steps=5), math.inf)
+    watch.set_model(SimpleNamespace(stop_training=False))
+    watch.on_train_batch_end(0, {"loss": 1.0})
+    assert not watch.model.stop_training
+    watch.on_train_batch_end(1, {"loss": 1.0})
+    assert watch.model.stop_training
