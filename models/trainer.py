@@ -261,12 +261,14 @@ class StepWatch(keras.callbacks.Callback):
         self.plan, self.state, self.deadline, self.schedule = plan, state, deadline, schedule
         self.total_steps = state.total_steps
         self.steps_done = 0
-        self.started = self.reported = time.monotonic()
+        self.clock = BatchClock()
+        self.reported = time.monotonic()
         self._plan_steps(self.total_steps)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """See Keras."""
         self.steps_done = batch + 1
+        self.clock.on_train_batch_end(batch)
         now, logs = time.monotonic(), logs or {}
         loss = logs.get("loss", 0.0)
         if not math.isfinite(loss):
@@ -277,7 +279,7 @@ class StepWatch(keras.callbacks.Callback):
         if now - self.reported >= PROGRESS_SECONDS:
             self.reported = now
             self._keep_to_time(now)
-            self._report(now, logs)
+            self._report(logs)
         if self.model and (now >= self.deadline or self.state.steps + self.steps_done >= self.total_steps):
             self.model.stop_training = True
 
@@ -286,8 +288,8 @@ class StepWatch(keras.callbacks.Callback):
         done = self.state.steps + self.steps_done
         evaluations = math.ceil((self.total_steps - done) / self.plan.steps_per_epoch)
         left = self.deadline - now - evaluations * self.plan.evaluation_seconds
-        affordable = done + left * self.steps_done / (now - self.started)
-        if affordable < self.total_steps:
+        affordable = done + left / self.clock.seconds_per_batch(WARMUP_STEPS)
+        if self.steps_done >= MEASURED_STEPS and affordable < self.total_steps:
             self._plan_steps(max(done, int(affordable * SHORTENED_PLAN)))
 
     def _plan_steps(self, total_steps: int) -> None:
@@ -295,7 +297,7 @@ class StepWatch(keras.callbacks.Callback):
         if self.schedule:
             self.schedule.total_steps.assign(total_steps)
 
-    def _report(self, now: float, logs: dict[str, float]) -> None:
+    def _report(self, logs: dict[str, float]) -> None:
         done = self.state.steps + self.steps_done
         emit(
             "progress",
@@ -303,7 +305,7 @@ class StepWatch(keras.callbacks.Callback):
             epochs=math.ceil(self.total_steps / self.plan.steps_per_epoch),
             fraction=done / self.total_steps,
             accuracy=logs.get("accuracy"),
-            seconds_left=round((now - self.started) / self.steps_done * (self.total_steps - done), 1),
+            seconds_left=round(self.clock.seconds_per_batch(WARMUP_STEPS) * (self.total_steps - done), 1),
         )
 
 

@@ -69,15 +69,19 @@ def test_the_clock_leaves_out_the_first_batches():
     assert clock.seconds_per_batch(3) == pytest.approx(2.0), "one batch is all there is"
 
 
-def test_a_slow_machine_shortens_the_plan_and_the_rate_still_falls_to_zero():
-    plan = make_plan(total_steps=1000)
+@pytest.mark.parametrize(("seconds_a_step", "shortened"), [(2.0, True), (0.01, False)])
+def test_a_slow_machine_shortens_the_plan_and_the_rate_still_falls_to_zero(seconds_a_step, shortened):
     schedule = PlannedCosine(0.1, warmup_fraction=0.1, total_steps=1000)
     now = time.monotonic()
-    watch = StepWatch(plan, TrainState(total_steps=1000), now + 30 + PROGRESS_SECONDS, schedule)
+    watch = StepWatch(make_plan(total_steps=1000), TrainState(total_steps=1000), now + 100, schedule)
     watch.set_model(SimpleNamespace(stop_training=False))
-    watch.started = watch.reported = now - 2 * PROGRESS_SECONDS  # two steps took 4 s, so 32 s are 16 more
-    watch.on_train_batch_end(1, {"loss": 1.0, "accuracy": 0.5})
-    assert 2 < watch.total_steps < 20
+    # The first step, which traces, took half a minute: that is no pace.
+    watch.clock.ends = [now - 30 - 20 * seconds_a_step + step * seconds_a_step + 30 * (step > 0) for step in range(20)]
+    watch.reported = now - 2 * PROGRESS_SECONDS
+    watch.on_train_batch_end(19, {"loss": 1.0, "accuracy": 0.5})
+    assert (watch.total_steps < 1000) == shortened
+    if shortened:
+        assert 20 < watch.total_steps < 20 + 100 / seconds_a_step
     assert float(schedule(watch.total_steps)) == pytest.approx(0, abs=1e-6)
 
 
