@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from data.clean import CleaningPolicy
 from data.source import DatasetSource, parse_source
@@ -14,7 +15,17 @@ from tasks.stages import record_of
 from tasks.validate import validate_data
 
 
-@flow(name="ingest", flow_run_name="ingest {source}", log_prints=False)
+def short_source(source: str) -> str:
+    """Return the last part of a source, which tells data sets apart on a screen."""
+    return source.partition("#")[0].rstrip("/").rsplit("/", 1)[-1]
+
+
+def name_run() -> str:
+    """Return a short name for the running flow."""
+    return f"ingest {short_source(flow_run.parameters['source'])}"
+
+
+@flow(name="ingest", flow_run_name=name_run, log_prints=False)
 def ingest(
     source: str = "sample", cleaning: CleaningPolicy = CleaningPolicy(), seed: int = 42, force: bool = False
 ) -> Path:

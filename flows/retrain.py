@@ -15,7 +15,7 @@ from data.hardware import default_parallel, threads_per_child
 from data.records import VariantResult
 from data.source import parse_source
 from data.workspace import Produced, Workspace
-from flows.ingest import prepare_data
+from flows.ingest import prepare_data, short_source
 from flows.settings import Settings
 from models.presets import PRESETS, PresetName
 from models.variants import VariantName, find_variant
@@ -26,7 +26,13 @@ from tasks.tfrecords import build_views
 from tasks.train import TrainingJob, train_variant, unfinished_result
 
 
-@flow(name="retrain", flow_run_name="{preset} on {source}", log_prints=False)
+def name_run() -> str:
+    """Return a short name for the running flow: its preset and the last part of its source."""
+    parameters = flow_run.parameters
+    return f"{parameters['preset']} on {short_source(parameters['source'])}"
+
+
+@flow(name="retrain", flow_run_name=name_run, log_prints=False)
 def retrain(
     source: str = "sample",
     preset: PresetName = "quick",
@@ -54,7 +60,8 @@ def retrain(
     """
     settings, chosen, started = Settings(), PRESETS[preset], time.time()
     workspace = Workspace(settings.workspace, force=force)
-    parallel = parallel or default_parallel()
+    names = variants or chosen.variants
+    parallel = min(parallel or default_parallel(), len(names))
     images, dataset = prepare_data(parse_source(source), cleaning, seed, workspace, settings)
     views = build_views(dataset, images, chosen.augment, chosen.views, seed, workspace)
     jobs = [
@@ -66,7 +73,7 @@ def retrain(
             weights_dir=settings.weights_dir,
             allow_weight_download=settings.allow_weight_download,
         )
-        for name in variants or chosen.variants
+        for name in names
     ]
     results = train_variants(jobs, views, parallel, workspace)
     report = publish_report(run_facts(started), dataset, views, results, workspace)

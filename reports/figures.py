@@ -168,7 +168,7 @@ def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[flo
         _mark_epochs(axes, variant)
         axes.set_ylim(*accuracy_range)
         axes.set_xlim(min(epochs) - 0.6, max(epochs) + 0.6)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         axes.set_ylabel("accuracy, %")
     marks = [f"best epoch {variant.best_epoch}"] if variant.best_epoch else []

@@ -37,6 +37,7 @@ def render_page(results: RunResults, pictures: Path | None) -> str:
         "missing": [(variant, summary.missing_reason(variant)) for variant in summary.missing_variants(results)],
         "cautions": summary.cautions(results),
         "sentences": summary.summary_sentences(results),
+        "set_aside": _count(results.data.counts_published) - _count(results.data.counts_used),
         "comparisons": {comparison.name: comparison for comparison in results.comparisons},
         "published": [variant for variant in results.variants if variant.published],
         "charts": _draw_charts(results),
@@ -45,6 +46,10 @@ def render_page(results: RunResults, pictures: Path | None) -> str:
         "architectures": [(variant, architecture.draw_blocks(variant.layers)) for variant in with_layers],
     }
     return _environment().get_template("report.html").render(context)
+
+
+def _count(images: dict[str, dict[str, int]]) -> int:
+    return sum(sum(classes.values()) for classes in images.values())
 
 
 def _draw_charts(results: RunResults) -> dict[str, Any]:

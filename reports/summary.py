@@ -203,4 +203,17 @@ def _variant_cautions(results: RunResults) -> list[Caution]:
     if peeking:
         text = f"The epochs of {listing(peeking)} were chosen on validation itself, as the notebook did: "
         found.append(Caution(level="warning", text=text + "their validation accuracy flatters them."))
+    untaught = [variant.name for variant in scored_variants(results) if is_at_chance(variant)]
+    if untaught:
+        text = f"No better than always naming the largest class: {listing(untaught)}. "
+        found.append(
+            Caution(level="warning", text=text + "Their training was too short or did not take (see Training).")
+        )
     return found
+
+
+def is_at_chance(variant: VariantResult) -> bool:
+    """Return whether the variant's interval holds the accuracy of always naming validation's largest class."""
+    validation = variant.parts["validation"]
+    largest = max(sum(row) for row in validation.confusion)
+    return validation.accuracy_low <= largest / validation.images

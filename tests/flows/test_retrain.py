@@ -170,7 +170,7 @@ def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_p
     outcome = run_emotion(workspace, "run", "--preset", "smoke", "--source", str(tmp_path))
     assert outcome.returncode == 1
     assert "the data set is refused" in outcome.stderr
-    (run,) = server.ask("flow_runs", flow_runs={"name": {"any_": [f"smoke on {tmp_path}"]}})
+    (run,) = server.ask("flow_runs", flow_runs={"name": {"any_": [f"smoke on {tmp_path.name}"]}})
     assert run["state"]["type"] == "FAILED"
     assert not [name for name in server.tasks_of(run["id"]) if name.startswith("train ")]
 

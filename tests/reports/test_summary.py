@@ -130,3 +130,14 @@ def test_epochs_chosen_on_validation_are_marked(tmp_path):
 def test_no_caution_where_nothing_is_wrong(tmp_path):
     results = make_results(tmp_path, trained=2, data=make_data(synthetic=False, clean=True))
     assert cautions(results.model_copy(update={"variants": results.variants[:2]})) == []
+
+
+def test_variants_at_chance_are_named(tmp_path):
+    results = make_results(tmp_path)
+    first, second, *others = results.variants
+    confusion = second.parts["validation"].confusion
+    chance = max(map(sum, confusion)) / sum(map(sum, confusion))
+    changed = results.model_copy(update={"variants": (first, with_accuracy(second, chance), *others)})
+    (text,) = [caution.text for caution in cautions(changed) if "largest class" in caution.text]
+    assert second.name in text
+    assert first.name not in text
