@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from data.records import DataSummary, Finding, RunResults, VariantResult
@@ -35,6 +36,9 @@ def print_results(results: RunResults, report: Path) -> None:
     """Print the comparison table, the report's path, and what to do next."""
     console.print()
     console.print(_comparison_table(results))
+    for variant in results.variants:
+        if variant.status != "trained":
+            console.print(f"[yellow]{variant.status}[/] {variant.name}: {escape(variant.reason)}", highlight=False)
     if results.data.synthetic:
         console.print(
             "[yellow]Synthetic data: these figures show that the pipeline works and say nothing of real faces.[/]"
@@ -55,7 +59,7 @@ def _comparison_table(results: RunResults) -> Table:
 
 def _comparison_cells(variant: VariantResult) -> list[str]:
     if variant.status != "trained":
-        return [f"[yellow]{variant.status}[/]", variant.reason[:60]]
+        return [f"[yellow]{variant.status}[/]"]
     validation, test = variant.parts["validation"], variant.parts["test"]
     return [
         f"{validation.accuracy:.1%} ({100 * validation.accuracy_low:.1f} to {100 * validation.accuracy_high:.1f})",
