@@ -28,6 +28,8 @@ def render_report(results: RunResults, out: Path, pictures: Path | None) -> None
 
 def render_page(results: RunResults, pictures: Path | None) -> str:
     """Return the HTML page of a run; it needs no other file and makes no request."""
+    if results.data.synthetic:
+        results = _without_notebook(results)
     scored = summary.scored_variants(results)
     with_layers = [variant for variant in results.variants if variant.layers]
     context: dict[str, Any] = {
@@ -46,6 +48,12 @@ def render_page(results: RunResults, pictures: Path | None) -> str:
         "architectures": [(variant, architecture.draw_blocks(variant.layers)) for variant in with_layers],
     }
     return _environment().get_template("report.html").render(context)
+
+
+def _without_notebook(results: RunResults) -> RunResults:
+    """Leave out the notebook's figures: beside accuracies on drawn faces they mean nothing."""
+    variants = tuple(variant.model_copy(update={"published": None}) for variant in results.variants)
+    return results.model_copy(update={"variants": variants})
 
 
 def _count(images: dict[str, dict[str, int]]) -> int:
