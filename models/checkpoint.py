@@ -59,7 +59,7 @@ def remove_checkpoints(run_dir: Path) -> None:
 
 
 def _save_arrays(path: Path, variables: Sequence[Any], **extra: np.ndarray) -> None:
-    arrays = {f"variable_{index}": np.asarray(variable) for index, variable in enumerate(variables)}
+    arrays = {f"variable_{index}": variable.numpy() for index, variable in enumerate(variables)}
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays, **extra)

@@ -27,7 +27,7 @@ REASON_BUDGET = "the plan, which the time budget shortened"
 REASON_DEADLINE = "the time budget, before the end of the plan"
 REASON_PATIENCE = "early stopping"
 
-SHORTENED_PLAN = 0.98  # of what seems affordable, so that a plan is not shortened again by a trifle
+TRIFLE = 0.02  # of the planned steps: a smaller change is not worth another plan
 WARMUP_STEPS = 3
 TIMED_STEPS = 10
 MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
@@ -246,8 +246,8 @@ class Trainer:
 class StepWatch(keras.callbacks.Callback):
     """Watch the steps of one epoch: keep to the plan and its time, fail on a loss that is no number, tell progress.
 
-    A machine may turn out slower than it was measured. The plan is then shortened, so that the learning rate still
-    falls to zero before the time is up.
+    A machine may turn out slower than it was measured, or be so for a while. The steps of the plan then follow its pace,
+    never beyond the plan, so that the learning rate still falls to zero before the time is up.
 
     Args:
         plan: the steps to take.
@@ -284,13 +284,14 @@ class StepWatch(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _keep_to_time(self, now: float) -> None:
-        """Shorten the plan where the pace of this epoch does not fit the time that is left."""
+        """Shorten the plan to the pace of this epoch, or give back what was taken when it was slower."""
         done = self.state.steps + self.steps_done
         evaluations = math.ceil((self.total_steps - done) / self.plan.steps_per_epoch)
         left = self.deadline - now - evaluations * self.plan.evaluation_seconds
         affordable = done + left / self.clock.seconds_per_batch(WARMUP_STEPS)
-        if self.steps_done >= MEASURED_STEPS and affordable < self.total_steps:
-            self._plan_steps(max(done, int(affordable * SHORTENED_PLAN)))
+        total_steps = min(self.plan.total_steps, max(done, int(affordable)))
+        if self.steps_done >= MEASURED_STEPS and abs(total_steps - self.total_steps) > TRIFLE * self.total_steps:
+            self._plan_steps(total_steps)
 
     def _plan_steps(self, total_steps: int) -> None:
         self.total_steps = total_steps

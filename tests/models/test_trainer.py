@@ -85,6 +85,15 @@ def test_a_slow_machine_shortens_the_plan_and_the_rate_still_falls_to_zero(secon
     assert float(schedule(watch.total_steps)) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_machine_that_is_faster_again_gets_its_plan_back():
+    watch = StepWatch(make_plan(total_steps=1000), TrainState(total_steps=200), time.monotonic() + 100)
+    watch.set_model(SimpleNamespace(stop_training=False))
+    watch.clock.ends = [time.monotonic() - 0.2 + 0.01 * step for step in range(20)]
+    watch.reported -= 2 * PROGRESS_SECONDS
+    watch.on_train_batch_end(19, {"loss": 1.0, "accuracy": 0.5})
+    assert watch.total_steps == 1000
+
+
 def test_an_epoch_ends_with_the_plan():
     watch = StepWatch(make_plan(total_steps=7), TrainState(total_steps=7, steps=5), math.inf)
     watch.set_model(SimpleNamespace(stop_training=False))
