@@ -246,7 +246,7 @@ class Trainer:
 class StepWatch(keras.callbacks.Callback):
     """Watch the steps of one epoch: keep to the plan and its time, fail on a loss that is no number, tell progress.
 
-    A machine may turn out slower than it was measured, or be so for a while. The steps of the plan then follow its pace,
+    A machine may turn out slower than it was measured, or be so for a while. The planned steps then follow its pace,
     never beyond the plan, so that the learning rate still falls to zero before the time is up.
 
     Args:
