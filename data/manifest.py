@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from data.describe import describe_share, list_files
+from data.describe import MEASURES, describe_share, list_files
 from data.errors import ChildKilled, PipelineError
 from data.workspace import PROJECT_ROOT
 
@@ -32,12 +32,25 @@ COLUMN_TYPES = {
     "file_sha256": "str",
     "pixel_sha256": "str",
     "perceptual_hash": "str",
+    "mirrored_hash": "str",
     "mean": "float64",
     "standard_deviation": "float64",
     "sharpness": "float64",
+    "noise": "float64",
+    "blockiness": "float64",
+    "entropy": "float64",
+    "skewness": "float64",
+    "edge_brightness": "float64",
 }
-"""Columns of a manifest, in order. `mean` and `standard_deviation` are in gray levels (0..255), `sharpness` is the
-variance of the Laplacian in squared gray levels; the three are NaN where the image cannot be decoded."""
+"""Columns of a manifest, in order. `mean` and `standard_deviation` are in gray levels (0..255); `sharpness` is the
+variance of the Laplacian in squared gray levels; `noise` is Immerkaer's estimate in gray levels; `blockiness` is the
+mean step between pixels across the borders of JPEG's 8x8 blocks over that within them, about 1 without such borders;
+`entropy` is that of the histogram of gray levels in bits (0..8); `skewness` is the third standardised moment of the
+gray levels; `edge_brightness` is the mean of the outermost pixels minus the mean, in gray levels. All these are NaN
+where the image cannot be decoded."""
+
+FEATURES = ("bytes", *MEASURES)
+"""The columns that say how an image looks, whatever it shows: by them splits and data sets are compared."""
 
 IMAGES_PER_WORKER = 3_000
 """A further worker costs about a second to start, in which this process describes nearly as many small images."""
@@ -53,7 +66,8 @@ def build_manifest(images: Path, workers: int | None = None) -> pd.DataFrame:
     Returns:
         One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
         image's id; `pixel_sha256` is of the decoded 8-bit gray pixels and their size; `perceptual_hash` is imagehash's
-        64-bit phash as hex. A file that is no whole JPEG or PNG has `decodable` False and empty hashes.
+        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is no whole JPEG or
+        PNG has `decodable` False and empty hashes.
 
     Raises:
         PipelineError: the directory is missing or holds no file.

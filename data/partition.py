@@ -15,11 +15,12 @@ logger = logging.getLogger(__name__)
 def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float = 0.1) -> pd.DataFrame:
     """Carve the selection part from the train split and name every image's part.
 
-    Images with equal pixels are drawn as one, under the label of the first: a selection image never has its copy in
-    train. The draw depends on the pixels and the seed alone, not on file names.
+    Images of one group are drawn as one, under the label of the first: a selection image never has its copy in train.
+    Groups are the column `group` of `data.near_duplicates.find_near_duplicates` where there is one, else equal pixels.
+    The draw depends on the pixels and the seed alone, not on file names.
 
     Args:
-        kept: a clean manifest, see `data.manifest.COLUMN_TYPES`.
+        kept: a clean manifest, see `data.manifest.COLUMN_TYPES`; further columns are kept.
         seed: of the draw.
         selection_fraction: share of each class's train images to carve out, 0 < fraction <= 0.5. A class with at least
             two different images gives at least one and keeps at least one.
@@ -40,7 +41,8 @@ def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float 
     if train.empty:
         raise PipelineError("no train image is left after cleaning; look at the quarantine's reasons")
     # An image that could not be decoded has no pixel hash and is a group of its own.
-    groups = train["pixel_sha256"].where(train["pixel_sha256"] != "", train["path"])
+    copies = train["pixel_sha256"].where(train["pixel_sha256"] != "", train["path"])
+    groups = train.get("group", copies)
     selected = groups.isin(_draw_groups(groups, train["label"], seed, selection_fraction))
     part = kept["split"].mask(selected.reindex(kept.index, fill_value=False), "selection")
     return kept.assign(part=part)

@@ -56,6 +56,12 @@ class DataSummary(Record):
     label_conflict_images: int = Field(description="images whose pixels stand under two or more labels")
     blank_images: int
     undecodable_images: int
+    near_duplicate_groups: int = Field(default=0, description="groups that show one picture with different pixels")
+    near_duplicate_groups_across_splits: int = 0
+    near_duplicate_images: int = Field(default=0, description="images in those groups")
+    near_leaking_train_images: int = Field(default=0, description="train images whose picture stands elsewhere")
+    near_leaking_validation_images: int = Field(default=0, description="validation images whose picture is in test")
+    near_label_conflict_images: int = Field(default=0, description="images whose picture stands under two labels")
     before: Verdict = Field(description="the verdict on the data set as published")
     after: Verdict = Field(description="the verdict on what is left after cleaning")
     quarantine: tuple[QuarantineCount, ...]

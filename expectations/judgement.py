@@ -4,11 +4,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from data.classes import PARTS
-from data.clean import CleaningPolicy, clean_manifest, count_quarantine, summarize_duplicates
+from data.clean import (
+    CleaningPolicy,
+    clean_manifest,
+    count_quarantine,
+    summarize_duplicates,
+    summarize_near_duplicates,
+)
+from data.odd_images import find_odd_images
 from data.partition import partition_manifest
-from data.records import DataSummary, Verdict
+from data.records import DataSummary, Finding, Verdict
+from data.similarity import compare_splits
 from data.source import DatasetSource
+from expectations.counts import count_images
 from expectations.rules import DataRules, cleaned_rules, published_rules
 from expectations.validation import validate_manifest
 
@@ -38,6 +46,7 @@ def judge_data_set(
         rules: what the data set has to satisfy.
     """
     before = validate_manifest(manifest, published_rules(rules, policy))
+    before = Verdict(findings=(*before.findings, *_look_further(manifest, before)))
     kept, quarantine = clean_manifest(manifest, policy)
     after = validate_manifest(kept, cleaned_rules(rules, policy)) if len(kept) else Verdict(findings=())
     trainable = not (before.failed("critical") or after.failed("critical")) and len(kept) > 0
@@ -48,6 +57,7 @@ def judge_data_set(
         counts_published=count_images(manifest, "split"),
         counts_used=count_images(clean, "part"),
         **summarize_duplicates(manifest, policy.blank_standard_deviation).model_dump(),
+        **(summarize_near_duplicates(manifest).model_dump() if "group" in manifest else {}),
         before=before,
         after=after,
         quarantine=count_quarantine(quarantine),
@@ -55,10 +65,19 @@ def judge_data_set(
     return Judgement(clean=clean, quarantine=quarantine, summary=summary)
 
 
-def count_images(manifest: pd.DataFrame, column: str) -> dict[str, dict[str, int]]:
-    """Return images by split or part, and class, in the order of `data.classes`, unknown names after it."""
-    counts = manifest.groupby([column, "label"]).size()
-    names = sorted(
-        manifest[column].unique(), key=lambda name: (name not in PARTS, PARTS.index(name) if name in PARTS else name)
+def _look_further(manifest: pd.DataFrame, verdict: Verdict) -> tuple[Finding, ...]:
+    """Return what statistics say of a data set that is whole: are its splits alike, and which images are odd."""
+    if verdict.failed("critical"):
+        return ()
+    odd = find_odd_images(manifest)
+    message = f"the {len(odd)} images least like the others, for a person to look at; none is set aside for it"
+    note = Finding(
+        rule="odd_images",
+        severity="info",
+        success=True,
+        observed=len(odd),
+        expected="no limit: this is information",
+        message=message,
+        examples=tuple(odd["path"].head(10)),
     )
-    return {name: {label: int(n) for label, n in counts[name].items()} for name in names}
+    return (*compare_splits(manifest).findings(), note)

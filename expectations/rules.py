@@ -6,56 +6,95 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.clean import BLANK_STANDARD_DEVIATION, CleaningPolicy
 from data.records import Severity
+from expectations.counts import ProfileName
 
 MendableRule = Literal[
     "known_splits",
     "known_labels",
+    "not_an_image",
     "decodable",
     "image_size",
     "really_gray",
     "not_blank",
     "no_duplicates_across_splits",
     "one_label_per_image",
+    "no_duplicates_within_train",
+    "no_near_duplicates_across_splits",
+    "one_label_per_picture",
 ]
 """Rules that a single image breaks: cleaning mends them by setting it aside."""
 
-RuleName = MendableRule | Literal["each_class_in_each_split", "enough_images", "class_balance"]
+RuleName = (
+    MendableRule
+    | Literal["nested_folder", "each_class_in_each_split", "enough_images", "class_balance", "expected_counts"]
+)
 
 FAULTS_BEHIND: dict[MendableRule, tuple[str, ...]] = {
     "known_splits": ("unknown_folder",),
     "known_labels": ("unknown_folder",),
+    "not_an_image": ("undecodable",),
     "decodable": ("undecodable",),
     "image_size": ("wrong_size",),
     "really_gray": ("not_gray",),
     "not_blank": ("blank",),
     "no_duplicates_across_splits": ("leaking_train", "leaking_validation"),
     "one_label_per_image": ("label_conflict",),
+    "no_duplicates_within_train": ("repeated_train",),
+    "no_near_duplicates_across_splits": ("near_leaking_train", "near_leaking_validation"),
+    "one_label_per_picture": ("near_label_conflict",),
 }
 """The faults of `data.clean.FAULTS` that break a rule."""
 
-TOLERABLE: tuple[MendableRule, ...] = ("really_gray", "not_blank", "no_duplicates_across_splits", "one_label_per_image")
+TOLERABLE: tuple[MendableRule, ...] = (
+    "really_gray",
+    "not_blank",
+    "no_duplicates_across_splits",
+    "one_label_per_image",
+    "no_duplicates_within_train",
+    "no_near_duplicates_across_splits",
+    "one_label_per_picture",
+)
 """Rules that training can go on without, at the price of less trustworthy figures."""
+
+NEAR_DUPLICATE_RULES: tuple[RuleName, ...] = ("no_near_duplicates_across_splits", "one_label_per_picture")
+"""Rules that ask for the column `group` of `data.near_duplicates`; without it they are not looked at."""
+
+ADVISORY: tuple[RuleName, ...] = (
+    "no_duplicates_within_train",
+    "one_label_per_picture",
+    "nested_folder",
+    "class_balance",
+    "expected_counts",
+)
+"""Rules whose breach is worth knowing, and stops a run only where a policy says so."""
 
 
 class DataRules(BaseModel):
-    """What a manifest has to satisfy; every breach is critical, save class balance and what is `tolerated`."""
+    """What a manifest has to satisfy; every breach is critical, save of `ADVISORY` rules and of what is `tolerated`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     minimum_train_images: int = Field(default=100, ge=1, description="of each class in train")
     minimum_validation_images: int = Field(default=25, ge=1, description="of each class in validation")
     minimum_test_images: int = Field(default=10, ge=1, description="of each class in test")
-    maximum_class_ratio: float = Field(
-        default=2.0, ge=1, description="largest over smallest class within a split; more is a warning"
+    maximum_train_ratio: float = Field(default=2.0, ge=1, description="largest over smallest class in train")
+    maximum_validation_ratio: float = Field(default=2.0, ge=1, description="largest over smallest class in validation")
+    maximum_test_ratio: float = Field(default=2.0, ge=1, description="largest over smallest class in test")
+    profile: ProfileName = Field(
+        default="recognise", description="the published counts to compare with; recognise picks them by likeness"
     )
     blank_standard_deviation: float = Field(
         default=BLANK_STANDARD_DEVIATION, ge=0, le=128, description="gray levels; at most this makes an image blank"
     )
-    tolerated: tuple[MendableRule, ...] = Field(default=(), description="rules whose breach is only a warning")
+    tolerated: tuple[RuleName, ...] = Field(default=(), description="rules whose breach is only a warning")
+    insisted: tuple[RuleName, ...] = Field(default=(), description="rules whose breach is critical whatever else holds")
+    unchecked: tuple[RuleName, ...] = Field(default=(), description="rules that are not looked at")
 
     def severity_of(self, rule: RuleName) -> Severity:
         """Return how severe a breach of a rule is."""
-        return "warning" if rule == "class_balance" or rule in self.tolerated else "critical"
+        if rule in self.insisted:
+            return "critical"
+        return "warning" if rule in ADVISORY or rule in self.tolerated else "critical"
 
     def minimum_images(self) -> dict[str, int]:
         """Return how many images of each class each split needs."""
@@ -63,6 +102,14 @@ class DataRules(BaseModel):
             "train": self.minimum_train_images,
             "validation": self.minimum_validation_images,
             "test": self.minimum_test_images,
+        }
+
+    def maximum_ratios(self) -> dict[str, float]:
+        """Return how many times the smallest class the largest may be, by split."""
+        return {
+            "train": self.maximum_train_ratio,
+            "validation": self.maximum_validation_ratio,
+            "test": self.maximum_test_ratio,
         }
 
 
@@ -79,11 +126,14 @@ def published_rules(rules: DataRules, policy: CleaningPolicy) -> DataRules:
 def cleaned_rules(rules: DataRules, policy: CleaningPolicy) -> DataRules:
     """Return the rules for a cleaned data set: what the policy was to mend and is still there is critical.
 
+    Published counts say nothing of a cleaned set, which is smaller on purpose: no profile applies.
+
     Args:
         rules: bounds, expectations and what is tolerated anyway.
         policy: what cleaning set aside. What it was told to leave in is a warning where training can work with it.
     """
-    return _tolerate(rules, policy, tuple(rule for rule in TOLERABLE if not _is_mended(rule, policy)))
+    left_in: tuple[MendableRule, ...] = tuple(rule for rule in TOLERABLE if not _is_mended(rule, policy))
+    return _tolerate(rules.model_copy(update={"profile": "none"}), policy, left_in)
 
 
 def _tolerate(rules: DataRules, policy: CleaningPolicy, tolerated: tuple[MendableRule, ...]) -> DataRules:

@@ -13,35 +13,65 @@ from great_expectations.expectations.core.expect_column_values_to_be_in_set impo
 from great_expectations.expectations.expectation import Expectation
 
 from data.classes import CLASSES, IMAGE_SIZE, SPLITS
+from data.describe import LARGEST_IMAGE_PIXELS
+from expectations.counts import ExpectedCounts
 from expectations.custom import (
     ExpectBalancedClasses,
     ExpectEachClassInEachSplit,
     ExpectEnoughImages,
     ExpectNoImagesWithFaults,
+    ExpectPublishedCounts,
 )
 from expectations.rules import DataRules, RuleName
 
+FOLDERS = 2
+"""An image lies in the folder of its split and that of its class."""
 
-def build_suite(rules: DataRules) -> ExpectationSuite:
-    """Return the suite for these rules, to be run on the frame of `prepare_frame`."""
-    return ExpectationSuite(
-        name="manifest", expectations=[*_folder_rules(rules), *_image_rules(rules), *_copy_rules(rules)]
-    )
+
+def build_suite(rules: DataRules, expected_counts: ExpectedCounts | None) -> ExpectationSuite:
+    """Return the suite for these rules, to be run on the frame of `prepare_frame`.
+
+    Args:
+        rules: bounds and severities; what it leaves unchecked is not in the suite.
+        expected_counts: the published counts to compare with, or None.
+    """
+    every = [
+        *_folder_rules(rules),
+        *_count_rules(rules, expected_counts),
+        *_file_rules(rules),
+        *_image_rules(rules),
+        *_copy_rules(rules),
+    ]
+    checked = [expectation for expectation in every if (expectation.meta or {})["rule"] not in rules.unchecked]
+    return ExpectationSuite(name="manifest", expectations=checked)
 
 
 def prepare_frame(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Add what the suite asks about: `size` and `colour` as text, null where an image cannot be decoded.
+    """Add what the suite asks about, as text, null where a rule does not apply: expectations skip null values.
 
-    An undecodable file breaks the rule `decodable` and no other: expectations skip null values.
+    So a file breaks the first rule that it is no match for, and not also those behind it: what lies in an unknown split
+    is not asked for its class, a text file not for being whole, a damaged image not for its size and colour.
     """
+    known_split = manifest["split"].isin(SPLITS)
+    known_folder = known_split & manifest["label"].isin(CLASSES)
+    image, decodable = manifest["format"] != "", manifest["decodable"]
+    too_large = manifest["width"] * manifest["height"] > LARGEST_IMAGE_PIXELS
+    many_bits = manifest["mode"].str.startswith(("I", "F"))
     size = manifest["width"].astype("str") + "x" + manifest["height"].astype("str")
-    colour = manifest["gray"].map({True: "gray", False: "colour"})
-    decodable = manifest["decodable"]
-    return manifest.assign(size=size.where(decodable), colour=colour.where(decodable))
+    return manifest.assign(
+        known_label=manifest["label"].where(known_split),
+        folders=manifest["path"].str.count("/").where(known_folder).astype("Float64"),
+        content=image.map({True: "an image", False: "something else"}),
+        whole=decodable.map({True: "whole", False: "damaged or cut short"}).mask(too_large, "too large").where(image),
+        size=size.where(decodable),
+        colour=manifest["gray"]
+        .map({True: "gray", False: "colour"})
+        .mask(many_bits, "16 bits or more")
+        .where(decodable),
+    )
 
 
 def _folder_rules(rules: DataRules) -> list[Expectation]:
-    minimum = rules.minimum_images()
     return [
         ExpectColumnValuesToBeInSet(
             column="split",
@@ -51,18 +81,36 @@ def _folder_rules(rules: DataRules) -> list[Expectation]:
                 "known_splits",
                 f"images in the splits {', '.join(SPLITS)} alone",
                 f"outside the splits {', '.join(SPLITS)}",
+                names_values=True,
             ),
         ),
         ExpectColumnValuesToBeInSet(
-            column="label",
+            column="known_label",
             value_set=list(CLASSES),
             **_about(
                 rules,
                 "known_labels",
                 f"images in the classes {', '.join(CLASSES)} alone",
                 f"outside the classes {', '.join(CLASSES)}",
+                names_values=True,
             ),
         ),
+        ExpectColumnValuesToBeBetween(
+            column="folders",
+            max_value=FOLDERS,
+            **_about(
+                rules,
+                "nested_folder",
+                "files directly in the folder of their class",
+                "in folders below that of their class",
+            ),
+        ),
+    ]
+
+
+def _count_rules(rules: DataRules, expected_counts: ExpectedCounts | None) -> list[Expectation]:
+    minimum, ratios = rules.minimum_images(), rules.maximum_ratios()
+    expectations: list[Expectation] = [
         ExpectEachClassInEachSplit(
             splits=SPLITS,
             labels=CLASSES,
@@ -76,10 +124,44 @@ def _folder_rules(rules: DataRules) -> list[Expectation]:
             ),
         ),
         ExpectBalancedClasses(
-            splits=SPLITS,
             labels=CLASSES,
-            maximum_ratio=rules.maximum_class_ratio,
-            **_about(rules, "class_balance", f"largest class at most {rules.maximum_class_ratio:g} times the smallest"),
+            maximum_ratios=ratios,
+            **_about(
+                rules,
+                "class_balance",
+                "largest over smallest class at most " + ", ".join(f"{n:g} in {s}" for s, n in ratios.items()),
+            ),
+        ),
+    ]
+    return [*expectations, *([_published_counts(rules, expected_counts)] if expected_counts else [])]
+
+
+def _published_counts(rules: DataRules, expected_counts: ExpectedCounts) -> Expectation:
+    totals = ", ".join(f"{images:,} in {split}" for split, images in expected_counts.total_images().items())
+    within = f", each class within {expected_counts.tolerance:.1%}" if expected_counts.tolerance else ""
+    return ExpectPublishedCounts(
+        expected_counts=expected_counts.model_dump(),
+        **_about(rules, "expected_counts", f"the images of {expected_counts.name}: {totals}{within}"),
+    )
+
+
+def _file_rules(rules: DataRules) -> list[Expectation]:
+    return [
+        ExpectColumnValuesToBeInSet(
+            column="content",
+            value_set=["an image"],
+            **_about(rules, "not_an_image", "JPEG or PNG files alone", "without a readable header of a JPEG or PNG"),
+        ),
+        ExpectColumnValuesToBeInSet(
+            column="whole",
+            value_set=["whole"],
+            **_about(
+                rules,
+                "decodable",
+                f"whole images of at most {LARGEST_IMAGE_PIXELS:,} pixels",
+                "that cannot be decoded",
+                names_values=True,
+            ),
         ),
     ]
 
@@ -88,19 +170,14 @@ def _image_rules(rules: DataRules) -> list[Expectation]:
     size, flat = f"{IMAGE_SIZE}x{IMAGE_SIZE}", rules.blank_standard_deviation
     return [
         ExpectColumnValuesToBeInSet(
-            column="decodable",
-            value_set=[True],
-            **_about(rules, "decodable", "whole JPEG or PNG files", "that cannot be decoded"),
-        ),
-        ExpectColumnValuesToBeInSet(
             column="size",
             value_set=[size],
-            **_about(rules, "image_size", f"{size} pixels", f"in another size than {size} pixels"),
+            **_about(rules, "image_size", f"{size} pixels", f"in another size than {size} pixels", names_values=True),
         ),
         ExpectColumnValuesToBeInSet(
             column="colour",
             value_set=["gray"],
-            **_about(rules, "really_gray", "8-bit gray images", "with colour or more than 8 bits a pixel"),
+            **_about(rules, "really_gray", "8-bit gray images", "not to be 8-bit gray", names_values=True),
         ),
         ExpectColumnValuesToBeBetween(
             column="standard_deviation",
@@ -123,10 +200,32 @@ def _copy_rules(rules: DataRules) -> list[Expectation]:
             faults=("label_conflict",),
             **_about(rules, "one_label_per_image", "no image with equal pixels under two classes"),
         ),
+        ExpectNoImagesWithFaults(
+            faults=("repeated_train",),
+            **_about(rules, "no_duplicates_within_train", "no image with equal pixels twice in train"),
+        ),
+        ExpectNoImagesWithFaults(
+            faults=("near_leaking_train", "near_leaking_validation"),
+            **_about(rules, "no_near_duplicates_across_splits", "no picture in two splits, in whatever pixels"),
+        ),
+        ExpectNoImagesWithFaults(
+            faults=("near_label_conflict",),
+            **_about(rules, "one_label_per_picture", "no picture under two classes, in whatever pixels"),
+        ),
     ]
 
 
-def _about(rules: DataRules, rule: RuleName, expected: str, phrase: str = "") -> dict[str, Any]:
-    """Return what all expectations are given: severity, a description, and what findings are worded with."""
-    meta = {"rule": rule, "expected": expected, "phrase": phrase}
+def _about(
+    rules: DataRules, rule: RuleName, expected: str, phrase: str = "", names_values: bool = False
+) -> dict[str, Any]:
+    """Return what all expectations are given: severity, a description, and what findings are worded with.
+
+    Args:
+        rules: tells the severity.
+        rule: what the expectation checks.
+        expected: what it asks for, in words.
+        phrase: how offending images are spoken of.
+        names_values: the offending values, such as sizes, are named after the phrase.
+    """
+    meta = {"rule": rule, "expected": expected, "phrase": phrase, "names_values": names_values}
     return {"severity": rules.severity_of(rule), "description": expected, "meta": meta}

@@ -23,7 +23,7 @@ def print_data(summary: DataSummary, directory: Path) -> None:
     after = {finding.rule: finding for finding in summary.after.findings}
     for finding in summary.before.findings:
         later = after.get(finding.rule)
-        table.add_row(_outcome(finding), finding.rule, finding.message, _outcome(later) if later else "not judged")
+        table.add_row(_outcome(finding), finding.rule, escape(finding.message), _outcome(later) if later else "")
     console.print(table)
     for name, count in _duplicate_counts(summary):
         console.print(f"  {name}: [bold]{count}[/]", highlight=False)
@@ -80,6 +80,9 @@ def _duplicate_counts(summary: DataSummary) -> list[tuple[str, int]]:
         ("duplicate groups across splits", summary.duplicate_groups_across_splits),
         ("train images that also stand in validation or test", summary.leaking_train_images),
         ("images under two or more labels", summary.label_conflict_images),
+        ("groups that show one picture with different pixels", summary.near_duplicate_groups),
+        ("such groups across splits", summary.near_duplicate_groups_across_splits),
+        ("further train images whose picture stands in validation or test", summary.near_leaking_train_images),
         ("blank images", summary.blank_images),
         ("undecodable images", summary.undecodable_images),
     ]

@@ -5,11 +5,12 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from data.clean import CleaningPolicy
 from data.source import DatasetSource, parse_source
 from data.workspace import Produced, Workspace
+from expectations.policies import RulePolicies
 from flows.settings import Settings
 from tasks.download import acquire_images
+from tasks.drift import compare_with_last
 from tasks.inventory import take_inventory
 from tasks.stages import record_of
 from tasks.validate import validate_data
@@ -27,13 +28,13 @@ def name_run() -> str:
 
 @flow(name="ingest", flow_run_name=name_run, log_prints=False)
 def ingest(
-    source: str = "sample", cleaning: CleaningPolicy = CleaningPolicy(), seed: int = 42, force: bool = False
+    source: str = "sample", policies: RulePolicies = RulePolicies(), seed: int = 42, force: bool = False
 ) -> Path:
     """Download and validate a data set.
 
     Args:
         source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
-        cleaning: which images are set aside.
+        policies: what is done where a rule is broken.
         seed: of the part that is carved from train.
         force: do every stage again.
 
@@ -42,14 +43,15 @@ def ingest(
     """
     settings = Settings()
     workspace = Workspace(settings.workspace, force=force)
-    _, dataset = prepare_data(parse_source(source), cleaning, seed, workspace, settings)
+    _, dataset = prepare_data(parse_source(source), policies, seed, workspace, settings)
     return record_of(dataset).path
 
 
 def prepare_data(
-    source: DatasetSource, cleaning: CleaningPolicy, seed: int, workspace: Workspace, settings: Settings
+    source: DatasetSource, policies: RulePolicies, seed: int, workspace: Workspace, settings: Settings
 ) -> tuple[Produced, Produced]:
     """Return the images and the judged data set of a source, as tasks of the running flow."""
     images = acquire_images(source, workspace, settings.download_settings())
     manifest = take_inventory(images, workspace)
-    return images, validate_data(manifest, source, cleaning, seed, workspace)
+    dataset = validate_data(manifest, source, policies, seed, workspace)
+    return images, compare_with_last(dataset, source, workspace)

@@ -10,11 +10,11 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from data.clean import CleaningPolicy
 from data.hardware import default_parallel, threads_per_child
 from data.records import VariantResult
 from data.source import parse_source
 from data.workspace import Produced, Workspace
+from expectations.policies import RulePolicies
 from flows.ingest import prepare_data, short_source
 from flows.settings import Settings
 from models.presets import PRESETS, PresetName
@@ -40,7 +40,7 @@ def retrain(
     parallel: Annotated[int, Field(ge=0, le=64)] = 0,
     time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
-    cleaning: CleaningPolicy = CleaningPolicy(),
+    policies: RulePolicies = RulePolicies(),
     force: bool = False,
 ) -> Path:
     """Retrain every variant on a data set and publish the comparison.
@@ -52,7 +52,7 @@ def retrain(
         parallel: variants trained at once; 0 takes one a core, at most two.
         time_budget_minutes: most minutes of training a variant; 0 leaves the preset's.
         seed: of parts, views and trainings.
-        cleaning: which images are set aside.
+        policies: what is done where a rule is broken.
         force: do every stage again.
 
     Returns:
@@ -62,7 +62,7 @@ def retrain(
     workspace = Workspace(settings.workspace, force=force)
     names = variants or chosen.variants
     parallel = min(parallel or default_parallel(), len(names))
-    images, dataset = prepare_data(parse_source(source), cleaning, seed, workspace, settings)
+    images, dataset = prepare_data(parse_source(source), policies, seed, workspace, settings)
     views = build_views(dataset, images, chosen.augment, chosen.views, seed, workspace)
     jobs = [
         TrainingJob(

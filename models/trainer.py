@@ -289,7 +289,7 @@ class StepWatch(keras.callbacks.Callback):
         evaluations = math.ceil((self.total_steps - done) / self.plan.steps_per_epoch)
         left = self.deadline - now - evaluations * self.plan.evaluation_seconds
         affordable = done + left / self.clock.seconds_per_batch(WARMUP_STEPS)
-        total_steps = min(self.plan.total_steps, max(done, int(affordable)))
+        total_steps = max(done, int(min(self.plan.total_steps, affordable)))
         if self.steps_done >= MEASURED_STEPS and abs(total_steps - self.total_steps) > TRIFLE * self.total_steps:
             self._plan_steps(total_steps)
 

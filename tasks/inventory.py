@@ -4,6 +4,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from data.manifest import build_manifest, write_manifest
+from data.near_duplicates import find_near_duplicates
 from data.workspace import Produced, Workspace, digest_sources
 from tasks.download import IMAGES_FOLDER
 from tasks.stages import finish
@@ -14,14 +15,15 @@ MANIFEST_NAME = "manifest.parquet"
 
 @task(task_run_name="take inventory of images", cache_policy=NO_CACHE)
 def take_inventory(images: Produced, workspace: Workspace) -> Produced:
-    """Read every image once and write the manifest."""
+    """Read every image, find those that show the same picture, and write the manifest."""
     logger = get_run_logger()
-    inputs = {"images": images.key, "code": digest_sources(["data.manifest"])}
+    inputs = {"images": images.key, "code": digest_sources(["data.manifest", "data.near_duplicates"])}
 
     def write(out):
         manifest = build_manifest(images.path / IMAGES_FOLDER)
-        write_manifest(manifest, out / MANIFEST_NAME)
         logger.info("manifest has %d images", len(manifest))
+        group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER)
+        write_manifest(manifest.assign(group=group), out / MANIFEST_NAME)
 
     produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
     return finish(produced, produced.cached)

@@ -67,9 +67,15 @@ def make_manifest(rows: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
         file_sha256=digests,
         pixel_sha256=digests,
         perceptual_hash=digests.str[:16],
+        mirrored_hash=digests.str[16:32],
         mean=127.0,
         standard_deviation=60.0,
         sharpness=900.0,
+        noise=4.0,
+        blockiness=1.0,
+        entropy=7.0,
+        skewness=-0.3,
+        edge_brightness=-10.0,
     )
     return filled[list(COLUMN_TYPES)].astype(COLUMN_TYPES)
 

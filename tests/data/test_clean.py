@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from data.clean import FAULTS, CleaningPolicy, clean_manifest, count_quarantine, find_faults, summarize_duplicates
+from data.clean import (
+    FAULTS,
+    CleaningPolicy,
+    clean_manifest,
+    count_quarantine,
+    find_faults,
+    summarize_duplicates,
+    summarize_near_duplicates,
+)
 from data.errors import PipelineError
 from data.manifest import build_manifest
 from tests.image_tree import IMAGES_PER_CLASS, make_manifest, write_image, write_image_tree
@@ -115,6 +123,63 @@ def test_duplicates_are_counted() -> None:
         "blank_images": 1,
         "undecodable_images": 0,
     }
+
+
+NEAR_ROWS = [
+    ("train", "happy", "a"), ("validation", "happy", "a2"),  # a picture in train and validation
+    ("train", "sad", "b"), ("train", "sad", "b"), ("test", "sad", "b"), ("train", "sad", "b2"),  # and its equal copies
+    ("validation", "sad", "c"), ("test", "sad", "c2"),
+    ("train", "happy", "d"), ("train", "neutral", "d2"),  # under two labels
+    ("train", "happy", "e"), ("train", "happy", "e2"),  # harmless
+    ("train", "happy", "f"), ("train", "disgust", "f2"), ("holdout", "happy", "f3"),  # no known folder, no conflict
+]  # fmt: skip
+
+
+def make_near_duplicates() -> pd.DataFrame:
+    """Return a manifest whose contents with one first letter are one group."""
+    manifest = make_manifest(NEAR_ROWS)
+    return manifest.assign(group=[content[0] for _, _, content in NEAR_ROWS])
+
+
+def test_near_duplicates_are_faults_beside_the_exact_ones() -> None:
+    faults = find_faults(make_near_duplicates())
+    assert {fault: faults.index[faults[fault]].tolist() for fault in FAULTS if faults[fault].any()} == {
+        "unknown_folder": [13, 14],
+        "leaking_train": [2, 3],
+        "repeated_train": [3],
+        "near_leaking_train": [0, 5],
+        "near_leaking_validation": [6],
+        "near_label_conflict": [8, 9],
+    }
+
+
+def test_cleaning_keeps_each_group_on_one_side() -> None:
+    kept, quarantine = clean_manifest(make_near_duplicates(), CleaningPolicy())
+    assert kept.groupby("group")["split"].nunique().max() == 1
+    assert set(kept["group"]) == set("abcdef")
+    assert "near_label_conflict" not in set(quarantine["reason"])
+    kept, _ = clean_manifest(make_near_duplicates(), CleaningPolicy(near_label_conflict=True))
+    assert set(kept["group"]) == set("abcef")
+
+
+def test_near_duplicates_need_a_group() -> None:
+    manifest = make_near_duplicates().drop(columns="group")
+    assert not find_faults(manifest).filter(like="near_").to_numpy().any()
+    with pytest.raises(PipelineError, match="no column group"):
+        summarize_near_duplicates(manifest)
+
+
+def test_near_duplicates_are_counted() -> None:
+    assert summarize_near_duplicates(make_near_duplicates()).model_dump() == {
+        "near_duplicate_groups": 6,
+        "near_duplicate_groups_across_splits": 4,
+        "near_duplicate_images": 15,
+        "near_leaking_train_images": 2,
+        "near_leaking_validation_images": 1,
+        "near_label_conflict_images": 2,
+    }
+    equal_alone = make_manifest([("train", "sad", "a"), ("test", "sad", "a")]).assign(group="a")
+    assert set(summarize_near_duplicates(equal_alone).model_dump().values()) == {0}
 
 
 def test_wrong_policies_and_frames_are_refused() -> None:

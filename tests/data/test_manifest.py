@@ -1,6 +1,5 @@
 """Building, writing and reading the manifest."""
 
-import math
 import struct
 import sys
 import zlib
@@ -11,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage, stats
 
 import data.manifest
+from data.describe import MEASURES, measure_pixels
 from data.errors import ChildKilled, PipelineError
 from data.manifest import COLUMN_TYPES, build_manifest, read_manifest, write_manifest
 from tests.image_tree import make_pixels, write_image, write_image_tree
@@ -59,6 +59,36 @@ def test_figures_are_those_of_the_pixels(tmp_path: Path) -> None:
     assert row["standard_deviation"] == pytest.approx(pixels.std())
     assert row["sharpness"] == pytest.approx(ndimage.laplace(pixels.astype(float)).var())
     assert row["perceptual_hash"] == str(imagehash.phash(Image.fromarray(pixels)))
+    assert row["mirrored_hash"] == str(imagehash.phash(Image.fromarray(np.fliplr(pixels))))
+    assert row["entropy"] == pytest.approx(stats.entropy(np.unique(pixels, return_counts=True)[1], base=2))
+    assert row["skewness"] == pytest.approx(stats.skew(pixels.ravel().astype(float)))
+    ring = np.ones(pixels.shape, dtype=bool)
+    ring[1:-1, 1:-1] = False
+    assert row["edge_brightness"] == pytest.approx(pixels[ring].mean() - pixels.mean())
+
+
+@pytest.mark.parametrize("deviation", [2.0, 5.0, 12.0])
+def test_noise_is_the_standard_deviation_of_what_was_added_to_a_slope(deviation: float) -> None:
+    slope = np.linspace(60, 190, 48)[None, :] + np.linspace(-20, 20, 48)[:, None]
+    noise = np.random.default_rng(5).normal(0, deviation, (48, 48))
+    assert measure_pixels((slope + noise).round().astype(np.uint8))["noise"] == pytest.approx(deviation, rel=0.1)
+
+
+def test_blockiness_rises_with_jpeg_compression_and_is_one_without_blocks(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(6).normal(128, 25, (48, 48)).clip(0, 255).astype(np.uint8)
+    coarse, fine = (tmp_path / "coarse.jpg", tmp_path / "fine.jpg")
+    Image.fromarray(pixels).save(coarse, quality=8)
+    Image.fromarray(pixels).save(fine, quality=98)
+    smooth, sharp = (measure_pixels(np.asarray(Image.open(path)))["blockiness"] for path in (coarse, fine))
+    assert smooth > 1.3 > 1.15 > sharp
+    assert measure_pixels(np.tile(np.arange(48, dtype=np.uint8), (48, 1)))["blockiness"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 30), (48, 48)])
+def test_flat_and_tiny_images_have_finite_measures(shape: tuple[int, int]) -> None:
+    found = measure_pixels(np.full(shape, 90, dtype=np.uint8))
+    expected = dict.fromkeys(MEASURES, 0.0) | {"mean": 90.0, "blockiness": 1.0}
+    assert found == pytest.approx(expected)
 
 
 def test_equal_pixels_are_equal_whatever_the_file_format(tmp_path: Path) -> None:
@@ -102,8 +132,8 @@ def test_what_is_no_whole_image_is_a_row_and_not_an_error(tmp_path: Path, kind: 
         path.write_bytes({"text": b"no image", "empty": b"", "truncated": whole[:-200]}[kind])
     row = build_row(tmp_path)
     assert not row["decodable"] and not row["gray"]
-    assert (row["pixel_sha256"], row["perceptual_hash"]) == ("", "")
-    assert math.isnan(row["mean"]) and math.isnan(row["standard_deviation"]) and math.isnan(row["sharpness"])
+    assert (row["pixel_sha256"], row["perceptual_hash"], row["mirrored_hash"]) == ("", "", "")
+    assert row[list(MEASURES)].isna().all()
     assert row["format"] == {"truncated": "JPEG", "large": "PNG"}.get(kind, "")
 
 

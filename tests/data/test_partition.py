@@ -44,6 +44,17 @@ def test_copies_under_two_labels_are_not_parted_either() -> None:
     assert set(parts["part"]) == {"train", "selection"}
 
 
+def test_groups_are_never_parted() -> None:
+    manifest = make_splits()
+    numbers = manifest["path"].str.extract(r"/(\d+)\.jpg", expand=False).astype(int)
+    grouped = manifest.assign(group="g" + (numbers // 10).astype("str"))
+    parts = partition_manifest(grouped, seed=1, selection_fraction=0.3)
+    train = parts[parts["split"] == "train"]
+    assert train.groupby("group")["part"].nunique().max() == 1
+    assert (train["part"] == "selection").mean() == pytest.approx(0.3, abs=0.05)
+    assert partition_manifest(manifest, seed=1, selection_fraction=0.3)["part"].ne(parts["part"]).any()
+
+
 def test_the_draw_depends_on_pixels_and_seed_alone() -> None:
     manifest = make_splits()
     first = partition_manifest(manifest, seed=7)["part"]

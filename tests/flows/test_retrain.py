@@ -90,6 +90,7 @@ def test_the_flow_run_and_its_tasks_completed(first, server):
         "generate sample images",
         "take inventory of images",
         "validate data",
+        "compare with the last data",
         "build 2 views",
         "train compact",
         "train cnn_gray",
@@ -105,7 +106,8 @@ def test_the_graph_leads_from_the_images_to_the_report(first, server):
         for name, task in tasks.items()
     }
     assert tasks["take inventory of images"]["id"] in parents["validate data"]
-    assert tasks["validate data"]["id"] in parents["build 2 views"]
+    assert tasks["validate data"]["id"] in parents["compare with the last data"]
+    assert tasks["compare with the last data"]["id"] in parents["build 2 views"]
     assert tasks["build 2 views"]["id"] in parents["train compact"]
     assert tasks["train cnn_gray"]["id"] in parents["publish report"]
 
@@ -162,6 +164,13 @@ def test_ingest_prints_findings_with_counts(first, server, workspace):
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     assert "duplicate groups across splits: 4" in outcome.stdout
     assert "train images that also stand in validation or test: 4" in outcome.stdout
+
+
+def test_the_judged_data_set_has_its_pages(first, workspace):
+    (dataset,) = workspace.glob("datasets/*/datasheet.md")
+    assert "synthetic" in dataset.read_text().lower() or "generated" in dataset.read_text().lower()
+    (pages,) = workspace.glob("data_docs/*/index.html")
+    assert pages.parent.name == dataset.parent.name
 
 
 def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_path):

@@ -69,11 +69,13 @@ def test_the_clock_leaves_out_the_first_batches():
     assert clock.seconds_per_batch(3) == pytest.approx(2.0), "one batch is all there is"
 
 
-@pytest.mark.parametrize(("seconds_a_step", "shortened"), [(2.0, True), (0.01, False)])
-def test_a_slow_machine_shortens_the_plan_and_the_rate_still_falls_to_zero(seconds_a_step, shortened):
+@pytest.mark.parametrize(
+    ("seconds_a_step", "budget_seconds", "shortened"), [(2.0, 100, True), (0.01, 100, False), (2.0, math.inf, False)]
+)
+def test_a_slow_machine_shortens_the_plan_and_the_rate_still_falls_to_zero(seconds_a_step, budget_seconds, shortened):
     schedule = PlannedCosine(0.1, warmup_fraction=0.1, total_steps=1000)
     now = time.monotonic()
-    watch = StepWatch(make_plan(total_steps=1000), TrainState(total_steps=1000), now + 100, schedule)
+    watch = StepWatch(make_plan(total_steps=1000), TrainState(total_steps=1000), now + budget_seconds, schedule)
     watch.set_model(SimpleNamespace(stop_training=False))
     # The first step, which traces, took half a minute: that is no pace.
     watch.clock.ends = [now - 30 - 20 * seconds_a_step + step * seconds_a_step + 30 * (step > 0) for step in range(20)]

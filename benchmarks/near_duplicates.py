@@ -1,0 +1,71 @@
+"""Show how the search for near-duplicate candidates grows with the number of images.
+
+`python -m benchmarks.near_duplicates` generates perceptual hashes and prints a table; `--images N ...` sets the sizes.
+Every tenth image is a copy of an earlier one with a few bits changed, as many as a shift by a pixel changes.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import time
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.near_duplicates import HASH_BITS, NearDuplicateConfig, find_candidates
+
+SIZES = (25_000, 50_000, 100_000, 200_000, 400_000)
+CHANGED_BITS = 4
+"""Pairs of bits that are swapped in a copy: a perceptual hash has as many ones as zeros."""
+
+
+def generate_hashes(images: int, seed: int) -> NDArray[np.uint8]:
+    """Return hashes with as many ones as zeros, every tenth a copy of the one nine before it, as bits (images, 64)."""
+    rng = np.random.default_rng(seed)
+    bits = np.tile(np.arange(HASH_BITS) % 2, (images, 1)).astype(np.uint8)
+    bits = rng.permuted(bits, axis=1)
+    copies = np.arange(9, images, 10)
+    bits[copies] = bits[copies - 9]
+    for copy in copies:
+        for value in (0, 1):
+            changed = rng.choice(np.flatnonzero(bits[copy - 9] == value), CHANGED_BITS, replace=False)
+            bits[copy, changed] = 1 - value
+    return bits
+
+
+def to_hex(bits: NDArray[np.uint8]) -> pd.Series:
+    """Return each row of bits as 16 hex digits."""
+    return pd.Series([row.tobytes().hex() for row in np.packbits(bits, axis=1)], dtype="str")
+
+
+def measure(images: int) -> dict[str, float]:
+    """Search once among so many images; run in a process of its own, whose peak memory is this search's."""
+    bits = generate_hashes(images, seed=images)
+    hashes, mirrored = to_hex(bits), to_hex(bits ^ (np.arange(HASH_BITS) % 2).astype(np.uint8))
+    del bits
+    before, cpu = time.perf_counter(), time.process_time()
+    pairs = find_candidates(hashes, mirrored, NearDuplicateConfig())
+    seconds, cpu = time.perf_counter() - before, time.process_time() - cpu
+    planted = pairs[(pairs["second"] - pairs["first"] == 9) & (pairs["second"] % 10 == 9) & ~pairs["mirrored"]]
+    return {
+        "images": images,
+        "seconds": round(seconds, 2),
+        "core microseconds an image": round(cpu / images * 1e6, 1),
+        "peak MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "pairs": len(pairs),
+        "recall": round(len(planted) / (images // 10), 4),
+    }
+
+
+def main() -> None:
+    """Print one row a size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, nargs="+", default=SIZES)
+    sizes = parser.parse_args().images
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        print(pd.DataFrame([pool.apply(measure, (size,)) for size in sizes]).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
