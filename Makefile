@@ -1,6 +1,6 @@
 # `make run` and `make test` need nothing but make and Python 3.11 to 3.13; they make .venv on first use.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format lock clean
+.PHONY: help run test test-slow check format lock bench clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -30,6 +30,9 @@ check: $(INSTALLED)  ## Lint, check formatting, types, the rooms' direction and 
 format: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## Time the search for near-duplicates on generated hashes
+	$(BIN)/python -m benchmarks.near_duplicates
 
 lock:  ## Resolve requirements.lock again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
