@@ -81,18 +81,6 @@ class ViewsIndex(BaseModel):
         """Return the number of images of a part, each counted once whatever its views."""
         return sum(file.images for file in self.files if file.part == part and file.view == 0)
 
-    def verify(self, directory: Path) -> None:
-        """Compare every file with its checksum.
-
-        Raises:
-            PipelineError: a file is missing or its bytes have changed.
-        """
-        for file in self.files:
-            path = directory / file.name
-            found = hash_file(path) if path.is_file() else "no file"
-            if found != file.sha256:
-                raise PipelineError(f"{path}: got {found}, expected SHA-256 {file.sha256}: write the views again")
-
 
 class Jitter(BaseModel):
     """A cheap change of each image in the reading graph, drawn anew for every batch of every epoch."""
