@@ -46,7 +46,7 @@ def judge_data_set(
         rules: what the data set has to satisfy.
     """
     before = validate_manifest(manifest, published_rules(rules, policy))
-    before = Verdict(findings=(*before.findings, *_look_further(manifest, before)))
+    before = Verdict(findings=(*before.findings, *_look_further(manifest, before, rules)))
     kept, quarantine = clean_manifest(manifest, policy)
     after = validate_manifest(kept, cleaned_rules(rules, policy)) if len(kept) else Verdict(findings=())
     trainable = not (before.failed("critical") or after.failed("critical")) and len(kept) > 0
@@ -65,7 +65,7 @@ def judge_data_set(
     return Judgement(clean=clean, quarantine=quarantine, summary=summary)
 
 
-def _look_further(manifest: pd.DataFrame, verdict: Verdict) -> tuple[Finding, ...]:
+def _look_further(manifest: pd.DataFrame, verdict: Verdict, rules: DataRules) -> tuple[Finding, ...]:
     """Return what statistics say of a data set that is whole: are its splits alike, and which images are odd."""
     if verdict.failed("critical"):
         return ()
@@ -80,4 +80,17 @@ def _look_further(manifest: pd.DataFrame, verdict: Verdict) -> tuple[Finding, ..
         message=message,
         examples=tuple(odd["path"].head(10)),
     )
-    return (*compare_splits(manifest).findings(), note)
+    return (*_compare_splits(manifest, rules), note)
+
+
+def _compare_splits(manifest: pd.DataFrame, rules: DataRules) -> tuple[Finding, ...]:
+    """Return a finding a pair of splits; where the rule is tolerated, none is worse than a warning."""
+    if "splits_alike" in rules.unchecked:
+        return ()
+    findings = compare_splits(manifest).findings()
+    if "splits_alike" not in rules.tolerated:
+        return findings
+    return tuple(
+        finding.model_copy(update={"severity": "warning"}) if finding.severity == "critical" else finding
+        for finding in findings
+    )

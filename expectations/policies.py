@@ -45,6 +45,9 @@ class RulePolicies(BaseModel):
     enough_images: Judged = Field(default="fail", description="too few images of a class")
     class_balance: Judged = Field(default="warn", description="a class much larger than another")
     expected_counts: Judged = Field(default="warn", description="counts other than the publication states")
+    splits_alike: Judged = Field(
+        default="fail", description="a split that was blurred, rescaled or otherwise treated unlike the others"
+    )
 
 
 def policies_to_rules(

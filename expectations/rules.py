@@ -26,7 +26,14 @@ MendableRule = Literal[
 
 RuleName = (
     MendableRule
-    | Literal["nested_folder", "each_class_in_each_split", "enough_images", "class_balance", "expected_counts"]
+    | Literal[
+        "nested_folder",
+        "each_class_in_each_split",
+        "enough_images",
+        "class_balance",
+        "expected_counts",
+        "splits_alike",
+    ]
 )
 
 FAULTS_BEHIND: dict[MendableRule, tuple[str, ...]] = {

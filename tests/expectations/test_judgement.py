@@ -6,6 +6,7 @@ from typing import NamedTuple, get_args
 
 import pandas as pd
 import pytest
+from PIL import Image, ImageFilter
 
 from data.classes import CLASSES
 from data.clean import FAULTS, CleaningPolicy
@@ -161,7 +162,8 @@ def broken(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
 
 def test_every_kind_has_an_outcome_and_every_rule_a_kind() -> None:
     assert set(OUTCOMES) == set(CORRUPTIONS)
-    assert {outcome.rule for outcome in OUTCOMES.values()} == ALL_RULES == set(RulePolicies.model_fields)
+    assert {outcome.rule for outcome in OUTCOMES.values()} == ALL_RULES
+    assert set(RulePolicies.model_fields) == ALL_RULES | {"splits_alike"}, "a treated split has a test of its own"
 
 
 def test_an_untouched_set_passes_whole(faultless: Path, published: DataRules) -> None:
@@ -209,6 +211,28 @@ def test_every_choice_for_a_rule_is_carried_out(
         left = set() if choice == "fail" else set(manifest["path"]) - set(harmed if choice == "quarantine" else [])
         assert set(judgement.clean["path"]) == left, choice
         assert not judgement.summary.after.failed("critical") or choice == "fail"
+
+
+@pytest.fixture(scope="module")
+def blurred(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Return the manifest of a generated data set whose train part was blurred."""
+    root = tmp_path_factory.mktemp("blurred")
+    sizes = dict.fromkeys(("train_per_class", "validation_per_class", "test_per_class"), 30)
+    generate_sample(root, SampleConfig.model_validate({**sizes, "faults": False}))
+    for path in (root / "train").rglob("*.jpg"):
+        Image.open(path).filter(ImageFilter.GaussianBlur(1)).save(path, quality=95)
+    return build_manifest(root, workers=1)
+
+
+@pytest.mark.parametrize(("choice", "severity"), [("fail", "critical"), ("warn", "warning"), ("off", None)])
+def test_a_treated_split_stops_is_said_or_is_let_be(blurred: pd.DataFrame, choice: str, severity: str | None) -> None:
+    judgement = judge(blurred, RULES, splits_alike=choice)
+    found = [finding for finding in judgement.summary.before.findings if finding.rule == "splits_alike"]
+    failed = [finding for finding in found if not finding.success]
+    assert {finding.severity for finding in failed} == ({severity} if severity else set())
+    assert all("blurrier" in finding.message.split(" than ")[0] for finding in failed)
+    assert len(failed) == (2 if severity else 0), "train against validation, and against test"
+    assert judgement.clean.empty == (choice == "fail")
 
 
 def test_the_corrupter_is_seeded(faultless: Path, tmp_path: Path) -> None:
