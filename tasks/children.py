@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from data.errors import ChildKilled, PipelineError, VariantUnavailable
@@ -50,22 +51,17 @@ class Children:
             ChildStopped: the run is ending.
             VariantUnavailable, PipelineError: what the child reported, or that it failed without a report.
         """
-        process = self._start(module, argument, log, threads)
-        error: Event | None = None
-        try:
-            for event in _events(process):
-                if event["event"] == "error":
-                    error = event
-                else:
-                    on_event(event)
-            status = process.wait()
-        except BaseException:
-            _end([process])
-            raise
-        finally:
-            with self._lock:
-                self._processes.discard(process)
-            _close_pipes(process)
+        with TemporaryDirectory(prefix="emotion-") as scratch:
+            process = self._start(module, argument, log, _environment(threads, scratch))
+            try:
+                status, error = _follow(process, on_event)
+            except BaseException:
+                _end([process])
+                raise
+            finally:
+                with self._lock:
+                    self._processes.discard(process)
+                _close_pipes(process)
         self._judge(module, status, error, log)
 
     def stop(self) -> None:
@@ -75,7 +71,7 @@ class Children:
             processes = list(self._processes)
         _end(processes)
 
-    def _start(self, module: str, argument: Path, log: Path, threads: int) -> subprocess.Popen[str]:
+    def _start(self, module: str, argument: Path, log: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
         with self._lock, log.open("a", encoding="utf-8") as stderr:
             if self._stopping:
                 raise ChildStopped(f"{module} is not started: the run is ending")
@@ -85,7 +81,7 @@ class Children:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 cwd=PROJECT_ROOT,
-                env=_environment(threads),
+                env=environment,
                 text=True,
             )
             self._processes.add(process)
@@ -114,9 +110,11 @@ def training_children() -> Iterator[Children]:
         children.stop()
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _environment(threads: int, scratch: str) -> dict[str, str]:
+    """Return a child's environment; TensorFlow leaves generated sources in TMPDIR when its process is killed."""
     return {
         **os.environ,
+        "TMPDIR": scratch,
         "OMP_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "KERAS_BACKEND": "tensorflow",
@@ -132,6 +130,17 @@ def _events(process: subprocess.Popen[str]) -> Iterator[Event]:
             yield json.loads(line)
         except ValueError:
             logger.warning("a child printed a line that is no event: %s", line.strip()[:200])
+
+
+def _follow(process: subprocess.Popen[str], on_event: Callable[[Event], None]) -> tuple[int, Event | None]:
+    """Hand on a child's events until it ends; return its status, and its event `error` where it sent one."""
+    error: Event | None = None
+    for event in _events(process):
+        if event["event"] == "error":
+            error = event
+        else:
+            on_event(event)
+    return process.wait(), error
 
 
 def _end(processes: Sequence[subprocess.Popen[str]]) -> None:

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,7 +13,7 @@ from tasks import children as children_module
 from tasks.children import Children, ChildStopped, training_children
 
 CHILD = """
-import os, signal, sys, time
+import os, signal, sys, tempfile, time
 from pathlib import Path
 from data.child import emit, run_child
 from data.errors import PipelineError, VariantUnavailable
@@ -21,6 +22,7 @@ def main():
     what = Path(sys.argv[1]).read_text()
     emit("started", pid=os.getpid(), threads=os.environ["OMP_NUM_THREADS"])
     if what == "killed":
+        emit("scratch", path=tempfile.mkdtemp())
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "sleeps":
         time.sleep(60)
@@ -61,6 +63,13 @@ def test_events_are_handed_on(run_child):
         run_child(children, "works", events)
     assert [event["event"] for event in events] == ["started"]
     assert events[0]["threads"] == "3"
+
+
+def test_a_killed_child_leaves_no_temporary_files(run_child):
+    events = []
+    with training_children() as children, pytest.raises(ChildKilled):
+        run_child(children, "killed", events)
+    assert not Path(events[-1]["path"]).exists()
 
 
 @pytest.mark.parametrize(
