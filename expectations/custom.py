@@ -4,6 +4,8 @@ Importing this module imports great_expectations, which takes seconds: import it
 the observed figure, a sentence for a person and the paths of some offending images under `details`.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from great_expectations.core.metric_domain_types import MetricDomainTypes
@@ -16,6 +18,12 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from data.clean import find_faults
 from expectations.counts import ExpectedCounts, count_images
 from expectations.wording import EXAMPLES, count_found
+
+Counts = Mapping[str, Mapping[str, int]]
+"""split -> label -> images"""
+
+Judged = tuple[bool, float, str]
+"""As expected or not, the observed figure, and a sentence for a person."""
 
 FAULT_PHRASES = {
     "leaking_train": ("train image", "again in validation or test"),
@@ -74,13 +82,14 @@ class ExpectNoImagesWithFaults(BatchExpectation):
         return _result(not offending, len(offending), message, offending)
 
 
-class ExpectEachClassInEachSplit(BatchExpectation):
-    """Expect at least one image of each class in each split."""
+class CountsExpectation(BatchExpectation, ABC):
+    """Expect something of the number of images of each class in each split."""
 
-    splits: tuple[str, ...]
-    labels: tuple[str, ...]
     metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
-    success_keys: ClassVar[tuple[str, ...]] = ("splits", "labels")
+
+    @abstractmethod
+    def _judge_counts(self, counts: Counts) -> Judged:
+        """Return whether the counts are as expected, the figure that was observed, and a sentence with it."""
 
     def _validate(
         self,
@@ -88,11 +97,21 @@ class ExpectEachClassInEachSplit(BatchExpectation):
         runtime_configuration: dict[str, Any] | None = None,
         execution_engine: ExecutionEngine | None = None,
     ) -> dict[str, Any]:
-        counts = metrics["manifest.class_counts"]
+        return _result(*self._judge_counts(metrics["manifest.class_counts"]))
+
+
+class ExpectEachClassInEachSplit(CountsExpectation):
+    """Expect at least one image of each class in each split."""
+
+    splits: tuple[str, ...]
+    labels: tuple[str, ...]
+    success_keys: ClassVar[tuple[str, ...]] = ("splits", "labels")
+
+    def _judge_counts(self, counts: Counts) -> Judged:
         wanted = [(split, label) for split in self.splits for label in self.labels]
         missing = [f"{split}/{label}" for split, label in wanted if not counts.get(split, {}).get(label)]
         message = self._name_missing(missing) if missing else f"all {len(wanted)} folders hold images"
-        return _result(not missing, len(missing), message)
+        return not missing, len(missing), message
 
     def _name_missing(self, missing: list[str]) -> str:
         """Say which splits are missing whole, and which classes of the others."""
@@ -102,21 +121,14 @@ class ExpectEachClassInEachSplit(BatchExpectation):
         return "; ".join([*phrases, *([f"no image of {', '.join(classes)}"] if classes else [])])
 
 
-class ExpectEnoughImages(BatchExpectation):
+class ExpectEnoughImages(CountsExpectation):
     """Expect a minimum of images of each class that a split has at all."""
 
     minimum_images: dict[str, int]
     labels: tuple[str, ...]
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
     success_keys: ClassVar[tuple[str, ...]] = ("minimum_images", "labels")
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: ExecutionEngine | None = None,
-    ) -> dict[str, Any]:
-        counts = metrics["manifest.class_counts"]
+    def _judge_counts(self, counts: Counts) -> Judged:
         few = [
             f"{split}/{label} has {counts[split][label]} instead of {minimum}"
             for split, minimum in self.minimum_images.items()
@@ -124,31 +136,24 @@ class ExpectEnoughImages(BatchExpectation):
             if 0 < counts.get(split, {}).get(label, 0) < minimum
         ]
         message = f"too few images: {', '.join(few)}" if few else "no class has too few images"
-        return _result(not few, len(few), message)
+        return not few, len(few), message
 
 
-class ExpectBalancedClasses(BatchExpectation):
+class ExpectBalancedClasses(CountsExpectation):
     """Expect that within each split the largest class is at most so many times the smallest."""
 
     labels: tuple[str, ...]
     maximum_ratios: dict[str, float]
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
     success_keys: ClassVar[tuple[str, ...]] = ("labels", "maximum_ratios")
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: ExecutionEngine | None = None,
-    ) -> dict[str, Any]:
-        counts = metrics["manifest.class_counts"]
+    def _judge_counts(self, counts: Counts) -> Judged:
         ratios = {split: self._measure(counts[split]) for split in self.maximum_ratios if counts.get(split)}
         worst = max((ratio for ratio, _ in ratios.values()), default=1.0)
         balanced = all(ratio <= self.maximum_ratios[split] for split, (ratio, _) in ratios.items())
         message = "; ".join(f"{split} {text}" for split, (_, text) in ratios.items())
-        return _result(balanced, round(worst, 2), f"largest over smallest class: {message}")
+        return balanced, round(worst, 2), f"largest over smallest class: {message}"
 
-    def _measure(self, counts: dict[str, int]) -> tuple[float, str]:
+    def _measure(self, counts: Mapping[str, int]) -> tuple[float, str]:
         known = {label: counts[label] for label in self.labels if counts.get(label)}
         if not known:
             return 1.0, "has no known class"
@@ -159,24 +164,18 @@ class ExpectBalancedClasses(BatchExpectation):
         return ratio, f"{ratio:.2f} ({largest} {known[largest]}, {smallest} {known[smallest]})"
 
 
-class ExpectPublishedCounts(BatchExpectation):
+class ExpectPublishedCounts(CountsExpectation):
     """Expect as many images of each class in each split as the publication states, within its tolerance."""
 
     expected_counts: dict[str, Any]
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
     success_keys: ClassVar[tuple[str, ...]] = ("expected_counts",)
 
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: ExecutionEngine | None = None,
-    ) -> dict[str, Any]:
+    def _judge_counts(self, counts: Counts) -> Judged:
         expected = ExpectedCounts.model_validate(self.expected_counts)
-        deviations = expected.find_deviations(metrics["manifest.class_counts"])
+        deviations = expected.find_deviations(counts)
         found = f"other counts than {expected.name} states: {', '.join(deviations)}"
         message = found if deviations else f"the counts are those of {expected.name}"
-        return _result(not deviations, len(deviations), message)
+        return not deviations, len(deviations), message
 
 
 def _result(success: bool, observed: float, message: str, paths: list[str] | None = None) -> dict[str, Any]:
