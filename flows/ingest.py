@@ -1,9 +1,11 @@
 """Ingest: a data set is downloaded, judged and cleaned; nothing is trained."""
 
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
+from pydantic import Field
 
 from data.source import DatasetSource, parse_source
 from data.workspace import Produced, Workspace
@@ -28,7 +30,10 @@ def name_run() -> str:
 
 @flow(name="ingest", flow_run_name=name_run, log_prints=False)
 def ingest(
-    source: str = "sample", policies: RulePolicies = RulePolicies(), seed: int = 42, force: bool = False
+    source: str = "sample",
+    policies: RulePolicies = RulePolicies(),
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
+    force: bool = False,
 ) -> Path:
     """Download and validate a data set.
 

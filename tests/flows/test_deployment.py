@@ -9,6 +9,7 @@ from prefect.flows import load_flow_from_entrypoint
 from data.workspace import PROJECT_ROOT
 
 DEPLOYMENTS = yaml.safe_load((PROJECT_ROOT / "prefect.yaml").read_text())["deployments"]
+ENTRYPOINTS = {deployment["name"]: deployment["entrypoint"] for deployment in DEPLOYMENTS}
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
@@ -21,7 +22,7 @@ def test_entrypoint_loads_and_parameters_fit(deployment, monkeypatch):
 
 def test_the_form_offers_choices_and_limits(monkeypatch):
     monkeypatch.chdir(PROJECT_ROOT)
-    flow = load_flow_from_entrypoint(DEPLOYMENTS[0]["entrypoint"])
+    flow = load_flow_from_entrypoint(ENTRYPOINTS["retrain"])
     properties = flow.parameters.model_dump()["properties"]
     assert set(properties["preset"]["enum"]) >= {"smoke", "quick", "seed"}
     assert "compact" in properties["variants"]["items"]["enum"]
@@ -31,9 +32,11 @@ def test_the_form_offers_choices_and_limits(monkeypatch):
 
 def test_bad_parameters_are_refused(monkeypatch):
     monkeypatch.chdir(PROJECT_ROOT)
-    flow = load_flow_from_entrypoint(DEPLOYMENTS[0]["entrypoint"])
+    flow = load_flow_from_entrypoint(ENTRYPOINTS["retrain"])
     with pytest.raises(Exception, match="preset"):
         flow.validate_parameters({"preset": "slow"})
+    with pytest.raises(Exception, match="decodable"):
+        flow.validate_parameters({"policies": {"decodable": "off"}})
 
 
 def test_the_file_names_no_path_of_one_machine():
