@@ -141,7 +141,7 @@ class VariantResult(Record):
     peak_memory_bytes: int = 0
     monitor: str = Field(default="selection", description="the part that early stopping looked at")
     best_epoch: int = 0
-    stopped_because: str = Field(default="", description="epochs done, early stopping, or time budget")
+    stopped_because: str = Field(default="", description="what ended the training, in words")
     epochs: tuple[EpochRecord, ...] = ()
     parts: dict[str, PartMetrics] = Field(default_factory=dict, description="selection, validation and test")
     layers: tuple[LayerRow, ...] = ()

@@ -99,6 +99,18 @@ def build_model(spec: FitSpec, precision: Precision, total_steps: int) -> keras.
     return model
 
 
+def extract_network(spec: FitSpec, trained: keras.Model) -> keras.Model:
+    """Return the network alone in float32, whatever it was trained in: no optimizer, no schedule, no precision policy.
+
+    So the file is half the size, loads with Keras and the layers of `models.layers`, and runs alike on any machine.
+    """
+    weights = trained.get_weights()
+    keras.mixed_precision.set_global_policy("float32")
+    network = load_builder(spec.builder)(len(CLASSES), spec.weights)
+    network.set_weights(weights)
+    return network
+
+
 def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
     """Turn label indices into the one-hot rows that the smoothed loss takes, on the training's own threads."""
     options = tf.data.Options()
@@ -107,7 +119,8 @@ def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
 
 
 def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
-    """Save the model, score it on the parts that are not trained on, and explain one face a class."""
+    """Save the network, score what was saved on the parts that are not trained on, and explain one face a class."""
+    model = extract_network(spec, model)
     model.save(run_dir / MODEL_NAME)
     predictions = pd.concat(
         [
@@ -141,13 +154,6 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         plan=plan.model_dump(),
         train_config=spec.train.model_dump(),
     )
-
-
-def save_model(path: Path, spec: FitSpec, trained: keras.Model) -> None:
-    """Save the network alone, without its optimizer."""
-    model = load_builder(spec.builder)(len(CLASSES), spec.weights)
-    model.set_weights(trained.get_weights())
-    model.save(path)
 
 
 def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:

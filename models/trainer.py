@@ -28,14 +28,6 @@ REASON_DEADLINE = "the time budget, before the end of the plan"
 REASON_PATIENCE = "early stopping"
 
 TRIFLE = 0.02  # of the planned steps: a smaller change is not worth another plan
-WARMUP_STEPS = 3
-TIMED_STEPS = 10
-MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
-SILENT: Any = 0  # an int for Keras, though its annotation says str
-
-REASON_EPOCHS = "the plan"
-REASON_PATIENCE = "early stopping"
-REASON_BUDGET = "time budget"
 
 
 def compile_model(model: keras.Model, config: TrainConfig, total_steps: int) -> None:

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,7 @@ import pytest
 
 from data.errors import ChildKilled
 from data.records import VariantResult
+from data.workspace import PROJECT_ROOT
 from models.config import FitSpec, TrainConfig
 from tasks.children import training_children
 from tests.tiny_views import IMAGES, write_tiny_views
@@ -94,6 +98,33 @@ def test_results_are_complete_and_agree_with_the_predictions(trained):
     assert result.peak_memory_bytes > 100e6
     assert result.core_seconds > 0
     assert result.layers and result.parameters_total >= result.parameters_trainable > 0
+
+
+def test_the_saved_network_reproduces_the_predictions_in_another_process(trained, views, tmp_path):
+    run_dir, _ = trained
+    script = (
+        "import sys, keras, numpy as np, models.layers\n"
+        "from pathlib import Path\n"
+        "from data.tfrecord import read_part\n"
+        "model = keras.saving.load_model(sys.argv[1])\n"
+        "assert not model.compiled\n"
+        "batches = read_part(Path(sys.argv[2]), 'validation', batch_size=64)\n"
+        "np.save(sys.argv[3], np.concatenate([model.predict_on_batch(pixels) for pixels, _ in batches]))\n"
+    )
+    out = tmp_path / "again.npy"
+    arguments = [sys.executable, "-c", script, run_dir / "model.keras", views, out]
+    subprocess.run(arguments, check=True, cwd=PROJECT_ROOT, timeout=120)
+    predictions = pd.read_parquet(run_dir / "predictions.parquet").query("part == 'validation'")
+    stored = predictions[[f"probability_{i}" for i in range(4)]].to_numpy()
+    assert np.load(out) == pytest.approx(stored, abs=1e-6)
+
+
+def test_a_network_trained_in_bfloat16_is_saved_in_float32(views, tmp_path):
+    write_spec(tmp_path, views, epochs=1, precision="mixed_bfloat16")
+    run_fit(tmp_path)
+    assert load_result(tmp_path).plan["precision"] == "mixed_bfloat16"
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        assert b"bfloat16" not in archive.read("config.json")
 
 
 def test_explanations_show_one_face_a_class(trained):
