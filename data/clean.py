@@ -26,6 +26,8 @@ FAULTS = (
 """What can be wrong with one image, in the order in which an image's faults are listed. The `near_` ones are of images
 that show the same picture with other pixels; they are found where the manifest has a column `group`."""
 
+QUARANTINE_COLUMNS = ("path", "split", "label", "reason")
+
 BLANK_STANDARD_DEVIATION = 1.0
 """Gray levels. A flat picture stored as JPEG stays below it, the dimmest real face is far above."""
 
@@ -149,9 +151,10 @@ def clean_manifest(manifest: pd.DataFrame, policy: CleaningPolicy) -> tuple[pd.D
 
 
 def count_quarantine(quarantine: pd.DataFrame) -> tuple[QuarantineCount, ...]:
-    """Count the images set aside for each reason, in the order of `FAULTS`, reasons without an image left out."""
+    """Count the images set aside for each reason: those of no fault first, the others in the order of `FAULTS`."""
     counts = quarantine["reason"].value_counts()
-    return tuple(QuarantineCount(reason=fault, images=int(counts[fault])) for fault in FAULTS if fault in counts)
+    reasons = [*sorted(set(counts.index) - set(FAULTS)), *(fault for fault in FAULTS if fault in counts)]
+    return tuple(QuarantineCount(reason=reason, images=int(counts[reason])) for reason in reasons)
 
 
 def summarize_duplicates(

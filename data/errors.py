@@ -16,12 +16,12 @@ class DataRejected(PipelineError):
 
     Args:
         message: the critical findings.
-        dataset: directory of the judged data set, with all findings.
+        verdict: directory of the verdict, with its page and all findings.
     """
 
-    def __init__(self, message: str, dataset: Path | None = None) -> None:
+    def __init__(self, message: str, verdict: Path | None = None) -> None:
         super().__init__(message)
-        self.dataset = dataset
+        self.verdict = verdict
 
 
 class VariantUnavailable(PipelineError):

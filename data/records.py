@@ -43,6 +43,16 @@ class QuarantineCount(Record):
     images: int
 
 
+class RelabelCounts(Record):
+    """What a relabelling changed, which is part of the data's summary."""
+
+    corrections: int = Field(description="images named in the file with a new_label")
+    relabelled: int = Field(description="images that got another class, copies with equal pixels included")
+    removed: int = Field(description="images set aside, copies included")
+    confirmed: int = Field(description="images whose label was said to be right, copies included")
+    copies: int = Field(description="of all these, images not named themselves but equal in pixels to a named one")
+
+
 class DataSummary(Record):
     """The data part of a run's results."""
 
@@ -65,6 +75,7 @@ class DataSummary(Record):
     before: Verdict = Field(description="the verdict on the data set as published")
     after: Verdict = Field(description="the verdict on what is left after cleaning")
     quarantine: tuple[QuarantineCount, ...]
+    relabel: RelabelCounts | None = Field(default=None, description="a person's corrections, where there were some")
 
 
 class ClassMetrics(Record):
@@ -182,6 +193,7 @@ class RunResults(Record):
     preset: str
     classes: tuple[str, ...]
     data: DataSummary
+    changes: tuple[Finding, ...] = Field(default=(), description="since the last accepted data set of this source")
     augmentation: dict[str, Any]
     variants: tuple[VariantResult, ...] = Field(description="by validation accuracy, best first, then the untrained")
     comparisons: tuple[Comparison, ...] = ()

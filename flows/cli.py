@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 
 from data.errors import DataRejected, PipelineError
 from data.records import DataSummary, RunResults
+from data.relabel import LabelAudit
 from data.source import parse_source
-from flows.console import console, error_console, print_data, print_results
+from expectations.policies import RulePolicies
+from flows.console import console, error_console, print_audit, print_data, print_results
 from flows.doctor import examine
 from flows.server import prefect_server
 from flows.settings import Settings
 from models.presets import PresetName
 from models.variants import find_variant
+from reports.audit import AUDIT_NAME
+from reports.verdict import SUMMARY_NAME, VERDICT_PAGE
 
 app = typer.Typer(
     name="emotion",
@@ -36,6 +41,17 @@ SourceOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of parts, views and trainings.", min=0)]
+ParallelOption = Annotated[int, typer.Option(help="Trainings at once; 0 takes what the machine has.", min=0)]
+TimeBudgetOption = Annotated[float, typer.Option(help="Most minutes of one training; 0 leaves the preset's.", min=0)]
+RelabelOption = Annotated[
+    str, typer.Option(help="A relabel.csv: the suspects.csv of an audit with new_label filled in by a person.")
+]
+PolicyOption = Annotated[
+    list[str],
+    typer.Option(
+        "--policy", help="RULE=CHOICE, such as not_blank=fail, for any rule of docs/data-quality.md; repeatable."
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do every stage again, also where nothing changed.")]
 
 
@@ -53,11 +69,11 @@ def run(
     source: SourceOption = "sample",
     preset: Annotated[PresetName, typer.Option(help="Which variants, views and recipes.")] = "quick",
     variants: Annotated[str, typer.Option(help="Comma-separated, instead of the preset's own.")] = "",
-    parallel: Annotated[int, typer.Option(help="Variants trained at once; 0 takes what the machine has.", min=0)] = 0,
-    time_budget: Annotated[
-        float, typer.Option(help="Most minutes of training a variant; 0 leaves the preset's.", min=0)
-    ] = 0,
+    parallel: ParallelOption = 0,
+    time_budget: TimeBudgetOption = 0,
     seed: SeedOption = 42,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     force: ForceOption = False,
 ) -> None:
     """Retrain the variants of a preset on a data set and publish their comparison."""
@@ -65,6 +81,7 @@ def run(
     for name in names:
         find_variant(name)
     parse_source(source)
+    policies = parse_policies(policy)
     with _server():
         from flows.retrain import retrain  # after the server: prefect reads its settings when it is imported
 
@@ -75,25 +92,69 @@ def run(
             parallel=parallel,
             time_budget_minutes=time_budget,
             seed=seed,
+            relabel=relabel,
+            policies=policies,
             force=force,
         )
     print_results(RunResults.model_validate_json((report / "results.json").read_text()), report)
 
 
 @app.command()
-def ingest(source: SourceOption = "sample", seed: SeedOption = 42, force: ForceOption = False) -> None:
+def ingest(
+    source: SourceOption = "sample",
+    seed: SeedOption = 42,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006
+    force: ForceOption = False,
+) -> None:
     """Download and validate a data set; nothing is trained."""
     parse_source(source)
+    policies = parse_policies(policy)
     try:
         with _server():
             from flows.ingest import ingest as ingest_flow
 
-            dataset = ingest_flow(source=source, seed=seed, force=force)
+            verdict = ingest_flow(source=source, seed=seed, relabel=relabel, policies=policies, force=force)
     except DataRejected as rejected:
-        if rejected.dataset:
-            _print_judgement(rejected.dataset)
+        if rejected.verdict:
+            _print_verdict(rejected.verdict)
         raise
-    _print_judgement(dataset)
+    _print_verdict(verdict)
+
+
+@app.command()
+def audit(
+    source: SourceOption = "sample",
+    folds: Annotated[int, typer.Option(help="Trainings; each fold of train is held out of one.", min=2, max=20)] = 3,
+    variant: Annotated[str, typer.Option(help="The network that judges the labels.")] = "compact",
+    preset: Annotated[PresetName, typer.Option(help="Its views and recipe.")] = "quick",
+    parallel: ParallelOption = 0,
+    time_budget: TimeBudgetOption = 0,
+    seed: SeedOption = 42,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006
+    force: ForceOption = False,
+) -> None:
+    """Name the labels of a data set that are suspected to be wrong, those of the train part too."""
+    find_variant(variant)
+    parse_source(source)
+    policies = parse_policies(policy)
+    with _server():
+        from flows.audit import audit as audit_flow
+
+        directory = audit_flow(
+            source=source,
+            folds=folds,
+            variant=variant,  # type: ignore[arg-type]  # a known name, as just checked
+            preset=preset,
+            parallel=parallel,
+            time_budget_minutes=time_budget,
+            seed=seed,
+            relabel=relabel,
+            policies=policies,
+            force=force,
+        )
+    print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text()), directory)
 
 
 @app.command()
@@ -109,8 +170,28 @@ def doctor() -> None:
         console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")
 
 
-def _print_judgement(dataset: Path) -> None:
-    print_data(DataSummary.model_validate_json((dataset / "summary.json").read_text()), dataset)
+def parse_policies(choices: list[str]) -> RulePolicies:
+    """Return the default policies with these choices.
+
+    Args:
+        choices: RULE=CHOICE each.
+
+    Raises:
+        PipelineError: a choice is not of that form, or names a rule or a policy that there is not.
+    """
+    pairs = [choice.partition("=")[::2] for choice in choices]
+    try:
+        return RulePolicies.model_validate({rule.strip(): policy.strip() for rule, policy in pairs})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise PipelineError(
+            f"got --policy {' '.join(choices)}: {wrong}; expected RULE=CHOICE with a rule of "
+            f"{', '.join(RulePolicies.model_fields)}"
+        ) from error
+
+
+def _print_verdict(verdict: Path) -> None:
+    print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_text()), verdict / VERDICT_PAGE)
 
 
 @contextmanager

@@ -7,7 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from data.classes import CLASSES
 from data.records import DataSummary, Finding, RunResults, VariantResult
+from data.relabel import LabelAudit
+from reports.audit import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
 
 console = Console()
 error_console = Console(stderr=True)
@@ -15,7 +18,7 @@ error_console = Console(stderr=True)
 MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
-def print_data(summary: DataSummary, directory: Path) -> None:
+def print_data(summary: DataSummary, page: Path) -> None:
     """Print what validation found, with counts, and what was set aside."""
     table = Table(title=f"Data quality of {summary.source}", title_justify="left", box=SIMPLE)
     for heading in ("", "rule", "as published", "after cleaning"):
@@ -29,7 +32,7 @@ def print_data(summary: DataSummary, directory: Path) -> None:
         console.print(f"  {name}: [bold]{count}[/]", highlight=False)
     for quarantined in summary.quarantine:
         console.print(f"  set aside, {quarantined.reason}: [bold]{quarantined.images}[/]", highlight=False)
-    console.print(f"Details: {directory}", soft_wrap=True)
+    console.print(f"[bold]Verdict:[/] {page}", soft_wrap=True)
 
 
 def print_results(results: RunResults, report: Path) -> None:
@@ -46,6 +49,22 @@ def print_results(results: RunResults, report: Path) -> None:
     console.print(f"\n[bold]Report:[/] {report / 'index.html'}", soft_wrap=True)
     console.print("[bold]Next:[/] open the report in a browser, then train on your own images:")
     console.print("  .venv/bin/emotion run --source PATH_OR_URL_OR_DRIVE_ID    (emotion run --help, emotion doctor)")
+
+
+def print_audit(audit: LabelAudit, directory: Path) -> None:
+    """Print how many labels of each class are suspected, and where to correct them."""
+    for sentence in audit_sentences(audit):
+        console.print(sentence, highlight=False)
+    if not audit.images:
+        return
+    table = Table(box=SIMPLE)
+    for heading in ("label", "images", "suspected"):
+        table.add_column(heading, justify="left" if heading == "label" else "right")
+    for row in zip(CLASSES, audit.images_per_class, audit.suspected_per_class, strict=True):
+        table.add_row(*map(str, row))
+    console.print(table)
+    console.print(f"[bold]Suspects:[/] {directory / SUSPECTS_NAME}", soft_wrap=True)
+    console.print(f"[bold]Pictures:[/] {directory / AUDIT_PAGE_NAME}", soft_wrap=True)
 
 
 def _comparison_table(results: RunResults) -> Table:

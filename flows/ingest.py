@@ -1,7 +1,7 @@
 """Ingest: a data set is downloaded, judged and cleaned; nothing is trained."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -14,8 +14,10 @@ from flows.settings import Settings
 from tasks.download import acquire_images
 from tasks.drift import compare_with_last
 from tasks.inventory import take_inventory
+from tasks.relabel import correct_labels
 from tasks.stages import record_of
 from tasks.validate import validate_data
+from tasks.verdict import accept_data, publish_verdict
 
 
 def short_source(source: str) -> str:
@@ -31,6 +33,7 @@ def name_run() -> str:
 @flow(name="ingest", flow_run_name=name_run, log_prints=False)
 def ingest(
     source: str = "sample",
+    relabel: str = "",
     policies: RulePolicies = RulePolicies(),
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
     force: bool = False,
@@ -39,24 +42,37 @@ def ingest(
 
     Args:
         source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
+        relabel: path of a relabel.csv with a person's corrections.
         policies: what is done where a rule is broken.
         seed: of the part that is carved from train.
         force: do every stage again.
 
     Returns:
-        The directory of the judged data set.
+        The directory of the verdict.
     """
     settings = Settings()
     workspace = Workspace(settings.workspace, force=force)
-    _, dataset = prepare_data(parse_source(source), policies, seed, workspace, settings)
-    return record_of(dataset).path
+    data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)
+    return record_of(data.verdict).path
+
+
+class PreparedData(NamedTuple):
+    """The stages that a data set goes through before anything is trained on it."""
+
+    images: Produced
+    dataset: Produced
+    verdict: Produced
 
 
 def prepare_data(
-    source: DatasetSource, policies: RulePolicies, seed: int, workspace: Workspace, settings: Settings
-) -> tuple[Produced, Produced]:
-    """Return the images and the judged data set of a source, as tasks of the running flow."""
+    source: DatasetSource, relabel: str, policies: RulePolicies, seed: int, workspace: Workspace, settings: Settings
+) -> PreparedData:
+    """Return the images, the accepted data set and the verdict on it, as tasks of the running flow."""
     images = acquire_images(source, workspace, settings.download_settings())
     manifest = take_inventory(images, workspace)
+    if relabel:
+        manifest = correct_labels(manifest, Path(relabel), workspace)
     dataset = validate_data(manifest, source, policies, seed, workspace)
-    return images, compare_with_last(dataset, source, workspace)
+    change = compare_with_last(dataset, manifest, source, workspace)
+    verdict = publish_verdict(images, manifest, dataset, change, workspace)
+    return PreparedData(images, accept_data(dataset, verdict, source, workspace), verdict)

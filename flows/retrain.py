@@ -7,23 +7,21 @@ from typing import Annotated, Any
 
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from data.hardware import default_parallel, threads_per_child
-from data.records import VariantResult
+from data.hardware import default_parallel
 from data.source import parse_source
-from data.workspace import Produced, Workspace
+from data.workspace import Workspace
 from expectations.policies import RulePolicies
 from flows.ingest import prepare_data, short_source
 from flows.settings import Settings
+from flows.training import plan_job, train_variants
 from models.presets import PRESETS, PresetName
-from models.variants import VariantName, find_variant
-from tasks.children import training_children
-from tasks.report import RunFacts, publish_report
+from models.variants import VariantName
+from tasks.audit import audit_variant_labels
+from tasks.report import ReportedStages, RunFacts, publish_report
 from tasks.stages import record_of
 from tasks.tfrecords import build_views
-from tasks.train import TrainingJob, train_variant, unfinished_result
 
 
 def name_run() -> str:
@@ -40,6 +38,7 @@ def retrain(
     parallel: Annotated[int, Field(ge=0, le=64)] = 0,
     time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
+    relabel: str = "",
     policies: RulePolicies = RulePolicies(),
     force: bool = False,
 ) -> Path:
@@ -52,6 +51,7 @@ def retrain(
         parallel: variants trained at once; 0 takes one a core, at most two.
         time_budget_minutes: most minutes of training a variant; 0 leaves the preset's.
         seed: of parts, views and trainings.
+        relabel: path of a relabel.csv with a person's corrections.
         policies: what is done where a rule is broken.
         force: do every stage again.
 
@@ -62,41 +62,14 @@ def retrain(
     workspace = Workspace(settings.workspace, force=force)
     names = variants or chosen.variants
     parallel = min(parallel or default_parallel(), len(names))
-    images, dataset = prepare_data(parse_source(source), policies, seed, workspace, settings)
-    views = build_views(dataset, images, chosen.augment, chosen.views, seed, workspace)
-    jobs = [
-        TrainingJob(
-            variant=find_variant(name),
-            train=chosen.recipe(name, time_budget_minutes),
-            seed=seed,
-            threads=threads_per_child(parallel),
-            weights_dir=settings.weights_dir,
-            allow_weight_download=settings.allow_weight_download,
-        )
-        for name in names
-    ]
-    results = train_variants(jobs, views, parallel, workspace)
-    report = publish_report(run_facts(started), dataset, views, results, workspace)
-    return record_of(report).path
-
-
-def train_variants(
-    jobs: list[TrainingJob], views: Produced, parallel: int, workspace: Workspace
-) -> list[VariantResult]:
-    """Train the variants, so many at once; one that fails becomes a result that says why.
-
-    The children end before the task runner is left, since leaving it waits for its threads.
-    """
-    with ThreadPoolTaskRunner(max_workers=parallel) as runner, training_children() as children:
-        futures = [
-            runner.submit(train_variant, {"job": job, "views": views, "workspace": workspace, "children": children})
-            for job in jobs
-        ]
-        outcomes = [future.result(raise_on_failure=False) for future in futures]
-    return [
-        outcome if isinstance(outcome, VariantResult) else unfinished_result(job.variant, "failed", str(outcome))
-        for job, outcome in zip(jobs, outcomes, strict=True)
-    ]
+    data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)
+    views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
+    jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
+    results = train_variants([(job, views) for job in jobs], parallel, workspace)
+    audit = audit_variant_labels(results, data.images, data.dataset, workspace)
+    stages = {"dataset": data.dataset, "verdict": data.verdict, "views": views, "audit": audit}
+    reported = ReportedStages(**{name: record_of(stage) for name, stage in stages.items()})
+    return record_of(publish_report(run_facts(started), reported, results, workspace)).path
 
 
 def run_facts(started: float) -> RunFacts:
@@ -121,4 +94,9 @@ def repeat_command(parameters: dict[str, Any]) -> str:
         words += ["--variants", ",".join(parameters["variants"])]
     if parameters.get("time_budget_minutes"):
         words += ["--time-budget", f"{parameters['time_budget_minutes']:g}"]
+    if parameters.get("relabel"):
+        words += ["--relabel", parameters["relabel"]]
+    chosen = RulePolicies.model_validate(parameters.get("policies") or {}).model_dump()
+    usual = RulePolicies().model_dump()
+    words += [f"--policy={rule}={choice}" for rule, choice in chosen.items() if choice != usual[rule]]
     return shlex.join(words)

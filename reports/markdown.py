@@ -81,6 +81,10 @@ def _data(results: RunResults) -> list[str]:
         for when, verdict in (("published", data.before), ("cleaned", data.after))
         for finding in verdict.findings
     ]
+    findings += [
+        [change.rule, "since the last", change.severity, "passed" if change.success else "failed", change.message]
+        for change in results.changes
+    ]
     lines = ["## Data", "", *markdown_table(["part", *results.classes], counts)]
     lines += markdown_table(["rule", "data as", "severity", "outcome", "finding"], findings)
     set_aside = [[count.reason, f"{count.images:,}"] for count in data.quarantine]

@@ -127,6 +127,11 @@ def load_contact_sheets(pictures: Path | None, classes: tuple[str, ...]) -> list
 
 def encode_png(pixels: NDArray) -> str:
     """Return uint8 pixels, (height, width) or (height, width, 3), as a PNG data URI."""
+    return encode_image(Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def encode_image(image: Image.Image) -> str:
+    """Return a picture as a PNG data URI."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -190,7 +190,18 @@ def _data_cautions(results: RunResults) -> list[Caution]:
         text = f"As published the data failed {plural(grave, 'critical rule')} and {plural(mild, 'warning')}; "
         text += f"after cleaning {plural(len(after.failed('critical')), 'critical rule')} and {plural(left, 'warning')}"
         found.append(Caution(level="warning", text=f"{text} remain (see Data)."))
-    return found
+    return found + _change_cautions(results)
+
+
+def _change_cautions(results: RunResults) -> list[Caution]:
+    """Name what changed beyond a limit since the last accepted data set; what is critical was accepted by force."""
+    broken = [change for change in results.changes if not change.success]
+    if not broken:
+        return []
+    level = "critical" if any(change.severity == "critical" for change in broken) else "warning"
+    messages = "; ".join(change.message for change in broken)
+    text = f"Since the last accepted data set it changed beyond {plural(len(broken), 'limit')}: {messages} (see Data)."
+    return [Caution(level=level, text=text)]
 
 
 def _variant_cautions(results: RunResults) -> list[Caution]:

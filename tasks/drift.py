@@ -1,56 +1,120 @@
-"""Compare a data set with the last one accepted from the same source."""
+"""Compare a data set with the last one accepted from the same source, and keep which one that is."""
 
+from pathlib import Path
+
+import pandas as pd
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from data.errors import DataRejected
-from data.profile import ProfileChange, compare_profiles, read_profile
+from data.manifest import read_manifest
+from data.profile import ProfileChange, compare_profiles, find_changed_images, read_profile
+from data.records import Finding, Record
 from data.source import DatasetSource
-from data.workspace import Produced, Workspace, hash_json
+from data.workspace import Produced, Workspace, digest_sources, hash_json, read_record
+from tasks.inventory import MANIFEST_NAME
 from tasks.stages import finish
 from tasks.validate import DATASETS_STAGE, PROFILE_NAME
 
+CHANGES_STAGE = "changes"
+CHANGE_NAME = "change.json"
+CHANGED_IMAGES_NAME = "changed_images.parquet"
 ACCEPTED_FOLDER = "accepted"
+
+EXAMPLES = 10
+KINDS = {"few_images_added": "added", "few_images_relabelled": "relabelled", "few_images_moved": "moved"}
+"""rule -> the kind of change whose images are its examples; of images that are gone the profile knows no path."""
+
+
+class Accepted(Record):
+    """Which data set of a source is the accepted one, and which was before it."""
+
+    key: str = ""
+    former: str = ""
+
+    def last_before(self, key: str) -> str:
+        """Return the key of the data set that this one is compared with, the same whenever it is asked again."""
+        return self.former if key == self.key else self.key
 
 
 @task(task_run_name="compare with the last data", cache_policy=NO_CACHE)
-def compare_with_last(dataset: Produced, source: DatasetSource, workspace: Workspace) -> Produced:
-    """Say what changed since the last accepted data set of this source, then accept this one.
+def compare_with_last(dataset: Produced, manifest: Produced, source: DatasetSource, workspace: Workspace) -> Produced:
+    """Say what changed since the last accepted data set of this source; without one, the stage is empty."""
+    last = read_accepted(source, workspace).last_before(dataset.key)
+    profile = workspace.directory(DATASETS_STAGE, last) / PROFILE_NAME if last else None
+    compared = last if profile and profile.exists() else ""
+    inputs = {"dataset": dataset.key, "last": compared, "code": digest_sources(["data.profile"])}
 
-    Raises:
-        DataRejected: it changed beyond a limit; a forced run accepts it all the same.
-    """
-    pointer = workspace.root / ACCEPTED_FOLDER / hash_json(source.location or source.kind)
-    last_key = pointer.read_text() if pointer.exists() else ""
-    last_profile = workspace.directory(DATASETS_STAGE, last_key) / PROFILE_NAME
-    if last_key and last_key != dataset.key and last_profile.exists():
-        change = compare_profiles(read_profile(last_profile), read_profile(dataset.path / PROFILE_NAME))
-        _publish(change)
-        _refuse_critical(change, workspace.force)
-    pointer.parent.mkdir(parents=True, exist_ok=True)
-    pointer.write_text(dataset.key)
-    return finish(dataset, cached=last_key == dataset.key)
+    def write(out: Path) -> None:
+        if profile and compared:
+            former = read_profile(profile)
+            changed = find_changed_images(former, read_manifest(manifest.path / MANIFEST_NAME))
+            changed = changed[changed["change"] != "unchanged"].reset_index(drop=True)
+            changed.to_parquet(out / CHANGED_IMAGES_NAME, index=False)
+            change = _add_examples(compare_profiles(former, read_profile(dataset.path / PROFILE_NAME)), changed)
+            (out / CHANGE_NAME).write_text(change.model_dump_json(indent=1))
+
+    change = workspace.produce(CHANGES_STAGE, inputs, write)
+    _publish(load_changes(change))
+    return finish(change, change.cached)
 
 
-def _publish(change: ProfileChange) -> None:
-    for finding in change.findings:
+def _add_examples(change: ProfileChange, changed: pd.DataFrame) -> ProfileChange:
+    """Name some of the images behind each count."""
+    paths = {kind: tuple(rows["path"].head(EXAMPLES)) for kind, rows in changed.groupby("change")}
+    findings = tuple(
+        finding.model_copy(update={"examples": paths.get(KINDS.get(finding.rule, ""), ())})
+        for finding in change.findings
+    )
+    return change.model_copy(update={"findings": findings})
+
+
+def load_changes(change: Produced) -> tuple[Finding, ...]:
+    """Return what changed since the last accepted data set, one finding a kind; nothing where there was none."""
+    path = change.path / CHANGE_NAME
+    return ProfileChange.model_validate_json(path.read_text()).findings if path.exists() else ()
+
+
+def load_changed_images(change: Produced) -> pd.DataFrame | None:
+    """Return path, split, label and change of each image that is added, relabelled or moved; None without a last."""
+    path = change.path / CHANGED_IMAGES_NAME
+    return pd.read_parquet(path) if path.exists() else None
+
+
+def compared_with(change: Produced) -> str:
+    """Return the key of the data set that this one was compared with, or an empty string."""
+    return read_record(change.path).inputs["last"]
+
+
+def read_accepted(source: DatasetSource, workspace: Workspace) -> Accepted:
+    """Return which data set of a source was accepted last; empty keys where there was none."""
+    path = _accepted_path(source, workspace)
+    return Accepted.model_validate_json(path.read_text()) if path.exists() else Accepted()
+
+
+def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspace) -> None:
+    """Make a data set the accepted one of its source."""
+    accepted = read_accepted(source, workspace)
+    if accepted.key != dataset.key:
+        path = _accepted_path(source, workspace)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(Accepted(key=dataset.key, former=accepted.key).model_dump_json())
+
+
+def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:
+    return workspace.root / ACCEPTED_FOLDER / f"{hash_json(source.location or source.kind)}.json"
+
+
+def _publish(findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
         if not finding.success:
             get_run_logger().warning("%s: %s", finding.severity, finding.message)
-    create_table_artifact(
-        key="data-change",
-        table=[
-            {"rule": f.rule, "severity": f.severity, "passed": "yes" if f.success else "no", "what": f.message}
-            for f in change.findings
-        ],
-        description="What changed since the last accepted data set of this source",
-    )
-
-
-def _refuse_critical(change: ProfileChange, force: bool) -> None:
-    critical = [f.message for f in change.findings if not f.success and f.severity == "critical"]
-    if critical and not force:
-        raise DataRejected(
-            f"the data set changed beyond a limit since the last accepted one: {' '.join(critical)} "
-            "Look at the artifact data-change; run with --force to accept it"
+    if findings:
+        create_table_artifact(
+            key="data-change",
+            table=[
+                {"rule": f.rule, "severity": f.severity, "passed": "yes" if f.success else "no", "what": f.message}
+                for f in findings
+            ],
+            description="What changed since the last accepted data set of this source",
         )

@@ -13,9 +13,11 @@ from data.hardware import describe_hardware
 from data.lineage import code_version, package_versions
 from data.preview import PICTURES_NAME
 from data.records import Record, RunResults, VariantResult
-from data.workspace import PROJECT_ROOT, Produced, Workspace, checksum_files, digest_sources, hash_json, read_record
+from data.workspace import Produced, Workspace, digest_sources, read_record
 from models.comparison import compare_variants, rank_variants
-from reports.render import render_report
+from reports.environment import digest_templates
+from reports.evidence import load_evidence
+from reports.render import ReportSources, render_report
 from reports.summary import leaderboard_rows
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFESTS_STAGE
@@ -25,7 +27,6 @@ from tasks.validate import load_summary
 
 REPORTS_STAGE = "reports"
 RESULTS_NAME = "results.json"
-TEMPLATES = PROJECT_ROOT / "reports" / "templates"
 
 
 class RunFacts(Record):
@@ -40,9 +41,18 @@ class RunFacts(Record):
     prefect_url: str = ""
 
 
+class ReportedStages(Record):
+    """The finished stages that a report is drawn from, beside the variants."""
+
+    dataset: Produced
+    verdict: Produced
+    views: Produced
+    audit: Produced
+
+
 @task(task_run_name="publish report", cache_policy=NO_CACHE)
 def publish_report(
-    facts: RunFacts, dataset: Produced, views: Produced, variants: list[VariantResult], workspace: Workspace
+    facts: RunFacts, stages: ReportedStages, variants: list[VariantResult], workspace: Workspace
 ) -> Produced:
     """Compare the variants, render the report, and put its tables on the run.
 
@@ -50,18 +60,23 @@ def publish_report(
         PipelineError: no variant was trained; the report is published first.
     """
     inputs = {
-        "dataset": dataset.key,
-        "views": views.key,
+        "dataset": stages.dataset.key,
+        "verdict": stages.verdict.key,
+        "views": stages.views.key,
+        "audit": stages.audit.key,
         "preset": facts.preset,
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, Path(v.directory).name] for v in variants},
         "code": digest_sources(["reports.render", "models.comparison"]),
-        "templates": hash_json(checksum_files(TEMPLATES)),
+        "templates": digest_templates(),
     }
 
     def write(out: Path) -> None:
-        results = assemble_results(facts, dataset, views, variants)
-        render_report(results, out, views.path / PICTURES_NAME)
+        results = assemble_results(facts, stages, variants)
+        sources = ReportSources(
+            pictures=stages.views.path / PICTURES_NAME, verdict=stages.verdict.path, audit=stages.audit.path
+        )
+        render_report(results, out, sources)
 
     report = workspace.produce(REPORTS_STAGE, inputs, write)
     results = load_results(report)
@@ -72,7 +87,7 @@ def publish_report(
     return finish(report, report.cached)
 
 
-def assemble_results(facts: RunFacts, dataset: Produced, views: Produced, variants: list[VariantResult]) -> RunResults:
+def assemble_results(facts: RunFacts, stages: ReportedStages, variants: list[VariantResult]) -> RunResults:
     """Bring everything that the report is drawn from into one record."""
     comparisons, best = compare_variants(variants, facts.seed)
     return RunResults(
@@ -83,12 +98,13 @@ def assemble_results(facts: RunFacts, dataset: Produced, views: Produced, varian
         seed=facts.seed,
         preset=facts.preset,
         classes=CLASSES,
-        data=load_summary(dataset),
+        data=load_summary(stages.dataset),
+        changes=load_evidence(stages.verdict.path).changes,
         augmentation=dict(facts.augmentation),
         variants=rank_variants(variants),
         comparisons=comparisons,
         best=best,
-        lineage=trace_lineage(dataset, views, variants),
+        lineage=trace_lineage(stages, variants),
         versions=package_versions(),
         hardware=describe_hardware(),
         code_version=code_version(),
@@ -96,18 +112,20 @@ def assemble_results(facts: RunFacts, dataset: Produced, views: Produced, varian
     )
 
 
-def trace_lineage(dataset: Produced, views: Produced, variants: list[VariantResult]) -> dict[str, str]:
-    """Return the key of every stage behind a comparison, back to the archive where there was one."""
-    manifest_key = read_record(dataset.path).inputs["manifest"]
-    images_key = read_record(views.path).inputs["images"]
-    origin = read_record(views.path.parents[1] / IMAGES_STAGE / images_key).inputs
-    archive = {"archive SHA-256": origin["archive_sha256"]} if "archive_sha256" in origin else {}
+def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict[str, str]:
+    """Return the key of every stage behind a comparison, back to the archive and the corrections where there were."""
+    root = stages.views.path.parents[1]
+    manifest_key = read_record(stages.dataset.path).inputs["manifest"]
+    images_key = read_record(stages.views.path).inputs["images"]
+    origins = {
+        "archive SHA-256": read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256"),
+        "relabel.csv SHA-256": read_record(root / MANIFESTS_STAGE / manifest_key).inputs.get("relabel_sha256"),
+    }
     return {
-        **archive,
+        **{name: digest for name, digest in origins.items() if digest},
         IMAGES_STAGE: images_key,
         MANIFESTS_STAGE: manifest_key,
-        dataset.stage: dataset.key,
-        views.stage: views.key,
+        **{stage.stage: stage.key for stage in (stages.dataset, stages.verdict, stages.views, stages.audit)},
         **{f"{VARIANTS_STAGE}/{v.name}": Path(v.directory).name for v in variants if v.directory},
     }
 

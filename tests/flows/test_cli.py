@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from expectations.policies import RulePolicies
+from flows.cli import app, parse_policies
 from flows.doctor import examine
 from flows.settings import Settings
 
@@ -21,6 +22,9 @@ EMOTION = Path(sys.executable).with_name("emotion")
         (["--source", "/nowhere.zip"], "/nowhere.zip"),
         (["--preset", "slow"], "slow"),
         (["--parallel", "-1"], "parallel"),
+        (["--policy", "not_blank=ignore"], "not_blank: Input should be 'fail', 'quarantine', 'warn' or 'off'"),
+        (["--policy", "no_smiles=fail"], "no_smiles: Extra inputs are not permitted"),
+        (["--policy", "not_blank"], "expected RULE=CHOICE"),
     ],
 )
 def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tmp_path):
@@ -31,6 +35,11 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tm
     assert message in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_policies_are_read_from_the_command_line():
+    policies = parse_policies(["not_blank=fail", "class_balance = off"])
+    assert policies == RulePolicies(not_blank="fail", class_balance="off")
 
 
 def test_doctor_names_every_check():

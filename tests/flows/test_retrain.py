@@ -7,10 +7,12 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import requests
 
 from data.records import RunResults
+from expectations.policies import RulePolicies
 from flows.retrain import repeat_command
 from flows.server import prefect_server
 
@@ -91,9 +93,12 @@ def test_the_flow_run_and_its_tasks_completed(first, server):
         "take inventory of images",
         "validate data",
         "compare with the last data",
+        "publish verdict",
+        "accept data",
         "build 2 views",
         "train compact",
         "train cnn_gray",
+        "audit labels",
         "publish report",
     }
     assert {task["state"]["type"] for task in tasks.values()} == {"COMPLETED"}
@@ -107,8 +112,11 @@ def test_the_graph_leads_from_the_images_to_the_report(first, server):
     }
     assert tasks["take inventory of images"]["id"] in parents["validate data"]
     assert tasks["validate data"]["id"] in parents["compare with the last data"]
-    assert tasks["compare with the last data"]["id"] in parents["build 2 views"]
+    assert tasks["compare with the last data"]["id"] in parents["publish verdict"]
+    assert tasks["publish verdict"]["id"] in parents["accept data"]
+    assert tasks["accept data"]["id"] in parents["build 2 views"]
     assert tasks["build 2 views"]["id"] in parents["train compact"]
+    assert tasks["train cnn_gray"]["id"] in parents["audit labels"]
     assert tasks["train cnn_gray"]["id"] in parents["publish report"]
 
 
@@ -122,7 +130,8 @@ def test_task_logs_hold_every_epoch(first, server, results):
 
 def test_artifacts_show_data_leaderboard_report_and_progress(first, server, results):
     artifacts = {artifact["key"]: artifact for artifact in server.ask("artifacts")}
-    assert set(artifacts) == {"data-quality", "leaderboard", "report", "training-compact", "training-cnn-gray"}
+    trainings = {"training-compact", "training-cnn-gray"}
+    assert set(artifacts) == {"data-quality", "label-audit", "leaderboard", "report", *trainings}
     assert artifacts["training-compact"]["data"] == 100
     rows = json.loads(artifacts["leaderboard"]["data"])
     assert [row["variant"] for row in rows] == [variant.name for variant in results.variants]
@@ -166,11 +175,22 @@ def test_ingest_prints_findings_with_counts(first, server, workspace):
     assert "train images that also stand in validation or test: 4" in outcome.stdout
 
 
+def test_corrected_suspects_are_an_input_of_the_next_run(first, workspace, server, tmp_path):
+    (suspects,) = workspace.glob("audits/*/suspects.csv")
+    table = pd.read_csv(suspects, encoding="utf-8-sig", dtype="str", keep_default_na=False)
+    table.loc[0, "new_label"], table.loc[1, "new_label"] = table.loc[0, "suggested_label"], "remove"
+    table.to_csv(tmp_path / "relabel.csv", index=False)
+    outcome = run_emotion(workspace, "ingest", "--relabel", str(tmp_path / "relabel.csv"))
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    assert "set aside, relabel_removed: 1" in outcome.stdout
+    assert "verdict.html" in outcome.stdout
+
+
 def test_the_judged_data_set_has_its_pages(first, workspace):
-    (dataset,) = workspace.glob("datasets/*/datasheet.md")
-    assert "synthetic" in dataset.read_text().lower() or "generated" in dataset.read_text().lower()
-    (pages,) = workspace.glob("data_docs/*/index.html")
-    assert pages.parent.name == dataset.parent.name
+    datasheets = list(workspace.glob("datasets/*/datasheet.md"))
+    assert datasheets and all("generated" in datasheet.read_text().lower() for datasheet in datasheets)
+    pages = {path.parent.name for path in workspace.glob("data_docs/*/index.html")}
+    assert pages == {datasheet.parent.name for datasheet in datasheets}
 
 
 def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_path):
@@ -179,6 +199,7 @@ def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_p
     outcome = run_emotion(workspace, "run", "--preset", "smoke", "--source", str(tmp_path))
     assert outcome.returncode == 1
     assert "the data set is refused" in outcome.stderr
+    assert "verdict.html" in outcome.stderr.replace("\n", "")
     (run,) = server.ask("flow_runs", flow_runs={"name": {"any_": [f"smoke on {tmp_path.name}"]}})
     assert run["state"]["type"] == "FAILED"
     assert not [name for name in server.tasks_of(run["id"]) if name.startswith("train ")]
@@ -194,6 +215,16 @@ def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_p
         (
             {"source": "sample", "preset": "seed", "seed": 2, "variants": ["cnn_2"], "time_budget_minutes": 1.5},
             "emotion run --source sample --preset seed --seed 2 --variants cnn_2 --time-budget 1.5",
+        ),
+        (
+            {
+                "source": "sample",
+                "preset": "smoke",
+                "seed": 3,
+                "relabel": "my relabel.csv",
+                "policies": RulePolicies(not_blank="fail"),
+            },
+            "emotion run --source sample --preset smoke --seed 3 --relabel 'my relabel.csv' --policy=not_blank=fail",
         ),
     ],
 )

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from data.records import RunResults
-from reports.render import render_page, render_report
+from reports.render import ReportSources, render_page, render_report
 from tests.reports.results_factory import make_data, make_results, with_accuracy, write_pictures
 
 HOSTILE = '<script>alert("1")</script> $x_1$ | url(//evil) " onload="x'
-VOID_TAGS = {"meta", "img", "br", "path", "circle", "use", "link", "hr"}
+VOID_TAGS = {"meta", "img", "br", "path", "circle", "use", "link", "hr", "wbr"}
 
 
 class PageReader(HTMLParser):
@@ -61,7 +61,7 @@ class PageReader(HTMLParser):
 def normal(tmp_path_factory):
     directory = tmp_path_factory.mktemp("normal")
     results = make_results(directory)
-    render_report(results, directory / "out", write_pictures(directory / "pictures.npz"))
+    render_report(results, directory / "out", ReportSources(pictures=write_pictures(directory / "pictures.npz")))
     return results, directory / "out"
 
 
@@ -97,7 +97,7 @@ def test_cost_table_agrees_with_the_results(normal, page):
 
 def test_published_figures_stand_beside_ours(tmp_path):
     results = make_results(tmp_path, data=make_data(synthetic=False))
-    cells = PageReader(render_page(results, None)).cells("published", "cnn_3")
+    cells = PageReader(render_page(results)).cells("published", "cnn_3")
     ours = next(variant for variant in results.variants if variant.name == "cnn_3")
     assert cells[1] == "72.9%" and cells[3] == "73.4%"
     assert cells[2].startswith(f"{100 * ours.parts['validation'].accuracy:.1f}%")
@@ -109,8 +109,10 @@ def test_published_figures_are_left_out_beside_drawn_faces(page):
 
 
 def test_counts_and_quarantine_agree_with_the_results(page):
-    assert page.cells("counts", "train, published")[1:] == ["3,976", "3,978", "3,982", "3,173", "15,109"]
-    assert page.cells("counts", "selection, used")[-1] == "1,510"
+    train = page.cells("counts", "train")[1:]
+    assert [cell.split(" of ")[1] for cell in train] == ["3,976", "3,978", "3,982", "3,173", "15,109"]
+    assert train[-1] == "15,052 of 15,109"
+    assert page.cells("counts", "of these, selection")[-1] == "1,510 of 15,052"
     assert page.cells("quarantine", "blank")[1] == "6"
 
 
@@ -154,7 +156,7 @@ def test_every_picture_and_chart_has_words(page):
 
 def test_same_results_give_the_same_page(normal, tmp_path):
     results, out = normal
-    render_report(results, tmp_path, out.parent / "pictures.npz")
+    render_report(results, tmp_path, ReportSources(pictures=out.parent / "pictures.npz"))
     for name in ("index.html", "report.md", "results.json"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
@@ -181,7 +183,7 @@ def test_hostile_names_stay_text(tmp_path):
     hostile = results.variants[0].model_copy(update={"name": HOSTILE, "stopped_because": HOSTILE})
     failed = results.variants[-1].model_copy(update={"reason": HOSTILE, "name": HOSTILE + "2"})
     results = results.model_copy(update={"variants": (hostile, *results.variants[1:-1], failed)})
-    render_report(results, tmp_path / "out", None)
+    render_report(results, tmp_path / "out")
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert page.open == []
     assert not any(tag == "script" or "onload" in attributes for tag, attributes in page.tags)
@@ -203,7 +205,7 @@ def _leaderboard_lines(text: str) -> tuple[str, str]:
 @pytest.mark.parametrize("trained", [0, 1])
 def test_few_trained_variants(tmp_path, trained):
     results = make_results(tmp_path, trained=trained)
-    render_report(results, tmp_path / "out", None)
+    render_report(results, tmp_path / "out")
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert page.open == []
     assert ("No variant has a validation accuracy" in page.text) == (trained == 0)
@@ -212,7 +214,11 @@ def test_few_trained_variants(tmp_path, trained):
 
 
 def test_no_variant_at_all(tmp_path):
-    render_report(make_results(tmp_path, trained=0, variants=()), tmp_path / "out", tmp_path / "absent.npz")
+    render_report(
+        make_results(tmp_path, trained=0, variants=()),
+        tmp_path / "out",
+        ReportSources(pictures=tmp_path / "absent.npz"),
+    )
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert "No epoch was recorded." in page.text and "No architecture was recorded." in page.text
 
@@ -226,7 +232,7 @@ def test_undefined_metrics_show_as_dashes(tmp_path):
     )
     variants = (broken.model_copy(update={"epochs": epochs}), *results.variants[1:])
     best = results.best.model_copy(update={"low": math.nan, "high": math.nan}) if results.best else None
-    render_report(results.model_copy(update={"variants": variants, "best": best}), tmp_path / "out", None)
+    render_report(results.model_copy(update={"variants": variants, "best": best}), tmp_path / "out")
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert page.cells("quality", broken.name)[1] == "– –"
     assert not re.search(r"\b(nan|inf)\b", page.text.lower().replace("the loss became nan", ""))
@@ -235,7 +241,7 @@ def test_undefined_metrics_show_as_dashes(tmp_path):
 def test_all_metrics_undefined(tmp_path):
     results = make_results(tmp_path, trained=1)
     broken = with_accuracy(results.variants[0], math.nan).model_copy(update={"published": None})
-    render_report(results.model_copy(update={"variants": (broken,)}), tmp_path / "out", None)
+    render_report(results.model_copy(update={"variants": (broken,)}), tmp_path / "out")
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert "No variant has a validation accuracy" in page.text
 
@@ -243,14 +249,16 @@ def test_all_metrics_undefined(tmp_path):
 def test_variant_without_pictures_is_left_out_of_attention(tmp_path):
     results = make_results(tmp_path, trained=2)
     (tmp_path / results.variants[0].name / "explanations.npz").unlink()
-    render_report(results, tmp_path / "out", None)
+    render_report(results, tmp_path / "out")
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert sum(tag == "img" for tag, _ in page.tags) == 4 * 2
 
 
 def test_samples_without_views(tmp_path):
     np.savez(tmp_path / "pictures.npz", samples=np.zeros((4, 3, 48, 48), np.uint8))
-    render_report(make_results(tmp_path, trained=0), tmp_path / "out", tmp_path / "pictures.npz")
+    render_report(
+        make_results(tmp_path, trained=0), tmp_path / "out", ReportSources(pictures=tmp_path / "pictures.npz")
+    )
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     words = [attributes.get("alt") for tag, attributes in page.tags if tag == "img"]
     assert words == [f"3 train faces labelled {name}" for name in ("happy", "neutral", "sad", "surprise")]

@@ -1,16 +1,19 @@
-"""A data set is compared with the last accepted one of its source, and refused when it changed too much."""
+"""A data set is compared with the last accepted one of its source; what changed is kept with the images behind it."""
 
 import pytest
 from prefect.logging import disable_run_logger
 
-from data.errors import DataRejected
+from data.manifest import write_manifest
 from data.profile import make_profile, write_profile
 from data.source import DatasetSource
 from data.workspace import Workspace
 from tasks import drift
+from tasks.stages import record_of
 from tests.image_tree import make_manifest
 
 SOURCE = DatasetSource(kind="folder", location="/images")
+OTHER_SOURCE = DatasetSource(kind="folder", location="/other")
+ALL = ("happy", "neutral", "sad", "surprise")
 
 
 def rows(classes, per_class):
@@ -23,53 +26,90 @@ def rows(classes, per_class):
 
 
 @pytest.fixture
-def compare(tmp_path, monkeypatch):
-    """Store a profile as a judged data set and compare it with the last; returns the tables that were published."""
-    tables = []
-    # An artifact needs a server; tests/flows/test_retrain.py reads real ones back.
-    monkeypatch.setattr(drift, "create_table_artifact", lambda **artifact: tables.append(artifact["table"]))
+def workspace(tmp_path):
+    return Workspace(tmp_path)
 
-    def run(name, manifest, force=False):
-        workspace = Workspace(tmp_path, force=force)
-        write = lambda out: write_profile(make_profile(manifest), out / "profile.json")  # noqa: E731
-        dataset = workspace.produce("datasets", {"name": name}, write)
+
+@pytest.fixture
+def tables(monkeypatch):
+    """The tables that were published. An artifact needs a server; tests/flows/test_retrain.py reads real ones back."""
+    published = []
+    monkeypatch.setattr(drift, "create_table_artifact", lambda **artifact: published.append(artifact["table"]))
+    return published
+
+
+@pytest.fixture
+def compare(workspace, tables):
+    """Store a manifest as a judged data set and compare it with the last accepted one."""
+
+    def run(name, content, source=SOURCE):
+        frame = make_manifest(content)
+        manifest = workspace.produce(
+            "manifests", {"name": name}, lambda out: write_manifest(frame, out / "manifest.parquet")
+        )
+        dataset = workspace.produce(
+            "datasets", {"name": name}, lambda out: write_profile(make_profile(frame), out / "profile.json")
+        )
         with disable_run_logger():
-            drift.compare_with_last.fn(dataset, SOURCE, workspace)
-        return dataset.key
+            change = record_of(drift.compare_with_last.fn(dataset, manifest, source, workspace))
+        return dataset, change
 
-    def pointer():
-        (path,) = (tmp_path / "accepted").iterdir()
-        return path.read_text()
-
-    return run, pointer, tables
+    return run
 
 
-ALL = ("happy", "neutral", "sad", "surprise")
-
-
-def test_the_first_data_set_is_accepted_without_a_comparison(compare):
-    run, pointer, tables = compare
-    assert pointer_after(run, pointer, "first", make_manifest(rows(ALL, 40)))
+def test_the_first_data_set_has_nothing_to_be_compared_with(compare, tables):
+    _, change = compare("first", rows(ALL, 4))
+    assert drift.load_changes(change) == ()
+    assert drift.load_changed_images(change) is None
+    assert drift.compared_with(change) == ""
     assert tables == []
 
 
-def test_a_small_change_is_published_and_accepted(compare):
-    run, pointer, tables = compare
-    run("first", make_manifest(rows(ALL, 40)))
-    assert pointer_after(run, pointer, "second", make_manifest(rows(ALL, 41)))
-    assert {row["rule"] for row in tables[0]} >= {"few_images_added", "few_images_removed"}
+def test_what_changed_is_counted_published_and_named_by_its_images(compare, workspace, tables):
+    former = rows(ALL, 4)
+    first, _ = compare("first", former)
+    drift.write_accepted(first, SOURCE, workspace)
+    relabelled = [("train", "sad", "trainhappy0"), *former[1:]]
+    _, change = compare("second", [*relabelled, ("test", "sad", "new")])
+    found = {finding.rule: finding for finding in drift.load_changes(change)}
+    assert found["few_images_added"].observed == 1
+    assert found["few_images_added"].examples == ("test/sad/48.jpg",)
+    assert found["few_images_relabelled"].examples == ("train/sad/0.jpg",)
+    assert found["few_images_moved"].examples == ()
+    images = drift.load_changed_images(change)
+    assert images is not None
+    assert list(images["change"]) == ["relabelled", "added"]
+    assert drift.compared_with(change) == first.key
+    assert {row["rule"] for row in tables[0]} == set(found)
 
 
-def test_a_data_set_that_lost_most_images_is_refused_and_the_last_one_stays(compare):
-    run, pointer, _ = compare
-    first = run("first", make_manifest(rows(ALL, 60)))
-    fewer = make_manifest(rows(ALL, 6))
-    with pytest.raises(DataRejected, match="--force"):
-        run("second", fewer)
-    assert pointer() == first
-    assert pointer_after(lambda name, manifest: run(name, manifest, force=True), pointer, "second", fewer)
+def test_only_an_accepted_data_set_is_compared_with(compare, workspace):
+    first, _ = compare("first", rows(ALL, 4))
+    drift.write_accepted(first, SOURCE, workspace)
+    compare("refused", rows(ALL, 1))
+    _, change = compare("third", rows(ALL, 5))
+    assert drift.compared_with(change) == first.key
 
 
-def pointer_after(run, pointer, name, manifest) -> bool:
-    """Return whether the data set just compared is the accepted one."""
-    return run(name, manifest) == pointer()
+def test_a_repeat_compares_with_the_same_data_set_again(compare, workspace):
+    first, _ = compare("first", rows(ALL, 4))
+    drift.write_accepted(first, SOURCE, workspace)
+    second, change = compare("second", rows(ALL, 5))
+    for _ in range(2):
+        drift.write_accepted(second, SOURCE, workspace)
+        assert compare("second", rows(ALL, 5))[1].key == change.key
+
+
+def test_sources_are_kept_apart(compare, workspace):
+    first, _ = compare("first", rows(ALL, 4))
+    drift.write_accepted(first, SOURCE, workspace)
+    _, change = compare("second", rows(ALL, 5), OTHER_SOURCE)
+    assert drift.compared_with(change) == ""
+
+
+def test_a_last_data_set_that_was_removed_is_no_hindrance(compare, workspace):
+    first, _ = compare("first", rows(ALL, 4))
+    drift.write_accepted(first, SOURCE, workspace)
+    (first.path / "profile.json").unlink()
+    _, change = compare("second", rows(ALL, 5))
+    assert drift.load_changes(change) == ()

@@ -1,0 +1,68 @@
+"""Audit: the labels of a whole data set are judged by networks that were not trained on them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from data.hardware import default_parallel
+from data.source import parse_source
+from data.workspace import Workspace
+from expectations.policies import RulePolicies
+from flows.ingest import prepare_data, short_source
+from flows.settings import Settings
+from flows.training import plan_job, train_variants
+from models.presets import PRESETS, PresetName
+from models.variants import VariantName
+from tasks.audit import audit_cross_fitted
+from tasks.folds import hold_out_fold
+from tasks.stages import record_of
+from tasks.tfrecords import build_views
+
+
+def name_run() -> str:
+    """Return a short name for the running flow."""
+    return f"audit {short_source(flow_run.parameters['source'])}"
+
+
+@flow(name="audit", flow_run_name=name_run, log_prints=False)
+def audit(
+    source: str = "sample",
+    folds: Annotated[int, Field(ge=2, le=20)] = 3,
+    variant: VariantName = "compact",
+    preset: PresetName = "quick",
+    parallel: Annotated[int, Field(ge=0, le=64)] = 0,
+    time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
+    relabel: str = "",
+    policies: RulePolicies = RulePolicies(),
+    force: bool = False,
+) -> Path:
+    """Judge every label of a data set by cross-fitting: one training a fold, which is held out of it.
+
+    Args:
+        source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
+        folds: parts of train; each is predicted by a network that was trained on the others.
+        variant: the network.
+        preset: its views and recipe.
+        parallel: trainings at once; 0 takes one a core, at most two.
+        time_budget_minutes: most minutes of one training; 0 leaves the preset's.
+        seed: of parts, folds, views and trainings.
+        relabel: path of a relabel.csv with a person's corrections.
+        policies: what is done where a rule is broken.
+        force: do every stage again.
+
+    Returns:
+        The directory of the audit.
+    """
+    settings, chosen = Settings(), PRESETS[preset]
+    workspace = Workspace(settings.workspace, force=force)
+    parallel = min(parallel or default_parallel(), folds)
+    data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)
+    held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
+    views = [build_views(fold, data.images, chosen.augment, chosen.views, seed, workspace) for fold in held_out]
+    job = plan_job(variant, chosen, time_budget_minutes, seed, parallel, settings)
+    results = train_variants([(job, of_fold) for of_fold in views], parallel, workspace)
+    return record_of(audit_cross_fitted(results, data.images, data.dataset, workspace)).path

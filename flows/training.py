@@ -1,0 +1,45 @@
+"""Trainings of a flow: which there are to do, and all of them done, so many at once."""
+
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from data.hardware import threads_per_child
+from data.records import VariantResult
+from data.workspace import Produced, Workspace
+from flows.settings import Settings
+from models.presets import Preset
+from models.variants import find_variant
+from tasks.children import training_children
+from tasks.train import TrainingJob, train_variant, unfinished_result
+
+
+def plan_job(
+    variant: str, preset: Preset, time_budget_minutes: float, seed: int, parallel: int, settings: Settings
+) -> TrainingJob:
+    """Return the training of a variant by its preset's recipe, with its share of this machine's cores."""
+    return TrainingJob(
+        variant=find_variant(variant),
+        train=preset.recipe(variant, time_budget_minutes),
+        seed=seed,
+        threads=threads_per_child(parallel),
+        weights_dir=settings.weights_dir,
+        allow_weight_download=settings.allow_weight_download,
+    )
+
+
+def train_variants(
+    trainings: list[tuple[TrainingJob, Produced]], parallel: int, workspace: Workspace
+) -> list[VariantResult]:
+    """Train each variant on its views, so many at once; one that fails becomes a result that says why.
+
+    The children end before the task runner is left, since leaving it waits for its threads.
+    """
+    with ThreadPoolTaskRunner(max_workers=parallel) as runner, training_children() as children:
+        futures = [
+            runner.submit(train_variant, {"job": job, "views": views, "workspace": workspace, "children": children})
+            for job, views in trainings
+        ]
+        outcomes = [future.result(raise_on_failure=False) for future in futures]
+    return [
+        outcome if isinstance(outcome, VariantResult) else unfinished_result(job.variant, "failed", str(outcome))
+        for (job, _), outcome in zip(trainings, outcomes, strict=True)
+    ]

@@ -1,0 +1,123 @@
+"""Audit the labels of the held-out parts with what the variants of a run say of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data.classes import CLASSES
+from data.manifest import read_manifest
+from data.records import VariantResult
+from data.relabel import LabelAudit, write_audit_csv
+from data.workspace import Produced, Workspace, digest_sources
+from models.label_audit import audit_cross_fit, audit_variants
+from reports.audit import (
+    AUDIT_NAME,
+    SUSPECTS_NAME,
+    THUMBNAILS_NAME,
+    audit_sentences,
+    render_audit_page,
+    suspect_rows,
+)
+from reports.environment import digest_templates
+from tasks.download import IMAGES_FOLDER
+from tasks.inventory import MANIFEST_NAME
+from tasks.stages import finish
+from tasks.validate import load_summary
+
+AUDITS_STAGE = "audits"
+FACES_PER_CLASS = 24
+ARTIFACT_ROWS = 200
+
+
+@task(task_run_name="audit labels", cache_policy=NO_CACHE)
+def audit_variant_labels(
+    results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
+) -> Produced:
+    """Write the suspected labels, a CSV to correct them in, and pictures of the most suspicious ones of each class.
+
+    Args:
+        results: of all variants, also those that were not trained; where none is better than chance, the audit says so
+            and suspects nothing.
+        images: the extracted images.
+        dataset: the judged data set that the variants were trained on.
+        workspace: where the stage is written.
+    """
+    return _audit(audit_variants, results, images, dataset, workspace)
+
+
+@task(task_run_name="audit all labels", cache_policy=NO_CACHE)
+def audit_cross_fitted(
+    results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
+) -> Produced:
+    """Write the same for the whole data set, from trainings that each held a fold of train out.
+
+    Args:
+        results: one a fold.
+        images: the extracted images.
+        dataset: the judged data set that the folds are of.
+        workspace: where the stage is written.
+
+    Raises:
+        PipelineError: a training failed.
+    """
+    return _audit(audit_cross_fit, results, images, dataset, workspace)
+
+
+def _audit(
+    judge: Callable[[Sequence[VariantResult]], LabelAudit],
+    results: list[VariantResult],
+    images: Produced,
+    dataset: Produced,
+    workspace: Workspace,
+) -> Produced:
+    inputs = {
+        "images": images.key,
+        "dataset": dataset.key,
+        "variants": [Path(result.directory).name for result in results if result.status == "trained"],
+        "judged_by": judge.__name__,
+        "code": digest_sources(["tasks.audit", "models.label_audit"]),
+        "templates": digest_templates(),
+    }
+
+    def write(out: Path) -> None:
+        audit = judge(results)
+        (out / AUDIT_NAME).write_text(audit.model_dump_json(indent=1))
+        write_audit_csv(audit, read_manifest(dataset.path / MANIFEST_NAME), out / SUSPECTS_NAME)
+        write_thumbnails(audit, images.path / IMAGES_FOLDER, out / THUMBNAILS_NAME)
+        render_audit_page(out, load_summary(dataset))
+
+    audited = workspace.produce(AUDITS_STAGE, inputs, write)
+    _publish(load_label_audit(audited), audited)
+    return finish(audited, audited.cached)
+
+
+def load_label_audit(audited: Produced) -> LabelAudit:
+    """Return the record of a finished audit."""
+    return LabelAudit.model_validate_json((audited.path / AUDIT_NAME).read_text())
+
+
+def write_thumbnails(audit: LabelAudit, images: Path, path: Path) -> None:
+    """Write the most suspicious faces of each label as an .npz: images uint8 (n, 48, 48), image_ids str (n,)."""
+    chosen = [
+        suspect.image_id
+        for name in CLASSES
+        for suspect in [suspect for suspect in audit.suspects if suspect.label == name][:FACES_PER_CLASS]
+    ]
+    if chosen:
+        faces = [np.asarray(Image.open(images / name).convert("L")) for name in chosen]
+        np.savez_compressed(path, images=np.stack(faces), image_ids=np.array(chosen))
+
+
+def _publish(audit: LabelAudit, audited: Produced) -> None:
+    for sentence in audit_sentences(audit):
+        get_run_logger().info(sentence)
+    create_table_artifact(
+        key="label-audit",
+        table=suspect_rows(audit, ARTIFACT_ROWS),
+        description=" ".join([*audit_sentences(audit), str(audited.path / SUSPECTS_NAME)]),
+    )
