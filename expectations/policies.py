@@ -17,6 +17,10 @@ Judged = Literal["fail", "warn", "off"]
 """Choices for what setting single images aside does not mend."""
 
 
+RULE_ON_CHANGE = "similar_to_last"
+"""The rule that compares two data sets, and is not asked of one alone."""
+
+
 class RulePolicies(BaseModel):
     """What is done where a rule is broken: stop the run, set the images aside, say so, or do not look."""
 
@@ -48,6 +52,9 @@ class RulePolicies(BaseModel):
     splits_alike: Judged = Field(
         default="fail", description="a split that was blurred, rescaled or otherwise treated unlike the others"
     )
+    similar_to_last: Judged = Field(
+        default="fail", description="a data set that changed beyond a limit since the last accepted one of its source"
+    )
 
 
 def policies_to_rules(
@@ -64,7 +71,7 @@ def policies_to_rules(
         Rules and policy for `expectations.judgement.judge_data_set`. A rule set to fail keeps its switch on: the run
         stops on the data as published, and the verdict after cleaning shows what setting aside would have left.
     """
-    chosen = policies.model_dump()
+    chosen = policies.model_dump(exclude={RULE_ON_CHANGE})
     # Rules that share a fault are all necessary ones, for which it is switched on with either choice.
     switches = {
         fault: chosen[rule] in ("fail", "quarantine") for rule, faults in FAULTS_BEHIND.items() for fault in faults

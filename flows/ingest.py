@@ -73,6 +73,6 @@ def prepare_data(
     if relabel:
         manifest = correct_labels(manifest, Path(relabel), workspace)
     dataset = validate_data(manifest, source, policies, seed, workspace)
-    change = compare_with_last(dataset, manifest, source, workspace)
+    change = compare_with_last(dataset, manifest, source, policies.similar_to_last, workspace)
     verdict = publish_verdict(images, manifest, dataset, change, workspace)
     return PreparedData(images, accept_data(dataset, verdict, source, workspace), verdict)

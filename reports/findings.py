@@ -12,7 +12,10 @@ Outcome = Literal["accepted", "changed", "refused"]
 
 SPREAD_OVER_SPLITS = "Take the copies out of the split that is trained on"
 SPREAD_OVER_CLASSES = "Decide on one class for each picture and take the copies under the other out"
-MEANT = "Look whether the new edition is meant; if it is, run again with --force, and the next one is compared with it"
+MEANT = (
+    "Look whether the new edition is meant; if it is, run again with the policy similar_to_last=warn, and the next one "
+    "is compared with it"
+)
 
 ADVICE = {
     "known_splits": "Move the files into the folders of the known splits, or take them out",

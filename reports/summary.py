@@ -194,7 +194,7 @@ def _data_cautions(results: RunResults) -> list[Caution]:
 
 
 def _change_cautions(results: RunResults) -> list[Caution]:
-    """Name what changed beyond a limit since the last accepted data set; what is critical was accepted by force."""
+    """Name what changed beyond a limit since the last accepted data set."""
     broken = [change for change in results.changes if not change.success]
     if not broken:
         return []

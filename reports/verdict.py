@@ -27,7 +27,7 @@ SUMMARY_NAME = "summary.json"
 
 HEADLINES: dict[Outcome, str] = {
     "accepted": "Accepted: models may be trained on it.",
-    "changed": "Held back: it changed beyond a limit since the last accepted data set; only a forced run accepts it.",
+    "changed": "Held back: it changed beyond a limit since the last accepted data set, until a policy accepts it.",
     "refused": "Refused: nothing is trained on it.",
 }
 

@@ -12,6 +12,7 @@ from data.profile import ProfileChange, compare_profiles, find_changed_images, r
 from data.records import Finding, Record
 from data.source import DatasetSource
 from data.workspace import Produced, Workspace, digest_sources, hash_json, read_record
+from expectations.policies import Judged
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import finish
 from tasks.validate import DATASETS_STAGE, PROFILE_NAME
@@ -38,12 +39,22 @@ class Accepted(Record):
 
 
 @task(task_run_name="compare with the last data", cache_policy=NO_CACHE)
-def compare_with_last(dataset: Produced, manifest: Produced, source: DatasetSource, workspace: Workspace) -> Produced:
-    """Say what changed since the last accepted data set of this source; without one, the stage is empty."""
-    last = read_accepted(source, workspace).last_before(dataset.key)
+def compare_with_last(
+    dataset: Produced, manifest: Produced, source: DatasetSource, policy: Judged, workspace: Workspace
+) -> Produced:
+    """Say what changed since the last accepted data set of this source; without one, the stage is empty.
+
+    Args:
+        dataset: the judged data set.
+        manifest: the one that was judged.
+        source: where both are from.
+        policy: of a change beyond a limit: critical (fail), a warning (warn), or nothing is compared (off).
+        workspace: where the stage is written.
+    """
+    last = read_accepted(source, workspace).last_before(dataset.key) if policy != "off" else ""
     profile = workspace.directory(DATASETS_STAGE, last) / PROFILE_NAME if last else None
     compared = last if profile and profile.exists() else ""
-    inputs = {"dataset": dataset.key, "last": compared, "code": digest_sources(["data.profile"])}
+    inputs = {"dataset": dataset.key, "last": compared, "policy": policy, "code": digest_sources(["data.profile"])}
 
     def write(out: Path) -> None:
         if profile and compared:
@@ -52,6 +63,7 @@ def compare_with_last(dataset: Produced, manifest: Produced, source: DatasetSour
             changed = changed[changed["change"] != "unchanged"].reset_index(drop=True)
             changed.to_parquet(out / CHANGED_IMAGES_NAME, index=False)
             change = _add_examples(compare_profiles(former, read_profile(dataset.path / PROFILE_NAME)), changed)
+            change = _soften(change) if policy == "warn" else change
             (out / CHANGE_NAME).write_text(change.model_dump_json(indent=1))
 
     change = workspace.produce(CHANGES_STAGE, inputs, write)
@@ -64,6 +76,15 @@ def _add_examples(change: ProfileChange, changed: pd.DataFrame) -> ProfileChange
     paths = {kind: tuple(rows["path"].head(EXAMPLES)) for kind, rows in changed.groupby("change")}
     findings = tuple(
         finding.model_copy(update={"examples": paths.get(KINDS.get(finding.rule, ""), ())})
+        for finding in change.findings
+    )
+    return change.model_copy(update={"findings": findings})
+
+
+def _soften(change: ProfileChange) -> ProfileChange:
+    """Make what is critical a warning."""
+    findings = tuple(
+        finding.model_copy(update={"severity": "warning"}) if finding.severity == "critical" else finding
         for finding in change.findings
     )
     return change.model_copy(update={"findings": findings})

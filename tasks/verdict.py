@@ -11,6 +11,7 @@ from data.manifest import read_manifest
 from data.records import DataSummary
 from data.source import DatasetSource
 from data.workspace import Produced, Workspace, digest_sources, read_record
+from expectations.policies import RULE_ON_CHANGE
 from reports.environment import digest_templates
 from reports.evidence import (
     CHANGED_LIST,
@@ -63,10 +64,10 @@ def gather_evidence(images: Produced, manifest: Produced, dataset: Produced, cha
     summary, changes = load_summary(dataset), load_changes(change)
     published = read_manifest(manifest.path / MANIFEST_NAME)
     folder = images.path / IMAGES_FOLDER
-    former = compared_with(change)
+    former, policies = compared_with(change), read_record(dataset.path).inputs["policies"]
     return DataEvidence(
         dataset=dataset.key,
-        policies=read_record(dataset.path).inputs["policies"],
+        policies={rule: choice for rule, choice in policies.items() if rule != RULE_ON_CHANGE},
         compared_with=former,
         changes=changes,
         exhibits=gather_exhibits(summary.before.findings, published, folder),
@@ -87,17 +88,17 @@ def accept_data(dataset: Produced, verdict: Produced, source: DatasetSource, wor
     """Make the data set the accepted one of its source, or refuse it.
 
     Raises:
-        DataRejected: a critical rule is broken; or the data set changed beyond a limit, which a forced run accepts.
+        DataRejected: a critical rule is broken, or the data set changed beyond a limit.
     """
     known = read_accepted(source, workspace).key == dataset.key
-    _refuse(load_summary(dataset), load_evidence(verdict.path), verdict, known or workspace.force)
+    _refuse(load_summary(dataset), load_evidence(verdict.path), verdict, known)
     write_accepted(dataset, source, workspace)
     return finish(dataset, cached=known)
 
 
-def _refuse(summary: DataSummary, evidence: DataEvidence, verdict: Produced, change_allowed: bool) -> None:
+def _refuse(summary: DataSummary, evidence: DataEvidence, verdict: Produced, known: bool) -> None:
     outcome = judge_outcome(summary, evidence)
-    if outcome == "accepted" or (outcome == "changed" and change_allowed):
+    if outcome == "accepted" or (outcome == "changed" and known):
         return
     messages = "; ".join(step.message for step in list_next_steps(summary, evidence))
     page = verdict.path / VERDICT_PAGE
@@ -106,7 +107,7 @@ def _refuse(summary: DataSummary, evidence: DataEvidence, verdict: Produced, cha
     else:
         text = (
             f"the data set changed beyond a limit since the last accepted one: {messages}. "
-            f"Look at {page}; run with --force to accept it"
+            f"Look at {page}; the policy {RULE_ON_CHANGE}=warn accepts it"
         )
     raise DataRejected(text, verdict.path)
 

@@ -138,7 +138,7 @@ def test_what_changed_stands_on_the_page_and_in_its_contents(evidence, tmp_path)
     page = render(make_summary(), changed(evidence, make_change("critical")), tmp_path)
     assert "few_images_removed" not in alone.text
     assert page.cells("changes", "few_images_removed")[1:3] == ["critical", "812"]
-    assert "Held back" in page.text and "--force" in page.text
+    assert "Held back" in page.text and "similar_to_last=warn" in page.text
     assert "fedcba9876543210" in page.text
     anchors = {attributes.get("href") for tag, attributes in page.tags if tag == "a"}
     assert "#data-changes" in anchors and "#next" in anchors

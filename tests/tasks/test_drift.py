@@ -42,7 +42,7 @@ def tables(monkeypatch):
 def compare(workspace, tables):
     """Store a manifest as a judged data set and compare it with the last accepted one."""
 
-    def run(name, content, source=SOURCE):
+    def run(name, content, source=SOURCE, policy="fail"):
         frame = make_manifest(content)
         manifest = workspace.produce(
             "manifests", {"name": name}, lambda out: write_manifest(frame, out / "manifest.parquet")
@@ -51,7 +51,7 @@ def compare(workspace, tables):
             "datasets", {"name": name}, lambda out: write_profile(make_profile(frame), out / "profile.json")
         )
         with disable_run_logger():
-            change = record_of(drift.compare_with_last.fn(dataset, manifest, source, workspace))
+            change = record_of(drift.compare_with_last.fn(dataset, manifest, source, policy, workspace))
         return dataset, change
 
     return run
@@ -113,3 +113,12 @@ def test_a_last_data_set_that_was_removed_is_no_hindrance(compare, workspace):
     (first.path / "profile.json").unlink()
     _, change = compare("second", rows(ALL, 5))
     assert drift.load_changes(change) == ()
+
+
+@pytest.mark.parametrize(("policy", "severities"), [("fail", {"critical"}), ("warn", {"warning"}), ("off", set())])
+def test_the_policy_says_what_a_large_change_is(compare, workspace, policy, severities):
+    first, _ = compare("first", rows(ALL, 4))
+    drift.write_accepted(first, SOURCE, workspace)
+    _, change = compare("second", rows(ALL, 2), policy=policy)
+    removed = [finding for finding in drift.load_changes(change) if finding.rule == "few_images_removed"]
+    assert {finding.severity for finding in removed if not finding.success} == severities

@@ -45,7 +45,9 @@ class Desk:
             images = self._store(tree, workspace)
             manifest = record_of(take_inventory.fn(images, workspace))
             dataset = record_of(validate.validate_data.fn(manifest, self.source, policies, 7, workspace))
-            change = record_of(drift.compare_with_last.fn(dataset, manifest, self.source, workspace))
+            change = record_of(
+                drift.compare_with_last.fn(dataset, manifest, self.source, policies.similar_to_last, workspace)
+            )
             published = record_of(verdict.publish_verdict.fn(images, manifest, dataset, change, workspace))
         return Judged(dataset, change, published), workspace
 
@@ -106,17 +108,20 @@ def test_a_refused_data_set_has_its_page_which_the_error_names(desk, tmp_path):
     assert drift.read_accepted(desk.source, workspace).key == ""
 
 
-def test_a_data_set_that_lost_most_images_is_held_back_until_forced(desk, tmp_path):
+def test_a_data_set_that_lost_most_images_is_held_back_until_a_policy_accepts_it(desk, tmp_path):
     first, workspace = desk.judge(write_image_tree(tmp_path / "tree", {"train": 8, "validation": 4, "test": 3}))
     desk.accept(first, workspace)
     fewer = write_image_tree(tmp_path / "fewer", {"train": 3, "validation": 2, "test": 2}, seed=1)
     second, workspace = desk.judge(fewer)
     assert "Held back" in second.page() and "few_images_removed" in second.page()
-    with pytest.raises(DataRejected, match="--force"):
+    with pytest.raises(DataRejected, match="similar_to_last=warn"):
         desk.accept(second, workspace)
     assert drift.read_accepted(desk.source, workspace).key == first.dataset.key
-    forced, workspace = desk.judge(fewer, force=True)
-    desk.accept(forced, workspace)
+    again, workspace = desk.judge(fewer, force=True)
+    with pytest.raises(DataRejected, match="similar_to_last=warn"):
+        desk.accept(again, workspace)
+    allowed, workspace = desk.judge(fewer, LENIENT.model_copy(update={"similar_to_last": "warn"}))
+    desk.accept(allowed, workspace)
     repeated, workspace = desk.judge(fewer)
     assert desk.accept(repeated, workspace).key == second.dataset.key
 
