@@ -15,6 +15,7 @@ from data.classes import CLASSES
 from data.errors import PipelineError
 from data.tfrecord import ViewsIndex, read_identified
 from data.views import ViewsSpec, write_views
+from data.workspace import hash_file
 
 COUNTS = {"train": 21, "selection": 4, "validation": 6, "test": 4}
 
@@ -143,7 +144,7 @@ def test_the_command_reports_progress_and_leaves_an_index(spec: ViewsSpec, tmp_p
     assert status == 0
     assert {event["event"] for event in events} == {"progress", "done"}
     assert events[-2]["done"] == events[-2]["total"] == events[-1]["images"] == 77
-    ViewsIndex.load(spec.out).verify(spec.out)
+    assert all(hash_file(spec.out / file.name) == file.sha256 for file in ViewsIndex.load(spec.out).files)
 
 
 def test_the_command_reports_a_bad_specification(tmp_path: Path) -> None:
