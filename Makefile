@@ -15,7 +15,7 @@ run: $(INSTALLED)  ## Train on the generated sample data set and show the compar
 	$(BIN)/emotion run --source sample --preset quick --time-budget 0.8
 
 test: $(INSTALLED)  ## Run the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(INSTALLED)  ## Run the slow tests too, those on the real images among them
 	$(BIN)/python -m pytest -m "slow or shared_data or not slow"
