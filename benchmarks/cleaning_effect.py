@@ -1,0 +1,367 @@
+"""Measure what cleaning changes: one variant trained with it and without it, scored on the same validation images.
+
+Run it from the checkout: `python -m benchmarks.cleaning_effect SOURCE --out DIR`, SOURCE as of `emotion run`. It prints
+the tables and writes them with every single training to DIR/results.json. Started again with the same DIR it goes on
+where it was stopped. Six trainings of `compact` for three seeds: half an hour of two cores with `--epochs 8`.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import stats
+
+from data.classes import CLASSES
+from data.clean import CleaningPolicy, clean_manifest
+from data.errors import PipelineError
+from data.manifest import read_manifest
+from data.records import Record
+from flows.server import prefect_server
+from models.config import TrainConfig
+from models.presets import PRESETS
+from models.score import correctness_of, read_predictions
+from models.statistics import CONFIDENCE
+
+if TYPE_CHECKING:
+    from benchmarks.cleaning_flow import Trained, Training
+
+RESULTS_NAME = "results.json"
+SERVER_SECONDS = 120.0
+
+NO_COPY, COPY, ALL = "no copy in train", "a copy in train", "all"
+"""Parts of validation: images without and with an equal or near-duplicate image in train as it was published."""
+
+
+class Interval(Record):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ArmCount(Record):
+    """What one arm trained on: images, mean over seeds."""
+
+    arm: str
+    train: float
+    selection: float
+    seen: float = Field(description="scored validation images whose picture stands in the trained part")
+
+
+class Outcome(Record):
+    """One training: which epoch was taken, in what time, and its accuracy on the parts of the scored images."""
+
+    arm: str
+    seed: int
+    best_epoch: int
+    epochs: int
+    precision: str
+    core_seconds: float
+    accuracy: dict[str, float]
+
+
+class PartRow(Record):
+    """One line of the table: a part of the scored validation images; accuracies and differences in 0..1."""
+
+    part: str
+    images: int
+    groups: int = Field(description="different pictures among them")
+    cleaned: Interval
+    uncleaned: Interval
+    difference: Interval = Field(description="uncleaned minus cleaned, on the same images with the same seeds")
+
+
+class Results(Record):
+    """All that was measured."""
+
+    variant: str
+    seeds: tuple[int, ...]
+    recipe: TrainConfig
+    counts: tuple[ArmCount, ...]
+    parts: tuple[PartRow, ...]
+    leak: Interval = Field(description="the difference on copies minus that on other images of the same class mix")
+    outcomes: tuple[Outcome, ...]
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds and images, with what its interval is made of."""
+
+    by_seed: NDArray[np.float64]
+    image_variance: float
+    groups: int
+
+
+def mark_copies(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation images that cleaning keeps, by path, and whether the published train has their picture.
+
+    Args:
+        manifest: one row an image as published, with the column `group`.
+
+    Returns:
+        The columns `label`, `group` and `part`, `NO_COPY` or `COPY`, indexed and ordered by path.
+
+    Raises:
+        PipelineError: fewer than two pictures are in one of the parts, so that nothing can be said of it.
+    """
+    kept, _ = clean_manifest(manifest, CleaningPolicy())
+    scored = kept[kept["split"] == "validation"].set_index("path").sort_index()
+    copied = scored["group"].isin(manifest.loc[manifest["split"] == "train", "group"])
+    for part, chosen in ((NO_COPY, ~copied), (COPY, copied)):
+        pictures = scored.loc[chosen, "group"].nunique()
+        if pictures < 2:
+            raise PipelineError(
+                f"got {pictures} different validation images with {part}, expected at least 2: this data set has "
+                "nothing to compare, measure on one that has both"
+            )
+    return scored[["label", "group"]].assign(part=copied.map({False: NO_COPY, True: COPY}))
+
+
+def read_correct(run: Path, paths: pd.Index) -> NDArray[np.float64]:
+    """Return whether a training's network is right, 1.0 or 0.0, on each of these validation images."""
+    predictions = read_predictions(run, "validation")
+    correct = pd.Series(correctness_of(predictions), index=predictions["image_id"])
+    return np.asarray(correct.loc[paths], dtype=np.float64)
+
+
+def estimate_mean(
+    values: NDArray[np.float64], groups: pd.Series, weights: NDArray[np.float64] | None = None
+) -> Estimate:
+    """Average over seeds and images.
+
+    Args:
+        values: (images, seeds).
+        groups: which picture each image shows; images of one group are no independent evidence.
+        weights: (images,), of mean 1; all alike where not given.
+
+    Source: Liang and Zeger (1986), "Longitudinal data analysis using generalized linear models": the variance of a
+    mean of clustered values.
+    """
+    weighted = np.ones(len(values)) if weights is None else weights
+    by_seed = weighted @ values / len(values)
+    deviations = weighted * (values.mean(axis=1) - by_seed.mean())
+    sums = pd.Series(deviations).groupby(groups.to_numpy()).sum().to_numpy()
+    variance = float((sums**2).sum()) / len(values) ** 2 * len(sums) / (len(sums) - 1)
+    return Estimate(by_seed=by_seed, image_variance=variance, groups=len(sums))
+
+
+def subtract(first: Estimate, second: Estimate) -> Estimate:
+    """Return the first minus the second of two means over the same seeds and images of different pictures."""
+    return Estimate(
+        by_seed=first.by_seed - second.by_seed,
+        image_variance=first.image_variance + second.image_variance,
+        groups=min(first.groups, second.groups),
+    )
+
+
+def make_interval(estimate: Estimate, lowest: float = -1.0) -> Interval:
+    """Return the 95 % interval of an estimate for other images and other seeds.
+
+    The variances over images and over seeds are added, and Student's t takes the few seeds into account: its degrees
+    of freedom are Satterthwaite's. Chance that belongs to an image and a seed together is in both variances, so the
+    interval is somewhat too wide rather than too narrow. One seed tells nothing of others: then it is of images alone.
+
+    Args:
+        estimate: of an accuracy or of a difference.
+        lowest: what it cannot be less than, 0 for an accuracy; neither is ever more than 1.
+
+    Source: Cameron, Gelbach and Miller (2011), "Robust inference with multiway clustering", without the subtraction
+    of the common part; Satterthwaite (1946), "An approximate distribution of estimates of variance components".
+    """
+    value, seeds = float(estimate.by_seed.mean()), len(estimate.by_seed)
+    parts = [(estimate.image_variance, estimate.groups - 1)]
+    if seeds > 1:
+        parts.append((float(estimate.by_seed.var(ddof=1)) / seeds, seeds - 1))
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return Interval(value=value, low=value, high=value)
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * variance**0.5
+    return Interval(value=value, low=max(lowest, value - half), high=min(1.0, value + half))
+
+
+def choose_rows(scored: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    """Return which of the scored images each line of the table is of, (images,).
+
+    Copies are not spread over the classes like other images, so both are also told apart by class.
+    """
+    copy = (scored["part"] == COPY).to_numpy()
+    of_class = {label: (scored["label"] == label).to_numpy() for label in CLASSES}
+    classes = {
+        f"{part}, {label}": chosen & of_class[label]
+        for part, chosen in ((NO_COPY, ~copy), (COPY, copy))
+        for label in CLASSES
+    }
+    enough = {part: chosen for part, chosen in classes.items() if scored["group"][chosen].nunique() > 1}
+    return {NO_COPY: ~copy, COPY: copy, ALL: np.ones(len(scored), dtype=bool), **enough}
+
+
+def weigh_like_copies(scored: pd.DataFrame) -> NDArray[np.float64]:
+    """Return weights, of mean 1, under which the images without a copy have the class mix of those with one.
+
+    Cleaning takes more of one class from train than of another, which moves the accuracy of that class by itself;
+    among images of the same classes that is no part of the difference between copies and others.
+
+    Returns:
+        (images without a copy,) in their order.
+    """
+    labels, copied = scored["label"], scored["part"] == COPY
+    wanted, present = labels[copied].value_counts(normalize=True), labels[~copied].value_counts(normalize=True)
+    weights = labels[~copied].map(wanted / present).fillna(0.0).to_numpy(np.float64)
+    return weights / weights.mean()
+
+
+def compare_arms(correct: dict[str, NDArray[np.float64]], scored: pd.DataFrame) -> tuple[list[PartRow], Interval]:
+    """Compare the arms on each part of the scored images.
+
+    Args:
+        correct: arm -> (images, seeds), 1.0 where the network was right; images as in `scored`.
+        scored: see `mark_copies`.
+
+    Returns:
+        The lines of the table, and how much further apart the arms are on copies than on other images of their classes.
+    """
+    difference = correct["uncleaned"] - correct["cleaned"]
+    rows, differences = [], {}
+    for part, chosen in choose_rows(scored).items():
+        groups = scored["group"][chosen]
+        differences[part] = estimate_mean(difference[chosen], groups)
+        rows.append(
+            PartRow(
+                part=part,
+                images=int(chosen.sum()),
+                groups=differences[part].groups,
+                cleaned=make_interval(estimate_mean(correct["cleaned"][chosen], groups), lowest=0.0),
+                uncleaned=make_interval(estimate_mean(correct["uncleaned"][chosen], groups), lowest=0.0),
+                difference=make_interval(differences[part]),
+            )
+        )
+    others = (scored["part"] == NO_COPY).to_numpy()
+    alike = estimate_mean(difference[others], scored["group"][others], weigh_like_copies(scored))
+    return rows, make_interval(subtract(differences[COPY], alike))
+
+
+def count_images(trainings: Sequence["Training"], scored: pd.DataFrame) -> list[ArmCount]:
+    """Count what each arm trained on."""
+    rows = []
+    for training in trainings:
+        manifest = read_manifest(training.dataset / "manifest.parquet")
+        train = manifest[manifest["part"] == "train"]
+        rows.append(
+            {
+                "arm": training.arm,
+                "train": len(train),
+                "selection": int((manifest["part"] == "selection").sum()),
+                "seen": int(scored["group"].isin(train["group"]).sum()),
+            }
+        )
+    means = pd.DataFrame(rows).groupby("arm").mean().reset_index()
+    return [ArmCount.model_validate(row) for row in means.to_dict("records")]
+
+
+def describe_outcome(training: "Training", correct: NDArray[np.float64], scored: pd.DataFrame) -> Outcome:
+    """Say how one training went."""
+    result = training.result
+    return Outcome(
+        arm=training.arm,
+        seed=training.seed,
+        best_epoch=result.best_epoch,
+        epochs=len(result.epochs),
+        precision=result.plan["precision"],
+        core_seconds=result.core_seconds,
+        accuracy={part: float(correct[chosen].mean()) for part, chosen in choose_rows(scored).items()},
+    )
+
+
+def collect_results(trained: "Trained", recipe: TrainConfig) -> Results:
+    """Score the finished trainings on the validation images that cleaning keeps.
+
+    Raises:
+        PipelineError: a training failed.
+    """
+    trainings, scored = trained.trainings, mark_copies(trained.manifest)
+    failed = [f"{t.arm}, seed {t.seed}: {t.result.reason}" for t in trainings if t.result.status != "trained"]
+    if failed:
+        raise PipelineError(f"got trainings that failed, expected all to end well: {'; '.join(failed)}")
+    correct = [read_correct(Path(training.result.directory), scored.index) for training in trainings]
+    by_arm = {
+        arm: np.stack([c for t, c in zip(trainings, correct, strict=True) if t.arm == arm], axis=1)
+        for arm in ("cleaned", "uncleaned")
+    }
+    parts, leak = compare_arms(by_arm, scored)
+    return Results(
+        variant=trainings[0].result.name,
+        seeds=tuple(dict.fromkeys(training.seed for training in trainings)),
+        recipe=recipe,
+        counts=tuple(count_images(trainings, scored)),
+        parts=tuple(parts),
+        leak=leak,
+        outcomes=tuple(
+            describe_outcome(training, values, scored) for training, values in zip(trainings, correct, strict=True)
+        ),
+    )
+
+
+def format_results(results: Results) -> str:
+    """Return the tables as Markdown."""
+    lines = ["| arm | train | selection | scored images whose picture was trained on |", "|---|---|---|---|"]
+    lines += [
+        f"| {count.arm} | {count.train:,.0f} | {count.selection:,.0f} | {count.seen:,.0f} |" for count in results.counts
+    ]
+    lines += [
+        "",
+        "| validation images | number | cleaned, % | uncleaned, % | uncleaned - cleaned, points |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.part} | {row.images:,} | {format_interval(row.cleaned)} | {format_interval(row.uncleaned)} | "
+        f"{format_interval(row.difference, signed=True)} |"
+        for row in results.parts
+    ]
+    leak = format_interval(results.leak, signed=True)
+    lines += ["", f"difference on copies minus that on other images of their class mix: {leak} points"]
+    return "\n".join(lines)
+
+
+def format_interval(interval: Interval, signed: bool = False) -> str:
+    """Return an interval in hundredths, such as "74.1 (72.8 to 75.4)"."""
+    sign = "+" if signed else ""
+    return f"{100 * interval.value:{sign}.1f} ({100 * interval.low:{sign}.1f} to {100 * interval.high:{sign}.1f})"
+
+
+def parse_options() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="a folder, an archive's path or URL, or a Google Drive id or URL")
+    parser.add_argument("--out", type=Path, required=True, help="directory of the workspace and of results.json")
+    parser.add_argument("--variant", choices=PRESETS["quick"].variants, default="compact")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, print the tables and keep them."""
+    options = parse_options()
+    changes = {"precision": options.precision} | ({"epochs": options.epochs} if options.epochs else {})
+    workspace = options.out.resolve() / "workspace"
+    os.environ["EMOTION_WORKSPACE"] = str(workspace)
+    with prefect_server(workspace, SERVER_SECONDS):
+        from benchmarks.cleaning_flow import recipe_of, train_arms  # prefect reads the server's address when imported
+
+        recipe = recipe_of(options.variant).model_copy(update=changes)
+        trained = train_arms(options.source, options.variant, options.seeds, recipe)
+    results = collect_results(trained, recipe)
+    (options.out / RESULTS_NAME).write_text(results.model_dump_json(indent=1))
+    print(format_results(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The flow behind `benchmarks.cleaning_effect`: one variant trained on a data set with cleaning and without it.
+
+A module of its own, because Prefect reads the address of its server when it is imported.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from prefect import flow
+
+from data.manifest import read_manifest
+from data.records import VariantResult
+from data.source import parse_source
+from data.workspace import Produced, Workspace
+from expectations.policies import RulePolicies
+from flows.ingest import PreparedData, prepare_data
+from flows.settings import Settings
+from flows.training import train_variants
+from models.config import TrainConfig
+from models.presets import PRESETS
+from models.variants import find_variant
+from tasks.inventory import MANIFEST_NAME, take_inventory
+from tasks.stages import record_of
+from tasks.tfrecords import build_views
+from tasks.train import TrainingJob
+
+ARMS = {
+    "cleaned": RulePolicies(similar_to_last="off"),
+    "uncleaned": RulePolicies(
+        similar_to_last="off",
+        not_blank="off",
+        one_label_per_image="off",
+        no_duplicates_across_splits="off",
+        no_near_duplicates_across_splits="off",
+    ),
+}
+"""The default policies, and the same without what looks for blanks, contradictions, copies and near-copies."""
+
+PRESET = PRESETS["quick"]
+TRAININGS_AT_ONCE = 2
+
+
+class Training(NamedTuple):
+    """One finished training: on which arm, with which seed, from which data set, and what came of it."""
+
+    arm: str
+    seed: int
+    dataset: Path
+    result: VariantResult
+
+
+class Trained(NamedTuple):
+    """All trainings, both arms with the same seeds in the same order, and the manifest as published."""
+
+    manifest: pd.DataFrame
+    trainings: list[Training]
+
+
+@flow(name="cleaning effect", log_prints=False)
+def train_arms(source: str, variant: str, seeds: Sequence[int], recipe: TrainConfig) -> Trained:
+    """Train a variant once a seed with cleaning and once without it, two at once, on one thread each.
+
+    Args:
+        source: as of the flow `retrain`.
+        variant: the network.
+        seeds: of the selection part, the augmented views and the trainings.
+        recipe: the same for both arms; without a time budget, so that both take the same steps.
+    """
+    settings = Settings()
+    workspace = Workspace(settings.workspace)
+    runs = [(arm, seed) for seed in seeds for arm in ARMS]
+    data = [prepare_data(parse_source(source), "", ARMS[arm], seed, workspace, settings) for arm, seed in runs]
+    views = [
+        build_views(of_run.dataset, of_run.images, PRESET.augment, PRESET.views, seed, workspace)
+        for of_run, (_, seed) in zip(data, runs, strict=True)
+    ]
+    jobs = [plan_training(variant, recipe, seed) for _, seed in runs]
+    results = train_variants(list(zip(jobs, views, strict=True)), TRAININGS_AT_ONCE, workspace)
+    trainings = [
+        Training(arm, seed, record_of(of_run.dataset).path, result)
+        for (arm, seed), of_run, result in zip(runs, data, results, strict=True)
+    ]
+    return Trained(read_published(data[0], workspace), trainings)
+
+
+def plan_training(variant: str, recipe: TrainConfig, seed: int) -> TrainingJob:
+    """Return one training on one thread."""
+    return TrainingJob(
+        variant=find_variant(variant),
+        train=recipe,
+        seed=seed,
+        threads=1,
+        weights_dir=None,
+        allow_weight_download=False,
+    )
+
+
+def read_published(data: PreparedData, workspace: Workspace) -> pd.DataFrame:
+    """Return the manifest of the data set before anything was set aside."""
+    manifest: Produced = record_of(take_inventory(data.images, workspace))
+    return read_manifest(manifest.path / MANIFEST_NAME)
+
+
+def recipe_of(variant: str) -> TrainConfig:
+    """Return the variant's recipe of the preset `quick`, without its time budget."""
+    return PRESET.recipe(variant, 0).model_copy(update={"time_budget_minutes": 0.0})

@@ -1,0 +1,74 @@
+"""Measure what judging a data set costs: `emotion ingest` in a new workspace, its time and its memory.
+
+`python -m benchmarks.ingest SOURCE [--repeats 3]` prints a line a repeat. The memory is the largest sum over the
+command and all its children, pages that they share counted once for each; the Prefect server is told apart, since it
+is the same whatever the data.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+SAMPLED_EVERY_SECONDS = 0.2
+SERVER_MODULE = "flows.server_child"
+
+
+def measure(source: str, workspace: Path) -> dict[str, float]:
+    """Ingest once and return seconds and the largest memory of the pipeline and of the server, in MiB."""
+    environment = {**os.environ, "EMOTION_WORKSPACE": str(workspace)}
+    command = [str(Path(sys.executable).with_name("emotion")), "ingest", "--source", source]
+    started, pipeline, server = time.perf_counter(), 0, 0
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        family = psutil.Process(process.pid)
+        while process.poll() is None:
+            of_pipeline, of_server = sample_memory(family)
+            pipeline, server = max(pipeline, of_pipeline), max(server, of_server)
+            time.sleep(SAMPLED_EVERY_SECONDS)
+    if process.returncode:
+        raise SystemExit(
+            f"ingesting {source} left with status {process.returncode}: run {' '.join(command)} to see why"
+        )
+    return {
+        "seconds": round(time.perf_counter() - started, 1),
+        "pipeline MiB": pipeline >> 20,
+        "server MiB": server >> 20,
+    }
+
+
+def sample_memory(family: psutil.Process) -> tuple[int, int]:
+    """Return the resident bytes of the command with its children now, and those of its server."""
+    pipeline, server = 0, 0
+    for process in (family, *family.children(recursive=True)):
+        try:
+            resident = process.memory_info().rss
+            if SERVER_MODULE in process.cmdline():
+                server += resident
+            else:
+                pipeline += resident
+        except psutil.Error:  # it ended meanwhile
+            continue
+    return pipeline, server
+
+
+def main() -> None:
+    """Print one row a repeat."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", help="a folder, an archive's path or URL, or a Google Drive id or URL")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    rows = []
+    for _ in range(options.repeats):
+        with tempfile.TemporaryDirectory() as workspace:
+            rows.append(measure(options.source, Path(workspace)))
+    print(pd.DataFrame(rows).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
