@@ -20,6 +20,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
+from data.errors import PipelineError
+
 logger = logging.getLogger(__name__)
 
 ROOMS = ("flows", "tasks", "expectations", "models", "reports", "data")
@@ -88,6 +90,7 @@ class Workspace:
         write: Callable[[Path], None],
         *,
         resumable: bool = False,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> Produced:
         """Return the stage for these inputs, writing it first where it is not there.
 
@@ -96,14 +99,17 @@ class Workspace:
             inputs: everything the content depends on, JSON-serialisable; hashed into the key.
             write: fills the directory it is given.
             resumable: keep the working directory when `write` fails, and hand the same one to the next try.
+            give_up: asked again and again while another run writes this stage; True ends the wait. A thread needs it,
+                since nothing can interrupt one.
 
         Raises:
+            PipelineError: `give_up` ended the wait.
             Whatever `write` raises; nothing is left under the stage's name then.
         """
         key = hash_json(inputs)
         target, work = self.directory(stage, key), self.work_directory(stage, key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.parent / f".{key}.lock"):
+        with _locked(target.parent / f".{key}.lock", give_up):
             if not self.force and self.find(stage, key):
                 return Produced(stage=stage, key=key, path=target, cached=True)
             self._write(work, write, resumable)
@@ -200,18 +206,27 @@ def _project_imports(module: str) -> frozenset[str]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock on a key, saying so where another process has it."""
+def _locked(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
+    """Hold the lock on a key, saying so where another process has it, until `give_up` ends the wait."""
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         logger.info("waiting for another run that writes %s", path.name.strip("."))
-        lock.acquire()
+        _wait_for(lock, give_up)
     try:
         yield
     finally:
         lock.release()
+
+
+def _wait_for(lock: FileLock, give_up: Callable[[], bool]) -> None:
+    try:
+        lock.acquire(cancel_check=give_up)
+    except Timeout as error:
+        raise PipelineError(
+            f"got no lock on {lock.lock_file}, which another run holds, before this run ended: run again after it"
+        ) from error
 
 
 def _now() -> str:

@@ -64,6 +64,10 @@ class Children:
                 _close_pipes(process)
         self._judge(module, status, error, log)
 
+    def is_stopping(self) -> bool:
+        """Return whether the run is ending: nothing is started or waited for any more."""
+        return self._stopping
+
     def stop(self) -> None:
         """End every child, first asking (SIGTERM), after 10 s without asking (SIGKILL); start none any more."""
         with self._lock:

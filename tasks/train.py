@@ -76,7 +76,8 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
             "models.fit", out, out / "child.log", TrainingLog(variant.name, job.train.monitor), threads=job.threads
         )
 
-    produced = workspace.produce(VARIANTS_STAGE, _inputs(job, views, weights), write, resumable=True)
+    inputs = _inputs(job, views, weights)
+    produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
     return finish(_load_result(variant, produced), produced.cached)
 
 

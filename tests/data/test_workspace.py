@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from data import workspace as workspace_module
+from data.errors import PipelineError
 from data.workspace import Workspace, digest_sources, hash_json, read_record
 
 
@@ -108,6 +109,24 @@ def test_second_writer_waits_and_finds_it_done(tmp_path):
         thread.join()
     assert writes == [1]
     assert sorted(outcomes) == [False, True]
+
+
+def test_waiting_for_another_writer_can_be_given_up(tmp_path):
+    holds, done, ending = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(out: Path) -> None:
+        holds.set()
+        done.wait(20)
+
+    holder = threading.Thread(target=Workspace(tmp_path).produce, args=["stage", {}, hold])
+    holder.start()
+    assert holds.wait(20)
+    threading.Timer(0.2, ending.set).start()
+    with pytest.raises(PipelineError, match="another run holds"):
+        Workspace(tmp_path).produce("stage", {}, write_text("two"), give_up=ending.is_set)
+    assert holder.is_alive(), "the lock was held all the while"
+    done.set()
+    holder.join()
 
 
 @pytest.fixture

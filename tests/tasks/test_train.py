@@ -1,0 +1,76 @@
+"""The task of one training: what it tells its child, and what becomes of a child that does not end well."""
+
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from data.errors import PipelineError
+from data.records import VariantResult
+from data.workspace import Produced, Workspace
+from models.config import TrainConfig
+from models.variants import find_variant
+from tasks import train
+from tasks.children import Children
+from tasks.stages import record_of
+from tasks.train import TrainingJob
+
+
+class FakeChildren(Children):
+    """Children whose one command is a function of its working directory and its threads."""
+
+    def __init__(self, command) -> None:
+        super().__init__()
+        self.command = command
+
+    def run(self, module, argument, log, on_event, threads=1) -> None:
+        self.command(argument, threads)
+
+
+@pytest.fixture
+def fit(tmp_path, monkeypatch):
+    """Train with a function in place of the child; returns the task's result."""
+    # An artifact needs a server; tests/flows/test_retrain.py reads real ones back.
+    monkeypatch.setattr(train, "create_progress_artifact", lambda **artifact: uuid4())
+    workspace = Workspace(tmp_path)
+    views = Produced(stage="views", key="k", path=tmp_path / "views", cached=False)
+
+    def go(command, children=None, threads=1) -> VariantResult:
+        job = TrainingJob(
+            variant=find_variant("compact"),
+            train=TrainConfig(),
+            seed=1,
+            threads=threads,
+            weights_dir=None,
+            allow_weight_download=False,
+        )
+        with disable_run_logger():
+            return record_of(train.train_variant.fn(job, views, workspace, children or FakeChildren(command)))
+
+    return go
+
+
+def write_result(out: Path) -> None:
+    result = VariantResult(name="compact", description="", status="trained")
+    (out / "result.json").write_text(result.model_dump_json())
+
+
+def test_a_run_that_ends_waits_for_no_other_run(fit):
+    holds, done = threading.Event(), threading.Event()
+
+    def hold(out: Path, threads: int) -> None:
+        holds.set()
+        done.wait(20)
+        write_result(out)
+
+    holder = threading.Thread(target=fit, args=[hold])
+    holder.start()
+    assert holds.wait(20)
+    ending = FakeChildren(None)
+    ending.stop()
+    with pytest.raises(PipelineError, match="another run holds"):
+        fit(None, ending)
+    done.set()
+    holder.join()
