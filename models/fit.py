@@ -19,6 +19,7 @@ from data.child import emit, run_child
 from data.classes import CLASSES
 from data.records import VariantResult
 from data.tfrecord import Jitter, ViewsIndex, read_identified, read_part
+from data.workspace import write_atomically
 from models.checkpoint import TrainState, remove_checkpoints
 from models.config import FitSpec
 from models.explain import explain_images, pick_examples, summarize_layers
@@ -46,7 +47,7 @@ def main() -> None:
     model, plan, state = train_variant(run_dir, spec, started)
     emit("evaluating", epoch=state.best_epoch)
     result = evaluate_variant(run_dir, spec, plan, state, model)
-    (run_dir / RESULT_NAME).write_text(result.model_dump_json(indent=1))
+    write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
     remove_checkpoints(run_dir)
     emit("done", accuracy=result.parts["validation"].accuracy)
 
@@ -82,7 +83,7 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     plan = load_plan(run_dir)
     if plan is None:
         plan = make_plan(spec, index.count("train"), measure, started)
-        (run_dir / PLAN_NAME).write_text(plan.model_dump_json(indent=1))
+        write_atomically(run_dir / PLAN_NAME, plan.model_dump_json(indent=1))
     emit("planned", **plan.model_dump())
     model = build_model(spec, plan.precision, plan.total_steps)
     state = Trainer(model, config, plan, run_dir, training, monitored).run(started)

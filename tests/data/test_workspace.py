@@ -9,7 +9,7 @@ import pytest
 
 from data import workspace as workspace_module
 from data.errors import PipelineError
-from data.workspace import Workspace, digest_sources, hash_json, read_record
+from data.workspace import Workspace, digest_sources, hash_json, read_record, write_atomically
 
 
 def write_text(text):
@@ -127,6 +127,22 @@ def test_waiting_for_another_writer_can_be_given_up(tmp_path):
     assert holder.is_alive(), "the lock was held all the while"
     done.set()
     holder.join()
+
+
+def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "plan.json"
+    write_atomically(path, "old")
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+
+    def break_off(self: Path, text: str, encoding: str) -> None:
+        self.write_bytes(text[:3].encode())
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", break_off)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomically(path, "the third")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("plan.json", b"new")]
 
 
 @pytest.fixture
