@@ -53,7 +53,7 @@ def restore_best(run_dir: Path, variables: Sequence[Any]) -> None:
 
 
 def remove_checkpoints(run_dir: Path) -> None:
-    """Remove both files once the trained model is saved."""
+    """Remove both files once the result is written."""
     for name in (CHECKPOINT_NAME, BEST_NAME):
         (run_dir / name).unlink(missing_ok=True)
 

@@ -44,12 +44,24 @@ def main() -> None:
     spec = FitSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
     configure_runtime(spec)
     emit("started", pid=os.getpid(), threads=spec.threads)
+    result = load_result(run_dir) or make_result(run_dir, spec, started)
+    remove_checkpoints(run_dir)
+    emit("done", accuracy=result.parts["validation"].accuracy)
+
+
+def load_result(run_dir: Path) -> VariantResult | None:
+    """Return the result of an earlier start whose parent was gone before it took the directory, or None."""
+    path = run_dir / RESULT_NAME
+    return VariantResult.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
+    """Train and evaluate the variant; its result is written last, so where it is all the other files are whole."""
     model, plan, state = train_variant(run_dir, spec, started)
     emit("evaluating", epoch=state.best_epoch)
     result = evaluate_variant(run_dir, spec, plan, state, model)
     write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
-    remove_checkpoints(run_dir)
-    emit("done", accuracy=result.parts["validation"].accuracy)
+    return result
 
 
 def configure_runtime(spec: FitSpec) -> None:

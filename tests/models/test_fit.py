@@ -1,6 +1,7 @@
 """The training child, as a run starts it: results, resume after a kill, time budget."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,6 +162,15 @@ def test_a_killed_training_resumes_and_ends_as_if_nothing_had_happened(trained, 
         assert resumed.loss == pytest.approx(straight.loss, rel=1e-3)
         assert resumed.monitor_loss == pytest.approx(straight.monitor_loss, rel=1e-3)
         assert resumed.learning_rate == pytest.approx(straight.learning_rate)
+
+
+def test_a_finished_training_that_nobody_took_is_not_done_again(trained, tmp_path):
+    run_dir = tmp_path / "left"
+    shutil.copytree(trained[0], run_dir)
+    (run_dir / "best.npz").touch()  # as if the child had been killed right after it wrote the result
+    assert [event["event"] for event in run_fit(run_dir)] == ["started", "done"]
+    assert load_result(run_dir) == load_result(trained[0])
+    assert not (run_dir / "best.npz").exists()
 
 
 def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
