@@ -17,6 +17,7 @@ from data.errors import ChildKilled, VariantUnavailable
 from data.records import Record, VariantResult
 from data.workspace import Produced, Workspace, digest_sources, hash_file
 from models.config import FitSpec, TrainConfig
+from models.plan import load_plan
 from models.variants import Variant
 from models.weights import find_weights
 from tasks.children import Children, Event
@@ -61,6 +62,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
 
     def write(out: Path) -> None:
+        plan = load_plan(out)
         spec = FitSpec(
             name=variant.name,
             description=variant.description,
@@ -69,11 +71,11 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
             views=views.path,
             train=job.train,
             seed=job.seed,
-            threads=job.threads,
+            threads=plan.threads if plan else job.threads,
         )
         (out / "spec.json").write_text(spec.model_dump_json(indent=1))
         children.run(
-            "models.fit", out, out / "child.log", TrainingLog(variant.name, job.train.monitor), threads=job.threads
+            "models.fit", out, out / "child.log", TrainingLog(variant.name, job.train.monitor), threads=spec.threads
         )
 
     inputs = _inputs(job, views, weights)

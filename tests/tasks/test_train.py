@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 from prefect.logging import disable_run_logger
 
-from data.errors import PipelineError
+from data.errors import ChildKilled, PipelineError
 from data.records import VariantResult
 from data.workspace import Produced, Workspace
-from models.config import TrainConfig
+from models.config import FitSpec, TrainConfig
+from models.plan import make_plan
 from models.variants import find_variant
 from tasks import train
 from tasks.children import Children
@@ -40,7 +41,7 @@ def fit(tmp_path, monkeypatch):
     def go(command, children=None, threads=1) -> VariantResult:
         job = TrainingJob(
             variant=find_variant("compact"),
-            train=TrainConfig(),
+            train=TrainConfig(precision="float32"),
             seed=1,
             threads=threads,
             weights_dir=None,
@@ -55,6 +56,23 @@ def fit(tmp_path, monkeypatch):
 def write_result(out: Path) -> None:
     result = VariantResult(name="compact", description="", status="trained")
     (out / "result.json").write_text(result.model_dump_json())
+
+
+def test_a_resume_keeps_the_threads_of_its_plan(fit):
+    seen = []
+
+    def killed_once(out: Path, threads: int) -> None:
+        seen.append((threads, FitSpec.model_validate_json((out / "spec.json").read_text()).threads))
+        if len(seen) == 1:
+            plan = make_plan(FitSpec.model_validate_json((out / "spec.json").read_text()), 100, None, 0)
+            (out / "plan.json").write_text(plan.model_dump_json())
+            raise ChildKilled("SIGKILL")
+        write_result(out)
+
+    with pytest.raises(ChildKilled):
+        fit(killed_once, threads=1)
+    fit(killed_once, threads=2)
+    assert seen == [(1, 1), (1, 1)]
 
 
 def test_a_run_that_ends_waits_for_no_other_run(fit):
