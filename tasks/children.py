@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,11 +149,13 @@ def _follow(process: subprocess.Popen[str], on_event: Callable[[Event], None]) -
 
 
 def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """End processes: they have 10 s together after SIGTERM, then comes SIGKILL."""
     for process in processes:
         process.terminate()
+    deadline = time.monotonic() + TERMINATE_SECONDS
     for process in processes:
         try:
-            process.wait(TERMINATE_SECONDS)
+            process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -1,6 +1,7 @@
 """The parent's half of child commands: events handed on, errors told apart, nothing left behind."""
 
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -106,6 +107,29 @@ def test_leaving_the_block_ends_every_child(run_child, monkeypatch, what, patien
     thread.join(10)
     assert not psutil.pid_exists(events[0]["pid"])
     assert len(errors) == 1
+
+
+def test_stubborn_children_share_one_deadline(monkeypatch):
+    monkeypatch.setattr(children_module, "TERMINATE_SECONDS", 0.2)
+    waited, killed = [], []
+
+    class Stubborn:
+        def terminate(self):
+            pass
+
+        def kill(self):
+            killed.append(self)
+
+        def wait(self, timeout=None):
+            if timeout is None:
+                return
+            waited.append(timeout)
+            time.sleep(timeout)
+            raise subprocess.TimeoutExpired("child", timeout)
+
+    children_module._end([Stubborn() for _ in range(3)])
+    assert len(killed) == 3
+    assert sum(waited) <= 0.2
 
 
 def test_a_stopped_run_starts_no_child(run_child):
