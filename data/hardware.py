@@ -2,8 +2,11 @@
 
 import os
 import platform
+import re
+import resource
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -28,13 +31,15 @@ def usable_cores() -> int:
 
 
 def gpu_names() -> list[str]:
-    """Return the NVIDIA GPUs of this machine, without loading TensorFlow."""
+    """Return the NVIDIA GPUs of this machine, without loading TensorFlow; none where the driver does not answer."""
     command = shutil.which("nvidia-smi")
     if not command:
         return []
-    outcome = subprocess.run(
-        [command, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=False
-    )
+    query = [command, "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        outcome = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return []
     return [line.strip() for line in outcome.stdout.splitlines() if line.strip()] if outcome.returncode == 0 else []
 
 
@@ -46,6 +51,23 @@ def default_parallel() -> int:
 def threads_per_child(parallel: int) -> int:
     """Return the threads of one training so that `parallel` of them share the cores."""
     return max(1, usable_cores() // parallel)
+
+
+def peak_memory_bytes() -> int:
+    """Return the largest resident size of this process so far, in bytes.
+
+    Linux keeps `ru_maxrss` across the start of another program, so that a child's is never below its parent's: it
+    serves only where there is no /proc to read.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        status = ""
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    if peak:
+        return int(peak[1]) * 1024
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest if sys.platform == "darwin" else largest * 1024
 
 
 def _processor_name() -> str:

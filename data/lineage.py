@@ -38,6 +38,6 @@ def _git(*arguments: str) -> str:
         outcome = subprocess.run(
             ["git", *arguments], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=10, check=False
         )
-    except OSError:
+    except (OSError, subprocess.SubprocessError):
         return ""
     return outcome.stdout.strip() if outcome.returncode == 0 else ""

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from data.child import emit, run_child
 from data.classes import CLASSES
+from data.hardware import peak_memory_bytes
 from data.records import VariantResult
 from data.tfrecord import Jitter, ViewsIndex, read_identified, read_part
 from data.workspace import write_atomically
@@ -26,7 +27,7 @@ from models.explain import explain_images, pick_examples, summarize_layers
 from models.metrics import measure_part
 from models.plan import PLAN_NAME, Measurement, Plan, Precision, load_plan, make_plan
 from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
-from models.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps, peak_memory_bytes
+from models.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps
 from models.variants import load_builder
 
 SPEC_NAME = "spec.json"

@@ -1,7 +1,6 @@
 """The training loop of one variant: one Keras epoch at a time, so that it can stop and go on at any of them."""
 
 import math
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 
 from data.child import emit
 from data.errors import PipelineError
+from data.hardware import peak_memory_bytes
 from data.records import EpochRecord
 from models.checkpoint import TrainState, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.config import TrainConfig
@@ -305,8 +305,3 @@ class StepWatch(keras.callbacks.Callback):
 def _schedule_of(model: keras.Model) -> PlannedCosine | None:
     schedule = model.optimizer._learning_rate  # Keras has no public way to the schedule
     return schedule if isinstance(schedule, PlannedCosine) else None
-
-
-def peak_memory_bytes() -> int:
-    """Return the largest resident size of this process so far, in bytes (Linux counts it in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

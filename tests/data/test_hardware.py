@@ -1,0 +1,37 @@
+"""What is said of the machine, also where its tools do not answer."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from data import hardware
+from data.lineage import code_version
+from data.workspace import PROJECT_ROOT
+
+
+@pytest.fixture(params=[OSError("not executable"), subprocess.TimeoutExpired("command", 20)], ids=["error", "timeout"])
+def failing_commands(request, monkeypatch):
+    def fail(*arguments, **options):
+        raise request.param
+
+    monkeypatch.setattr(subprocess, "run", fail)
+
+
+def test_a_driver_that_does_not_answer_costs_its_gpus_alone(failing_commands, monkeypatch):
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert hardware.describe_hardware()["gpus"] == "none"
+
+
+def test_a_git_that_does_not_answer_costs_the_commit_alone(failing_commands):
+    assert code_version() == "unknown"
+
+
+def test_peak_memory_is_the_processs_own_whatever_its_parent_used():
+    ballast = np.ones(2**28, dtype=np.uint8)  # far more than the child will have
+    script = "from data.hardware import peak_memory_bytes; print(peak_memory_bytes())"
+    child = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT, timeout=60
+    )
+    assert 2**20 < int(child.stdout) < ballast.nbytes < hardware.peak_memory_bytes()
