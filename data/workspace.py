@@ -64,6 +64,7 @@ class Workspace:
     def __init__(self, root: Path, force: bool = False) -> None:
         self.root = Path(root).resolve()
         self.force = force
+        self._begun: set[Path] = set()
 
     def directory(self, stage: str, key: str) -> Path:
         """Return where the finished stage is, or will be."""
@@ -116,15 +117,15 @@ class Workspace:
             self._write(work, write, resumable)
             record = StageRecord(stage=stage, key=key, created=_now(), inputs=dict(inputs), files=checksum_files(work))
             (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
-            if target.exists():
-                shutil.rmtree(target)
-            work.replace(target)
+            _put_in_place(work, target)
         return Produced(stage=stage, key=key, path=target, cached=False)
 
-    @staticmethod
-    def _write(work: Path, write: Callable[[Path], None], resumable: bool) -> None:
-        if work.exists() and not resumable:
+    def _write(self, work: Path, write: Callable[[Path], None], resumable: bool) -> None:
+        """Fill the working directory, going on in it where that is asked for; a forced run goes on in its own alone."""
+        goes_on = resumable and (work in self._begun or not self.force)
+        if work.exists() and not goes_on:
             shutil.rmtree(work)
+        self._begun.add(work)
         work.mkdir(parents=True, exist_ok=True)
         try:
             write(work)
@@ -132,6 +133,20 @@ class Workspace:
             if not resumable:
                 shutil.rmtree(work, ignore_errors=True)
             raise
+
+
+def _put_in_place(work: Path, target: Path) -> None:
+    """Give a written stage its name; an older one of that name is moved aside first and deleted last.
+
+    Deleting takes a while, in which another run that reads the older one would find half of it.
+    """
+    aside = target.with_name(f".{target.name}.old")
+    if aside.exists():  # of a run that was killed here
+        shutil.rmtree(aside)
+    if target.exists():
+        target.replace(aside)
+    work.replace(target)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_record(path: Path) -> StageRecord:

@@ -91,6 +91,39 @@ def test_force_writes_again(tmp_path):
     assert (forced.path / "content.txt").read_text() == "new"
 
 
+def test_force_begins_a_resumable_stage_again_and_then_resumes_it(tmp_path):
+    tries = []
+
+    def be_killed(out: Path) -> None:
+        tries.append(sorted(path.name for path in out.iterdir()))
+        (out / f"epoch_{len(tries)}").touch()
+        if len(tries) < 3:
+            raise ValueError("killed")
+
+    with pytest.raises(ValueError, match="killed"):
+        Workspace(tmp_path).produce("stage", {}, be_killed, resumable=True)
+    forced = Workspace(tmp_path, force=True)
+    with pytest.raises(ValueError, match="killed"):
+        forced.produce("stage", {}, be_killed, resumable=True)
+    forced.produce("stage", {}, be_killed, resumable=True)
+    assert tries == [[], [], ["epoch_2"]]
+
+
+def test_a_stage_stands_whole_until_the_new_one_takes_its_name(tmp_path, monkeypatch):
+    old = Workspace(tmp_path).produce("stage", {}, write_text("old"))
+    seen, remove = [], workspace_module.shutil.rmtree
+
+    def watch(path, **options) -> None:
+        seen.append((old.path / "content.txt").read_text())
+        remove(path, **options)
+
+    monkeypatch.setattr(workspace_module.shutil, "rmtree", watch)
+    (old.path.parent / f".{old.key}.old").mkdir()  # left by a run that was killed
+    Workspace(tmp_path, force=True).produce("stage", {}, write_text("new"))
+    assert seen == ["old", "new"]
+    assert [path.name for path in old.path.parent.iterdir() if not path.name.endswith(".lock")] == [old.key]
+
+
 def test_second_writer_waits_and_finds_it_done(tmp_path):
     writes, outcomes = [], []
 
