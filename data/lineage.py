@@ -1,9 +1,10 @@
-"""What a result was made with: code and packages."""
+"""What a result was made with: code, machine and packages."""
 
 import importlib.metadata
 import platform
 import subprocess
 
+from data.hardware import describe_hardware
 from data.workspace import PROJECT_ROOT
 
 LINEAGE_PACKAGES = (
@@ -17,6 +18,11 @@ LINEAGE_PACKAGES = (
     "gdown",
     "pillow",
 )
+
+
+def describe_making() -> dict[str, str]:
+    """Return what a result that is made now is made with: the code's commit, the machine and the packages."""
+    return {"code": code_version(), **describe_hardware(), **package_versions()}
 
 
 def package_versions() -> dict[str, str]:

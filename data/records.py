@@ -158,6 +158,7 @@ class VariantResult(Record):
     layers: tuple[LayerRow, ...] = ()
     plan: dict[str, Any] = Field(default_factory=dict)
     train_config: dict[str, Any] = Field(default_factory=dict)
+    made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
 
 
 class Comparison(Record):
@@ -199,7 +200,7 @@ class RunResults(Record):
     comparisons: tuple[Comparison, ...] = ()
     best: BestOfMany | None = None
     lineage: dict[str, str] = Field(description="stage -> key in the workspace")
-    versions: dict[str, str] = Field(description="package -> version")
+    versions: dict[str, str] = Field(description="package -> version, of the report as are hardware and code_version")
     hardware: dict[str, str]
     code_version: str = Field(description="git commit, or unknown")
     prefect_url: str = ""

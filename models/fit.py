@@ -18,6 +18,7 @@ import tensorflow as tf
 from data.child import emit, run_child
 from data.classes import CLASSES
 from data.hardware import peak_memory_bytes
+from data.lineage import describe_making
 from data.records import VariantResult
 from data.tfrecord import Jitter, ViewsIndex, read_identified, read_part
 from data.workspace import write_atomically
@@ -58,9 +59,10 @@ def load_result(run_dir: Path) -> VariantResult | None:
 
 def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
     """Train and evaluate the variant; its result is written last, so where it is all the other files are whole."""
+    made_with = describe_making()  # now: the checkout may be another one when the training ends
     model, plan, state = train_variant(run_dir, spec, started)
     emit("evaluating", epoch=state.best_epoch)
-    result = evaluate_variant(run_dir, spec, plan, state, model)
+    result = evaluate_variant(run_dir, spec, plan, state, model).model_copy(update={"made_with": made_with})
     write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
     return result
 

@@ -10,6 +10,8 @@ from reports.summary import (
     best_variant,
     cautions,
     leaderboard_rows,
+    making_differences,
+    making_of_report,
     missing_reason,
     missing_variants,
     scored_variants,
@@ -100,7 +102,12 @@ def _missing(results: RunResults) -> list[str]:
 
 
 def _lineage(results: RunResults) -> list[str]:
-    facts = {"code": results.code_version, **results.hardware, **results.versions, **results.lineage}
+    facts = {**making_of_report(results), **results.lineage}
+    table = markdown_table(["what", "value"], facts.items())
+    differences = making_differences(results)
+    if differences:
+        table += ["Variants of an earlier run were trained otherwise:", ""]
+        table += markdown_table(["variant", "what", "trained with", "this report"], differences)
     # An indented block shows the command as it is, whatever characters it holds.
     command = [f"    {line}" for line in results.command.splitlines()]
-    return ["## Lineage", "", *markdown_table(["what", "value"], facts.items()), "Repeat this run:", "", *command, ""]
+    return ["## Lineage", "", *table, "Repeat this run:", "", *command, ""]

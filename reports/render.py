@@ -63,6 +63,7 @@ def render_page(results: RunResults, sources: ReportSources = ReportSources()) -
         "scored": scored,
         "best": summary.best_variant(results),
         "missing": [(variant, summary.missing_reason(variant)) for variant in summary.missing_variants(results)],
+        "differences": summary.making_differences(results),
         "cautions": summary.cautions(results),
         "sentences": summary.summary_sentences(results),
         "comparisons": {comparison.name: comparison for comparison in results.comparisons},

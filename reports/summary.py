@@ -170,6 +170,29 @@ def _cost_sentence(results: RunResults, best: VariantResult) -> str:
     )
 
 
+def making_differences(results: RunResults) -> list[tuple[str, str, str, str]]:
+    """Return in what variants were made otherwise than the report: one from an earlier run keeps what it was made with.
+
+    Args:
+        results: the run.
+
+    Returns:
+        Rows of variant, what differs, what it was when the variant was trained, what it was when the report was made.
+    """
+    report = making_of_report(results)
+    return [
+        (variant.name, what, value, report.get(what, MISSING))
+        for variant in results.variants
+        for what, value in variant.made_with.items()
+        if value != report.get(what)
+    ]
+
+
+def making_of_report(results: RunResults) -> dict[str, str]:
+    """Return what the report was made with, in the form that each variant has it."""
+    return {"code": results.code_version, **results.hardware, **results.versions}
+
+
 def cautions(results: RunResults) -> list[Caution]:
     """Return what a reader must know before reading a figure, the gravest first."""
     found = _data_cautions(results) + _variant_cautions(results)

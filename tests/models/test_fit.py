@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -98,6 +99,8 @@ def test_results_are_complete_and_agree_with_the_predictions(trained):
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert result.peak_memory_bytes > 100e6
     assert result.core_seconds > 0
+    assert result.made_with["tensorflow"] == version("tensorflow")
+    assert {"code", "processor", "gpus"} <= set(result.made_with)
     assert result.layers and result.parameters_total >= result.parameters_trainable > 0
 
 

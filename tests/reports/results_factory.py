@@ -35,6 +35,9 @@ TRAINED = {
     "vgg16_b": (0.468, 8800.0),
 }
 PUBLISHED = {"cnn_3": (0.69, 0.7292, 0.7344), "cnn_rgb": (0.60, 0.6936, 0.7266), "cnn_gray": (0.61, 0.6956, 0.6797)}
+VERSIONS = {"tensorflow": "2.21.0", "keras": "3.15.0", "numpy": "2.4.1", "prefect": "3.8.8"}
+HARDWARE = {"cores": "2", "processor": "x86-64", "memory": "24 GB", "accelerator": "none"}
+MADE_WITH = {"code": "ea60dc4", **HARDWARE, **VERSIONS}
 IMAGES = {"selection": (397, 398, 398, 317), "validation": (1825, 1216, 1139, 797), "test": (32, 32, 32, 32)}
 
 
@@ -64,9 +67,9 @@ def make_results(directory: Path, trained: int = 5, seed: int = 0, **changes: An
         "comparisons": tuple(_compare(variant, variants[0]) for variant in variants[1:]),
         "best": _best_of(variants) if len(variants) > 1 else None,
         "lineage": {"archive": "0f3a9c61d27be845", "manifest": "91be04c7aa35de10", "tfrecords": "c5d2e8f01b7a6394"},
-        "versions": {"tensorflow": "2.21.0", "keras": "3.15.0", "numpy": "2.4.1", "prefect": "3.8.8"},
-        "hardware": {"cores": "2", "processor": "x86-64", "memory": "24 GB", "accelerator": "none"},
-        "code_version": "ea60dc4",
+        "versions": VERSIONS,
+        "hardware": HARDWARE,
+        "code_version": MADE_WITH["code"],
         "prefect_url": "http://127.0.0.1:4200/runs/flow-run/1",
     }
     return RunResults(**{**fields, **changes})
@@ -97,6 +100,7 @@ def make_variant(name: str, directory: Path, generator: np.random.Generator, **c
         "parts": {part: make_part(counts, rate, generator) for part, counts in IMAGES.items()},
         "layers": make_layers(60 if name == "resnet50v2" else 0),
         "plan": {"precision": "float32", "threads": 2},
+        "made_with": MADE_WITH,
         "train_config": {"batch_size": 64, "epochs": 40, "optimizer": "sgd"},
     }
     variant = VariantResult(**{**fields, **changes})

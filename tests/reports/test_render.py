@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data.records import RunResults
+from reports.markdown import render_markdown
 from reports.render import ReportSources, render_page, render_report
 from tests.reports.results_factory import make_data, make_results, with_accuracy, write_pictures
 
@@ -262,3 +263,20 @@ def test_samples_without_views(tmp_path):
     page = PageReader((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     words = [attributes.get("alt") for tag, attributes in page.tags if tag == "img"]
     assert words == [f"3 train faces labelled {name}" for name in ("happy", "neutral", "sad", "surprise")]
+
+
+def test_a_variant_of_an_earlier_run_keeps_what_it_was_trained_with(tmp_path):
+    results = make_results(tmp_path, trained=2)
+    assert "Trained otherwise" not in render_page(results)
+    earlier, later = results.variants[:2]
+    made_with = {**earlier.made_with, "tensorflow": "2.20.0", "code": "0000aaa+changes"}
+    changed = results.model_copy(
+        update={"variants": (earlier.model_copy(update={"made_with": made_with}), *results.variants[1:])}
+    )
+    page = PageReader(render_page(changed))
+    assert [[cell.strip() for cell in row] for row in page.tables["differences"][1:]] == [
+        [earlier.name, "code", "0000aaa+changes", "ea60dc4"],
+        [earlier.name, "tensorflow", "2.20.0", "2.21.0"],
+    ]
+    assert f"| {earlier.name} | tensorflow | 2.20.0 | 2.21.0 |" in render_markdown(changed)
+    assert f"| {later.name} | tensorflow" not in render_markdown(changed)
