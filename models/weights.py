@@ -4,10 +4,14 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import requests
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field
+from urllib3.exceptions import HTTPError
 
 from data.errors import PipelineError, VariantUnavailable
 
@@ -15,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = (4.0, 20.0)
 """For the connection, and for each wait between two pieces of a download."""
+
+DOWNLOAD_SECONDS = 15 * 60.0
+"""For a whole download, and for one by another run that this one waits for."""
 
 PIECE_BYTES = 1 << 20
 
@@ -51,7 +58,12 @@ WEIGHTS_FILES = {
 """The weights of each backbone. Source: keras.applications of Keras 3.15."""
 
 
-def find_weights(backbone: str, weights_dir: Path | None, allow_download: bool = True) -> Path:
+def find_weights(
+    backbone: str,
+    weights_dir: Path | None,
+    allow_download: bool = True,
+    give_up: Callable[[], bool] = lambda: False,
+) -> Path:
     """Return the file with a backbone's ImageNet weights.
 
     A file in `weights_dir` is taken as it is, under Keras' name or that name ending in .weights.h5. One in Keras'
@@ -60,7 +72,8 @@ def find_weights(backbone: str, weights_dir: Path | None, allow_download: bool =
     Args:
         backbone: a key of `WEIGHTS_FILES`.
         weights_dir: a folder to look in first.
-        allow_download: fetch what is not there into Keras' cache.
+        allow_download: fetch what is not there into Keras' cache, or wait for another who is at it.
+        give_up: asked all through a download; True ends it.
 
     Raises:
         VariantUnavailable: the weights are not here and cannot be had.
@@ -73,13 +86,13 @@ def find_weights(backbone: str, weights_dir: Path | None, allow_download: bool =
     if given:
         return given
     cached = keras_cache() / wanted.name
-    if cached.is_file() and _md5(cached) == wanted.md5:
+    if _is_whole(cached, wanted):
         return cached
     if not allow_download:
         raise _unavailable(wanted, weights_dir, "downloads are switched off")
     try:
-        _download(wanted, cached)
-    except (requests.RequestException, OSError, ValueError) as error:
+        _download_once(wanted, cached, give_up)
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise _unavailable(wanted, weights_dir, f"the download failed: {_root_cause(error)}") from error
     return cached
 
@@ -97,16 +110,24 @@ def _find_given(wanted: WeightsFile, weights_dir: Path | None) -> Path | None:
     return next((weights_dir / name for name in names if (weights_dir / name).is_file()), None)
 
 
-def _download(wanted: WeightsFile, target: Path) -> None:
-    """Fetch and check the file beside its place, then move it there, so that a name always means a whole file."""
+def _download_once(wanted: WeightsFile, target: Path, give_up: Callable[[], bool]) -> None:
+    """Download the file, or wait while another variant or run does."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    with lock.acquire(timeout=DOWNLOAD_SECONDS, cancel_check=give_up):
+        if not _is_whole(target, wanted):
+            _download(wanted, target, give_up)
+
+
+def _download(wanted: WeightsFile, target: Path, give_up: Callable[[], bool]) -> None:
+    """Fetch and check the file beside its place, then move it there, so that a name always means a whole file."""
     logger.info("downloading %s", wanted.url)
     handle, part = tempfile.mkstemp(prefix=f".{wanted.name}.", dir=target.parent)
     try:
         digest = hashlib.md5(usedforsecurity=False)
         with os.fdopen(handle, "wb") as file, requests.get(wanted.url, stream=True, timeout=TIMEOUT_SECONDS) as answer:
             answer.raise_for_status()
-            for piece in answer.iter_content(PIECE_BYTES):
+            for piece in _pieces(answer, give_up):
                 file.write(piece)
                 digest.update(piece)
         if digest.hexdigest() != wanted.md5:
@@ -114,6 +135,21 @@ def _download(wanted: WeightsFile, target: Path) -> None:
         Path(part).replace(target)
     finally:
         Path(part).unlink(missing_ok=True)
+
+
+def _pieces(answer: requests.Response, give_up: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield what arrives as it arrives; `iter_content` waits for whole pieces, on a trickle for hours."""
+    deadline = time.monotonic() + DOWNLOAD_SECONDS
+    while piece := answer.raw.read1(PIECE_BYTES, decode_content=True):
+        if give_up():
+            raise InterruptedError("this run is ending")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not done after {DOWNLOAD_SECONDS / 60:.0f} minutes")
+        yield piece
+
+
+def _is_whole(path: Path, wanted: WeightsFile) -> bool:
+    return path.is_file() and _md5(path) == wanted.md5
 
 
 def _md5(path: Path) -> str:

@@ -55,7 +55,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     """Train and evaluate one variant; a killed child resumes at its last finished epoch."""
     variant = job.variant
     try:
-        weights = _weights(job)
+        weights = _weights(job, children)
     except VariantUnavailable as error:
         get_run_logger().warning("%s is skipped: %s", variant.name, error)
         skipped = unfinished_result(variant, "skipped", str(error))
@@ -177,10 +177,10 @@ def format_duration(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _weights(job: TrainingJob) -> Path | None:
+def _weights(job: TrainingJob, children: Children) -> Path | None:
     if not job.variant.pretrained:
         return None
-    return find_weights(job.variant.backbone, job.weights_dir, job.allow_weight_download)
+    return find_weights(job.variant.backbone, job.weights_dir, job.allow_weight_download, children.is_stopping)
 
 
 def _inputs(job: TrainingJob, views: Produced, weights: Path | None) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Weights come from the folder given, from Keras' cache or by download; else the variant is unavailable."""
 
+import contextlib
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from models import weights
 from models.weights import WeightsFile, find_weights
 
 CONTENT = b"weights" * 1000
+served: list[str] = []
 
 
 class _Storage(BaseHTTPRequestHandler):
@@ -23,7 +27,18 @@ class _Storage(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
+        served.append(self.path)
+        if self.path == "/trickle.h5":
+            self._trickle()
+            return
         self.wfile.write(CONTENT[:-1] if self.path == "/short.h5" else CONTENT)
+
+    def _trickle(self) -> None:
+        """Send a byte now and then until the client has enough of it."""
+        with contextlib.suppress(OSError):
+            for byte in CONTENT:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.02)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep the test's output clean."""
@@ -75,7 +90,7 @@ def test_download_replaces_half_a_file_in_the_cache(cache: Path, publish) -> Non
     cache.mkdir(parents=True)
     (cache / "vgg16_notop.h5").write_bytes(CONTENT[:100])
     assert find_weights("vgg16", None).read_bytes() == CONTENT
-    assert [path.name for path in cache.iterdir()] == ["vgg16_notop.h5"]
+    assert left_in(cache) == ["vgg16_notop.h5"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +101,37 @@ def test_failed_download_leaves_nothing(path: str, content: bytes, reason: str, 
     publish(path, content)
     with pytest.raises(VariantUnavailable, match=reason):
         find_weights("vgg16", None)
-    assert not list(cache.iterdir())
+    assert not left_in(cache)
+
+
+def left_in(cache: Path) -> list[str]:
+    return [path.name for path in cache.iterdir() if path.suffix != ".lock"]
+
+
+def test_a_trickle_has_a_deadline(cache: Path, publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish("trickle.h5")
+    monkeypatch.setattr(weights, "DOWNLOAD_SECONDS", 0.3)
+    started = time.monotonic()
+    with pytest.raises(VariantUnavailable, match="not done after"):
+        find_weights("vgg16", None)
+    assert time.monotonic() - started < 20, "the whole trickle takes 140 s"
+    assert not left_in(cache)
+
+
+def test_a_run_that_ends_downloads_no_further(cache: Path, publish) -> None:
+    served.clear()
+    publish("trickle.h5")
+    with pytest.raises(VariantUnavailable, match="run is ending"):
+        find_weights("vgg16", None, give_up=lambda: "/trickle.h5" in served)
+    assert not left_in(cache)
+
+
+def test_two_variants_download_a_file_once(cache: Path, publish) -> None:
+    publish("once.h5")
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: find_weights("vgg16", None), range(2)))
+    assert found == [cache / "vgg16_notop.h5"] * 2
+    assert served.count("/once.h5") == 1
 
 
 def test_no_connection_is_said_with_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
