@@ -91,6 +91,7 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
         return labelled_batches(batches, spec.threads), view
 
     def measure(precision: Precision) -> Measurement:
+        emit("measuring", precision=precision)
         model = build_model(spec, precision, MEASURED_STEPS)
         evaluation_batches = math.ceil(index.count(config.monitor) / EVALUATION_BATCH)
         return measure_steps(model, training(0)[0], monitored, evaluation_batches)

@@ -20,6 +20,9 @@ from data.workspace import PROJECT_ROOT
 logger = logging.getLogger(__name__)
 
 TERMINATE_SECONDS = 10.0
+SILENT_SECONDS = 30 * 60.0
+"""Far more than the longest steps without an event take: the measuring of a precision, the evaluation of a variant."""
+
 LOG_TAIL_LINES = 15
 
 Event = dict[str, Any]
@@ -50,7 +53,8 @@ class Children:
         Raises:
             ChildKilled: a signal ended it and nobody here sent that signal.
             ChildStopped: the run is ending.
-            VariantUnavailable, PipelineError: what the child reported, or that it failed without a report.
+            VariantUnavailable, PipelineError: what the child reported, that it failed without a report, or that it
+                hung.
         """
         with TemporaryDirectory(prefix="emotion-") as scratch:
             process = self._start(module, argument, log, _environment(threads, scratch))
@@ -138,14 +142,51 @@ def _events(process: subprocess.Popen[str]) -> Iterator[Event]:
 
 
 def _follow(process: subprocess.Popen[str], on_event: Callable[[Event], None]) -> tuple[int, Event | None]:
-    """Hand on a child's events until it ends; return its status, and its event `error` where it sent one."""
+    """Hand on a child's events until it ends; return its status, and its event `error` where there is one."""
     error: Event | None = None
-    for event in _events(process):
-        if event["event"] == "error":
-            error = event
-        else:
-            on_event(event)
-    return process.wait(), error
+    watchdog = Watchdog(process)
+    try:
+        for event in _events(process):
+            watchdog.rearm()
+            if event["event"] == "error":
+                error = event
+            else:
+                on_event(event)
+        return process.wait(), watchdog.error or error
+    finally:
+        watchdog.disarm()
+
+
+class Watchdog:
+    """End a child that sends no event for so long that it must hang; its own deadlines do not help it then."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.error: Event | None = None
+        self._process = process
+        self._timer = self._start()
+
+    def rearm(self) -> None:
+        """Take an event of the child as a sign of life."""
+        self._timer.cancel()
+        self._timer = self._start()
+
+    def disarm(self) -> None:
+        """Watch no longer."""
+        self._timer.cancel()
+
+    def _start(self) -> threading.Timer:
+        timer = threading.Timer(SILENT_SECONDS, self._end_child)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _end_child(self) -> None:
+        message = (
+            f"the child sent no event for {SILENT_SECONDS / 60:.0f} minutes, expected one every few, and was ended: "
+            "look for a full disk or a stuck network drive, then run again, which goes on from its last epoch"
+        )
+        self.error = {"event": "error", "message": message, "skipped": False}
+        _end([self._process])
 
 
 def _end(processes: Sequence[subprocess.Popen[str]]) -> None:

@@ -27,6 +27,10 @@ def main():
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "sleeps":
         time.sleep(60)
+    if what == "ticks":
+        for _ in range(10):
+            time.sleep(0.4)
+            emit("tick")
     if what == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         emit("deaf")
@@ -107,6 +111,23 @@ def test_leaving_the_block_ends_every_child(run_child, monkeypatch, what, patien
     thread.join(10)
     assert not psutil.pid_exists(events[0]["pid"])
     assert len(errors) == 1
+
+
+def test_a_child_that_hangs_is_ended_and_not_taken_for_a_killed_one(run_child, monkeypatch):
+    monkeypatch.setattr(children_module, "SILENT_SECONDS", 5.0)
+    events = []
+    with training_children() as children, pytest.raises(PipelineError, match="sent no event") as raised:
+        run_child(children, "sleeps", events)
+    assert type(raised.value) is PipelineError
+    assert not psutil.pid_exists(events[0]["pid"])
+
+
+def test_a_child_that_keeps_sending_events_is_left_alone(run_child, monkeypatch):
+    monkeypatch.setattr(children_module, "SILENT_SECONDS", 3.0)
+    events = []
+    with training_children() as children:
+        run_child(children, "ticks", events)
+    assert [event["event"] for event in events] == ["started", *["tick"] * 10]
 
 
 def test_stubborn_children_share_one_deadline(monkeypatch):
