@@ -42,6 +42,15 @@ def restore_checkpoint(run_dir: Path, variables: Sequence[Any]) -> TrainState | 
     return TrainState.model_validate_json(str(_load_arrays(path, variables)["state"]))
 
 
+def load_history(run_dir: Path) -> tuple[EpochRecord, ...]:
+    """Return the epochs of the last checkpoint, without its variables; none where there is no checkpoint."""
+    path = run_dir / CHECKPOINT_NAME
+    if not path.exists():
+        return ()
+    with np.load(path, allow_pickle=False) as stored:
+        return TrainState.model_validate_json(str(stored["state"])).history
+
+
 def save_best(run_dir: Path, variables: Sequence[Any]) -> None:
     """Write the weights of the best epoch so far, atomically."""
     _save_arrays(run_dir / BEST_NAME, variables)

@@ -66,7 +66,7 @@ def publish_report(
         "audit": stages.audit.key,
         "preset": facts.preset,
         "seed": facts.seed,
-        "variants": {v.name: [v.status, v.reason, Path(v.directory).name] for v in variants},
+        "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
         "code": digest_sources(["reports.render", "models.comparison"]),
         "templates": digest_templates(),
     }

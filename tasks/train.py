@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,16 +12,17 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
-from data.errors import ChildKilled, VariantUnavailable
+from data.errors import ChildKilled, PipelineError, VariantUnavailable
 from data.records import Record, VariantResult
-from data.workspace import Produced, Workspace, digest_sources, hash_file
+from data.workspace import Produced, Workspace, digest_sources, hash_file, hash_json
+from models.checkpoint import load_history
 from models.config import FitSpec, TrainConfig
 from models.plan import load_plan
 from models.variants import Variant
 from models.weights import find_weights
-from tasks.children import Children, Event
+from tasks.children import Children, ChildStopped, Event
 from tasks.stages import finish
 
 VARIANTS_STAGE = "variants"
@@ -52,7 +54,10 @@ def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
     cache_policy=NO_CACHE,
 )
 def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, children: Children) -> VariantResult:
-    """Train and evaluate one variant; a killed child resumes at its last finished epoch."""
+    """Train and evaluate one variant; a killed child resumes at its last finished epoch.
+
+    A variant that is skipped or fails has a result too, which says why.
+    """
     variant = job.variant
     try:
         weights = _weights(job, children)
@@ -61,36 +66,46 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         skipped = unfinished_result(variant, "skipped", str(error))
         return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
 
-    def write(out: Path) -> None:
-        plan = load_plan(out)
-        spec = FitSpec(
-            name=variant.name,
-            description=variant.description,
-            builder=variant.builder,
-            weights=weights,
-            views=views.path,
-            train=job.train,
-            seed=job.seed,
-            threads=plan.threads if plan else job.threads,
-        )
-        (out / "spec.json").write_text(spec.model_dump_json(indent=1))
-        children.run(
-            "models.fit", out, out / "child.log", TrainingLog(variant.name, job.train.monitor), threads=spec.threads
-        )
-
     inputs = _inputs(job, views, weights)
-    produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
+    write = partial(_run_child, job, views, weights, children)
+    try:
+        produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
+    except (ChildKilled, ChildStopped):
+        raise
+    except PipelineError as error:
+        history = load_history(workspace.work_directory(VARIANTS_STAGE, hash_json(inputs)))
+        failed = unfinished_result(variant, "failed", str(error), epochs=history, monitor=job.train.monitor)
+        return Failed(message=str(error), data=failed)  # type: ignore[return-value]
     return finish(_load_result(variant, produced), produced.cached)
 
 
-def unfinished_result(variant: Variant, status: Any, reason: str) -> VariantResult:
-    """Return the result of a variant that was skipped or failed, with the reason."""
+def _run_child(job: TrainingJob, views: Produced, weights: Path | None, children: Children, out: Path) -> None:
+    """Train in this directory; what was planned there before is kept to, its threads too."""
+    plan, variant = load_plan(out), job.variant
+    spec = FitSpec(
+        name=variant.name,
+        description=variant.description,
+        builder=variant.builder,
+        weights=weights,
+        views=views.path,
+        train=job.train,
+        seed=job.seed,
+        threads=plan.threads if plan else job.threads,
+    )
+    (out / "spec.json").write_text(spec.model_dump_json(indent=1))
+    log = TrainingLog(variant.name, job.train.monitor)
+    children.run("models.fit", out, out / "child.log", log, threads=spec.threads)
+
+
+def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:
+    """Return the result of a variant that was skipped or failed, with the reason and what else is known of it."""
     return VariantResult(
         name=variant.name,
         description=variant.description,
         status=status,
         reason=reason,
         published=variant.published,
+        **known,
     )
 
 

@@ -4,19 +4,22 @@ import threading
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
+from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 
 from data.errors import ChildKilled, PipelineError
 from data.records import VariantResult
 from data.workspace import Produced, Workspace
+from models.checkpoint import TrainState, save_checkpoint
 from models.config import FitSpec, TrainConfig
 from models.plan import make_plan
 from models.variants import find_variant
 from tasks import train
 from tasks.children import Children
-from tasks.stages import record_of
 from tasks.train import TrainingJob
+from tests.reports.results_factory import make_epochs
 
 
 class FakeChildren(Children):
@@ -48,7 +51,8 @@ def fit(tmp_path, monkeypatch):
             allow_weight_download=False,
         )
         with disable_run_logger():
-            return record_of(train.train_variant.fn(job, views, workspace, children or FakeChildren(command)))
+            outcome = train.train_variant.fn(job, views, workspace, children or FakeChildren(command))
+        return outcome.result(raise_on_failure=False) if isinstance(outcome, State) else outcome
 
     return go
 
@@ -75,6 +79,25 @@ def test_a_resume_keeps_the_threads_of_its_plan(fit):
     assert seen == [(1, 1), (1, 1)]
 
 
+def test_a_failed_training_keeps_the_epochs_that_it_finished(fit):
+    history = make_epochs(0.5, np.random.default_rng(0), count=3)
+
+    def diverge(out: Path, threads: int) -> None:
+        save_checkpoint(out, [], TrainState(history=history))
+        raise PipelineError("got a training loss of nan")
+
+    result = fit(diverge)
+    assert (result.status, result.reason) == ("failed", "got a training loss of nan")
+    assert result.epochs == history
+
+
+def test_a_training_that_fails_at_once_has_no_epochs(fit):
+    def fail(out: Path, threads: int) -> None:
+        raise PipelineError("no images")
+
+    assert fit(fail).epochs == ()
+
+
 def test_a_run_that_ends_waits_for_no_other_run(fit):
     holds, done = threading.Event(), threading.Event()
 
@@ -88,7 +111,6 @@ def test_a_run_that_ends_waits_for_no_other_run(fit):
     assert holds.wait(20)
     ending = FakeChildren(None)
     ending.stop()
-    with pytest.raises(PipelineError, match="another run holds"):
-        fit(None, ending)
+    assert "another run holds" in fit(None, ending).reason
     done.set()
     holder.join()
