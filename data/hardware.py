@@ -43,9 +43,18 @@ def gpu_names() -> list[str]:
     return [line.strip() for line in outcome.stdout.splitlines() if line.strip()] if outcome.returncode == 0 else []
 
 
+def gpu_devices() -> list[str]:
+    """Return the GPUs that trainings may use, as CUDA_VISIBLE_DEVICES names them; where it is set, no others."""
+    every = [str(number) for number in range(len(gpu_names()))]
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if not every or chosen is None:
+        return every
+    return [device.strip() for device in chosen.split(",") if device.strip() not in ("", "-1")]
+
+
 def default_parallel() -> int:
     """Return how many variants to train at once: one a GPU where there is one, else one a core, at most two."""
-    return len(gpu_names()) or min(MOST_AT_ONCE, usable_cores())
+    return len(gpu_devices()) or min(MOST_AT_ONCE, usable_cores())
 
 
 def threads_per_child(parallel: int) -> int:

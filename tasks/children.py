@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from data.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.hardware import gpu_devices
 from data.workspace import PROJECT_ROOT
 
 logger = logging.getLogger(__name__)
@@ -33,12 +34,19 @@ class ChildStopped(PipelineError):
 
 
 class Children:
-    """The child processes of one run; make them with `training_children`."""
+    """The child processes of one run; make them with `training_children`.
 
-    def __init__(self) -> None:
+    Args:
+        devices: GPUs, of which each child gets one to itself; a child waits for a free one. Without any, children see
+            what this process sees.
+    """
+
+    def __init__(self, devices: Sequence[str] = ()) -> None:
         self._processes: set[subprocess.Popen[str]] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._stopping = False
+        self._pooled = bool(devices)
+        self._free = list(devices)
 
     def run(self, module: str, argument: Path, log: Path, on_event: Callable[[Event], None], threads: int = 1) -> None:
         """Run `python -m MODULE ARGUMENT` to its end, handing on each of its events.
@@ -56,8 +64,8 @@ class Children:
             VariantUnavailable, PipelineError: what the child reported, that it failed without a report, or that it
                 hung.
         """
-        with TemporaryDirectory(prefix="emotion-") as scratch:
-            process = self._start(module, argument, log, _environment(threads, scratch))
+        with TemporaryDirectory(prefix="emotion-") as scratch, self._device() as device:
+            process = self._start(module, argument, log, _environment(threads, scratch) | device)
             try:
                 status, error = _follow(process, on_event)
             except BaseException:
@@ -77,8 +85,27 @@ class Children:
         """End every child, first asking (SIGTERM), after 10 s without asking (SIGKILL); start none any more."""
         with self._lock:
             self._stopping = True
+            self._lock.notify_all()
             processes = list(self._processes)
         _end(processes)
+
+    @contextmanager
+    def _device(self) -> Iterator[dict[str, str]]:
+        """Hold a device that no other child has, as the environment that shows it alone."""
+        if not self._pooled:
+            yield {}
+            return
+        with self._lock:
+            self._lock.wait_for(lambda: self._free or self._stopping)
+            if self._stopping:
+                raise ChildStopped("a child that waited for a GPU is not started: the run is ending")
+            device = self._free.pop(0)
+        try:
+            yield {"CUDA_VISIBLE_DEVICES": device}
+        finally:
+            with self._lock:
+                self._free.append(device)
+                self._lock.notify()
 
     def _start(self, module: str, argument: Path, log: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
         with self._lock, log.open("a", encoding="utf-8") as stderr:
@@ -111,8 +138,8 @@ class Children:
 
 @contextmanager
 def training_children() -> Iterator[Children]:
-    """Hold the children of a run: whatever ends this block, none of them outlives it."""
-    children = Children()
+    """Hold the children of a run, one a GPU where there are some: whatever ends this block, none outlives it."""
+    children = Children(gpu_devices())
     try:
         yield children
     finally:

@@ -35,3 +35,16 @@ def test_peak_memory_is_the_processs_own_whatever_its_parent_used():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT, timeout=60
     )
     assert 2**20 < int(child.stdout) < ballast.nbytes < hardware.peak_memory_bytes()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "devices", "parallel"), [(None, ["0", "1", "2"], 3), ("2, 0", ["2", "0"], 2), ("-1", [], 1), ("", [], 1)]
+)
+def test_trainings_have_the_gpus_that_the_environment_leaves(monkeypatch, chosen, devices, parallel):
+    monkeypatch.setattr(hardware, "gpu_names", lambda: ["A"] * 3)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 1)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert hardware.gpu_devices() == devices
+    assert hardware.default_parallel() == parallel

@@ -1,6 +1,8 @@
 """The parent's half of child commands: events handed on, errors told apart, nothing left behind."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -21,7 +23,8 @@ from data.errors import PipelineError, VariantUnavailable
 
 def main():
     what = Path(sys.argv[1]).read_text()
-    emit("started", pid=os.getpid(), threads=os.environ["OMP_NUM_THREADS"])
+    device = os.environ.get("CUDA_VISIBLE_DEVICES")
+    emit("started", pid=os.getpid(), threads=os.environ["OMP_NUM_THREADS"], device=device)
     if what == "killed":
         emit("scratch", path=tempfile.mkdtemp())
         os.kill(os.getpid(), signal.SIGKILL)
@@ -151,6 +154,46 @@ def test_stubborn_children_share_one_deadline(monkeypatch):
     children_module._end([Stubborn() for _ in range(3)])
     assert len(killed) == 3
     assert sum(waited) <= 0.2
+
+
+def test_each_child_has_a_device_of_its_own_and_the_next_waits_for_one(run_child):
+    children, events = Children(["0", "1"]), []
+    names = ["sleeps", "sleeps", "works"]
+    threads = [threading.Thread(target=run_or_be_stopped, args=[run_child, children, name, events]) for name in names]
+    try:
+        for number, thread in enumerate(threads, start=1):
+            thread.start()
+            wait_for(lambda number=number: len(events) == min(number, 2))
+        assert sorted(event["device"] for event in events) == ["0", "1"]
+        time.sleep(0.5)
+        assert len(events) == 2, "the third has no device"
+        os.kill(events[0]["pid"], signal.SIGKILL)
+        wait_for(lambda: len(events) == 3)
+        assert events[2]["device"] == events[0]["device"]
+    finally:
+        children.stop()
+        for thread in threads:
+            thread.join(10)
+
+
+def test_a_child_that_waits_for_a_device_is_stopped_with_the_run(run_child):
+    children, events = Children(["0"]), []
+    threads = [
+        threading.Thread(target=run_or_be_stopped, args=[run_child, children, "sleeps", events]) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(events) == 1)
+    children.stop()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(events) == 1
+
+
+def run_or_be_stopped(run_child, children: Children, what: str, events: list) -> None:
+    with contextlib.suppress(ChildStopped, ChildKilled):
+        run_child(children, what, events)
 
 
 def test_a_stopped_run_starts_no_child(run_child):
