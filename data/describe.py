@@ -15,7 +15,7 @@ from typing import Any
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 from scipy import ndimage
 
 from data.child import emit, run_child
@@ -109,14 +109,16 @@ def _describe_content(content: bytes) -> dict[str, Any]:
 def _open_image(content: bytes) -> Image.Image | None:
     """Return the image with its header read, or None where there is none.
 
+    The formats' own readers are asked, since `Image.open` refuses a header of many pixels before it tells how many.
     Damaged files make Pillow raise a dozen kinds of exception, struct.error and zlib.error among them: here and in
     `_load` every one means the same.
     """
-    try:
-        return Image.open(io.BytesIO(content), formats=FORMATS)
-    except Exception as error:
-        logger.debug("no image: %s", error)
-        return None
+    for read_header in (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile):
+        try:
+            return read_header(io.BytesIO(content))
+        except Exception as error:
+            logger.debug("no image: %s", error)
+    return None
 
 
 def _load(image: Image.Image) -> bool:

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Severity = Literal["critical", "warning", "info"]
 
+NOT_CHECKED = "not checked"
+"""What a finding has observed where its check raised."""
+
 
 class Record(BaseModel):
     """A frozen record that refuses unknown fields, so that a typing error never passes silently."""

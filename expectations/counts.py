@@ -8,12 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.classes import PARTS
 
+Counts = dict[str, dict[str, int]]
+"""split or part -> class -> images"""
+
 ProfileName = Literal["recognise", "none", "notebook"]
 """Which published counts a data set is compared with."""
 
-RECOGNITION_TOLERANCE = 0.1
-"""A data set with every published count within this fraction is taken for a copy of that publication. A generated or a
-foreign set is further off in at least one of its dozen counts."""
+RECOGNITION_TOLERANCE, RECOGNITION_SHARE = 0.1, 0.75
+"""A data set of which that share of the published counts is within that fraction is taken for a copy of the
+publication, also where a folder or two lost most images. A generated or a foreign set meets few of a dozen counts."""
 
 
 class ExpectedCounts(BaseModel):
@@ -65,25 +68,29 @@ def choose_profile(name: ProfileName, counts: Mapping[str, Mapping[str, int]]) -
     """Return the published counts that a data set is to be compared with, or None.
 
     Args:
-        name: a profile, "none", or "recognise" to take the first whose every count is nearly met.
+        name: a profile, "none", or "recognise" to take the first of whose counts most are nearly met.
         counts: split -> class -> images of the data set.
     """
     if name != "recognise":
         return PROFILES.get(name)
     for profile in PROFILES.values():
-        if not profile.model_copy(update={"tolerance": RECOGNITION_TOLERANCE}).find_deviations(counts):
+        stated = sum(map(len, profile.images.values()))
+        missed = profile.model_copy(update={"tolerance": RECOGNITION_TOLERANCE}).find_deviations(counts)
+        if stated - len(missed) >= RECOGNITION_SHARE * stated:
             return profile
     return None
 
 
-def count_images(manifest: pd.DataFrame, column: str) -> dict[str, dict[str, int]]:
+def count_images(manifest: pd.DataFrame, column: str, decodable_alone: bool = False) -> Counts:
     """Return images by split or part, and class, in the order of `data.classes`, unknown names after it.
 
     Args:
         manifest: one row an image, see `data.manifest.COLUMN_TYPES`.
         column: "split" or "part".
+        decodable_alone: leave out what cannot be decoded; a folder that holds nothing else counts 0.
     """
-    counts = manifest.groupby([column, "label"]).size()
+    images = manifest.groupby([column, "label"])["decodable"]
+    counts = images.sum() if decodable_alone else images.size()
     names = sorted(
         manifest[column].unique(), key=lambda name: (name not in PARTS, PARTS.index(name) if name in PARTS else name)
     )

@@ -51,14 +51,14 @@ class ManifestFaultyPaths(TableMetricProvider):
 
 
 class ManifestClassCounts(TableMetricProvider):
-    """The number of images of each class in each split: split -> label -> images."""
+    """The number of decodable images of each class in each split, 0 where all are damaged: split -> label -> images."""
 
     metric_name = "manifest.class_counts"
 
     @metric_value(engine=PandasExecutionEngine)
     def _pandas(cls, execution_engine: PandasExecutionEngine, metric_domain_kwargs: dict[str, Any], **_: Any) -> Any:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
-        return count_images(frame, "split")
+        return count_images(frame, "split", decodable_alone=True)
 
 
 class ExpectNoImagesWithFaults(BatchExpectation):
@@ -101,7 +101,7 @@ class CountsExpectation(BatchExpectation, ABC):
 
 
 class ExpectEachClassInEachSplit(CountsExpectation):
-    """Expect at least one image of each class in each split."""
+    """Expect at least one decodable image of each class in each split."""
 
     splits: tuple[str, ...]
     labels: tuple[str, ...]
@@ -110,15 +110,18 @@ class ExpectEachClassInEachSplit(CountsExpectation):
     def _judge_counts(self, counts: Counts) -> Judged:
         wanted = [(split, label) for split in self.splits for label in self.labels]
         missing = [f"{split}/{label}" for split, label in wanted if not counts.get(split, {}).get(label)]
-        message = self._name_missing(missing) if missing else f"all {len(wanted)} folders hold images"
+        message = self._name_missing(missing, counts) if missing else f"all {len(wanted)} folders hold images"
         return not missing, len(missing), message
 
-    def _name_missing(self, missing: list[str]) -> str:
-        """Say which splits are missing whole, and which classes of the others."""
+    def _name_missing(self, missing: list[str], counts: Counts) -> str:
+        """Say which splits are lost whole, and which classes of the others."""
         lost = [split for split in self.splits if all(f"{split}/{label}" in missing for label in self.labels)]
         classes = [folder for folder in missing if folder.split("/")[0] not in lost]
-        phrases = [f"the split {split} is missing" for split in lost]
-        return "; ".join([*phrases, *([f"no image of {', '.join(classes)}"] if classes else [])])
+        phrases = [
+            f"the split {split} holds no readable image" if split in counts else f"the split {split} is missing"
+            for split in lost
+        ]
+        return "; ".join([*phrases, *([f"no readable image of {', '.join(classes)}"] if classes else [])])
 
 
 class ExpectEnoughImages(CountsExpectation):
@@ -164,18 +167,28 @@ class ExpectBalancedClasses(CountsExpectation):
         return ratio, f"{ratio:.2f} ({largest} {known[largest]}, {smallest} {known[smallest]})"
 
 
-class ExpectPublishedCounts(CountsExpectation):
-    """Expect as many images of each class in each split as the publication states, within its tolerance."""
+class ExpectPublishedCounts(BatchExpectation):
+    """Expect as many files of each class in each split as the publication states, within its tolerance.
+
+    `published_counts` are those of the data set before anybody corrected labels, which the manifest no longer shows.
+    """
 
     expected_counts: dict[str, Any]
-    success_keys: ClassVar[tuple[str, ...]] = ("expected_counts",)
+    published_counts: dict[str, dict[str, int]]
+    metric_dependencies: ClassVar[tuple[str, ...]] = ()
+    success_keys: ClassVar[tuple[str, ...]] = ("expected_counts", "published_counts")
 
-    def _judge_counts(self, counts: Counts) -> Judged:
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine | None = None,
+    ) -> dict[str, Any]:
         expected = ExpectedCounts.model_validate(self.expected_counts)
-        deviations = expected.find_deviations(counts)
+        deviations = expected.find_deviations(self.published_counts)
         found = f"other counts than {expected.name} states: {', '.join(deviations)}"
         message = found if deviations else f"the counts are those of {expected.name}"
-        return not deviations, len(deviations), message
+        return _result(not deviations, len(deviations), message)
 
 
 def _result(success: bool, observed: float, message: str, paths: list[str] | None = None) -> dict[str, Any]:

@@ -76,20 +76,27 @@ ADVISORY: tuple[RuleName, ...] = (
 """Rules whose breach is worth knowing, and stops a run only where a policy says so."""
 
 
-class DataRules(BaseModel):
-    """What a manifest has to satisfy; every breach is critical, save of `ADVISORY` rules and of what is `tolerated`."""
+class DataLimits(BaseModel):
+    """How many images a data set needs, how unlike its classes may be in size, and which published counts it has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    minimum_train_images: int = Field(default=100, ge=1, description="of each class in train")
-    minimum_validation_images: int = Field(default=25, ge=1, description="of each class in validation")
-    minimum_test_images: int = Field(default=10, ge=1, description="of each class in test")
-    maximum_train_ratio: float = Field(default=2.0, ge=1, description="largest over smallest class in train")
-    maximum_validation_ratio: float = Field(default=2.0, ge=1, description="largest over smallest class in validation")
-    maximum_test_ratio: float = Field(default=2.0, ge=1, description="largest over smallest class in test")
+    minimum_train_images: int = Field(default=100, ge=1, le=1_000_000, description="of each class in train")
+    minimum_validation_images: int = Field(default=25, ge=1, le=1_000_000, description="of each class in validation")
+    minimum_test_images: int = Field(default=10, ge=1, le=1_000_000, description="of each class in test")
+    maximum_train_ratio: float = Field(default=2.0, ge=1, le=1_000, description="largest over smallest class in train")
+    maximum_validation_ratio: float = Field(
+        default=2.0, ge=1, le=1_000, description="largest over smallest class in validation"
+    )
+    maximum_test_ratio: float = Field(default=2.0, ge=1, le=1_000, description="largest over smallest class in test")
     profile: ProfileName = Field(
         default="recognise", description="the published counts to compare with; recognise picks them by likeness"
     )
+
+
+class DataRules(DataLimits):
+    """What a manifest has to satisfy; every breach is critical, save of `ADVISORY` rules and of what is `tolerated`."""
+
     blank_standard_deviation: float = Field(
         default=BLANK_STANDARD_DEVIATION, ge=0, le=128, description="gray levels; at most this makes an image blank"
     )

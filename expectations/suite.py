@@ -14,7 +14,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from data.classes import CLASSES, IMAGE_SIZE, SPLITS
 from data.describe import LARGEST_IMAGE_PIXELS
-from expectations.counts import ExpectedCounts
+from expectations.counts import Counts, choose_profile
 from expectations.custom import (
     ExpectBalancedClasses,
     ExpectEachClassInEachSplit,
@@ -28,16 +28,18 @@ FOLDERS = 2
 """An image lies in the folder of its split and that of its class."""
 
 
-def build_suite(rules: DataRules, expected_counts: ExpectedCounts | None) -> ExpectationSuite:
+def build_suite(rules: DataRules, published_counts: Counts) -> ExpectationSuite:
     """Return the suite for these rules, to be run on the frame of `prepare_frame`.
 
     Args:
         rules: bounds and severities; what it leaves unchecked is not in the suite.
-        expected_counts: the published counts to compare with, or None.
+        published_counts: split -> class -> files, before labels were corrected; compared with what a publication
+            states where the rules' profile names or recognises one.
     """
     every = [
         *_folder_rules(rules),
-        *_count_rules(rules, expected_counts),
+        *_count_rules(rules),
+        *_published_counts(rules, published_counts),
         *_file_rules(rules),
         *_image_rules(rules),
         *_copy_rules(rules),
@@ -108,9 +110,9 @@ def _folder_rules(rules: DataRules) -> list[Expectation]:
     ]
 
 
-def _count_rules(rules: DataRules, expected_counts: ExpectedCounts | None) -> list[Expectation]:
+def _count_rules(rules: DataRules) -> list[Expectation]:
     minimum, ratios = rules.minimum_images(), rules.maximum_ratios()
-    expectations: list[Expectation] = [
+    return [
         ExpectEachClassInEachSplit(
             splits=SPLITS,
             labels=CLASSES,
@@ -133,16 +135,21 @@ def _count_rules(rules: DataRules, expected_counts: ExpectedCounts | None) -> li
             ),
         ),
     ]
-    return [*expectations, *([_published_counts(rules, expected_counts)] if expected_counts else [])]
 
 
-def _published_counts(rules: DataRules, expected_counts: ExpectedCounts) -> Expectation:
-    totals = ", ".join(f"{images:,} in {split}" for split, images in expected_counts.total_images().items())
-    within = f", each class within {expected_counts.tolerance:.1%}" if expected_counts.tolerance else ""
-    return ExpectPublishedCounts(
-        expected_counts=expected_counts.model_dump(),
-        **_about(rules, "expected_counts", f"the images of {expected_counts.name}: {totals}{within}"),
-    )
+def _published_counts(rules: DataRules, published_counts: Counts) -> list[Expectation]:
+    expected = choose_profile(rules.profile, published_counts)
+    if expected is None:
+        return []
+    totals = ", ".join(f"{images:,} in {split}" for split, images in expected.total_images().items())
+    within = f", each class within {expected.tolerance:.1%}" if expected.tolerance else ""
+    return [
+        ExpectPublishedCounts(
+            expected_counts=expected.model_dump(),
+            published_counts=published_counts,
+            **_about(rules, "expected_counts", f"the images of {expected.name}: {totals}{within}"),
+        )
+    ]
 
 
 def _file_rules(rules: DataRules) -> list[Expectation]:
@@ -150,7 +157,13 @@ def _file_rules(rules: DataRules) -> list[Expectation]:
         ExpectColumnValuesToBeInSet(
             column="content",
             value_set=["an image"],
-            **_about(rules, "not_an_image", "JPEG or PNG files alone", "without a readable header of a JPEG or PNG"),
+            **_about(
+                rules,
+                "not_an_image",
+                "JPEG or PNG files alone",
+                "without a readable header of a JPEG or PNG",
+                noun="file",
+            ),
         ),
         ExpectColumnValuesToBeInSet(
             column="whole",
@@ -216,7 +229,7 @@ def _copy_rules(rules: DataRules) -> list[Expectation]:
 
 
 def _about(
-    rules: DataRules, rule: RuleName, expected: str, phrase: str = "", names_values: bool = False
+    rules: DataRules, rule: RuleName, expected: str, phrase: str = "", names_values: bool = False, noun: str = "image"
 ) -> dict[str, Any]:
     """Return what all expectations are given: severity, a description, and what findings are worded with.
 
@@ -226,6 +239,7 @@ def _about(
         expected: what it asks for, in words.
         phrase: how offending images are spoken of.
         names_values: the offending values, such as sizes, are named after the phrase.
+        noun: what an offender is called.
     """
-    meta = {"rule": rule, "expected": expected, "phrase": phrase, "names_values": names_values}
+    meta = {"rule": rule, "expected": expected, "phrase": phrase, "names_values": names_values, "noun": noun}
     return {"severity": rules.severity_of(rule), "description": expected, "meta": meta}

@@ -10,8 +10,8 @@ import pandas as pd
 
 from data.errors import PipelineError
 from data.manifest import require_columns
-from data.records import Finding, Verdict
-from expectations.counts import choose_profile, count_images
+from data.records import NOT_CHECKED, Finding, Verdict
+from expectations.counts import Counts, count_images
 from expectations.rules import NEAR_DUPLICATE_RULES, DataRules
 from expectations.wording import EXAMPLES, count_found, name_values
 
@@ -24,13 +24,14 @@ RESULT_FORMAT = {
 }
 
 
-def validate_manifest(manifest: pd.DataFrame, rules: DataRules) -> Verdict:
+def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts: Counts | None = None) -> Verdict:
     """Validate a manifest with Great Expectations, in memory.
 
     Args:
         manifest: one row an image, see `data.manifest.COLUMN_TYPES`; near-duplicates are judged where it has the
             column `group` of `data.near_duplicates.find_near_duplicates`.
         rules: what to expect and how severe a breach is; see `published_rules` and `cleaned_rules`.
+        published_counts: split -> class -> files before a person corrected labels; None where nobody did.
 
     Returns:
         One finding a rule. An expectation that could not be checked is a critical failure, whatever its severity.
@@ -39,10 +40,12 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules) -> Verdict:
         PipelineError: the manifest lacks columns or has no row.
     """
     _require_rows(manifest)
-    return Verdict(findings=tuple(_to_finding(result) for result in _run_suite(_open_context(), manifest, rules)))
+    return Verdict(findings=tuple(map(_to_finding, _run_suite(_open_context(), manifest, rules, published_counts))))
 
 
-def write_data_docs(manifest: pd.DataFrame, rules: DataRules, out: Path) -> Path:
+def write_data_docs(
+    manifest: pd.DataFrame, rules: DataRules, out: Path, published_counts: Counts | None = None
+) -> Path:
     """Write Great Expectations' own pages on a manifest: the suite, and what each expectation saw.
 
     About 4 MB, most of it fonts. The pages are readable from disk; their style sheets are fetched by the browser.
@@ -52,6 +55,7 @@ def write_data_docs(manifest: pd.DataFrame, rules: DataRules, out: Path) -> Path
         rules: as for `validate_manifest`, which gives the verdict that counts.
         out: an empty directory, made where it is missing; named by the caller after the manifest, so that one data
             set's pages always stand at one place.
+        published_counts: as for `validate_manifest`.
 
     Returns:
         The path of index.html.
@@ -70,7 +74,7 @@ def write_data_docs(manifest: pd.DataFrame, rules: DataRules, out: Path) -> Path
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         },
     )
-    _run_suite(context, manifest, rules)
+    _run_suite(context, manifest, rules, published_counts)
     context.build_data_docs(site_names=["pages"])
     return out / "index.html"
 
@@ -120,7 +124,7 @@ def _open_context() -> Any:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules) -> list[Any]:
+def _run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published_counts: Counts | None) -> list[Any]:
     """Return Great Expectations' results, one an expectation, in the suite's order."""
     import great_expectations as gx
 
@@ -130,8 +134,7 @@ def _run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules) -> list[A
     batch_definition = asset.add_batch_definition_whole_dataframe("all")
     if "group" not in manifest:
         rules = rules.model_copy(update={"unchecked": (*rules.unchecked, *NEAR_DUPLICATE_RULES)})
-    profile = choose_profile(rules.profile, count_images(manifest, "split"))
-    suite = context.suites.add(build_suite(rules, profile))
+    suite = context.suites.add(build_suite(rules, published_counts or count_images(manifest, "split")))
     validation = gx.ValidationDefinition(name="manifest", data=batch_definition, suite=suite)
     outcome = context.validation_definitions.add(validation).run(
         batch_parameters={"dataframe": prepare_frame(manifest)}, result_format=RESULT_FORMAT
@@ -143,7 +146,7 @@ def _to_finding(result: Any) -> Finding:
     config = result.expectation_config
     exception = _find_exception(result.exception_info)
     if exception:
-        seen = {"severity": "critical", "observed": "not checked", "message": f"could not be checked: {exception}"}
+        seen = {"severity": "critical", "observed": NOT_CHECKED, "message": f"could not be checked: {exception}"}
     else:
         seen = {"severity": getattr(config.severity, "value", config.severity), **_read_result(result.result, config)}
     success = bool(result.success) and not exception
@@ -158,7 +161,7 @@ def _read_result(found: Mapping[str, Any], config: Any) -> dict[str, Any]:
         details = found["details"]
         return {"observed": found["observed_value"], "message": details["message"], "examples": details["paths"]}
     images, values = int(found["unexpected_count"]), found.get("unexpected_list") or []
-    message = count_found(images, "image", config.meta["phrase"])
+    message = count_found(images, config.meta["noun"], config.meta["phrase"])
     return {
         "observed": images,
         "message": f"{message}: {name_values(values)}" if values and config.meta["names_values"] else message,

@@ -12,6 +12,7 @@ from data.classes import SPLITS
 from data.describe import FORMATS, LARGEST_IMAGE_PIXELS
 from data.odd_images import find_odd_images
 from data.records import Finding, Record
+from data.similarity import SplitComparison
 from reports.pictures import encode_image
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,9 @@ class DataEvidence(Record):
     changes: tuple[Finding, ...] = Field(default=(), description="what changed since that one")
     exhibits: tuple[Exhibit, ...] = Field(default=(), description="one a finding on the data set as published")
     change_exhibits: tuple[Exhibit, ...] = Field(default=(), description="one a change")
+    comparison: SplitComparison = Field(
+        default=SplitComparison(pairs=()), description="each statistic of each pair of splits"
+    )
     odd_images: tuple[Picture, ...] = Field(default=(), description="the oddest first")
     files: dict[str, str] = Field(default_factory=dict, description="title -> file beside the page")
     links: dict[str, str] = Field(default_factory=dict, description="title -> relative path of another page")
@@ -150,7 +154,7 @@ def gather_odd_images(findings: Iterable[Finding], manifest: pd.DataFrame, image
         As many pictures as the finding `odd_images` counts, each with the statistic in which it is oddest and by how
         many interquartile ranges.
     """
-    count = next((int(finding.observed) for finding in findings if finding.rule == "odd_images"), 0)
+    count = next((int(f.observed) for f in findings if f.rule == "odd_images" and f.success), 0)
     if not count:
         return ()
     odd = find_odd_images(manifest, limit=count)

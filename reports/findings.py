@@ -5,8 +5,12 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.records import DataSummary, Finding, Severity
+from data.records import NOT_CHECKED, DataSummary, Finding, Severity
+from data.similarity import WORDING, FeatureDifference, SplitComparison, SplitPair
 from reports.evidence import DataEvidence
+
+STRONGEST = 10
+"""Statistics of a pair of splits that a page shows at once."""
 
 Outcome = Literal["accepted", "changed", "refused"]
 
@@ -83,6 +87,26 @@ class SplitRow(BaseModel):
     def total(self) -> tuple[int, int]:
         """Images published and images used, all classes together."""
         return sum(published for published, _ in self.cells), sum(used for _, used in self.cells)
+
+
+class StatisticRow(BaseModel):
+    """One statistic of one class in two splits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    statistic: str
+    difference: FeatureDifference
+
+
+class PairTable(BaseModel):
+    """How alike two splits are, and every statistic that says so: those furthest apart first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pair: SplitPair
+    strongest: tuple[StatisticRow, ...]
+    others: tuple[StatisticRow, ...]
 
 
 class NextStep(BaseModel):
@@ -183,6 +207,16 @@ def count_kept(summary: DataSummary, labels: list[str]) -> list[SplitRow]:
     return rows
 
 
+def tabulate_pairs(comparison: SplitComparison) -> list[PairTable]:
+    """Return the tests of each pair of splits, ordered by the size of Cliff's delta."""
+    tables = []
+    for pair in comparison.pairs:
+        ordered = sorted(pair.differences, key=lambda difference: -abs(difference.cliffs_delta))
+        rows = tuple(StatisticRow(label=d.label, statistic=WORDING[d.feature][0], difference=d) for d in ordered)
+        tables.append(PairTable(pair=pair, strongest=rows[:STRONGEST], others=rows[STRONGEST:]))
+    return tables
+
+
 def list_next_steps(summary: DataSummary, evidence: DataEvidence) -> list[NextStep]:
     """Return what to do about each finding that stops a run; nothing where none does."""
     refusals = [
@@ -190,7 +224,8 @@ def list_next_steps(summary: DataSummary, evidence: DataEvidence) -> list[NextSt
         for finding in critical_findings(summary)
     ]
     if not refusals and not summary.counts_used:
-        refusals = [NextStep(rule="quarantine", message="cleaning left no image", advice=f"{OTHER_ADVICE}.")]
+        message = "no train image is left after cleaning"
+        refusals = [NextStep(rule="quarantine", message=message, advice=f"{OTHER_ADVICE}.")]
     changes = [
         NextStep(rule=change.rule, message=change.message, advice=f"{MEANT}.")
         for change in evidence.changes
@@ -201,7 +236,7 @@ def list_next_steps(summary: DataSummary, evidence: DataEvidence) -> list[NextSt
 
 
 def _advise(finding: Finding, policies: Mapping[str, str]) -> str:
-    if finding.observed == "not checked":
+    if finding.observed == NOT_CHECKED:
         return f"{UNCHECKED_ADVICE}."
     advice = ADVICE.get(finding.rule, OTHER_ADVICE)
     if policies.get(finding.rule) == "fail":

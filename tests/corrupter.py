@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from data.classes import CLASSES, IMAGE_SIZE, SPLITS
 
@@ -15,7 +15,7 @@ Paths = list[str]
 """POSIX paths relative to the data set's root."""
 
 BOMB_SIDE = 60_000
-"""Pixels. A picture of this width and height would take 3.6 GB of memory: Pillow refuses to read its header."""
+"""Pixels. A picture of this width and height would take 3.6 GB of memory: `Image.open` refuses to tell its size."""
 
 LARGE_SIDE = 8_000
 """Pixels. A picture of this width and height takes 64 MB, which Pillow would decode."""
@@ -26,13 +26,13 @@ def corrupt(root: Path, kind: str, seed: int = 0) -> Paths:
 
     Args:
         root: the data set, changed in place.
-        kind: one of `CORRUPTIONS`.
+        kind: one of `CORRUPTIONS`, `LOSSES` or `TREATMENTS`.
         seed: picks the harmed split, class and image.
 
     Returns:
         The files that are now at fault, sorted; empty where it is missing ones that are.
     """
-    return sorted(CORRUPTIONS[kind](root, np.random.default_rng(seed)))
+    return sorted((CORRUPTIONS | LOSSES | TREATMENTS)[kind](root, np.random.default_rng(seed)))
 
 
 def write_promise(path: Path, side: int) -> None:
@@ -120,6 +120,45 @@ def _truncate(path: Path, random: np.random.Generator) -> None:
 
 def _replace_by_text(path: Path, random: np.random.Generator) -> None:
     path.write_text("version https://git-lfs.github.com/spec/v1\n")
+
+
+def _replacing_by_pointers(*splits: str) -> Callable[[Path, np.random.Generator], Paths]:
+    """Return a corruption that leaves text in place of every image of some splits, as a clone without LFS does."""
+
+    def replace(root: Path, random: np.random.Generator) -> Paths:
+        paths = [path for split in splits for path in (root / split).rglob("*.jpg")]
+        for path in paths:
+            _replace_by_text(path, random)
+        return _relative(root, *paths)
+
+    return replace
+
+
+def _treating_train(treat: Callable[[Image.Image], Image.Image]) -> Callable[[Path, np.random.Generator], Paths]:
+    """Return a corruption that does something to every train image, as whoever published it anew may have done."""
+
+    def apply(root: Path, random: np.random.Generator) -> Paths:
+        paths = list((root / "train").rglob("*.jpg"))
+        for path in paths:
+            with Image.open(path) as image:
+                treat(image).save(path, quality=95)
+        return _relative(root, *paths)
+
+    return apply
+
+
+def _through(side: int) -> Callable[[Image.Image], Image.Image]:
+    """Return a treatment that makes an image smaller and as large as it was."""
+    return lambda image: image.resize((side, side)).resize((IMAGE_SIZE, IMAGE_SIZE))
+
+
+def _crop(image: Image.Image) -> Image.Image:
+    return image.crop((4, 4, IMAGE_SIZE - 4, IMAGE_SIZE - 4)).resize((IMAGE_SIZE, IMAGE_SIZE))
+
+
+def _remove_train(root: Path, random: np.random.Generator) -> Paths:
+    shutil.rmtree(root / "train")
+    return []
 
 
 def _empty(path: Path, random: np.random.Generator) -> None:
@@ -230,3 +269,20 @@ CORRUPTIONS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "image_short_of_published": _remove_image,
 }
 """What can be done to a data set; each kind breaks one rule."""
+
+LOSSES: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
+    "validation_and_test_of_pointers": _replacing_by_pointers("validation", "test"),
+    "train_of_pointers": _replacing_by_pointers("train"),
+    "all_of_pointers": _replacing_by_pointers(*SPLITS),
+    "no_train": _remove_train,
+}
+"""What leaves nothing to train on or to judge by; files that are no images break a rule of their own besides."""
+
+TREATMENTS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
+    "blurred_train": _treating_train(lambda image: image.filter(ImageFilter.GaussianBlur(1))),
+    "equalised_train": _treating_train(ImageOps.equalize),
+    "rescaled_train": _treating_train(_through(32)),
+    "cropped_train": _treating_train(_crop),
+    "inverted_train": _treating_train(ImageOps.invert),
+}
+"""What makes one split unlike the others though each of its images is sound; it takes some images to be seen."""

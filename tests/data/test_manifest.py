@@ -134,7 +134,7 @@ def test_what_is_no_whole_image_is_a_row_and_not_an_error(tmp_path: Path, kind: 
     assert not row["decodable"] and not row["gray"]
     assert (row["pixel_sha256"], row["perceptual_hash"], row["mirrored_hash"]) == ("", "", "")
     assert row[list(MEASURES)].isna().all()
-    assert row["format"] == {"truncated": "JPEG", "large": "PNG"}.get(kind, "")
+    assert row["format"] == {"truncated": "JPEG", "large": "PNG", "bomb": "PNG"}.get(kind, "")
 
 
 @pytest.mark.parametrize(

@@ -155,9 +155,9 @@ def test_undecodable_and_misplaced_images_are_left_out(manifest: pd.DataFrame) -
     assert compare_splits(pd.concat([manifest, stray, broken])) == compare_splits(manifest)
 
 
-def test_one_split_cannot_be_compared(manifest: pd.DataFrame) -> None:
-    with pytest.raises(PipelineError, match="takes at least two"):
-        compare_splits(manifest[manifest["split"] == "train"])
+def test_one_split_alone_is_compared_with_nothing(manifest: pd.DataFrame) -> None:
+    assert compare_splits(manifest[manifest["split"] == "train"]).pairs == ()
+    assert compare_splits(manifest.assign(decodable=manifest["split"] == "train")).pairs == ()
     with pytest.raises(PipelineError, match="lacks the columns"):
         compare_splits(make_manifest([("train", "sad", "a")]).drop(columns="noise"))
 

@@ -38,8 +38,13 @@ def test_an_incomplete_copy_is_recognised_and_another_set_is_not() -> None:
     whole["train"]["sad"] -= 300
     assert choose_profile("recognise", whole) is NOTEBOOK_COUNTS
     assert NOTEBOOK_COUNTS.find_deviations(whole) == ["train/sad has 3,682 of 3,982"]
-    whole["validation"]["surprise"] = 600
+    whole["train"]["surprise"] -= 400
+    whole["validation"]["surprise"] = 0
+    assert choose_profile("recognise", whole) is NOTEBOOK_COUNTS
+    assert len(NOTEBOOK_COUNTS.find_deviations(whole)) == 3
+    whole["test"] = dict.fromkeys(CLASSES, 16)
     assert choose_profile("recognise", whole) is None
+    assert choose_profile("recognise", {split: dict.fromkeys(CLASSES, 100) for split in SPLITS}) is None
     assert choose_profile("notebook", {}) is NOTEBOOK_COUNTS
     assert choose_profile("none", NOTEBOOK_COUNTS.images) is None
 

@@ -6,8 +6,9 @@ from typing import NamedTuple, get_args
 
 import pandas as pd
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image
 
+import expectations.judgement
 from data.classes import CLASSES
 from data.clean import FAULTS, CleaningPolicy
 from data.manifest import build_manifest
@@ -22,7 +23,7 @@ from expectations.rules import DataRules, RuleName
 from tests.corrupter import CORRUPTIONS, corrupt
 
 SIZES = {"train": 6, "validation": 4, "test": 3}
-RULES = DataRules(minimum_train_images=2, minimum_validation_images=2, minimum_test_images=2)
+RULES = DataRules(minimum_train_images=2, minimum_validation_images=2, minimum_test_images=2, profile="none")
 ALL_RULES: set[RuleName] = {
     "known_splits",
     "known_labels",
@@ -88,15 +89,15 @@ OUTCOMES = {
     "blank_image": Outcome("not_blank", "warning", "blank", "1 image found to be blank"),
     "truncated_file": Outcome("decodable", "warning", "undecodable", "cannot be decoded: damaged or cut short"),
     "oversized_image": Outcome("decodable", "warning", "undecodable", "cannot be decoded: too large"),
-    "decompression_bomb": Outcome("not_an_image", "warning", "undecodable", "1 image found without a readable header"),
+    "decompression_bomb": Outcome("decodable", "warning", "undecodable", "cannot be decoded: too large"),
     "text_named_jpg": Outcome(
-        "not_an_image", "warning", "undecodable", "1 image found without a readable header of a JPEG or PNG"
+        "not_an_image", "warning", "undecodable", "1 file found without a readable header of a JPEG or PNG"
     ),
     "empty_file": Outcome(
-        "not_an_image", "warning", "undecodable", "1 image found without a readable header of a JPEG or PNG"
+        "not_an_image", "warning", "undecodable", "1 file found without a readable header of a JPEG or PNG"
     ),
     "gif_named_jpg": Outcome(
-        "not_an_image", "warning", "undecodable", "1 image found without a readable header of a JPEG or PNG"
+        "not_an_image", "warning", "undecodable", "1 file found without a readable header of a JPEG or PNG"
     ),
     "colour_image": Outcome("really_gray", "warning", "not_gray", "not to be 8-bit gray: colour"),
     "sixteen_bit_image": Outcome("really_gray", "warning", "not_gray", "not to be 8-bit gray: 16 bits or more"),
@@ -106,7 +107,7 @@ OUTCOMES = {
     "file_beside_classes": Outcome("known_labels", "warning", "unknown_folder", r"sad, surprise: \(none\)"),
     "file_beside_splits": Outcome("known_splits", "warning", "unknown_folder", r"validation, test: \(none\)"),
     "nested_folder": Outcome("nested_folder", "warning", "", "1 image found in folders below that of their class"),
-    "missing_class": Outcome("each_class_in_each_split", "critical", "", r"no image of \w+/\w+$"),
+    "missing_class": Outcome("each_class_in_each_split", "critical", "", r"no readable image of \w+/\w+$"),
     "missing_split": Outcome("each_class_in_each_split", "critical", "", r"the split \w+ is missing$"),
     "too_few_images": Outcome("enough_images", "critical", "", r"test/\w+ has 1 instead of 2$"),
     "unbalanced_classes": Outcome("class_balance", "warning", "", r"train 3\.00 \(\w+ 6, \w+ 2\)"),
@@ -214,26 +215,122 @@ def test_every_choice_for_a_rule_is_carried_out(
         assert not judgement.summary.after.failed("critical") or choice == "fail"
 
 
+@pytest.mark.parametrize(
+    ("kind", "messages"),
+    {
+        "validation_and_test_of_pointers": [
+            "critical: the split validation holds no readable image; the split test holds no readable image",
+            "warning: 28 files found without a readable header of a JPEG or PNG",
+        ],
+        "train_of_pointers": [
+            "critical: the split train holds no readable image",
+            "warning: 24 files found without a readable header of a JPEG or PNG",
+        ],
+        "no_train": ["critical: the split train is missing"],
+    }.items(),
+)
+def test_what_leaves_nothing_to_work_with_is_refused_and_not_stumbled_over(
+    faultless: Path, tmp_path: Path, kind: str, messages: list[str]
+) -> None:
+    manifest, _ = judge_corrupted(faultless, tmp_path, kind, seed=1)
+    judgement = judge(manifest, RULES)
+    findings = judgement.summary.before.findings
+    assert judgement.clean.empty
+    assert [f"{finding.severity}: {finding.message}" for finding in findings if not finding.success] == messages
+    assert [f.rule for f in judgement.summary.after.failed("critical")] == ["each_class_in_each_split"]
+    tolerant = judge(manifest, RULES, each_class_in_each_split="warn")
+    assert tolerant.clean.empty == ("train" in kind)
+
+
+def test_a_set_without_any_image_is_refused(faultless: Path, tmp_path: Path) -> None:
+    manifest, _ = judge_corrupted(faultless, tmp_path, "all_of_pointers", seed=1)
+    judgement = judge(manifest, RULES)
+    assert judgement.clean.empty and judgement.summary.before.failed("critical")
+
+
 @pytest.fixture(scope="module")
-def blurred(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """Return the manifest of a generated data set whose train part was blurred."""
-    root = tmp_path_factory.mktemp("blurred")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a generated data set that is large enough for its splits to be told apart."""
+    root = tmp_path_factory.mktemp("larger")
     sizes = dict.fromkeys(("train_per_class", "validation_per_class", "test_per_class"), 30)
     generate_sample(root, SampleConfig.model_validate({**sizes, "faults": False}))
-    for path in (root / "train").rglob("*.jpg"):
-        Image.open(path).filter(ImageFilter.GaussianBlur(1)).save(path, quality=95)
-    return build_manifest(root, workers=1)
+    return root
+
+
+def treat(larger: Path, out: Path, kind: str) -> pd.DataFrame:
+    """Return the manifest of a treated copy; near-duplicates are no matter here."""
+    shutil.copytree(larger, out / kind)
+    corrupt(out / kind, kind)
+    return build_manifest(out / kind, workers=1)
+
+
+@pytest.fixture(scope="module")
+def blurred(larger: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return treat(larger, tmp_path_factory.mktemp("treated"), "blurred_train")
+
+
+def alike(judgement: Judgement) -> list[Finding]:
+    return [finding for finding in judgement.summary.before.findings if finding.rule == "splits_alike"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    {
+        "equalised_train": "in contrast",
+        "rescaled_train": "blurrier",
+        "cropped_train": "smoother",
+        "inverted_train": "light and dark areas are swapped",
+    }.items(),
+)
+def test_a_treated_train_part_stops_the_run(larger: Path, tmp_path: Path, kind: str, reason: str) -> None:
+    judgement = judge(treat(larger, tmp_path, kind), RULES)
+    critical = judgement.summary.before.failed("critical")
+    assert [finding.rule for finding in critical] == ["splits_alike"] * 2, "train against validation, and against test"
+    assert all(reason in finding.message for finding in critical)
+    assert judgement.clean.empty
 
 
 @pytest.mark.parametrize(("choice", "severity"), [("fail", "critical"), ("warn", "warning"), ("off", None)])
 def test_a_treated_split_stops_is_said_or_is_let_be(blurred: pd.DataFrame, choice: str, severity: str | None) -> None:
     judgement = judge(blurred, RULES, splits_alike=choice)
-    found = [finding for finding in judgement.summary.before.findings if finding.rule == "splits_alike"]
-    failed = [finding for finding in found if not finding.success]
+    failed = [finding for finding in alike(judgement) if not finding.success]
     assert {finding.severity for finding in failed} == ({severity} if severity else set())
     assert all("blurrier" in finding.message.split(" than ")[0] for finding in failed)
     assert len(failed) == (2 if severity else 0), "train against validation, and against test"
     assert judgement.clean.empty == (choice == "fail")
+
+
+def test_a_treated_split_is_named_beside_what_else_stops_the_run(blurred: pd.DataFrame) -> None:
+    blank = blurred["standard_deviation"].mask(blurred.index < 3, 0.0)
+    judgement = judge(blurred.assign(standard_deviation=blank), RULES, not_blank="fail")
+    assert {f.rule for f in judgement.summary.before.failed("critical")} == {"not_blank", "splits_alike"}
+
+
+def test_what_cleaning_sets_aside_does_not_make_splits_unlike(larger: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mixed"
+    shutil.copytree(larger, root)
+    for path in sorted((root / "train").rglob("*.jpg"))[::2]:
+        with Image.open(path) as image:
+            image.resize((96, 96)).save(path, quality=95)
+    judgement = judge(build_manifest(root, workers=1), RULES)
+    assert [count.reason for count in judgement.summary.quarantine] == ["wrong_size"]
+    assert all(finding.success for finding in alike(judgement)) and len(alike(judgement)) == 3
+    assert not judgement.clean.empty
+
+
+@pytest.mark.parametrize(("check", "rule"), [("compare_splits", "splits_alike"), ("find_odd_images", "odd_images")])
+def test_a_check_that_raises_is_critical(
+    faultless: Path, monkeypatch: pytest.MonkeyPatch, check: str, rule: str
+) -> None:
+    def fail(manifest: pd.DataFrame) -> None:
+        raise ValueError("no figures today")
+
+    monkeypatch.setattr(expectations.judgement, check, fail)
+    judgement = judge(build_manifest(faultless, workers=1), RULES, splits_alike="warn")
+    [finding] = judgement.summary.before.failed("critical")
+    assert (finding.rule, finding.observed) == (rule, "not checked")
+    assert finding.message == "could not be checked: no figures today"
+    assert judgement.clean.empty
 
 
 def test_the_corrupter_is_seeded(faultless: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_missing_split_and_a_missing_class_are_told_apart() -> None:
     rows += [("test", label, label) for label in CLASSES if label != "sad"]
     finding = broken(validate_manifest(make_manifest(rows), RULES))["each_class_in_each_split"]
     assert finding.observed == 5
-    assert finding.message == "the split validation is missing; no image of test/sad"
+    assert finding.message == "the split validation is missing; no readable image of test/sad"
 
 
 def test_each_split_has_its_own_ratio() -> None:

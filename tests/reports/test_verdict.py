@@ -89,7 +89,7 @@ def test_the_outcome_follows_from_rules_and_change(evidence, refused, severity, 
 def test_a_data_set_that_cleaning_emptied_is_refused_and_says_so(evidence):
     emptied = make_summary().model_copy(update={"counts_used": {}})
     assert judge_outcome(emptied, evidence) == "refused"
-    assert [step.message for step in list_next_steps(emptied, evidence)] == ["cleaning left no image"]
+    assert [step.message for step in list_next_steps(emptied, evidence)] == ["no train image is left after cleaning"]
 
 
 def test_an_accepted_page_shows_findings_pictures_and_lists(evidence, tmp_path):
