@@ -1,7 +1,8 @@
 """Suspected labels and their correction: what an audit of labels found, as a CSV for a person, and that CSV applied.
 
 An audit writes `suspects.csv`. A person looks at the images and fills in `new_label` where they know better; saved as
-`relabel.csv` it is an input of the next run. Rows without a `new_label` say nothing.
+`relabel.csv` it is an input of the next run. Rows without a `new_label` say nothing. The audit of that run lists what
+was answered again, below its new suspects, so that the newest file always holds every answer.
 """
 
 from collections.abc import Mapping
@@ -53,6 +54,7 @@ class LabelAudit(Record):
         "empty where nothing was audited"
     )
     suspects: tuple[Suspect, ...] = Field(description="most suspicious first")
+    reason: str = Field(default="", description="why nothing was audited, where nothing was")
 
 
 class Correction(Record):
@@ -71,13 +73,29 @@ class Relabelling:
     counts: RelabelCounts
 
 
-def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, path: Path) -> None:
-    """Write the suspects of an audit for a person to correct.
+def leave_out_answered(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataFrame) -> LabelAudit:
+    """Drop the suspects that a person has judged already, whether the label was confirmed or changed.
+
+    Args:
+        audit: the suspects.
+        manifest: has every suspect, see `data.manifest.COLUMN_TYPES`.
+        answers: of `read_answers`; what it says of an image holds for all with equal pixels.
+    """
+    answered = set(manifest.loc[manifest["pixel_sha256"].isin(answers["pixel_sha256"]), "path"])
+    suspects = tuple(suspect for suspect in audit.suspects if suspect.image_id not in answered)
+    counts = tuple(sum(suspect.label == name for suspect in suspects) for name in CLASSES)
+    return audit.model_copy(update={"suspects": suspects, "suspected_per_class": counts})
+
+
+def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataFrame, path: Path) -> None:
+    """Write the suspects of an audit for a person to correct, and below them what was answered before.
 
     Args:
         audit: the suspects, most suspicious first.
         manifest: has every suspect, see `data.manifest.COLUMN_TYPES`.
-        path: of the CSV: UTF-8 with the mark by which spreadsheets know it, columns `CSV_COLUMNS`, new_label empty.
+        answers: of `read_answers`, as the audited data set was corrected by.
+        path: of the CSV: UTF-8 with the mark by which spreadsheets know it, columns `CSV_COLUMNS`; new_label is empty
+            for suspects.
 
     Raises:
         PipelineError: a suspect is not in the manifest.
@@ -87,18 +105,44 @@ def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, path: Path) -> No
     known = manifest.set_index("path")
     _refuse_unknown(suspects["image_id"].tolist(), manifest, "audit these images again")
     rows = known.loc[suspects["image_id"], ["split", "pixel_sha256"]].reset_index(drop=True)
-    table = suspects.assign(new_label="", split=rows["split"], pixel_sha256=rows["pixel_sha256"])
-    table[list(CSV_COLUMNS)].to_csv(path, index=False, encoding="utf-8-sig", float_format="%.4f", lineterminator="\n")
+    suspicion = suspects["suspicion"].map("{:.4f}".format)
+    table = suspects.assign(new_label="", split=rows["split"], pixel_sha256=rows["pixel_sha256"], suspicion=suspicion)
+    table = pd.concat([table[list(CSV_COLUMNS)], answers[list(CSV_COLUMNS)]], ignore_index=True)
+    table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
 def read_relabel(path: Path) -> dict[str, Correction]:
     """Read the corrections of a filled-in CSV.
 
     Args:
+        path: see `read_answers`.
+
+    Returns:
+        image id -> correction, for the rows with a `new_label`.
+
+    Raises:
+        PipelineError: as `read_answers` does.
+    """
+    return {
+        str(row.image_id): Correction(new_label=str(row.new_label), pixel_sha256=str(row.pixel_sha256))
+        for row in read_answers(path).itertuples(index=False)
+    }
+
+
+def no_answers() -> pd.DataFrame:
+    """Return the answers of a data set that nobody corrected, laid out as those of `read_answers`."""
+    return pd.DataFrame(columns=list(CSV_COLUMNS), dtype="str")
+
+
+def read_answers(path: Path) -> pd.DataFrame:
+    """Read the rows of a filled-in CSV that have a `new_label`.
+
+    Args:
         path: a CSV with at least `REQUIRED_COLUMNS`, separated by commas or, as some spreadsheets save it, semicolons.
 
     Returns:
-        image id -> correction, for the rows with a `new_label`; upper case and spaces around it do not matter.
+        The columns `CSV_COLUMNS` as text, empty where the file lacks one; upper case and spaces around new_label do not
+        matter.
 
     Raises:
         PipelineError: no readable CSV, columns are missing, a class is unknown, an image stands twice, or a row has no
@@ -114,10 +158,7 @@ def read_relabel(path: Path) -> dict[str, Correction]:
     _refuse(twice, f"{path}: got more than one new_label for", "expected one an image: keep one row of each")
     loose = filled["image_id"][~filled["pixel_sha256"].str.fullmatch(r"[0-9a-f]{64}")]
     _refuse(loose, f"{path}: got no pixel_sha256 for", "expected that of suspects.csv: copy it from there")
-    return {
-        str(row.image_id): Correction(new_label=str(row.new_label), pixel_sha256=str(row.pixel_sha256))
-        for row in filled.itertuples(index=False)
-    }
+    return filled.reindex(columns=list(CSV_COLUMNS), fill_value="").reset_index(drop=True)
 
 
 def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> Relabelling:

@@ -72,10 +72,7 @@ def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
     """
     chosen = choose_auditors(variants)
     if not chosen:
-        nothing = (0,) * len(CLASSES)
-        return LabelAudit(
-            images=0, agreement=0, images_per_class=nothing, suspected_per_class=nothing, noise=(), suspects=()
-        )
+        return _audit_nothing("no variant is better than chance on selection")
     frames = [_read_held_out(variant, AUDITED_PARTS) for variant in chosen]
     audit = audit_labels(frames[0]["label"].to_numpy(), _mean_probabilities(frames), frames[0]["image_id"].tolist())
     return audit.model_copy(update={"audited_by": tuple(variant.name for variant in chosen)})
@@ -89,6 +86,10 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
     Args:
         trainings: one a fold, all of them trained.
 
+    Returns:
+        The audit; without images and suspects where a training is no better than chance, since nobody else can judge
+        its fold.
+
     Raises:
         PipelineError: a training is missing.
     """
@@ -98,6 +99,9 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
             f"got {len(missing)} of {len(trainings)} trainings that did not end ({'; '.join(missing)}), expected one "
             "a fold: mend what they say and run again; the others are kept"
         )
+    lost = sum(not _is_above_chance(training) for training in trainings)
+    if lost:
+        return _audit_nothing(f"{lost} of {len(trainings)} trainings are no better than chance on selection")
     predictions = pd.concat([_read_held_out(training, AUDITED_PARTS) for training in trainings])
     columns = {"label": "first", **dict.fromkeys(PROBABILITY_COLUMNS, "mean")}
     by_image = predictions.groupby("image_id", sort=True).agg(columns).reset_index()
@@ -171,6 +175,19 @@ def cross_fit_folds(manifest: pd.DataFrame, folds: int, seed: int) -> pd.Series:
         fold_of_group.update(dict.fromkeys(ordered["group"].iloc[rows].tolist(), fold))
     drawn = [fold_of_group[group] for group in groups.tolist()]
     return pd.Series(drawn, index=train.index, name="fold", dtype="int64")
+
+
+def _audit_nothing(reason: str) -> LabelAudit:
+    nothing = (0,) * len(CLASSES)
+    return LabelAudit(
+        images=0,
+        agreement=0,
+        images_per_class=nothing,
+        suspected_per_class=nothing,
+        noise=(),
+        suspects=(),
+        reason=reason,
+    )
 
 
 def _check(labels: NDArray, probabilities: NDArray, image_ids: Sequence[str]) -> None:

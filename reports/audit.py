@@ -112,7 +112,7 @@ def draw_suspect_sheets(
 def audit_sentences(audit: LabelAudit) -> list[str]:
     """Return what an audit found and how far to trust it, in three sentences; one where nothing was audited."""
     if not audit.images:
-        return ["The labels were not audited: no variant is better than chance on selection."]
+        return [f"The labels were not audited: {audit.reason}."]
     suspected = len(audit.suspects)
     share = percent(suspected / audit.images)
     return [
@@ -120,7 +120,7 @@ def audit_sentences(audit: LabelAudit) -> list[str]:
         f"The suspicion comes from {_name_auditors(audit)}, not trained on these images, which agrees with "
         f"{percent(audit.agreement)} of the labels: many a suspect is its error and not the label's.",
         f"A person decides: look at the images, fill in new_label in {SUSPECTS_NAME} for those that are wrong, and "
-        "give the file to the next run as relabel.csv.",
+        "give the file to the next run as relabel.csv. What was answered before stands at its end.",
     ]
 
 

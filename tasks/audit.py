@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from data.classes import CLASSES
 from data.manifest import read_manifest
 from data.records import VariantResult
-from data.relabel import LabelAudit, write_audit_csv
+from data.relabel import LabelAudit, leave_out_answered, write_audit_csv
 from data.workspace import Produced, Workspace, digest_sources
 from models.label_audit import audit_cross_fit, audit_variants
 from reports.audit import (
@@ -26,6 +26,7 @@ from reports.audit import (
 from reports.environment import digest_templates
 from tasks.download import IMAGES_FOLDER
 from tasks.inventory import MANIFEST_NAME
+from tasks.relabel import load_answers
 from tasks.stages import finish
 from tasks.validate import load_summary
 
@@ -85,9 +86,10 @@ def _audit(
     }
 
     def write(out: Path) -> None:
-        audit = judge(results)
+        manifest, answers = read_manifest(dataset.path / MANIFEST_NAME), load_answers(dataset)
+        audit = leave_out_answered(judge(results), manifest, answers)
         (out / AUDIT_NAME).write_text(audit.model_dump_json(indent=1))
-        write_audit_csv(audit, read_manifest(dataset.path / MANIFEST_NAME), out / SUSPECTS_NAME)
+        write_audit_csv(audit, manifest, answers, out / SUSPECTS_NAME)
         write_thumbnails(audit, images.path / IMAGES_FOLDER, out / THUMBNAILS_NAME)
         render_audit_page(out, load_summary(dataset))
 

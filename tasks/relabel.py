@@ -1,5 +1,6 @@
 """Apply a person's corrections of labels to a manifest, before it is judged."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,12 +11,15 @@ from data.clean import QUARANTINE_COLUMNS
 from data.errors import PipelineError
 from data.manifest import read_manifest, write_manifest
 from data.records import RelabelCounts
-from data.relabel import apply_relabel, read_relabel
+from data.relabel import apply_relabel, no_answers, read_answers, read_relabel
 from data.workspace import Produced, Workspace, digest_sources, hash_file
+from expectations.counts import Counts, count_images
 from tasks.inventory import MANIFEST_NAME, MANIFESTS_STAGE
 from tasks.stages import finish
 
 COUNTS_NAME = "relabel.json"
+ANSWERS_NAME = "answers.parquet"
+PUBLISHED_COUNTS_NAME = "published_counts.json"
 REMOVED_NAME = "removed.parquet"
 
 
@@ -31,14 +35,17 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
     inputs = {
         "manifest": manifest.key,
         "relabel_sha256": hash_file(relabel),
-        "code": digest_sources(["data.relabel"]),
+        "code": digest_sources(["data.relabel", "tasks.relabel"]),
     }
 
     def write(out: Path) -> None:
-        corrected = apply_relabel(read_manifest(manifest.path / MANIFEST_NAME), read_relabel(relabel))
+        published = read_manifest(manifest.path / MANIFEST_NAME)
+        corrected = apply_relabel(published, read_relabel(relabel))
         write_manifest(corrected.manifest, out / MANIFEST_NAME)
+        read_answers(relabel).to_parquet(out / ANSWERS_NAME, index=False)
         corrected.quarantine.to_parquet(out / REMOVED_NAME, index=False)
         (out / COUNTS_NAME).write_text(corrected.counts.model_dump_json(indent=1))
+        (out / PUBLISHED_COUNTS_NAME).write_text(json.dumps(count_images(published, "split")))
 
     produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
     get_run_logger().info("corrected labels by %s: %s", relabel, load_relabel_counts(produced))
@@ -49,6 +56,18 @@ def load_relabel_counts(manifest: Produced) -> RelabelCounts | None:
     """Return what was corrected in a manifest, or None where it stands as published."""
     path = manifest.path / COUNTS_NAME
     return RelabelCounts.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def load_answers(stage: Produced) -> pd.DataFrame:
+    """Return the answered rows of the relabel.csv behind a manifest or a judged data set; none where it had none."""
+    path = stage.path / ANSWERS_NAME
+    return pd.read_parquet(path) if path.exists() else no_answers()
+
+
+def load_published_counts(manifest: Produced) -> Counts | None:
+    """Return split -> class -> files as they were before corrections, or None where nobody made any."""
+    path = manifest.path / PUBLISHED_COUNTS_NAME
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 def load_removed(manifest: Produced) -> pd.DataFrame:

@@ -13,6 +13,9 @@ from data.relabel import (
     LabelAudit,
     Suspect,
     apply_relabel,
+    leave_out_answered,
+    no_answers,
+    read_answers,
     read_relabel,
     write_audit_csv,
 )
@@ -66,7 +69,7 @@ def row(image_id, new_label, content="x"):
 
 def test_a_filled_in_csv_comes_back_as_corrections(tmp_path, manifest):
     path = tmp_path / "suspects.csv"
-    write_audit_csv(audit_of((SMILE, "happy", 0.98), (LOGO, "neutral", 0.91)), manifest, path)
+    write_audit_csv(audit_of((SMILE, "happy", 0.98), (LOGO, "neutral", 0.91)), manifest, no_answers(), path)
     assert read_relabel(path) == {}
     table = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False)
     assert tuple(table.columns) == CSV_COLUMNS
@@ -82,14 +85,33 @@ def test_a_filled_in_csv_comes_back_as_corrections(tmp_path, manifest):
 
 def test_a_csv_without_suspects_still_has_its_head(tmp_path, manifest):
     path = tmp_path / "suspects.csv"
-    write_audit_csv(audit_of(), manifest, path)
+    write_audit_csv(audit_of(), manifest, no_answers(), path)
     assert path.read_text(encoding="utf-8-sig").strip() == ",".join(CSV_COLUMNS)
     assert read_relabel(path) == {}
 
 
 def test_a_suspect_of_another_data_set_is_not_written(tmp_path, manifest):
     with pytest.raises(PipelineError, match=r"test/sad/77\.jpg"):
-        write_audit_csv(audit_of(("test/sad/77.jpg", "happy", 0.9)), manifest, tmp_path / "suspects.csv")
+        stray = audit_of(("test/sad/77.jpg", "happy", 0.9))
+        write_audit_csv(stray, manifest, no_answers(), tmp_path / "suspects.csv")
+
+
+def test_a_second_round_keeps_the_first(tmp_path, manifest):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    pixels = manifest.set_index("path")["pixel_sha256"]
+    rows = [(SMILE, "happy"), (TEARS, "sad"), (LOGO, "remove"), (CALM, "")]
+    lines = [(name, "train", "sad", "happy", 0.9, label, pixels[name]) for name, label in rows]
+    answers = read_answers(write_rows(first, lines))
+    corrected = apply_relabel(manifest, read_relabel(first)).manifest
+    suspects = audit_of((TEARS, "happy", 0.9), (CALM, "sad", 0.8), (COPY, "sad", 0.7))
+    again = leave_out_answered(suspects, corrected, answers)
+    assert [suspect.image_id for suspect in again.suspects] == [CALM], "what a person judged, and its copy, is settled"
+    assert again.suspected_per_class == (0, 1, 0, 0)
+    write_audit_csv(again, corrected, answers, second)
+    table = pd.read_csv(second, encoding="utf-8-sig", keep_default_na=False)
+    assert table["image_id"].tolist() == [CALM, SMILE, TEARS, LOGO]
+    assert read_relabel(second) == read_relabel(first)
+    pd.testing.assert_frame_equal(apply_relabel(manifest, read_relabel(second)).manifest, corrected)
 
 
 @pytest.mark.parametrize("separator", [",", ";"])

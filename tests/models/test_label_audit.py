@@ -259,7 +259,9 @@ def write_fold(directory, held_out, labels, probabilities):
     frame.insert(1, "part", "test")
     frame.insert(2, "label", labels[held_out])
     frame.to_parquet(directory / PREDICTIONS_NAME, index=False)
-    return VariantResult(name="compact", description="", status="trained", directory=str(directory))
+    # Selection is judged on these rows here.
+    parts = {"selection": measure_part(labels[held_out], probabilities[held_out])}
+    return VariantResult(name="compact", description="", status="trained", directory=str(directory), parts=parts)
 
 
 def test_trainings_that_held_out_a_fold_each_audit_every_image(simulated, tmp_path):
@@ -271,6 +273,19 @@ def test_trainings_that_held_out_a_fold_each_audit_every_image(simulated, tmp_pa
     audit = audit_cross_fit(trainings)
     assert audit.images == len(labels) and audit.audited_by == ()
     assert {s.image_id for s in audit.suspects} == {s.image_id for s in whole.suspects}
+
+
+def test_a_training_at_chance_lets_nothing_be_suspected(simulated, tmp_path):
+    truth, labels, probabilities, _ = simulated
+    guesses = simulate_probabilities(truth, np.random.default_rng(3), strength=0)
+    half = np.arange(len(labels)) % 2
+    trainings = [
+        write_fold(tmp_path / str(fold), np.flatnonzero(half == fold), labels, said)
+        for fold, said in enumerate((probabilities, guesses))
+    ]
+    audit = audit_cross_fit(trainings)
+    assert (audit.images, audit.suspects) == (0, ())
+    assert audit.reason == "1 of 2 trainings are no better than chance on selection"
 
 
 def test_a_fold_without_its_training_is_named(simulated, tmp_path):

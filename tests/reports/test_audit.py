@@ -50,7 +50,8 @@ def make_audit(**changes):
 
 def nothing_audited():
     nothing = {"images_per_class": (0,) * 4, "suspected_per_class": (0,) * 4, "noise": (), "suspects": ()}
-    return make_audit(audited_by=(), images=0, agreement=0, **nothing)
+    reason = "no variant is better than chance on selection"
+    return make_audit(audited_by=(), images=0, agreement=0, reason=reason, **nothing)
 
 
 def gray_faces(audit):
