@@ -18,6 +18,7 @@ from reports.findings import (
     judge_outcome,
     list_next_steps,
     list_rules,
+    tabulate_pairs,
 )
 from reports.formatting import observed
 from reports.markdown import escape_text, markdown_table
@@ -71,6 +72,7 @@ def describe_data(summary: DataSummary, evidence: DataEvidence) -> dict[str, Any
         "set_aside": _count(summary.counts_published) - _count(summary.counts_used),
         "exhibits": [pair for pair in shown if not pair[0].success],
         "alike": [pair for pair in shown if pair[0].success and pair[0].rule == "splits_alike"],
+        "pairs": tabulate_pairs(evidence.comparison),
         "changes": _attach_exhibits(evidence.changes, evidence.change_exhibits),
     }
 
@@ -88,6 +90,7 @@ def _list_contents(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("data-rules", "Rules", True),
         ("data-changes", "Changes", data["changes"]),
         ("data-examples", "Examples", data["exhibits"]),
+        ("data-splits", "Splits", data["pairs"]),
         ("data-odd", "Odd images", data["evidence"].odd_images),
         ("data-quarantine", "Quarantine", True),
         ("limits", "Limits", True),

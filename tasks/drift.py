@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
-from prefect import get_run_logger, task
+from filelock import FileLock
+from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
@@ -15,7 +16,7 @@ from data.workspace import Produced, Workspace, digest_sources, hash_json, read_
 from expectations.policies import Judged
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import finish
-from tasks.validate import DATASETS_STAGE, PROFILE_NAME
+from tasks.validate import DATASETS_STAGE, PROFILE_NAME, log_findings
 
 CHANGES_STAGE = "changes"
 CHANGE_NAME = "change.json"
@@ -54,7 +55,7 @@ def compare_with_last(
     last = read_accepted(source, workspace).last_before(dataset.key) if policy != "off" else ""
     profile = workspace.directory(DATASETS_STAGE, last) / PROFILE_NAME if last else None
     compared = last if profile and profile.exists() else ""
-    inputs = {"dataset": dataset.key, "last": compared, "policy": policy, "code": digest_sources(["data.profile"])}
+    inputs = {"dataset": dataset.key, "last": compared, "policy": policy, "code": digest_sources(["tasks.drift"])}
 
     def write(out: Path) -> None:
         if profile and compared:
@@ -115,11 +116,15 @@ def read_accepted(source: DatasetSource, workspace: Workspace) -> Accepted:
 
 def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspace) -> None:
     """Make a data set the accepted one of its source."""
-    accepted = read_accepted(source, workspace)
-    if accepted.key != dataset.key:
-        path = _accepted_path(source, workspace)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(Accepted(key=dataset.key, former=accepted.key).model_dump_json())
+    path = _accepted_path(source, workspace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        accepted = read_accepted(source, workspace)
+        if accepted.key != dataset.key:
+            # Renamed when it is whole, so that no later run finds half a file.
+            unfinished = path.with_suffix(".work")
+            unfinished.write_text(Accepted(key=dataset.key, former=accepted.key).model_dump_json())
+            unfinished.replace(path)
 
 
 def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:
@@ -127,9 +132,7 @@ def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:
 
 
 def _publish(findings: tuple[Finding, ...]) -> None:
-    for finding in findings:
-        if not finding.success:
-            get_run_logger().warning("%s: %s", finding.severity, finding.message)
+    log_findings(findings)
     if findings:
         create_table_artifact(
             key="data-change",

@@ -27,7 +27,14 @@ from tasks.download import IMAGES_FOLDER
 from tasks.drift import compared_with, load_changed_images, load_changes, read_accepted, write_accepted
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import finish
-from tasks.validate import DATA_DOCS_FOLDER, DATASHEET_NAME, find_data_docs, load_quarantine, load_summary
+from tasks.validate import (
+    DATA_DOCS_FOLDER,
+    DATASHEET_NAME,
+    find_data_docs,
+    load_comparison,
+    load_quarantine,
+    load_summary,
+)
 
 VERDICTS_STAGE = "verdicts"
 UP_TO_WORKSPACE = Path("..", "..")
@@ -43,7 +50,7 @@ def publish_verdict(
         "images": images.key,
         "dataset": dataset.key,
         "change": change.key,
-        "code": digest_sources(["reports.verdict"]),
+        "code": digest_sources(["tasks.verdict"]),
         "templates": digest_templates(),
     }
 
@@ -67,6 +74,7 @@ def gather_evidence(images: Produced, manifest: Produced, dataset: Produced, cha
     former, policies = compared_with(change), read_record(dataset.path).inputs["policies"]
     return DataEvidence(
         dataset=dataset.key,
+        comparison=load_comparison(dataset),
         policies={rule: choice for rule, choice in policies.items() if rule != RULE_ON_CHANGE},
         compared_with=former,
         changes=changes,

@@ -1,5 +1,7 @@
 """A data set is compared with the last accepted one of its source; what changed is kept with the images behind it."""
 
+from pathlib import Path
+
 import pytest
 from prefect.logging import disable_run_logger
 
@@ -98,6 +100,24 @@ def test_a_repeat_compares_with_the_same_data_set_again(compare, workspace):
     for _ in range(2):
         drift.write_accepted(second, SOURCE, workspace)
         assert compare("second", rows(ALL, 5))[1].key == change.key
+
+
+def test_a_run_that_is_killed_while_it_accepts_leaves_the_former_answer(compare, workspace, monkeypatch):
+    first, _ = compare("first", rows(ALL, 4))
+    drift.write_accepted(first, SOURCE, workspace)
+    second, _ = compare("second", rows(ALL, 5))
+
+    def write_half(path, text):
+        path.write_bytes(text.encode()[: len(text) // 2])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", write_half)
+        with pytest.raises(KeyboardInterrupt):
+            drift.write_accepted(second, SOURCE, workspace)
+    assert drift.read_accepted(SOURCE, workspace).key == first.key
+    drift.write_accepted(second, SOURCE, workspace)
+    assert drift.read_accepted(SOURCE, workspace) == drift.Accepted(key=second.key, former=first.key)
 
 
 def test_sources_are_kept_apart(compare, workspace):

@@ -1,16 +1,20 @@
 """Judging reads the manifest once, and not at all where all is done."""
 
 import hashlib
+import os
 
 import pandas as pd
 import pytest
 from prefect.logging import disable_run_logger
 
+from data.classes import CLASSES, SPLITS
 from data.errors import PipelineError
 from data.manifest import write_manifest
 from data.source import DatasetSource
 from data.workspace import Workspace
+from expectations.counts import PROFILES, ExpectedCounts
 from expectations.policies import RulePolicies
+from expectations.rules import DataLimits
 from tasks import relabel, validate
 from tasks.stages import record_of
 from tests.image_tree import make_manifest
@@ -33,14 +37,14 @@ def judge(tmp_path, monkeypatch):
     manifest = workspace.produce("manifests", {}, lambda out: write_manifest(frame, out / "manifest.parquet"))
     read, readings = validate.read_manifest, []
 
-    def run(corrections=None):
+    def run(corrections=None, policies=POLICIES, limits=DataLimits()):
         monkeypatch.setattr(validate, "read_manifest", lambda path: readings.append(path) or read(path))
         readings.clear()
         with disable_run_logger():
             judged = manifest
             if corrections:
                 judged = record_of(relabel.correct_labels.fn(manifest, corrections, workspace))
-            dataset = record_of(validate.validate_data.fn(judged, SOURCE, POLICIES, 7, workspace))
+            dataset = record_of(validate.validate_data.fn(judged, SOURCE, policies, 7, workspace, limits))
         return dataset, len(readings)
 
     return run, workspace
@@ -53,7 +57,7 @@ def test_a_data_set_is_judged_from_one_reading(judge):
     assert sum(sum(part.values()) for part in validate.load_summary(dataset).counts_used.values()) == 48
     assert validate.load_quarantine(dataset).empty
     assert (validate.find_data_docs(dataset, workspace) / "index.html").is_file()
-    assert [path.name for path in (workspace.root / "data_docs").iterdir()] == [dataset.key]
+    assert [path.name for path in (workspace.root / "data_docs").glob("[!.]*")] == [dataset.key]
     assert run()[1] == 0
 
 
@@ -65,6 +69,53 @@ def test_pages_that_were_pruned_are_written_again(judge):
     again, readings = run()
     assert again.cached and readings == 1
     assert (pages / "index.html").is_file()
+
+
+def test_a_run_goes_on_without_pages_that_cannot_be_written(judge, monkeypatch):
+    def fail(*_):
+        raise OSError("no space left")
+
+    run, workspace = judge
+    monkeypatch.setattr(validate, "write_data_docs", fail)
+    dataset, _ = run()
+    assert validate.load_summary(dataset).counts_used
+    assert not validate.find_data_docs(dataset, workspace).exists()
+
+
+def test_pages_that_are_used_again_are_not_pruned(judge, monkeypatch):
+    run, workspace = judge
+    monkeypatch.setattr(validate, "KEPT_DATA_DOCS", 2)
+    first, _ = run(limits=DataLimits(minimum_train_images=1))
+    second, _ = run(limits=DataLimits(minimum_train_images=2))
+    for age, dataset in enumerate((second, first)):
+        os.utime(validate.find_data_docs(dataset, workspace), (1_000_000 - age, 1_000_000 - age))
+    run(limits=DataLimits(minimum_train_images=1))
+    third, _ = run(limits=DataLimits(minimum_train_images=3))
+    kept = {path.name for path in (workspace.root / "data_docs").glob("[!.]*")}
+    assert kept == {first.key, third.key}
+
+
+def test_limits_are_the_run_s(judge):
+    run, _ = judge
+    strict = POLICIES.model_copy(update={"enough_images": "fail"})
+    assert not validate.load_summary(run(policies=strict)[0]).counts_used
+    few = DataLimits(minimum_train_images=4, minimum_validation_images=4, minimum_test_images=4)
+    assert validate.load_summary(run(policies=strict, limits=few)[0]).counts_used
+
+
+def test_corrections_are_no_fault_of_the_publication(judge, tmp_path, monkeypatch):
+    run, _ = judge
+    stated = {split: dict.fromkeys(CLASSES, 4) for split in SPLITS}
+    monkeypatch.setitem(PROFILES, "notebook", ExpectedCounts(name="a small set", images=stated))
+    digests = [hashlib.sha256(shown.encode()).hexdigest() for shown in ("trainhappy0", "trainsad1")]
+    corrections = tmp_path / "relabel.csv"
+    corrections.write_text(
+        f"image_id,new_label,pixel_sha256\ntrain/happy/0.jpg,sad,{digests[0]}\ntrain/sad/9.jpg,remove,{digests[1]}\n"
+    )
+    dataset, _ = run(corrections, POLICIES.model_copy(update={"expected_counts": "fail"}))
+    summary = validate.load_summary(dataset)
+    [finding] = [finding for finding in summary.before.findings if finding.rule == "expected_counts"]
+    assert finding.success and summary.counts_used
 
 
 def test_corrected_labels_are_used_and_what_was_removed_is_listed(judge, tmp_path):

@@ -14,6 +14,7 @@ from expectations.policies import RulePolicies
 from tasks import drift, validate, verdict
 from tasks.inventory import take_inventory
 from tasks.stages import record_of
+from tests.corrupter import LOSSES, corrupt
 from tests.image_tree import write_image_tree
 
 LENIENT = RulePolicies(enough_images="off", splits_alike="off")
@@ -85,6 +86,30 @@ def test_a_mended_data_set_is_accepted_with_its_page(desk, tmp_path):
     assert artifact["key"] == "data-quality"
     assert (judged.verdict.path / "verdict.html").as_uri() in artifact["markdown"]
     assert "| no_duplicates_across_splits | quarantine | warning | passed |" in artifact["markdown"]
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_a_data_set_that_nothing_can_be_done_with_has_its_page(desk, tmp_path, kind):
+    tree = write_image_tree(tmp_path / "tree")
+    corrupt(tree, kind)
+    judged, workspace = desk.judge(tree, LENIENT.model_copy(update={"splits_alike": "fail"}))
+    with pytest.raises(DataRejected, match=r"the split .* (is missing|holds no readable image)"):
+        desk.accept(judged, workspace)
+    assert "Refused: nothing is trained on it." in judged.page()
+    assert "holds no readable image" in judged.page() or kind == "no_train"
+
+
+def test_splits_are_shown_statistic_by_statistic(desk, tmp_path):
+    tree = write_image_tree(tmp_path / "tree", {"train": 30, "validation": 30, "test": 2})
+    judged, _ = desk.judge(tree, LENIENT.model_copy(update={"splits_alike": "warn"}))
+    page = judged.page()
+    (pair, *_) = validate.load_comparison(judged.dataset).pairs
+    assert f"train against validation: AUC {pair.auc:.2f} ({pair.auc_low:.2f} to {pair.auc_high:.2f})" in page
+    assert "train against test: too few images for a classifier" in page
+    assert "30 weaker statistics" in page
+    strongest = max(pair.differences, key=lambda difference: abs(difference.cliffs_delta))
+    rows = page[page.index('class="statistics"') :].split("<tr>")
+    assert f"<td>{strongest.cliffs_delta:,.2f}</td>" in rows[2] and len(pair.differences) == 40
 
 
 def test_links_of_the_page_lead_to_files(desk, tmp_path):
