@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from data.classes import CLASSES
 from data.errors import PipelineError
 from data.manifest import require_columns
-from data.records import VariantResult
+from data.records import PartMetrics, VariantResult
 from data.relabel import LabelAudit, Suspect
 from models.metrics import measure_part
 from models.score import PREDICTIONS_NAME, PROBABILITY_COLUMNS, probabilities_of
@@ -99,10 +99,11 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
             f"got {len(missing)} of {len(trainings)} trainings that did not end ({'; '.join(missing)}), expected one "
             "a fold: mend what they say and run again; the others are kept"
         )
-    lost = sum(not _is_above_chance(training) for training in trainings)
+    frames = [_read_held_out(training, AUDITED_PARTS) for training in trainings]
+    lost = sum(not _beats_chance(_measure_frame(frame)) for frame in frames)
     if lost:
-        return _audit_nothing(f"{lost} of {len(trainings)} trainings are no better than chance on selection")
-    predictions = pd.concat([_read_held_out(training, AUDITED_PARTS) for training in trainings])
+        return _audit_nothing(f"{lost} of {len(trainings)} trainings are no better than chance on what they held out")
+    predictions = pd.concat(frames)
     columns = {"label": "first", **dict.fromkeys(PROBABILITY_COLUMNS, "mean")}
     by_image = predictions.groupby("image_id", sort=True).agg(columns).reset_index()
     return audit_labels(by_image["label"].to_numpy(), _mean_probabilities([by_image]), by_image["image_id"].tolist())
@@ -234,11 +235,18 @@ def _count_classes(labels: NDArray) -> tuple[int, ...]:
 
 
 def _is_above_chance(variant: VariantResult) -> bool:
-    """Return whether the variant surely beats always naming selection's largest class."""
-    if variant.status != "trained" or "selection" not in variant.parts:
-        return False
-    scores = variant.parts["selection"]
+    """Return whether the variant surely beats chance on selection."""
+    trained = variant.status == "trained" and "selection" in variant.parts
+    return trained and _beats_chance(variant.parts["selection"])
+
+
+def _beats_chance(scores: PartMetrics) -> bool:
+    """Return whether an accuracy is surely above that of always naming the largest class."""
     return scores.accuracy_low > max(sum(row) for row in scores.confusion) / scores.images
+
+
+def _measure_frame(frame: pd.DataFrame) -> PartMetrics:
+    return measure_part(frame["label"].to_numpy(), _mean_probabilities([frame]))
 
 
 def _read_held_out(variant: VariantResult, parts: tuple[str, ...]) -> pd.DataFrame:
