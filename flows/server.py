@@ -16,6 +16,7 @@ from pathlib import Path
 import requests
 
 from data.errors import PipelineError
+from data.workspace import PROJECT_ROOT
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def _start(port: int, workspace: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
+            cwd=PROJECT_ROOT,  # -m looks for modules here first, and the user's directory may have a flows/ too
             start_new_session=True,  # Ctrl-C is for the run; the server has to hear of its end first
         )
 

@@ -1,5 +1,6 @@
 """The server of one run: on this machine only, and gone with its run, however that ends."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,13 +26,27 @@ with prefect_server(Path(sys.argv[1]), 120) as url:
 """
 
 
+def start_holder(directory):
+    """Start a process that holds a server for the workspace in a directory."""
+    script = directory / "scripts" / "holder.py"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(HOLDER)
+    return subprocess.Popen(
+        [sys.executable, script, directory / "workspace"],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.fixture
 def holder(tmp_path, monkeypatch):
     """A process that holds a server; yields it, the server's URL and the server's process."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True
-    )
+    (tmp_path / "flows").mkdir()  # a user's own package of that name, in the directory that the run is started from
+    (tmp_path / "flows" / "__init__.py").write_text("raise RuntimeError('not ours')")
+    process = start_holder(tmp_path)
     url = process.stdout.readline().strip()
     (server,) = psutil.Process(process.pid).children()
     yield process, url, server
