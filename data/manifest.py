@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -56,12 +55,12 @@ IMAGES_PER_WORKER = 3_000
 """A further worker costs about a second to start, in which this process describes nearly as many small images."""
 
 
-def build_manifest(images: Path, workers: int | None = None) -> pd.DataFrame:
+def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
     """Describe every file below a directory laid out as `<split>/<label>/<file>`.
 
     Args:
         images: the data set's root; what lies elsewhere below it is described too, with the folders it is in.
-        workers: processes to use at most, this one included; None takes one a core. Few images take fewer.
+        workers: processes to use at most, this one included. Few images take fewer.
 
     Returns:
         One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
@@ -75,7 +74,7 @@ def build_manifest(images: Path, workers: int | None = None) -> pd.DataFrame:
     """
     images = Path(images).resolve()
     paths = list_files(images)
-    shares = max(1, min(workers or os.cpu_count() or 1, len(paths) // IMAGES_PER_WORKER))
+    shares = max(1, min(workers, len(paths) // IMAGES_PER_WORKER))
     logger.info("describing %d files below %s with %d processes", len(paths), images, shares)
     frame = pd.DataFrame(_describe_in_parallel(images, paths, shares), columns=list(COLUMN_TYPES))
     return frame.astype(COLUMN_TYPES).sort_values("path", ignore_index=True)

@@ -3,6 +3,7 @@
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.hardware import usable_cores
 from data.manifest import build_manifest, write_manifest
 from data.near_duplicates import find_near_duplicates
 from data.workspace import Produced, Workspace, digest_sources
@@ -20,7 +21,7 @@ def take_inventory(images: Produced, workspace: Workspace) -> Produced:
     inputs = {"images": images.key, "code": digest_sources(["data.manifest", "data.near_duplicates"])}
 
     def write(out):
-        manifest = build_manifest(images.path / IMAGES_FOLDER)
+        manifest = build_manifest(images.path / IMAGES_FOLDER, workers=usable_cores())
         logger.info("manifest has %d images", len(manifest))
         group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER)
         write_manifest(manifest.assign(group=group), out / MANIFEST_NAME)
