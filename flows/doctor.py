@@ -95,7 +95,7 @@ def _disk(workspace: Path) -> Check:
 def _server() -> Check:
     url = os.environ.get(API_URL_VARIABLE)
     if not url:
-        return Check(name="prefect server", ok=True, seen="none named; each run starts its own on 127.0.0.1")
+        return Check(name="prefect server", ok=True, seen="none named; a run starts one on 127.0.0.1")
     return Check(
         name="prefect server",
         ok=server_answers(url),

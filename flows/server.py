@@ -1,87 +1,211 @@
-"""A Prefect server for the length of one run, where none is running already.
+"""A Prefect server for the runs of a workspace, where PREFECT_API_URL names none.
 
-Never imports prefect: PREFECT_API_URL has to be set before prefect reads its settings.
+The first run starts it and names it in workspace/server.json; runs that start meanwhile use the same one, since two
+servers on one database hinder each other. Each user holds a shared lock on workspace/prefect/server.users, which the
+system takes away from a process that dies. The last user to leave ends the server, whoever started it; where that one
+was killed, the server gets the lock itself, alone, and leaves.
+
+Never imports prefect: its settings have to be set before prefect reads them.
 """
 
-import logging
+import fcntl
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
+import psutil
 import requests
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.errors import PipelineError
 from data.workspace import PROJECT_ROOT
 
-logger = logging.getLogger(__name__)
-
 API_URL_VARIABLE = "PREFECT_API_URL"
+RECORD_NAME = "server.json"
+ANSWER_SECONDS = 20.0
+"""How long a server that is at work for other runs may take to answer a new one."""
+
 STOP_SECONDS = 10.0
 
+QUIET_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""Under these Prefect and Great Expectations tell nobody of a run, whichever server it uses."""
 
-def quiet_environment(workspace: Path) -> dict[str, str]:
-    """Return the settings under which Prefect keeps to this machine and to the workspace."""
-    home = workspace.resolve() / "prefect"
+
+class ServerRecord(BaseModel):
+    """A running server, as workspace/server.json names it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    pid: int
+
+
+def server_environment(workspace: Path) -> dict[str, str]:
+    """Return the settings under which a server of ours and its runs keep to the workspace."""
+    home = _home(workspace)
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
     }
 
 
 @contextmanager
 def prefect_server(workspace: Path, start_seconds: float) -> Iterator[str]:
-    """Yield the API URL of a Prefect server, starting one on 127.0.0.1 unless PREFECT_API_URL names one.
+    """Yield the API URL of the server in PREFECT_API_URL, else of the workspace's own, which is started where needed.
 
     Args:
         workspace: keeps the server's database and log.
-        start_seconds: how long it may take to answer.
+        start_seconds: how long a server may take to start.
 
     Raises:
         PipelineError: the named server does not answer, or the started one did not come up in time.
     """
+    os.environ.update(QUIET_ENVIRONMENT)
     named = os.environ.get(API_URL_VARIABLE)
     if named:
         _require_answer(named)
         yield named
         return
+    with _shared_server(workspace, start_seconds) as url:
+        os.environ.update({**server_environment(workspace), API_URL_VARIABLE: url})
+        try:
+            yield url
+        finally:
+            del os.environ[API_URL_VARIABLE]
+
+
+def ends_with_its_runs(url: str, workspace: Path) -> bool:
+    """Return whether the server at this API URL is the one that runs of the workspace started for themselves."""
+    record = _read_record(workspace)
+    return record is not None and record.url == url
+
+
+def server_answers(url: str, timeout_seconds: float = 2) -> bool:
+    """Return whether a Prefect server answers at this API URL."""
+    try:
+        return requests.get(f"{url}/health", timeout=timeout_seconds).ok
+    except requests.RequestException:
+        return False
+
+
+@contextmanager
+def _shared_server(workspace: Path, start_seconds: float) -> Iterator[str]:
+    _home(workspace).mkdir(parents=True, exist_ok=True)
+    with _users_path(workspace).open("ab+") as users:
+        with FileLock(_home(workspace) / "server.lock"):  # one run at a time looks for a server and starts it
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last user of an earlier server ends it
+            record, process = _find_server(workspace), None
+            if record is None:
+                record, process = _start(workspace, start_seconds)
+        try:
+            yield record.url
+        finally:
+            _leave(users, workspace)
+            if process:
+                process.poll()
+
+
+def _find_server(workspace: Path) -> ServerRecord | None:
+    """Return the server that workspace/server.json names, where it lives and answers."""
+    record = _read_record(workspace)
+    return record if record and _lives(record, workspace) and server_answers(record.url, ANSWER_SECONDS) else None
+
+
+def _start(workspace: Path, seconds: float) -> tuple[ServerRecord, subprocess.Popen[bytes]]:
     port = _free_port()
     url = f"http://127.0.0.1:{port}/api"
-    os.environ.update({**quiet_environment(workspace), API_URL_VARIABLE: url})
-    process = _start(port, workspace)
-    try:
-        _wait_until_ready(process, url, start_seconds, workspace)
-        yield url
-    finally:
-        del os.environ[API_URL_VARIABLE]
-        _stop(process)
-
-
-def _start(port: int, workspace: Path) -> subprocess.Popen[bytes]:
-    log = _log_path(workspace)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "flows.server_child", str(port)],
-            stdin=subprocess.PIPE,
+    with _log_path(workspace).open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.server_child", str(port), str(_users_path(workspace))],
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=PROJECT_ROOT,  # -m looks for modules here first, and the user's directory may have a flows/ too
+            env={**os.environ, **server_environment(workspace), API_URL_VARIABLE: url},
             start_new_session=True,  # Ctrl-C is for the run; the server has to hear of its end first
         )
+    record = ServerRecord(url=url, pid=process.pid)
+    try:
+        _wait_until_ready(process, url, seconds, workspace)
+        _write_record(record, workspace)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return record, process
+
+
+def _leave(users: IO[bytes], workspace: Path) -> None:
+    """Stop using the server, and end it where nobody else uses it."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    record = _read_record(workspace)
+    if record and _lives(record, workspace):
+        _end(record.pid)
+    _record_path(workspace).unlink(missing_ok=True)
+
+
+def _lives(record: ServerRecord, workspace: Path) -> bool:
+    """Return whether the process is there and is a server of this workspace, not a later one with its number."""
+    try:
+        return str(_users_path(workspace)) in psutil.Process(record.pid).cmdline()
+    except psutil.Error:
+        return False
+
+
+def _end(pid: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        server = psutil.Process(pid)
+        server.terminate()
+        try:
+            server.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            server.kill()
+            server.wait(STOP_SECONDS)
+
+
+def _read_record(workspace: Path) -> ServerRecord | None:
+    try:
+        return ServerRecord.model_validate_json(_record_path(workspace).read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _write_record(record: ServerRecord, workspace: Path) -> None:
+    written = _home(workspace) / RECORD_NAME
+    written.write_text(record.model_dump_json())
+    written.replace(_record_path(workspace))
+
+
+def _home(workspace: Path) -> Path:
+    return workspace.resolve() / "prefect"
+
+
+def _record_path(workspace: Path) -> Path:
+    return workspace.resolve() / RECORD_NAME
+
+
+def _users_path(workspace: Path) -> Path:
+    return _home(workspace) / "server.users"
 
 
 def _log_path(workspace: Path) -> Path:
-    return workspace.resolve() / "prefect" / "server.log"
+    return _home(workspace) / "server.log"
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, seconds: float, workspace: Path) -> None:
@@ -104,25 +228,6 @@ def _require_answer(url: str) -> None:
             f"PREFECT_API_URL names {url}, but no Prefect server answers there: start it, or unset PREFECT_API_URL to "
             "have one started for the length of the run"
         )
-
-
-def server_answers(url: str) -> bool:
-    """Return whether a Prefect server answers at this API URL."""
-    try:
-        return requests.get(f"{url}/health", timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdin:
-        process.stdin.close()
 
 
 def _free_port() -> int:
