@@ -205,3 +205,7 @@ def _server() -> Iterator[None]:
             for name in ("prefect.flow_runs", "prefect.task_runs"):
                 for handler in logging.getLogger(name).handlers:
                     handler.flush()
+
+
+if __name__ == "__main__":
+    main()

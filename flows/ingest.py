@@ -10,6 +10,7 @@ from pydantic import Field
 from data.source import DatasetSource, parse_source
 from data.workspace import Produced, Workspace
 from expectations.policies import RulePolicies
+from flows.logs import arrange_logs
 from flows.settings import Settings
 from tasks.download import acquire_images
 from tasks.drift import compare_with_last
@@ -68,6 +69,7 @@ def prepare_data(
     source: DatasetSource, relabel: str, policies: RulePolicies, seed: int, workspace: Workspace, settings: Settings
 ) -> PreparedData:
     """Return the images, the accepted data set and the verdict on it, as tasks of the running flow."""
+    arrange_logs()
     images = acquire_images(source, workspace, settings.download_settings())
     manifest = take_inventory(images, workspace)
     if relabel:

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.errors import PipelineError
 from data.workspace import PROJECT_ROOT
+from flows.logs import LOG_ENVIRONMENT
 
 API_URL_VARIABLE = "PREFECT_API_URL"
 RECORD_NAME = "server.json"
@@ -34,12 +35,14 @@ ANSWER_SECONDS = 20.0
 
 STOP_SECONDS = 10.0
 
-QUIET_ENVIRONMENT = {
+RUN_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "GX_ANALYTICS_ENABLED": "false",
+    **LOG_ENVIRONMENT,
 }
-"""Under these Prefect and Great Expectations tell nobody of a run, whichever server it uses."""
+"""Settings of every run, whichever server it uses: nobody is told of it, and its log is whole. prefect.yaml has them
+for runs that a worker starts."""
 
 
 class ServerRecord(BaseModel):
@@ -73,7 +76,7 @@ def prefect_server(workspace: Path, start_seconds: float) -> Iterator[str]:
     Raises:
         PipelineError: the named server does not answer, or the started one did not come up in time.
     """
-    os.environ.update(QUIET_ENVIRONMENT)
+    os.environ.update(RUN_ENVIRONMENT)
     named = os.environ.get(API_URL_VARIABLE)
     if named:
         _require_answer(named)

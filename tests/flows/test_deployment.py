@@ -7,6 +7,7 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 
 from data.workspace import PROJECT_ROOT
+from flows.server import RUN_ENVIRONMENT
 
 DEPLOYMENTS = yaml.safe_load((PROJECT_ROOT / "prefect.yaml").read_text())["deployments"]
 ENTRYPOINTS = {deployment["name"]: deployment["entrypoint"] for deployment in DEPLOYMENTS}
@@ -18,6 +19,11 @@ def test_entrypoint_loads_and_parameters_fit(deployment, monkeypatch):
     flow = load_flow_from_entrypoint(deployment["entrypoint"])
     assert flow.name == deployment["name"]
     flow.validate_parameters(deployment["parameters"])
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_runs_of_a_worker_have_the_settings_of_the_command(deployment):
+    assert deployment["work_pool"]["job_variables"]["env"] == RUN_ENVIRONMENT
 
 
 def test_the_form_offers_choices_and_limits(monkeypatch):

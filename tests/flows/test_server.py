@@ -12,7 +12,7 @@ import requests
 
 from data.errors import PipelineError
 from data.workspace import PROJECT_ROOT
-from flows.server import QUIET_ENVIRONMENT, ServerRecord, ends_with_its_runs, prefect_server
+from flows.server import RUN_ENVIRONMENT, ServerRecord, ends_with_its_runs, prefect_server
 
 HOLDER = """
 import sys, time
@@ -138,7 +138,7 @@ def test_a_server_that_takes_too_long_is_ended(tmp_path, monkeypatch):
 
 
 def test_nothing_is_told_to_anybody_whichever_server_is_used(start_holder, tmp_path, monkeypatch):
-    for name in QUIET_ENVIRONMENT:
+    for name in RUN_ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PREFECT_API_URL", start_holder().read_url())
     with prefect_server(tmp_path / "other", 5):
