@@ -37,6 +37,13 @@ PROGRESS_SECONDS = 5.0
 PROGRESS_FRACTION = 0.1
 
 
+class Fetched(NamedTuple):
+    """A verified archive, or a directory for a Drive folder of loose files, and whether it had to be downloaded."""
+
+    path: Path
+    transferred: bool
+
+
 class _Order(NamedTuple):
     """How to fetch and what to expect, the same for every file of one source."""
 
@@ -91,7 +98,7 @@ def fetch_archive(
     downloads: Path,
     progress: Progress | None = None,
     settings: DownloadSettings | None = None,
-) -> Path:
+) -> Fetched:
     """Return a verified local copy of a source's archive, downloading it where needed.
 
     A local archive is checked and returned where it lies. A pinned archive that is there already costs no request;
@@ -105,7 +112,7 @@ def fetch_archive(
         settings: how to download; None takes the defaults.
 
     Returns:
-        The path of the archive, or of a directory for a Drive folder of loose files.
+        The archive, or a directory for a Drive folder of loose files.
 
     Raises:
         DownloadError: the archive cannot be had or is not what was asked for; `reason` says why.
@@ -122,7 +129,7 @@ def fetch_archive(
         raise PipelineError(f"a source of kind {source.kind} has no archive to fetch; expected archive or drive")
     if is_url(source.location):
         return _fetch_remote(source.location, _url_name(source.location), downloads, order)
-    return _check_local(Path(source.location).expanduser(), source.sha256)
+    return Fetched(_check_local(Path(source.location).expanduser(), source.sha256), transferred=False)
 
 
 def _check_local(path: Path, sha256: str) -> Path:
@@ -133,18 +140,20 @@ def _check_local(path: Path, sha256: str) -> Path:
     return path
 
 
-def _fetch_remote(origin: DriveItem | str, name: str, downloads: Path, order: _Order) -> Path:
+def _fetch_remote(origin: DriveItem | str, name: str, downloads: Path, order: _Order) -> Fetched:
     downloads.mkdir(parents=True, exist_ok=True)
     target = downloads / f"{name}.archive"
     with FileLock(downloads / f".{name}.lock"):
         if order.sha256 and target.is_file() and hash_file(target) == order.sha256:
             logger.info("%s has the pinned content already; nothing is downloaded", target)
-            return target
+            return Fetched(target, transferred=False)
         if isinstance(origin, str):
-            return _fetch_file(origin, target, order)
-        if origin.is_folder:
-            return _fetch_folder(origin.id, target, order)
-        return _fetch_file(drive_file_url(origin.id), target, order)
+            path = _fetch_file(origin, target, order)
+        elif origin.is_folder:
+            path = _fetch_folder(origin.id, target, order)
+        else:
+            path = _fetch_file(drive_file_url(origin.id), target, order)
+        return Fetched(path, transferred=True)
 
 
 def _fetch_file(url: str, target: Path, order: _Order) -> Path:

@@ -5,13 +5,13 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from data.archive import fetch_archive
+from data.archive import Fetched, fetch_archive
 from data.drive import DownloadSettings
 from data.extract import ExtractLimits, copy_folder, extract_archive
 from data.sample import SampleConfig, generate_sample
 from data.source import DatasetSource
 from data.workspace import Produced, Workspace, checksum_files, digest_sources, hash_file, hash_json
-from tasks.stages import finish
+from tasks.stages import finish, record_of
 
 IMAGES_STAGE = "images"
 IMAGES_FOLDER = "images"  # inside the stage, so that the workspace's own record is not among the images
@@ -23,10 +23,10 @@ def acquire_images(source: DatasetSource, workspace: Workspace, settings: Downlo
         return generate_images(SampleConfig(), workspace)
     if source.kind == "folder":
         return copy_images(Path(source.location), workspace, ExtractLimits())
-    fetched = download_archive(source, workspace, settings)
-    if fetched.is_dir():  # a Drive folder that holds the images themselves
-        return copy_images(fetched, workspace, ExtractLimits())
-    return unpack_images(fetched, workspace, ExtractLimits())
+    fetched = record_of(download_archive(source, workspace, settings))
+    if fetched.path.is_dir():  # a Drive folder that holds the images themselves
+        return copy_images(fetched.path, workspace, ExtractLimits())
+    return unpack_images(fetched.path, workspace, ExtractLimits())
 
 
 @task(task_run_name="generate sample images", cache_policy=NO_CACHE)
@@ -39,8 +39,11 @@ def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
 
 
 @task(task_run_name="download from {source.kind}", cache_policy=NO_CACHE)
-def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Path:
-    """Download and verify the source's archive; a local one is verified where it is."""
+def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Fetched:
+    """Download and verify the source's archive; a local one is verified where it is.
+
+    It shows as Cached where nothing had to be transferred.
+    """
     logger = get_run_logger()
 
     def report(done: int, total: int | None, eta_seconds: float | None) -> None:
@@ -48,9 +51,9 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
         eta = f", {eta_seconds:.0f} s left" if eta_seconds is not None else ""
         logger.info("downloaded %.1f%s%s", done / 1e6, share, eta)
 
-    archive = fetch_archive(source, workspace.root / "downloads", progress=report, settings=settings)
-    logger.info("data set archive: %s", archive)
-    return archive
+    fetched = fetch_archive(source, workspace.root / "downloads", progress=report, settings=settings)
+    logger.info("data set archive: %s", fetched.path)
+    return finish(fetched, not fetched.transferred)
 
 
 @task(task_run_name="unpack images", cache_policy=NO_CACHE)

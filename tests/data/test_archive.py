@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.archive import ProgressMeter, fetch_archive
+from data.archive import Fetched, ProgressMeter, fetch_archive
 from data.drive import DownloadError, DownloadInterrupted, DownloadSettings
 from data.errors import PipelineError
 from data.source import DatasetSource
@@ -42,7 +42,7 @@ def drive_source(sha256: str = "") -> DatasetSource:
 
 
 def fetch(drive: FakeDrive, source: DatasetSource, downloads: Path, retries: int = 0) -> Path:
-    return fetch_archive(source, downloads, settings=drive.settings(retries))
+    return fetch_archive(source, downloads, settings=drive.settings(retries)).path
 
 
 def test_pinned_file_that_is_there_costs_no_request(drive: FakeDrive, tmp_path: Path) -> None:
@@ -50,7 +50,8 @@ def test_pinned_file_that_is_there_costs_no_request(drive: FakeDrive, tmp_path: 
     path = fetch(drive, drive_source(ZIP_SHA256), tmp_path / "downloads")
     assert path.read_bytes() == ZIP
     drive.requests.clear()
-    assert fetch(drive, drive_source(ZIP_SHA256), tmp_path / "downloads") == path
+    again = fetch_archive(drive_source(ZIP_SHA256), tmp_path / "downloads", settings=drive.settings())
+    assert again == Fetched(path, transferred=False)
     assert drive.requests == []
 
 
@@ -58,7 +59,9 @@ def test_unpinned_file_is_asked_for_again(drive: FakeDrive, tmp_path: Path) -> N
     drive.files[FILE_ID] = FakeFile(ZIP)
     fetch(drive, drive_source(), tmp_path / "downloads")
     drive.files[FILE_ID] = FakeFile(make_zip(seed=1))
-    assert fetch(drive, drive_source(), tmp_path / "downloads").read_bytes() == make_zip(seed=1)
+    again = fetch_archive(drive_source(), tmp_path / "downloads", settings=drive.settings())
+    assert again.transferred
+    assert again.path.read_bytes() == make_zip(seed=1)
 
 
 def test_wrong_hash_leaves_the_earlier_file_alone(drive: FakeDrive, tmp_path: Path) -> None:
@@ -87,7 +90,7 @@ def test_what_is_no_archive_is_told_apart(drive: FakeDrive, tmp_path: Path, cont
 def test_two_urls_of_one_name_do_not_meet(drive: FakeDrive, tmp_path: Path) -> None:
     drive.urls["/a/faces.zip"], drive.urls["/b/faces.zip"] = FakeFile(ZIP), FakeFile(make_zip(seed=1))
     paths = [
-        fetch_archive(DatasetSource(kind="archive", location=f"{drive.address}/{part}/faces.zip"), tmp_path / "d")
+        fetch_archive(DatasetSource(kind="archive", location=f"{drive.address}/{part}/faces.zip"), tmp_path / "d").path
         for part in "ab"
     ]
     assert [path.read_bytes() for path in paths] == [ZIP, make_zip(seed=1)]
@@ -163,7 +166,7 @@ def test_local_archive_stays_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "faces.zip"
     path.write_bytes(ZIP)
     source = DatasetSource(kind="archive", location=str(path), sha256=ZIP_SHA256)
-    assert fetch_archive(source, tmp_path / "downloads") == path
+    assert fetch_archive(source, tmp_path / "downloads") == Fetched(path, transferred=False)
     assert not (tmp_path / "downloads").exists()
 
 
