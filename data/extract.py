@@ -105,9 +105,21 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
     Raises:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
-    if not folder.is_dir():
-        raise PipelineError(f"{folder} is no folder; give a folder with {', '.join(SPLITS)} in it")
-    _unpack(_admit(_folder_entries(folder.resolve()), limits, folder, None), folder, out)
+    _unpack(_admit_folder(folder, limits), folder, out)
+
+
+def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
+    """Return the files that `copy_folder` would copy, by their POSIX paths below the data set's root; reads none.
+
+    Args:
+        folder: as for `copy_folder`.
+        limits: as for `copy_folder`.
+
+    Raises:
+        PipelineError: as for `copy_folder`.
+    """
+    below = _below_root(_admit_folder(folder, limits), folder)
+    return {"/".join(parts): folder.joinpath(*entry.parts) for parts, entry in below.items()}
 
 
 def check_archive(archive: Path) -> None:
@@ -150,7 +162,7 @@ def _reading(archive: Path) -> Iterator[None]:
 
 
 def _unreadable(archive: Path, why: str) -> ArchiveUnreadable:
-    cause = why.splitlines()[0] if why else "no reason given"
+    cause = why.splitlines()[0].rstrip(":") if why else "no reason given"
     return ArchiveUnreadable(
         f"{archive} cannot be read as a zip or tar ({cause}); it is damaged or was cut short: get the archive again, "
         "or pack it again as .zip or .tar.gz"
@@ -197,6 +209,12 @@ def _tar_entries(archive: tarfile.TarFile) -> Iterator[Entry]:
     file.seek(archive.offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("the end mark is missing")
+
+
+def _admit_folder(folder: Path, limits: ExtractLimits) -> dict[tuple[str, ...], Entry]:
+    if not folder.is_dir():
+        raise PipelineError(f"{folder} is no folder; give a folder with {', '.join(SPLITS)} in it")
+    return _admit(_folder_entries(folder.resolve()), limits, folder, None)
 
 
 def _folder_entries(folder: Path) -> Iterator[Entry]:
@@ -267,28 +285,35 @@ def _admit(
 def _check_limits(files: int, total_bytes: int, limits: ExtractLimits, origin: Path, packed_bytes: int | None) -> None:
     if files > limits.max_files:
         raise PipelineError(
-            f"{origin} holds more than {limits.max_files} files; raise max_files if that is what you expect"
+            f"{origin} holds more than {limits.max_files} files; set EMOTION_MAX_FILES higher if you expect that"
         )
     if total_bytes > limits.max_total_bytes:
         raise PipelineError(
-            f"{origin} unpacks to more than {limits.max_total_bytes} bytes; raise max_total_bytes if you expect that"
+            f"{origin} unpacks to more than {limits.max_total_bytes} bytes; set "
+            "EMOTION_MAX_TOTAL_BYTES higher if you expect that"
         )
     if packed_bytes and total_bytes > max(RATIO_FREE_BYTES, limits.max_ratio * packed_bytes):
         raise PipelineError(
-            f"{origin} unpacks to more than {limits.max_ratio:g} times its size, which images never do; raise "
-            "max_ratio if you trust it"
+            f"{origin} unpacks to more than {limits.max_ratio:g} times its size, which images never do; set "
+            "EMOTION_MAX_RATIO higher if you trust it"
         )
 
 
 def _unpack(admitted: dict[tuple[str, ...], Entry], origin: Path, out: Path) -> None:
-    root = _find_root(admitted, origin)
-    below = [entry for parts, entry in admitted.items() if parts[: len(root)] == root]
+    below = _below_root(admitted, origin)
     out.mkdir(parents=True, exist_ok=True)
-    for folder in sorted({entry.parts[len(root) : -1] for entry in below}):
+    for folder in sorted({parts[:-1] for parts in below}):
         _make_folder(out.joinpath(*folder), out, origin)
-    for entry in below:
-        _write(entry, out.joinpath(*entry.parts[len(root) :]), origin)
-    logger.info("%s: %d files from the data set root %s", origin, len(below), "/".join(root) or ".")
+    for parts, entry in below.items():
+        _write(entry, out.joinpath(*parts), origin)
+
+
+def _below_root(admitted: dict[tuple[str, ...], Entry], origin: Path) -> dict[tuple[str, ...], Entry]:
+    """Return the entries below the data set's root by their parts below it, in their order."""
+    root = _find_root(admitted, origin)
+    below = {parts[len(root) :]: entry for parts, entry in admitted.items() if parts[: len(root)] == root}
+    logger.info("%s: %d files below the data set root %s", origin, len(below), "/".join(root) or ".")
+    return below
 
 
 def _find_root(names: Iterable[tuple[str, ...]], origin: Path) -> tuple[str, ...]:
@@ -302,8 +327,8 @@ def _find_root(names: Iterable[tuple[str, ...]], origin: Path) -> tuple[str, ...
                 found.setdefault(parts[:depth], set()).add(part)
     if not found:
         raise PipelineError(
-            f"{origin} has no folder with {', '.join(SPLITS)} in it (names are case-sensitive), only "
-            f"{', '.join(sorted(tops)[:5]) or 'nothing'} at the top; expected SPLIT/CLASS/IMAGE: rename and pack again"
+            f"{origin} has no folder with {', '.join(SPLITS)} in it (names are case-sensitive); at the "
+            f"top is {', '.join(sorted(tops)[:5]) or 'no file'}; expected SPLIT/CLASS/IMAGE: rename and pack again"
         )
     ranks = {root: (-len(splits), len(root)) for root, splits in found.items()}
     best = sorted(root for root, rank in ranks.items() if rank == min(ranks.values()))

@@ -12,7 +12,7 @@ from data.source import parse_source
 from data.workspace import Workspace
 from expectations.policies import RulePolicies
 from flows.ingest import prepare_data, short_source
-from flows.settings import Settings
+from flows.settings import load_settings
 from flows.training import plan_job, train_variants
 from models.presets import PRESETS, PresetName
 from models.variants import VariantName
@@ -57,7 +57,7 @@ def audit(
     Returns:
         The directory of the audit.
     """
-    settings, chosen = Settings(), PRESETS[preset]
+    settings, chosen = load_settings(), PRESETS[preset]
     workspace = Workspace(settings.workspace, force=force)
     parallel = min(parallel or default_parallel(), folds)
     data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)

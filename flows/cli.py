@@ -19,7 +19,7 @@ from expectations.policies import RulePolicies
 from flows.console import console, error_console, print_audit, print_data, print_results
 from flows.doctor import examine
 from flows.server import prefect_server
-from flows.settings import Settings
+from flows.settings import load_settings
 from models.presets import PresetName
 from models.variants import find_variant
 from reports.audit import AUDIT_NAME
@@ -40,9 +40,11 @@ SourceOption = Annotated[
         help='"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin it.'
     ),
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of parts, views and trainings.", min=0)]
-ParallelOption = Annotated[int, typer.Option(help="Trainings at once; 0 takes what the machine has.", min=0)]
-TimeBudgetOption = Annotated[float, typer.Option(help="Most minutes of one training; 0 leaves the preset's.", min=0)]
+SeedOption = Annotated[int, typer.Option(help="Seed of parts, views and trainings.", min=0, max=2**31 - 1)]
+ParallelOption = Annotated[int, typer.Option(help="Trainings at once; 0 takes what the machine has.", min=0, max=64)]
+TimeBudgetOption = Annotated[
+    float, typer.Option(help="Most minutes of one training; 0 leaves the preset's.", min=0, max=10_000)
+]
 RelabelOption = Annotated[
     str, typer.Option(help="A relabel.csv: the suspects.csv of an audit with new_label filled in by a person.")
 ]
@@ -161,7 +163,7 @@ def audit(
 def doctor() -> None:
     """Check this machine: each line is ok, or says what to do."""
     failed = False
-    for check in examine(Settings()):
+    for check in examine(load_settings()):
         failed = failed or not check.ok
         mark = "[green]ok[/]  " if check.ok else "[yellow]look[/]"
         advice = "" if check.ok else f": {check.advice}"
@@ -197,7 +199,7 @@ def _print_verdict(verdict: Path) -> None:
 @contextmanager
 def _server() -> Iterator[None]:
     """Have a Prefect server for the length of the block, and its logs delivered before it ends."""
-    settings = Settings()
+    settings = load_settings()
     with prefect_server(settings.workspace, settings.server_start_seconds):
         try:
             yield

@@ -11,7 +11,7 @@ from data.source import DatasetSource, parse_source
 from data.workspace import Produced, Workspace
 from expectations.policies import RulePolicies
 from flows.logs import arrange_logs
-from flows.settings import Settings
+from flows.settings import Settings, load_settings
 from tasks.download import acquire_images
 from tasks.drift import compare_with_last
 from tasks.inventory import take_inventory
@@ -51,7 +51,7 @@ def ingest(
     Returns:
         The directory of the verdict.
     """
-    settings = Settings()
+    settings = load_settings()
     workspace = Workspace(settings.workspace, force=force)
     data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)
     return record_of(data.verdict).path
@@ -70,7 +70,7 @@ def prepare_data(
 ) -> PreparedData:
     """Return the images, the accepted data set and the verdict on it, as tasks of the running flow."""
     arrange_logs()
-    images = acquire_images(source, workspace, settings.download_settings())
+    images = acquire_images(source, workspace, settings.download_settings(), settings.extract_limits())
     manifest = take_inventory(images, workspace)
     if relabel:
         manifest = correct_labels(manifest, Path(relabel), workspace)

@@ -14,7 +14,7 @@ from data.source import parse_source
 from data.workspace import Workspace
 from expectations.policies import RulePolicies
 from flows.ingest import prepare_data, short_source
-from flows.settings import Settings
+from flows.settings import load_settings
 from flows.training import plan_job, train_variants
 from models.presets import PRESETS, PresetName
 from models.variants import VariantName
@@ -58,7 +58,7 @@ def retrain(
     Returns:
         The report's directory.
     """
-    settings, chosen, started = Settings(), PRESETS[preset], time.time()
+    settings, chosen, started = load_settings(), PRESETS[preset], time.time()
     workspace = Workspace(settings.workspace, force=force)
     names = variants or chosen.variants
     parallel = min(parallel or default_parallel(), len(names))

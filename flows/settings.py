@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data.drive import DownloadSettings
+from data.errors import PipelineError
+from data.extract import ExtractLimits
 
 
 class Settings(BaseSettings):
@@ -18,11 +20,20 @@ class Settings(BaseSettings):
         default=None, description="Directory of ImageNet weights, named as Keras names them"
     )
     allow_weight_download: bool = Field(default=True, description="Ask Keras' storage for weights found nowhere else")
-    server_start_seconds: float = Field(default=90, gt=0, description="How long a Prefect server may take to start")
-    download_timeout_seconds: float = Field(default=60, gt=0, description="Longest silence of a download")
+    server_start_seconds: float = Field(
+        default=90, gt=0, le=3600, description="How long a Prefect server may take to start"
+    )
+    download_timeout_seconds: float = Field(default=60, gt=0, le=3600, description="Longest silence of a download")
     download_retries: int = Field(default=4, ge=0, le=20, description="Further tries after a connection fault")
     proxy: str = Field(default="", description="Proxy for Google Drive, such as http://127.0.0.1:3128")
     ca_bundle: str = Field(default="", description="PEM file of certificate authorities trusted beside the usual ones")
+    max_files: int = Field(
+        default=200_000, ge=1, le=10_000_000, description="Most files in a data set's archive or folder"
+    )
+    max_total_bytes: int = Field(
+        default=4 << 30, ge=1, le=1 << 40, description="Most bytes of all its files together, unpacked"
+    )
+    max_ratio: float = Field(default=100, ge=1, le=10_000, description="Most unpacked bytes for one of the archive")
 
     def download_settings(self) -> DownloadSettings:
         """Return how downloads are made here."""
@@ -32,3 +43,22 @@ class Settings(BaseSettings):
             proxy=self.proxy,
             ca_bundle=self.ca_bundle,
         )
+
+    def extract_limits(self) -> ExtractLimits:
+        """Return how much a data set may hold here."""
+        return ExtractLimits(max_files=self.max_files, max_total_bytes=self.max_total_bytes, max_ratio=self.max_ratio)
+
+
+def load_settings() -> Settings:
+    """Return the settings of this installation.
+
+    Raises:
+        PipelineError: a variable has a value that it cannot have.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"EMOTION_{str(fault['loc'][0]).upper()}={fault['input']}: {fault['msg']}" for fault in error.errors()
+        ]
+        raise PipelineError(f"got {'; '.join(faults)}; correct it in the environment or in .env") from error

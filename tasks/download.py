@@ -7,26 +7,28 @@ from prefect.cache_policies import NO_CACHE
 
 from data.archive import Fetched, fetch_archive
 from data.drive import DownloadSettings
-from data.extract import ExtractLimits, copy_folder, extract_archive
+from data.extract import ExtractLimits, copy_folder, extract_archive, list_copied
 from data.sample import SampleConfig, generate_sample
 from data.source import DatasetSource
-from data.workspace import Produced, Workspace, checksum_files, digest_sources, hash_file, hash_json
+from data.workspace import Produced, Workspace, digest_sources, hash_file, hash_json
 from tasks.stages import finish, record_of
 
 IMAGES_STAGE = "images"
 IMAGES_FOLDER = "images"  # inside the stage, so that the workspace's own record is not among the images
 
 
-def acquire_images(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Produced:
+def acquire_images(
+    source: DatasetSource, workspace: Workspace, settings: DownloadSettings, limits: ExtractLimits
+) -> Produced:
     """Return the images of any source, extracted into the workspace."""
     if source.kind == "sample":
         return generate_images(SampleConfig(), workspace)
     if source.kind == "folder":
-        return copy_images(Path(source.location), workspace, ExtractLimits())
+        return copy_images(Path(source.location), workspace, limits)
     fetched = record_of(download_archive(source, workspace, settings))
     if fetched.path.is_dir():  # a Drive folder that holds the images themselves
-        return copy_images(fetched.path, workspace, ExtractLimits())
-    return unpack_images(fetched.path, workspace, ExtractLimits())
+        return copy_images(fetched.path, workspace, limits)
+    return unpack_images(fetched.path, workspace, limits)
 
 
 @task(task_run_name="generate sample images", cache_policy=NO_CACHE)
@@ -58,12 +60,11 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
 
 @task(task_run_name="unpack images", cache_policy=NO_CACHE)
 def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
-    """Extract an archive's images, refusing what an archive should not hold."""
-    inputs = {
-        "archive_sha256": hash_file(archive),
-        "limits": limits.model_dump(mode="json"),
-        "code": digest_sources(["data.extract"]),
-    }
+    """Extract an archive's images, refusing what an archive should not hold.
+
+    The limits are no part of the key: they say what is refused, not what is written.
+    """
+    inputs = {"archive_sha256": hash_file(archive), "code": digest_sources(["data.extract"])}
     images = workspace.produce(IMAGES_STAGE, inputs, lambda out: extract_archive(archive, out / IMAGES_FOLDER, limits))
     get_run_logger().info("images of %s are in %s", archive.name, images.path)
     return finish(images, images.cached)
@@ -72,11 +73,8 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
 @task(task_run_name="copy images", cache_policy=NO_CACHE)
 def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
     """Copy a folder's images, so that a later change of the folder cannot change a finished run."""
-    inputs = {
-        "files": hash_json(checksum_files(folder)),
-        "limits": limits.model_dump(mode="json"),
-        "code": digest_sources(["data.extract"]),
-    }
+    files = {name: hash_file(path) for name, path in list_copied(folder, limits).items()}
+    inputs = {"files": hash_json(files), "code": digest_sources(["data.extract"])}
     images = workspace.produce(IMAGES_STAGE, inputs, lambda out: copy_folder(folder, out / IMAGES_FOLDER, limits))
     get_run_logger().info("images of %s are in %s", folder, images.path)
     return finish(images, images.cached)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import PipelineError
-from data.extract import ArchiveUnreadable, ExtractLimits, check_archive, copy_folder, extract_archive
+from data.extract import ArchiveUnreadable, ExtractLimits, check_archive, copy_folder, extract_archive, list_copied
 
 FILES = {
     "train/happy/1.jpg": b"a" * 100,
@@ -173,6 +173,15 @@ def test_links_in_a_folder_are_refused(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_copied_of_a_folder_can_be_listed_first(tmp_path: Path) -> None:
+    litter = {"README.txt": b"x", "set/.DS_Store": b"x", "set/train/._1.jpg": b"x"}
+    folder = write_folder(tmp_path / "in", {**below("set/", FILES), **litter})
+    listed = list_copied(folder, LIMITS)
+    assert {name: path.read_bytes() for name, path in listed.items()} == FILES
+    with pytest.raises(PipelineError, match="EMOTION_MAX_TOTAL_BYTES"):
+        list_copied(folder, ExtractLimits(max_total_bytes=399))
+
+
 def test_folder_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no folder"):
         copy_folder(tmp_path / "missing", tmp_path / "out", LIMITS)
@@ -181,11 +190,11 @@ def test_folder_that_is_missing(tmp_path: Path) -> None:
 def test_limits_of_files_and_bytes_hold_at_their_edge(tmp_path: Path) -> None:
     archive = write_tar(tmp_path / "faces.tar", FILES)
     extract_archive(archive, tmp_path / "out", ExtractLimits(max_files=4, max_total_bytes=400))
-    with pytest.raises(PipelineError, match="max_files"):
+    with pytest.raises(PipelineError, match="EMOTION_MAX_FILES"):
         extract_archive(archive, tmp_path / "a", ExtractLimits(max_files=3))
-    with pytest.raises(PipelineError, match="max_total_bytes"):
+    with pytest.raises(PipelineError, match="EMOTION_MAX_TOTAL_BYTES"):
         extract_archive(archive, tmp_path / "b", ExtractLimits(max_total_bytes=399))
-    with pytest.raises(PipelineError, match="max_files"):
+    with pytest.raises(PipelineError, match="EMOTION_MAX_FILES"):
         copy_folder(tmp_path / "out", tmp_path / "c", ExtractLimits(max_files=3))
     assert not any((tmp_path / name).exists() for name in "abc")
 
@@ -193,7 +202,7 @@ def test_limits_of_files_and_bytes_hold_at_their_edge(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [write_zip, lambda path, files: write_tar(path, files, "w:gz")])
 def test_bombs_are_refused(tmp_path: Path, write: Callable[..., Path]) -> None:
     archive = write(tmp_path / "bomb.any", {"train/happy/1.jpg": bytes(4 << 20)})
-    with pytest.raises(PipelineError, match="max_ratio"):
+    with pytest.raises(PipelineError, match="EMOTION_MAX_RATIO"):
         extract_archive(archive, tmp_path / "out", LIMITS)
     extract_archive(archive, tmp_path / "out", ExtractLimits(max_ratio=10_000))
     assert (tmp_path / "out/train/happy/1.jpg").stat().st_size == 4 << 20

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from data.drive import DownloadSettings
+from data.errors import PipelineError
+from data.extract import ExtractLimits
 from expectations.policies import RulePolicies
 from flows.cli import app, parse_policies
 from flows.doctor import examine
-from flows.settings import Settings
+from flows.settings import Settings, load_settings
 
 EMOTION = Path(sys.executable).with_name("emotion")
 
@@ -22,6 +25,9 @@ EMOTION = Path(sys.executable).with_name("emotion")
         (["--source", "/nowhere.zip"], "/nowhere.zip"),
         (["--preset", "slow"], "slow"),
         (["--parallel", "-1"], "parallel"),
+        (["--parallel", "65"], "parallel"),
+        (["--seed", str(2**31)], "seed"),
+        (["--time-budget", "10001"], "time-budget"),
         (["--policy", "not_blank=ignore"], "not_blank: Input should be 'fail', 'quarantine', 'warn' or 'off'"),
         (["--policy", "no_smiles=fail"], "no_smiles: Extra inputs are not permitted"),
         (["--policy", "not_blank"], "expected RULE=CHOICE"),
@@ -35,6 +41,37 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tm
     assert message in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("EMOTION_DOWNLOAD_TIMEOUT_SECONDS", "0"), ("EMOTION_MAX_FILES", "many"), ("EMOTION_SERVER_START_SECONDS", "1e9")],
+)
+def test_a_wrong_setting_is_named_with_its_variable(variable, value, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(PipelineError, match=f"{variable}={value}: Input should be"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "field"),
+    [
+        ("download_timeout_seconds", DownloadSettings, "timeout_seconds"),
+        ("download_retries", DownloadSettings, "retries"),
+        ("max_files", ExtractLimits, "max_files"),
+        ("max_total_bytes", ExtractLimits, "max_total_bytes"),
+        ("max_ratio", ExtractLimits, "max_ratio"),
+    ],
+)
+def test_a_setting_has_the_bounds_of_what_it_sets(name, model, field):
+    assert Settings.model_fields[name].metadata == model.model_fields[field].metadata
+
+
+def test_limits_of_a_data_set_are_settings(monkeypatch):
+    monkeypatch.setenv("EMOTION_MAX_FILES", "7")
+    monkeypatch.setenv("EMOTION_MAX_TOTAL_BYTES", "8")
+    monkeypatch.setenv("EMOTION_MAX_RATIO", "9")
+    assert load_settings().extract_limits() == ExtractLimits(max_files=7, max_total_bytes=8, max_ratio=9)
 
 
 def test_policies_are_read_from_the_command_line():

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -37,11 +38,11 @@ class Server:
         return [log["message"] for log in logs]
 
 
-def run_emotion(workspace, *arguments):
+def run_emotion(workspace, *arguments, **settings):
     """Run the command as a user does, against the server in PREFECT_API_URL."""
     return subprocess.run(
         [Path(sys.executable).with_name("emotion"), *arguments],
-        env={**os.environ, "EMOTION_WORKSPACE": str(workspace), "COLUMNS": "120"},
+        env={**os.environ, "EMOTION_WORKSPACE": str(workspace), "COLUMNS": "120", **settings},
         capture_output=True,
         text=True,
         timeout=280,
@@ -199,10 +200,25 @@ def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_p
     outcome = run_emotion(workspace, "run", "--preset", "smoke", "--source", str(tmp_path))
     assert outcome.returncode == 1
     assert "the data set is refused" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
     assert "verdict.html" in outcome.stderr.replace("\n", "")
     (run,) = server.ask("flow_runs", flow_runs={"name": {"any_": [f"smoke on {tmp_path.name}"]}})
     assert run["state"]["type"] == "FAILED"
     assert not [name for name in server.tasks_of(run["id"]) if name.startswith("train ")]
+
+
+def test_a_local_archive_is_not_downloaded_and_unpacked_only_once(server, workspace, tmp_path):
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr("train/happy/0.jpg", b"no image")
+    for limit in ("1000", "2000"):  # a limit refuses or not, and changes nothing of what is written
+        outcome = run_emotion(workspace, "ingest", "--source", str(tmp_path / "faces.zip"), EMOTION_MAX_FILES=limit)
+        assert "the data set is refused" in outcome.stderr
+    runs = server.ask("flow_runs", flow_runs={"name": {"any_": ["ingest faces.zip"]}}, sort="START_TIME_ASC")
+    first, second = ({name: task["state"]["name"] for name, task in server.tasks_of(run["id"]).items()} for run in runs)
+    assert (first["download from archive"], first["unpack images"]) == ("Cached", "Completed")
+    assert (second["download from archive"], second["unpack images"]) == ("Cached", "Cached")
+    unpacked = "\n".join(server.logs_of(server.tasks_of(runs[0]["id"])["unpack images"]["id"]))
+    assert "1 files below the data set root" in unpacked, "what data/ says is in the run's log"
 
 
 @pytest.mark.parametrize(
