@@ -20,7 +20,7 @@ from models.presets import PRESETS, PresetName
 from models.variants import VariantName
 from tasks.audit import audit_variant_labels
 from tasks.report import ReportedStages, RunFacts, publish_report
-from tasks.stages import record_of
+from tasks.stages import record_if_done, record_of
 from tasks.tfrecords import build_views
 
 
@@ -66,9 +66,13 @@ def retrain(
     views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     results = train_variants([(job, views) for job in jobs], parallel, workspace)
-    audit = audit_variant_labels(results, data.images, data.dataset, workspace)
-    stages = {"dataset": data.dataset, "verdict": data.verdict, "views": views, "audit": audit}
-    reported = ReportedStages(**{name: record_of(stage) for name, stage in stages.items()})
+    audit = audit_variant_labels(results, data.images, data.dataset, workspace, return_state=True)
+    reported = ReportedStages(
+        dataset=record_of(data.dataset),
+        verdict=record_of(data.verdict),
+        views=record_of(views),
+        audit=record_if_done(audit),
+    )
     return record_of(publish_report(run_facts(started), reported, results, workspace)).path
 
 

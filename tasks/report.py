@@ -47,7 +47,7 @@ class ReportedStages(Record):
     dataset: Produced
     verdict: Produced
     views: Produced
-    audit: Produced
+    audit: Produced | None  # None where it failed: the report leaves its section out
 
 
 @task(task_run_name="publish report", cache_policy=NO_CACHE)
@@ -63,7 +63,7 @@ def publish_report(
         "dataset": stages.dataset.key,
         "verdict": stages.verdict.key,
         "views": stages.views.key,
-        "audit": stages.audit.key,
+        "audit": stages.audit.key if stages.audit else None,
         "preset": facts.preset,
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
@@ -74,7 +74,9 @@ def publish_report(
     def write(out: Path) -> None:
         results = assemble_results(facts, stages, variants)
         sources = ReportSources(
-            pictures=stages.views.path / PICTURES_NAME, verdict=stages.verdict.path, audit=stages.audit.path
+            pictures=stages.views.path / PICTURES_NAME,
+            verdict=stages.verdict.path,
+            audit=stages.audit.path if stages.audit else None,
         )
         render_report(results, out, sources)
 
@@ -125,7 +127,7 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
         **{name: digest for name, digest in origins.items() if digest},
         IMAGES_STAGE: images_key,
         MANIFESTS_STAGE: manifest_key,
-        **{stage.stage: stage.key for stage in (stages.dataset, stages.verdict, stages.views, stages.audit)},
+        **{stage.stage: stage.key for stage in (stages.dataset, stages.verdict, stages.views, stages.audit) if stage},
         **{f"{VARIANTS_STAGE}/{v.name}": Path(v.directory).name for v in variants if v.directory},
     }
 

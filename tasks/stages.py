@@ -19,3 +19,8 @@ def finish(record: T, cached: bool) -> T:
 def record_of(outcome: T) -> T:
     """Return the record of a task that was called directly, whichever state it ended in."""
     return outcome.result() if isinstance(outcome, State) else outcome  # type: ignore[return-value]
+
+
+def record_if_done(outcome: State[T]) -> T | None:
+    """Return the record of a task that was called with `return_state`, or None where it failed: its log says why."""
+    return outcome.result() if outcome.is_completed() else None

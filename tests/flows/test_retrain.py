@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -167,6 +168,22 @@ def test_a_repeat_finds_every_stage_done(first, server, workspace):
     for name, task in server.tasks_of(runs[0]["id"]).items():
         states[task["state"]["name"]].add(name)
     assert set(states) == {"Cached"}
+
+
+def test_a_failed_audit_costs_the_report_its_section_only(first, server, workspace, tmp_path):
+    damaged = shutil.copytree(workspace, tmp_path / "workspace")
+    shutil.rmtree(damaged / "audits")
+    for path in damaged.glob("images/*/images/*/*/*"):
+        path.write_bytes(bytes(path.stat().st_size))  # the audit draws the faces that it suspects
+    outcome = run_emotion(damaged, "run", "--preset", "smoke")
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    runs = server.ask("flow_runs", flow_runs={"name": {"any_": ["smoke on sample"]}}, sort="START_TIME_DESC")
+    tasks = server.tasks_of(runs[0]["id"])
+    assert tasks["audit labels"]["state"]["type"] == "FAILED"
+    assert tasks["publish report"]["state"]["type"] == "COMPLETED"
+    whole, without = sorted(damaged.glob("reports/*/report.md"), key=lambda path: path.stat().st_mtime)
+    assert "# Label audit" in whole.read_text()
+    assert "# Label audit" not in without.read_text()
 
 
 def test_ingest_prints_findings_with_counts(first, server, workspace):
