@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from prefect import flow
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
 from pydantic import Field
 
 from data.hardware import default_parallel
@@ -14,6 +15,7 @@ from data.source import parse_source
 from data.workspace import Workspace
 from expectations.policies import RulePolicies
 from flows.ingest import prepare_data, short_source
+from flows.server import ends_with_its_runs
 from flows.settings import load_settings
 from flows.training import plan_job, train_variants
 from models.presets import PRESETS, PresetName
@@ -73,12 +75,13 @@ def retrain(
         views=record_of(views),
         audit=record_if_done(audit),
     )
-    return record_of(publish_report(run_facts(started), reported, results, workspace)).path
+    return record_of(publish_report(run_facts(started, workspace), reported, results, workspace)).path
 
 
-def run_facts(started: float) -> RunFacts:
-    """Return what the report says of the running flow."""
-    parameters = flow_run.parameters
+def run_facts(started: float, workspace: Workspace) -> RunFacts:
+    """Return what the report says of the running flow; a server that ends with it is not linked to."""
+    parameters, server = flow_run.parameters, PREFECT_API_URL.value()
+    lasts = bool(server) and not ends_with_its_runs(server, workspace.root)
     return RunFacts(
         run_name=flow_run.name or "retrain",
         command=repeat_command(parameters),
@@ -86,7 +89,7 @@ def run_facts(started: float) -> RunFacts:
         seed=parameters["seed"],
         preset=parameters["preset"],
         augmentation=PRESETS[parameters["preset"]].augment.model_dump(mode="json"),
-        prefect_url=flow_run.ui_url or "",
+        prefect_url=(flow_run.ui_url or "") if lasts else "",
     )
 
 

@@ -186,6 +186,10 @@ def test_a_failed_audit_costs_the_report_its_section_only(first, server, workspa
     assert "# Label audit" not in without.read_text()
 
 
+def test_the_report_links_to_a_server_that_lasts(results, first):
+    assert results.prefect_url.endswith(f"/flow-run/{first[1]['id']}")
+
+
 def test_ingest_prints_findings_with_counts(first, server, workspace):
     outcome = run_emotion(workspace, "ingest")
     assert outcome.returncode == 0, outcome.stderr[-4000:]
