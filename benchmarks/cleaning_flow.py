@@ -15,8 +15,9 @@ from data.records import VariantResult
 from data.source import parse_source
 from data.workspace import Produced, Workspace
 from expectations.policies import RulePolicies
-from flows.ingest import PreparedData, prepare_data
-from flows.settings import Settings
+from expectations.rules import DataLimits
+from flows.ingest import DataChoices, PreparedData, prepare_data
+from flows.settings import load_settings
 from flows.training import train_variants
 from models.config import TrainConfig
 from models.presets import PRESETS
@@ -68,10 +69,11 @@ def train_arms(source: str, variant: str, seeds: Sequence[int], recipe: TrainCon
         seeds: of the selection part, the augmented views and the trainings.
         recipe: the same for both arms; without a time budget, so that both take the same steps.
     """
-    settings = Settings()
+    settings = load_settings()
     workspace = Workspace(settings.workspace)
     runs = [(arm, seed) for seed in seeds for arm in ARMS]
-    data = [prepare_data(parse_source(source), "", ARMS[arm], seed, workspace, settings) for arm, seed in runs]
+    choices = [DataChoices(parse_source(source), "", ARMS[arm], DataLimits(), seed) for arm, seed in runs]
+    data = [prepare_data(chosen, workspace, settings) for chosen in choices]
     views = [
         build_views(of_run.dataset, of_run.images, PRESET.augment, PRESET.views, seed, workspace)
         for of_run, (_, seed) in zip(data, runs, strict=True)

@@ -11,7 +11,8 @@ from data.hardware import default_parallel
 from data.source import parse_source
 from data.workspace import Workspace
 from expectations.policies import RulePolicies
-from flows.ingest import prepare_data, short_source
+from expectations.rules import DataLimits
+from flows.ingest import DataChoices, prepare_data, short_source
 from flows.settings import load_settings
 from flows.training import plan_job, train_variants
 from models.presets import PRESETS, PresetName
@@ -38,6 +39,7 @@ def audit(
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
     relabel: str = "",
     policies: RulePolicies = RulePolicies(),
+    limits: DataLimits = DataLimits(),
     force: bool = False,
 ) -> Path:
     """Judge every label of a data set by cross-fitting: one training a fold, which is held out of it.
@@ -52,6 +54,7 @@ def audit(
         seed: of parts, folds, views and trainings.
         relabel: path of a relabel.csv with a person's corrections.
         policies: what is done where a rule is broken.
+        limits: how many images a data set needs, and how unlike its classes may be in size.
         force: do every stage again.
 
     Returns:
@@ -60,7 +63,7 @@ def audit(
     settings, chosen = load_settings(), PRESETS[preset]
     workspace = Workspace(settings.workspace, force=force)
     parallel = min(parallel or default_parallel(), folds)
-    data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)
+    data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
     views = [build_views(fold, data.images, chosen.augment, chosen.views, seed, workspace) for fold in held_out]
     job = plan_job(variant, chosen, time_budget_minutes, seed, parallel, settings)

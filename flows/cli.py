@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from data.records import DataSummary, RunResults
 from data.relabel import LabelAudit
 from data.source import parse_source
 from expectations.policies import RulePolicies
+from expectations.rules import DataLimits
 from flows.console import console, error_console, print_audit, print_data, print_results
 from flows.doctor import examine
 from flows.server import prefect_server
@@ -33,6 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 EXIT_FAILED = 1
+
+Form = TypeVar("Form", RulePolicies, DataLimits)
 
 SourceOption = Annotated[
     str,
@@ -53,6 +56,10 @@ PolicyOption = Annotated[
     typer.Option(
         "--policy", help="RULE=CHOICE, such as not_blank=fail, for any rule of docs/data-quality.md; repeatable."
     ),
+]
+LimitOption = Annotated[
+    list[str],
+    typer.Option("--limit", help="NAME=NUMBER, such as minimum_test_images=20, of docs/data-quality.md; repeatable."),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do every stage again, also where nothing changed.")]
 
@@ -76,6 +83,7 @@ def run(
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
+    limit: LimitOption = [],  # noqa: B006
     force: ForceOption = False,
 ) -> None:
     """Retrain the variants of a preset on a data set and publish their comparison."""
@@ -83,7 +91,8 @@ def run(
     for name in names:
         find_variant(name)
     parse_source(source)
-    policies = parse_policies(policy)
+    policies = parse_choices("--policy", policy, RulePolicies)
+    limits = parse_choices("--limit", limit, DataLimits)
     with _server():
         from flows.retrain import retrain  # after the server: prefect reads its settings when it is imported
 
@@ -96,6 +105,7 @@ def run(
             seed=seed,
             relabel=relabel,
             policies=policies,
+            limits=limits,
             force=force,
         )
     print_results(RunResults.model_validate_json((report / "results.json").read_text()), report)
@@ -107,16 +117,20 @@ def ingest(
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006
+    limit: LimitOption = [],  # noqa: B006
     force: ForceOption = False,
 ) -> None:
     """Download and validate a data set; nothing is trained."""
     parse_source(source)
-    policies = parse_policies(policy)
+    policies = parse_choices("--policy", policy, RulePolicies)
+    limits = parse_choices("--limit", limit, DataLimits)
     try:
         with _server():
             from flows.ingest import ingest as ingest_flow
 
-            verdict = ingest_flow(source=source, seed=seed, relabel=relabel, policies=policies, force=force)
+            verdict = ingest_flow(
+                source=source, seed=seed, relabel=relabel, policies=policies, limits=limits, force=force
+            )
     except DataRejected as rejected:
         if rejected.verdict:
             _print_verdict(rejected.verdict)
@@ -135,12 +149,14 @@ def audit(
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006
+    limit: LimitOption = [],  # noqa: B006
     force: ForceOption = False,
 ) -> None:
     """Name the labels of a data set that are suspected to be wrong, those of the train part too."""
     find_variant(variant)
     parse_source(source)
-    policies = parse_policies(policy)
+    policies = parse_choices("--policy", policy, RulePolicies)
+    limits = parse_choices("--limit", limit, DataLimits)
     with _server():
         from flows.audit import audit as audit_flow
 
@@ -154,6 +170,7 @@ def audit(
             seed=seed,
             relabel=relabel,
             policies=policies,
+            limits=limits,
             force=force,
         )
     print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text()), directory)
@@ -172,23 +189,25 @@ def doctor() -> None:
         console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")
 
 
-def parse_policies(choices: list[str]) -> RulePolicies:
-    """Return the default policies with these choices.
+def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:
+    """Return the form with these choices, the others as usual.
 
     Args:
-        choices: RULE=CHOICE each.
+        option: by which they were given.
+        choices: NAME=VALUE each.
+        form: what they are fields of.
 
     Raises:
-        PipelineError: a choice is not of that form, or names a rule or a policy that there is not.
+        PipelineError: a choice is not of that form, or names a field or a value that there is not.
     """
     pairs = [choice.partition("=")[::2] for choice in choices]
     try:
-        return RulePolicies.model_validate({rule.strip(): policy.strip() for rule, policy in pairs})
+        return form.model_validate({name.strip(): value.strip() for name, value in pairs})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise PipelineError(
-            f"got --policy {' '.join(choices)}: {wrong}; expected RULE=CHOICE with a rule of "
-            f"{', '.join(RulePolicies.model_fields)}"
+            f"got {option} {' '.join(choices)}: {wrong}; expected NAME=VALUE with a name of "
+            f"{', '.join(form.model_fields)}"
         ) from error
 
 

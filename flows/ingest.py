@@ -10,6 +10,7 @@ from pydantic import Field
 from data.source import DatasetSource, parse_source
 from data.workspace import Produced, Workspace
 from expectations.policies import RulePolicies
+from expectations.rules import DataLimits
 from flows.logs import arrange_logs
 from flows.settings import Settings, load_settings
 from tasks.download import acquire_images
@@ -36,6 +37,7 @@ def ingest(
     source: str = "sample",
     relabel: str = "",
     policies: RulePolicies = RulePolicies(),
+    limits: DataLimits = DataLimits(),
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
     force: bool = False,
 ) -> Path:
@@ -45,6 +47,7 @@ def ingest(
         source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
         relabel: path of a relabel.csv with a person's corrections.
         policies: what is done where a rule is broken.
+        limits: how many images a data set needs, and how unlike its classes may be in size.
         seed: of the part that is carved from train.
         force: do every stage again.
 
@@ -53,8 +56,18 @@ def ingest(
     """
     settings = load_settings()
     workspace = Workspace(settings.workspace, force=force)
-    data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)
+    data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     return record_of(data.verdict).path
+
+
+class DataChoices(NamedTuple):
+    """What a flow was asked of its data set: its parameters of these names."""
+
+    source: DatasetSource
+    relabel: str
+    policies: RulePolicies
+    limits: DataLimits
+    seed: int
 
 
 class PreparedData(NamedTuple):
@@ -65,16 +78,15 @@ class PreparedData(NamedTuple):
     verdict: Produced
 
 
-def prepare_data(
-    source: DatasetSource, relabel: str, policies: RulePolicies, seed: int, workspace: Workspace, settings: Settings
-) -> PreparedData:
+def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings) -> PreparedData:
     """Return the images, the accepted data set and the verdict on it, as tasks of the running flow."""
     arrange_logs()
+    source, policies = choices.source, choices.policies
     images = acquire_images(source, workspace, settings.download_settings(), settings.extract_limits())
     manifest = take_inventory(images, workspace)
-    if relabel:
-        manifest = correct_labels(manifest, Path(relabel), workspace)
-    dataset = validate_data(manifest, source, policies, seed, workspace)
+    if choices.relabel:
+        manifest = correct_labels(manifest, Path(choices.relabel), workspace)
+    dataset = validate_data(manifest, source, policies, choices.seed, workspace, choices.limits)
     change = compare_with_last(dataset, manifest, source, policies.similar_to_last, workspace)
     verdict = publish_verdict(images, manifest, dataset, change, workspace)
     return PreparedData(images, accept_data(dataset, verdict, source, workspace), verdict)

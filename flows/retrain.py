@@ -14,7 +14,8 @@ from data.hardware import default_parallel
 from data.source import parse_source
 from data.workspace import Workspace
 from expectations.policies import RulePolicies
-from flows.ingest import prepare_data, short_source
+from expectations.rules import DataLimits
+from flows.ingest import DataChoices, prepare_data, short_source
 from flows.server import ends_with_its_runs
 from flows.settings import load_settings
 from flows.training import plan_job, train_variants
@@ -42,6 +43,7 @@ def retrain(
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
     relabel: str = "",
     policies: RulePolicies = RulePolicies(),
+    limits: DataLimits = DataLimits(),
     force: bool = False,
 ) -> Path:
     """Retrain every variant on a data set and publish the comparison.
@@ -55,6 +57,7 @@ def retrain(
         seed: of parts, views and trainings.
         relabel: path of a relabel.csv with a person's corrections.
         policies: what is done where a rule is broken.
+        limits: how many images a data set needs, and how unlike its classes may be in size.
         force: do every stage again.
 
     Returns:
@@ -64,7 +67,7 @@ def retrain(
     workspace = Workspace(settings.workspace, force=force)
     names = variants or chosen.variants
     parallel = min(parallel or default_parallel(), len(names))
-    data = prepare_data(parse_source(source), relabel, policies, seed, workspace, settings)
+    data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     results = train_variants([(job, views) for job in jobs], parallel, workspace)
@@ -103,7 +106,12 @@ def repeat_command(parameters: dict[str, Any]) -> str:
         words += ["--time-budget", f"{parameters['time_budget_minutes']:g}"]
     if parameters.get("relabel"):
         words += ["--relabel", parameters["relabel"]]
-    chosen = RulePolicies.model_validate(parameters.get("policies") or {}).model_dump()
-    usual = RulePolicies().model_dump()
-    words += [f"--policy={rule}={choice}" for rule, choice in chosen.items() if choice != usual[rule]]
+    words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
+    words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
     return shlex.join(words)
+
+
+def changed_choices(option: str, form: RulePolicies | DataLimits) -> list[str]:
+    """Return the option once for each field of the form that is not as usual."""
+    usual = type(form)().model_dump()
+    return [f"{option}={name}={choice}" for name, choice in form.model_dump().items() if choice != usual[name]]

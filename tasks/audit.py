@@ -24,10 +24,9 @@ from reports.audit import (
     suspect_rows,
 )
 from reports.environment import digest_templates
-from tasks.download import IMAGES_FOLDER
 from tasks.inventory import MANIFEST_NAME
 from tasks.relabel import load_answers
-from tasks.stages import finish
+from tasks.stages import IMAGES_FOLDER, finish
 from tasks.validate import load_summary
 
 AUDITS_STAGE = "audits"

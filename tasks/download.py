@@ -11,10 +11,9 @@ from data.extract import ExtractLimits, copy_folder, extract_archive, list_copie
 from data.sample import SampleConfig, generate_sample
 from data.source import DatasetSource
 from data.workspace import Produced, Workspace, digest_sources, hash_file, hash_json
-from tasks.stages import finish, record_of
+from tasks.stages import IMAGES_FOLDER, finish, record_of
 
 IMAGES_STAGE = "images"
-IMAGES_FOLDER = "images"  # inside the stage, so that the workspace's own record is not among the images
 
 
 def acquire_images(

@@ -7,8 +7,7 @@ from data.hardware import usable_cores
 from data.manifest import build_manifest, write_manifest
 from data.near_duplicates import find_near_duplicates
 from data.workspace import Produced, Workspace, digest_sources
-from tasks.download import IMAGES_FOLDER
-from tasks.stages import finish
+from tasks.stages import IMAGES_FOLDER, finish
 
 MANIFESTS_STAGE = "manifests"
 MANIFEST_NAME = "manifest.parquet"

@@ -9,8 +9,7 @@ from data.augment import AugmentConfig
 from data.views import ViewsSpec
 from data.workspace import Produced, Workspace, digest_sources
 from tasks.children import Children, Event
-from tasks.download import IMAGES_FOLDER
-from tasks.stages import finish
+from tasks.stages import IMAGES_FOLDER, finish
 
 VIEWS_STAGE = "views"
 

@@ -23,10 +23,9 @@ from reports.evidence import (
 )
 from reports.findings import judge_outcome, list_next_steps
 from reports.verdict import VERDICT_PAGE, render_verdict, verdict_markdown
-from tasks.download import IMAGES_FOLDER
 from tasks.drift import compared_with, load_changed_images, load_changes, read_accepted, write_accepted
 from tasks.inventory import MANIFEST_NAME
-from tasks.stages import finish
+from tasks.stages import IMAGES_FOLDER, finish
 from tasks.validate import (
     DATA_DOCS_FOLDER,
     DATASHEET_NAME,

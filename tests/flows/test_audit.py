@@ -23,9 +23,9 @@ def test_every_used_image_is_audited(tmp_path):
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr[-4000:]
-    (directory,) = (tmp_path / "audits").iterdir()
+    (directory,) = (tmp_path / "audits").glob("[!.]*")
     audit = LabelAudit.model_validate_json((directory / "audit.json").read_text())
     (manifest,) = (tmp_path / "datasets").glob("*/manifest.parquet")
     assert audit.images == len(pd.read_parquet(manifest))
     assert str(directory / "suspects.csv") in outcome.stdout.replace("\n", "")
-    assert len(list((tmp_path / "folds").iterdir())) == len(list((tmp_path / "variants").iterdir())) == 2
+    assert len(list((tmp_path / "folds").glob("[!.]*"))) == len(list((tmp_path / "variants").glob("[!.]*"))) == 2

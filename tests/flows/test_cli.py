@@ -11,7 +11,8 @@ from data.drive import DownloadSettings
 from data.errors import PipelineError
 from data.extract import ExtractLimits
 from expectations.policies import RulePolicies
-from flows.cli import app, parse_policies
+from expectations.rules import DataLimits
+from flows.cli import app, parse_choices
 from flows.doctor import examine
 from flows.settings import Settings, load_settings
 
@@ -75,8 +76,15 @@ def test_limits_of_a_data_set_are_settings(monkeypatch):
 
 
 def test_policies_are_read_from_the_command_line():
-    policies = parse_policies(["not_blank=fail", "class_balance = off"])
+    policies = parse_choices("--policy", ["not_blank=fail", "class_balance = off"], RulePolicies)
     assert policies == RulePolicies(not_blank="fail", class_balance="off")
+
+
+def test_limits_are_read_from_the_command_line():
+    limits = parse_choices("--limit", ["minimum_test_images=20", "maximum_train_ratio=1.5"], DataLimits)
+    assert limits == DataLimits(minimum_test_images=20, maximum_train_ratio=1.5)
+    with pytest.raises(PipelineError, match=r"--limit minimum_test_images=0: .* greater than or equal to 1"):
+        parse_choices("--limit", ["minimum_test_images=0"], DataLimits)
 
 
 def test_doctor_names_every_check():

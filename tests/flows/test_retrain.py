@@ -15,6 +15,7 @@ import requests
 
 from data.records import RunResults
 from expectations.policies import RulePolicies
+from expectations.rules import DataLimits
 from flows.retrain import repeat_command
 from flows.server import prefect_server
 
@@ -260,8 +261,10 @@ def test_a_local_archive_is_not_downloaded_and_unpacked_only_once(server, worksp
                 "seed": 3,
                 "relabel": "my relabel.csv",
                 "policies": RulePolicies(not_blank="fail"),
+                "limits": DataLimits(minimum_test_images=5),
             },
-            "emotion run --source sample --preset smoke --seed 3 --relabel 'my relabel.csv' --policy=not_blank=fail",
+            "emotion run --source sample --preset smoke --seed 3 --relabel 'my relabel.csv' --policy=not_blank=fail "
+            "--limit=minimum_test_images=5",
         ),
     ],
 )
