@@ -52,6 +52,20 @@ def gpu_devices() -> list[str]:
     return [device.strip() for device in chosen.split(",") if device.strip() not in ("", "-1")]
 
 
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether this machine computes in bfloat16; elsewhere it is emulated, dozens of times slower than float32.
+
+    Args:
+        cpuinfo: Linux's list of what the processor can do; where there is none, the answer is yes.
+    """
+    try:
+        processor = cpuinfo.read_text(encoding="utf-8")
+    except OSError:
+        return True
+    # AVX512_BF16 or AMX on x86, BF16 on ARM.
+    return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", processor)) or bool(gpu_names())
+
+
 def default_parallel() -> int:
     """Return how many variants to train at once: one a GPU where there is one, else one a core, at most two."""
     return len(gpu_devices()) or min(MOST_AT_ONCE, usable_cores())

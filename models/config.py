@@ -37,7 +37,8 @@ class TrainConfig(BaseModel):
         default=0.0, ge=0, le=10_000, description="Most wall minutes of training; shortens the schedule; 0 is no limit"
     )
     precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
-        default="auto", description="auto times float32 and mixed_bfloat16 on this machine and takes the faster"
+        default="auto",
+        description="auto times float32 and mixed_bfloat16 and takes the faster, where this machine has bfloat16",
     )
     flip: bool = Field(default=True, description="Random horizontal flip in the graph, on top of the view")
     shift_pixels: int = Field(default=2, ge=0, le=12, description="Random shift in the graph, on top of the view")

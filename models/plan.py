@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from data.errors import PipelineError
+from data.hardware import has_bfloat16
 from models.config import FitSpec
 
 logger = logging.getLogger(__name__)
@@ -95,10 +96,11 @@ def make_plan(spec: FitSpec, images: int, measure: Measure, started: float) -> P
 def choose_precision(spec: FitSpec, measure: Measure) -> tuple[Precision, dict[Precision, Measurement]]:
     """Return the faster precision whose loss agrees with float32's, and what was measured.
 
-    A precision that the recipe names is taken as it is, and measured only where a budget has to be planned.
+    A precision that the recipe names is taken as it is, and measured only where a budget has to be planned; so is
+    float32 where the processor has no bfloat16, since emulating it for a few steps may cost a whole time budget.
     """
-    if spec.train.precision != "auto":
-        named = spec.train.precision
+    if spec.train.precision != "auto" or not has_bfloat16():
+        named = "float32" if spec.train.precision == "auto" else spec.train.precision
         return named, {named: measure(named)} if spec.train.time_budget_minutes else {}
     measured: dict[Precision, Measurement] = {precision: measure(precision) for precision in PRECISIONS}
     exact, mixed = measured["float32"], measured["mixed_bfloat16"]

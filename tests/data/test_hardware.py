@@ -19,6 +19,22 @@ def failing_commands(request, monkeypatch):
     monkeypatch.setattr(subprocess, "run", fail)
 
 
+@pytest.mark.parametrize(
+    ("flags", "has"),
+    [
+        ("flags : fma avx2 avx512f avx512_bf16 amx_tile", True),
+        ("Features : fp asimd i8mm bf16 dgh", True),
+        ("flags : fma avx2 avx512f", False),
+    ],
+    ids=["AVX512_BF16", "ARM", "without"],
+)
+def test_bfloat16_is_found_among_what_the_processor_can_do(tmp_path, monkeypatch, flags, has):
+    monkeypatch.setattr(hardware, "gpu_names", list)
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n")
+    assert hardware.has_bfloat16(tmp_path / "cpuinfo") is has
+    assert hardware.has_bfloat16(tmp_path / "none")
+
+
 def test_a_driver_that_does_not_answer_costs_its_gpus_alone(failing_commands, monkeypatch):
     monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
     assert hardware.describe_hardware()["gpus"] == "none"

@@ -31,7 +31,7 @@ EMOTION = Path(sys.executable).with_name("emotion")
         (["--time-budget", "10001"], "time-budget"),
         (["--policy", "not_blank=ignore"], "not_blank: Input should be 'fail', 'quarantine', 'warn' or 'off'"),
         (["--policy", "no_smiles=fail"], "no_smiles: Extra inputs are not permitted"),
-        (["--policy", "not_blank"], "expected RULE=CHOICE"),
+        (["--policy", "not_blank"], "expected NAME=VALUE"),
     ],
 )
 def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tmp_path):
