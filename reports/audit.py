@@ -22,8 +22,6 @@ THUMBNAILS_NAME = "pictures.npz"
 
 FACES_PER_ROW = 8
 ROWS_IN_MARKDOWN = 20
-PAPER_GRAY_LEVEL = 255
-"""Fills the places of a strip's last row that have no face."""
 
 
 class SuspectStrip(BaseModel):
@@ -188,10 +186,11 @@ def _draw_sheet(audit: LabelAudit, faces: dict[str, NDArray], label: int, classe
 
 
 def _tile(faces: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Return faces in rows of at most `FACES_PER_ROW`, uint8 (rows * height, columns * width)."""
+    """Return faces in rows of at most `FACES_PER_ROW`, gray and opacity: uint8 (rows * height, columns * width, 2)."""
     columns = min(len(faces), FACES_PER_ROW)
-    blank = np.full_like(faces[0], PAPER_GRAY_LEVEL)
-    padded = faces + [blank] * (-len(faces) % columns)
+    opaque = [np.stack([face, np.full_like(face, 255)], axis=-1) for face in faces]
+    # Places of the last row without a face show the page, which can be dark.
+    padded = opaque + [np.zeros_like(opaque[0])] * (-len(faces) % columns)
     rows = [np.concatenate(padded[start : start + columns], axis=1) for start in range(0, len(padded), columns)]
     return np.concatenate(rows)
 

@@ -126,7 +126,7 @@ def load_contact_sheets(pictures: Path | None, classes: tuple[str, ...]) -> list
 
 
 def encode_png(pixels: NDArray) -> str:
-    """Return uint8 pixels, (height, width) or (height, width, 3), as a PNG data URI."""
+    """Return uint8 pixels as a PNG data URI: (height, width) gray, with 2 channels gray and opacity, with 3 RGB."""
     return encode_image(Image.fromarray(np.ascontiguousarray(pixels)))
 
 

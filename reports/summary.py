@@ -202,7 +202,8 @@ def cautions(results: RunResults) -> list[Caution]:
 def _data_cautions(results: RunResults) -> list[Caution]:
     found = []
     if results.data.synthetic:
-        text = "The data is synthetic: drawn faces, not photographs. No figure here says anything about real faces."
+        text = "The data is synthetic: drawn faces, not photographs. No figure here says anything about real faces, "
+        text += "and some that count as near-duplicates are only drawn alike."
         found.append(Caution(level="warning", text=text))
     if results.data.after.failed("critical"):
         messages = " ".join(finding.message for finding in results.data.after.failed("critical"))
