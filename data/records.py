@@ -104,6 +104,30 @@ class PartMetrics(Record):
     confusion: tuple[tuple[int, ...], ...] = Field(description="rows are true classes, columns predicted, label order")
 
 
+class CalibrationScores(Record):
+    """How far probabilities can be believed, on one part."""
+
+    expected_error: float = Field(description="expected calibration error, 0..1: certainty against right answers")
+    brier: float = Field(description="mean squared distance to the one-hot label, 0..2")
+    log_loss: float = Field(description="mean negative log likelihood in nats")
+
+
+class Calibration(Record):
+    """What one temperature, fitted on selection, does to the probabilities on validation."""
+
+    temperature: float = Field(description="divides the logits; above 1 where the variant is too sure")
+    before: CalibrationScores
+    after: CalibrationScores
+
+
+class Latency(Record):
+    """Median time of a prediction with the threads of the training, other trainings running beside it or not."""
+
+    single_milliseconds: float = Field(description="one image alone")
+    batched_milliseconds: float = Field(description="one image of a batch")
+    batch_images: int
+
+
 class EpochRecord(Record):
     """One epoch of one training."""
 
@@ -158,6 +182,9 @@ class VariantResult(Record):
     stopped_because: str = Field(default="", description="what ended the training, in words")
     epochs: tuple[EpochRecord, ...] = ()
     parts: dict[str, PartMetrics] = Field(default_factory=dict, description="selection, validation and test")
+    calibration: Calibration | None = Field(default=None, description="on validation")
+    multiply_adds: int = Field(default=0, description="of one prediction")
+    latency: Latency | None = None
     layers: tuple[LayerRow, ...] = ()
     plan: dict[str, Any] = Field(default_factory=dict)
     train_config: dict[str, Any] = Field(default_factory=dict)

@@ -61,6 +61,7 @@ def render_page(results: RunResults, sources: ReportSources = ReportSources()) -
     context: dict[str, Any] = {
         "results": results,
         "scored": scored,
+        "calibrated": [variant for variant in scored if variant.calibration],
         "best": summary.best_variant(results),
         "missing": [(variant, summary.missing_reason(variant)) for variant in summary.missing_variants(results)],
         "differences": summary.making_differences(results),

@@ -94,7 +94,10 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
         "behind the best": points(comparison.difference) if comparison else MISSING,
         "Holm p": probability_value(comparison.p_holm) if comparison else MISSING,
         "test accuracy": percent(test.accuracy) if test else MISSING,
+        "calibration error": percent(variant.calibration.before.expected_error) if variant.calibration else MISSING,
         "parameters": number(variant.parameters_total),
+        "multiply-adds": f"{number(variant.multiply_adds / 1e6, 1)} M" if variant.multiply_adds else MISSING,
+        "one image": f"{number(variant.latency.single_milliseconds, 1)} ms" if variant.latency else MISSING,
         "file": file_size(variant.file_bytes),
         "core-seconds": number(variant.core_seconds),
         "wall time": duration(variant.wall_seconds),
@@ -106,7 +109,8 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
 
 def _missing_row(variant: VariantResult) -> dict[str, str]:
     keys = ("validation accuracy", "95% interval", "macro F1", "log loss", "behind the best", "Holm p")
-    keys += ("test accuracy", "parameters", "file", "core-seconds", "wall time", "peak memory", "best epoch")
+    keys += ("test accuracy", "calibration error", "parameters", "multiply-adds", "one image", "file")
+    keys += ("core-seconds", "wall time", "peak memory", "best epoch")
     note = f"{variant.status}: {missing_reason(variant)}"
     return {"variant": variant.name, **dict.fromkeys(keys, MISSING), "note": note}
 

@@ -92,8 +92,23 @@ def test_cost_table_agrees_with_the_results(normal, page):
     for variant in normal[0].variants[:5]:
         cells = page.cells("costs", variant.name)
         assert cells[1] == f"{variant.core_seconds:,.0f}"
-        assert cells[4:6] == [f"{variant.parameters_total:,}", f"{variant.parameters_trainable:,}"]
-        assert cells[7:9] == [str(len(variant.epochs)), str(variant.best_epoch)]
+        assert cells[4:6] == [f"{variant.parameters_total:,}", "35.0 M"]
+        assert cells[7:10] == ["4.2 ms", "0.75 ms", f"{variant.best_epoch} of {len(variant.epochs)}"]
+
+
+def test_calibration_table_agrees_with_the_results(normal, page):
+    for variant in normal[0].variants[:5]:
+        cells, brier = page.cells("calibration-table", variant.name), variant.calibration.before.brier
+        assert cells[1:3] == ["9.2%", f"{brier:.3f}"]
+        assert cells[4:6] == ["1.62", "1.8%"]
+
+
+def test_variants_of_earlier_code_have_no_calibration(tmp_path):
+    results = make_results(tmp_path)
+    older = [v.model_copy(update={"calibration": None, "latency": None, "multiply_adds": 0}) for v in results.variants]
+    page = PageReader(render_page(results.model_copy(update={"variants": tuple(older)})))
+    assert "calibration-table" not in page.tables
+    assert page.cells("costs", older[0].name)[5] == "–"
 
 
 def test_published_figures_stand_beside_ours(tmp_path):
