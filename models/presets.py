@@ -47,12 +47,12 @@ _COMPACT = TrainConfig(
     warmup_fraction=0.2,
     weight_decay=5e-3,
     label_smoothing=0.1,
-    time_budget_minutes=9,
+    time_budget_minutes=8,
 )
 
 # The notebook's networks under a time budget: its optimizer and batch, and a rate that falls in time.
 _SHORT_ADAM = TrainConfig(
-    epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=4
+    epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=3.5
 )
 
 # The notebook's recipe as it was, see SEED_AUGMENT for its images.
