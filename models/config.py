@@ -40,6 +40,11 @@ class TrainConfig(BaseModel):
         default="auto",
         description="auto times float32 and mixed_bfloat16 and takes the faster, where this machine has bfloat16",
     )
+    deterministic: bool = Field(
+        default=True,
+        description="Only operations that give equal results every time, so that a resumed training equals one that "
+        "was never stopped; may slow a GPU down",
+    )
     flip: bool = Field(default=True, description="Random horizontal flip in the graph, on top of the view")
     shift_pixels: int = Field(default=2, ge=0, le=12, description="Random shift in the graph, on top of the view")
 

@@ -70,9 +70,11 @@ def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
 
 
 def configure_runtime(spec: FitSpec) -> None:
-    """Set the threads before the first operation runs."""
+    """Set the threads, and whether operations are deterministic, before the first operation runs."""
     tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    if spec.train.deterministic:
+        tf.config.experimental.enable_op_determinism()
 
 
 def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.Model, Plan, TrainState]:
