@@ -2,16 +2,13 @@
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 
 from data.classes import IMAGE_SIZE
 from data.records import Latency
-from models.layers import Backbone
-
-if TYPE_CHECKING:
-    import keras
 
 BATCH_IMAGES = 64
 WARMUP_CALLS = 3
@@ -19,8 +16,8 @@ SINGLE_CALLS = 50
 BATCH_CALLS = 5
 
 
-def count_multiply_adds(model: "keras.Model") -> int:
-    """Return the multiply-adds of convolutions and dense layers for one image, backbones included.
+def count_multiply_adds(model: keras.Model) -> int:
+    """Return the multiply-adds of convolutions and dense layers for one image, backbones and blocks included.
 
     Normalisations, activations and pooling are not counted: they are a few operations a value.
     """
@@ -28,7 +25,7 @@ def count_multiply_adds(model: "keras.Model") -> int:
 
 
 def _layer_multiply_adds(layer: Any) -> int:
-    if isinstance(layer, Backbone):
+    if isinstance(layer, keras.layers.Wrapper):
         return count_multiply_adds(layer.layer)
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
@@ -37,7 +34,7 @@ def _layer_multiply_adds(layer: Any) -> int:
     return math.prod(kernel.shape) * math.prod(layer.output.shape[1:-1])
 
 
-def measure_latency(model: "keras.Model") -> Latency:
+def measure_latency(model: keras.Model) -> Latency:
     """Time predictions of blank images, with the threads that this process has.
 
     Args:
@@ -53,7 +50,7 @@ def measure_latency(model: "keras.Model") -> Latency:
     )
 
 
-def _median_milliseconds(model: "keras.Model", images: int, calls: int) -> float:
+def _median_milliseconds(model: keras.Model, images: int, calls: int) -> float:
     pixels = np.zeros((images, IMAGE_SIZE, IMAGE_SIZE, 1), np.uint8)
     seconds = []
     for _ in range(WARMUP_CALLS + calls):

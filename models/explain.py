@@ -26,7 +26,7 @@ def explain_images(model: "keras.Model", images: npt.NDArray[Any]) -> npt.NDArra
     """Draw, for each image, what spoke for the class that the model predicts (Grad-CAM).
 
     Args:
-        model: a variant, built or loaded: a chain of layers, one of which may be a backbone.
+        model: a variant, built or loaded: a chain of layers, which may be backbones and blocks.
         images: pixels (n, 48, 48, 1), 0..255, uint8 or float.
 
     Returns:
@@ -66,7 +66,7 @@ def pick_examples(labels: npt.ArrayLike, seed: int, per_class: int = 1) -> npt.N
 
 
 def summarize_layers(model: "keras.Model") -> list[LayerRow]:
-    """Return one row per layer of the model, a backbone being one layer."""
+    """Return one row per layer of the model, a backbone or a block being one layer."""
     return [
         LayerRow(
             name=layer.name,
@@ -112,12 +112,10 @@ def _split_at_features(model: "keras.Model") -> tuple[list[Any], "keras.Model", 
     """
     import keras
 
-    from models.layers import Backbone
-
     _check_chain(model)
     _, *body, last = model.layers
     for index, layer in reversed(list(enumerate(body))):
-        network = layer.layer if isinstance(layer, Backbone) else None
+        network = layer.layer if isinstance(layer, keras.layers.Wrapper) else None
         found = _find_feature_layer(network.layers) if network else None
         if network and found:
             split = keras.Model(network.input, [found.output, network.output])

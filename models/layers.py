@@ -93,3 +93,38 @@ class Backbone(keras.layers.Wrapper):
     def call(self, pixels: Any) -> Any:
         """Return the network's feature map (batch, height, width, channels)."""
         return self.layer(pixels, training=False)
+
+
+@keras.saving.register_keras_serializable(package="emotion")
+class Block(keras.layers.Wrapper):
+    """Hold a part of a network that has branches, as `layer`, so that the network stays a row of layers."""
+
+    def call(self, features: Any, training: bool | None = None) -> Any:
+        """Return the part's feature map (batch, height, width, channels)."""
+        return self.layer(features, training=training)
+
+
+@keras.saving.register_keras_serializable(package="emotion")
+class Vote(_FloatLayer):
+    """Average several networks' probabilities.
+
+    Args:
+        votes: how often each network counts.
+    """
+
+    def __init__(self, votes: list[int], **options: Any) -> None:
+        super().__init__(**options)
+        self.votes = list(votes)
+
+    def call(self, answers: list[Any]) -> Any:
+        """Return (batch, classes), 0..1, from a list of such, one a network."""
+        weighted = [count / sum(self.votes) * answer for count, answer in zip(self.votes, answers, strict=True)]
+        return sum(weighted[1:], start=weighted[0])
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Return the shape of one network's probabilities."""
+        return input_shape[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """See Keras."""
+        return {**super().get_config(), "votes": self.votes}

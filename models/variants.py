@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     Builder = Callable[[int, Path | None], keras.Model]
 
 VariantName = Literal[
-    "compact", "cnn_gray", "cnn_rgb", "cnn_2", "cnn_3", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0"
+    "compact",
+    "residual",
+    "cnn_gray",
+    "cnn_rgb",
+    "cnn_2",
+    "cnn_3",
+    "vgg16_a",
+    "vgg16_b",
+    "resnet50v2",
+    "efficientnetb0",
 ]
 """The keys of `VARIANTS`, spelt out for the forms and checks that are made from a flow's parameters."""
 
@@ -39,6 +48,11 @@ _ALL = (
         name="compact",
         description="BatchNorm CNN made for 48x48 gray faces and a CPU, on images standardised one by one.",
         builder="models.compact:build_compact",
+    ),
+    Variant(
+        name="residual",
+        description="Pre-activation residual CNN, six times the work of compact, for runs that may take an hour.",
+        builder="models.residual:build_residual",
     ),
     Variant(
         name="cnn_gray",

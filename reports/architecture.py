@@ -14,6 +14,7 @@ Family = Literal["convolution", "dense", "pooling", "normalising", "other"]
 
 FAMILIES: dict[str, Family] = {
     "conv": "convolution",
+    "block": "convolution",
     "dense": "dense",
     "pool": "pooling",
     "norm": "normalising",

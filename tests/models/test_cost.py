@@ -7,7 +7,7 @@ import pytest
 
 from models.cost import count_multiply_adds, measure_latency
 from models.layers import Backbone
-from models.variants import load_builder
+from models.variants import find_variant, load_builder
 
 
 def test_convolutions_and_dense_layers_are_counted_by_hand():
@@ -29,9 +29,12 @@ def test_a_backbone_counts_with_all_its_layers():
     assert count_multiply_adds(keras.Model(pixels, Backbone(network)(pixels))) == 6 * 6 * 3 * 3 * 3 * 4
 
 
-@pytest.mark.parametrize(("builder", "millions"), [("compact:build_compact", 35.0), ("seed_cnn:build_cnn_gray", 103.0)])
-def test_variants_cost_what_their_architecture_says(builder, millions):
-    model = load_builder(f"models.{builder}")(4, None)
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [("compact", 35.0), ("residual", 206.0), ("cnn_gray", 103.0)],
+)
+def test_variants_cost_what_their_architecture_says(name, millions):
+    model = load_builder(find_variant(name).builder)(4, None)
     assert count_multiply_adds(model) / 1e6 == pytest.approx(millions, rel=0.02)
 
 
