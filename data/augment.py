@@ -78,6 +78,22 @@ LIGHT_AUGMENT = AugmentConfig(
 )
 """Small changes of pose and light, as between two photographs of one face."""
 
+STRONG_AUGMENT = LIGHT_AUGMENT.model_copy(
+    update={
+        "width_shift": 0.1,
+        "height_shift": 0.1,
+        "rotation_degrees": 15.0,
+        "zoom": 0.15,
+        "contrast_low": 0.7,
+        "contrast_high": 1.3,
+        "noise_variance_high": 25.0,
+        "erasing_probability": 0.3,
+        "erasing_area_high": 0.2,
+    }
+)
+"""Larger changes for long trainings, which else learn the train images by heart; brightness is as in the light ones,
+since our own networks standardise it away."""
+
 
 def augment_batch(
     images: NDArray[np.uint8], image_ids: Sequence[str], view: int, seed: int, config: AugmentConfig

@@ -5,6 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ENSEMBLE_NAME = "ensemble"
+"""The variant that trained variants make together; it is not in the table of those that can be trained."""
+
 
 class TrainConfig(BaseModel):
     """The training recipe of one variant."""
@@ -23,6 +26,12 @@ class TrainConfig(BaseModel):
     )
     warmup_fraction: float = Field(default=0.25, ge=0, lt=1, description="Part of the steps that warm up")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Mass moved from the label to all classes")
+    mixup: float = Field(
+        default=0.0,
+        ge=0,
+        le=4,
+        description="Mix each image and label with another of its batch, by a share drawn from Beta(mixup, mixup)",
+    )
     patience: int = Field(
         default=0,
         ge=0,
@@ -62,3 +71,11 @@ class FitSpec(BaseModel):
     train: TrainConfig
     seed: int = Field(ge=0, lt=2**31)
     threads: int = Field(ge=1, description="Threads of one operation; TensorFlow's inter-op pool has one")
+
+
+class EnsembleSpec(BaseModel):
+    """What `python -m models.ensemble RUN_DIR` reads from RUN_DIR/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidates: dict[str, Path] = Field(description="variant -> directory of its finished training")

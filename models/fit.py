@@ -92,7 +92,8 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
             shuffle_seed=spec.seed + epoch,
             jitter=Jitter(flip=config.flip, shift_pixels=config.shift_pixels),
         )
-        return labelled_batches(batches, spec.threads), view
+        labelled = labelled_batches(batches, spec.threads)
+        return (mix_batches(labelled, config.mixup, spec.seed + epoch) if config.mixup else labelled), view
 
     def measure(precision: Precision) -> Measurement:
         emit("measuring", precision=precision)
@@ -137,6 +138,32 @@ def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
     options = tf.data.Options()
     options.threading.private_threadpool_size = threads
     return batches.map(lambda images, labels: (images, tf.one_hot(labels, len(CLASSES)))).with_options(options)
+
+
+def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data.Dataset:
+    """Mix each image and its one-hot label with the next of the batch, by shares from Beta(strength, strength).
+
+    Args:
+        batches: of images (b, 48, 48, 1), 0..255, and one-hot labels (b, classes), in shuffled order.
+        strength: above 0; the smaller, the more often one of the two keeps nearly all.
+        seed: gives the shares, so take another one each epoch.
+
+    Source: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
+    """
+
+    def mix(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = tf.cast(batch[0], tf.float32), batch[1]
+        # A share of Beta is one of two gamma numbers over their sum. The jitter's seeds are not negative.
+        seeds = tf.stack([tf.constant(-1 - seed, tf.int64), step])
+        draws = tf.random.stateless_gamma([2, tf.shape(labels)[0]], seeds, strength)
+        share = tf.maximum(draws[0], 1e-9) / tf.maximum(draws[0] + draws[1], 2e-9)
+        of_images, of_labels = share[:, None, None, None], share[:, None]
+        return (
+            of_images * images + (1 - of_images) * tf.roll(images, 1, axis=0),
+            of_labels * labels + (1 - of_labels) * tf.roll(labels, 1, axis=0),
+        )
+
+    return batches.enumerate().map(mix)
 
 
 def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:

@@ -14,11 +14,13 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from data.errors import ChildKilled
 from data.records import VariantResult
 from data.workspace import PROJECT_ROOT
 from models.config import FitSpec, TrainConfig
+from models.fit import mix_batches
 from tasks.children import training_children
 from tests.tiny_views import IMAGES, write_tiny_views
 
@@ -209,3 +211,18 @@ def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
     assert result.plan["total_steps"] == 1
     assert [record.partial for record in result.epochs] == [True]
     assert "time budget" in result.stopped_because
+
+
+def test_mixed_batches_are_shares_of_two_neighbours():
+    images = np.arange(6 * 48 * 48, dtype=np.int64).reshape(6, 48, 48, 1) % 256
+    labels = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]
+    batches = tf.data.Dataset.from_tensor_slices((images.astype(np.uint8), labels)).batch(6)
+    ((mixed, soft),) = [(a.numpy(), b.numpy()) for a, b in mix_batches(batches, 0.4, seed=3)]
+    share = soft[np.arange(6), labels.argmax(axis=1)]
+    assert soft.sum(axis=1) == pytest.approx(np.ones(6))
+    assert (share > 0).all() and (share < 1).any()
+    expected = share[:, None, None, None] * images + (1 - share[:, None, None, None]) * np.roll(images, 1, axis=0)
+    np.testing.assert_allclose(mixed, expected, atol=1e-2)
+    (again,) = [b.numpy() for _, b in mix_batches(batches, 0.4, seed=3)]
+    (other,) = [b.numpy() for _, b in mix_batches(batches, 0.4, seed=4)]
+    assert (again == soft).all() and (other != soft).any()
