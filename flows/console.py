@@ -11,6 +11,7 @@ from data.classes import CLASSES
 from data.records import DataSummary, Finding, RunResults, VariantResult
 from data.relabel import LabelAudit
 from reports.audit import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
+from reports.formatting import MISSING
 
 console = Console()
 error_console = Console(stderr=True)
@@ -84,7 +85,7 @@ def _comparison_cells(variant: VariantResult) -> list[str]:
         f"{validation.accuracy:.1%} ({100 * validation.accuracy_low:.1f} to {100 * validation.accuracy_high:.1f})",
         f"{test.accuracy:.1%}",
         f"{variant.core_seconds:.0f}",
-        f"{variant.best_epoch} of {len(variant.epochs)}",
+        f"{variant.best_epoch} of {len(variant.epochs)}" if variant.epochs else MISSING,
         f"{variant.peak_memory_bytes / 2**30:.1f} GiB",
     ]
 

@@ -18,7 +18,7 @@ from expectations.rules import DataLimits
 from flows.ingest import DataChoices, prepare_data, short_source
 from flows.server import ends_with_its_runs
 from flows.settings import load_settings
-from flows.training import plan_job, train_variants
+from flows.training import plan_job, train_variants, with_ensemble
 from models.presets import PRESETS, PresetName
 from models.variants import VariantName
 from tasks.audit import audit_variant_labels
@@ -72,6 +72,7 @@ def retrain(
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     results = train_variants([(job, views) for job in jobs], parallel, workspace)
     audit = audit_variant_labels(results, data.images, data.dataset, workspace, return_state=True)
+    results = with_ensemble(results, workspace) if chosen.ensemble else results
     reported = ReportedStages(
         dataset=record_of(data.dataset),
         verdict=record_of(data.verdict),

@@ -1,4 +1,4 @@
-"""Trainings of a flow: which there are to do, and all of them done, so many at once."""
+"""Trainings of a flow: which there are to do, all of them done, so many at once, and a vote of what they gave."""
 
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -9,6 +9,7 @@ from flows.settings import Settings
 from models.presets import Preset
 from models.variants import find_variant
 from tasks.children import training_children
+from tasks.ensemble import build_ensemble
 from tasks.train import TrainingJob, train_variant, unfinished_result
 
 
@@ -43,3 +44,10 @@ def train_variants(
         outcome if isinstance(outcome, VariantResult) else unfinished_result(job.variant, "failed", str(outcome))
         for (job, _), outcome in zip(trainings, outcomes, strict=True)
     ]
+
+
+def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[VariantResult]:
+    """Return the variants and their ensemble, which may be a result that says why there is none."""
+    with training_children() as children:
+        outcome = build_ensemble(variants, workspace, children, return_state=True)
+        return [*variants, outcome.result(raise_on_failure=False)]

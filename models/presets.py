@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.augment import LIGHT_AUGMENT, SEED_AUGMENT, AugmentConfig
+from data.augment import LIGHT_AUGMENT, SEED_AUGMENT, STRONG_AUGMENT, AugmentConfig
 from models.config import TrainConfig
 
 PresetName = Literal["smoke", "quick", "seed", "best"]
@@ -23,6 +23,7 @@ class Preset(BaseModel):
     views: int = Field(ge=1, le=100, description="Whole augmented copies of the train part; view 0 is the original")
     train: TrainConfig = Field(description="Recipe of every variant that has none of its own")
     recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
+    ensemble: bool = Field(default=False, description="Let the trained variants vote together as a variant of its own")
 
     def recipe(self, variant: str, time_budget_minutes: float) -> TrainConfig:
         """Return the recipe of a variant.
@@ -86,11 +87,12 @@ PRESETS: dict[str, Preset] = {
         recipes={"compact": _COMPACT},
     ),
     "best": Preset(
-        description="The project's own network, trained for longer on more views",
-        variants=("compact",),
-        augment=LIGHT_AUGMENT,
+        description="The project's own networks on strongly augmented views, and their vote, within two hours",
+        variants=("residual", "compact"),
+        augment=STRONG_AUGMENT,
         views=20,
-        train=_COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 45}),
+        train=_COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 100, "mixup": 0.2}),
+        ensemble=True,
     ),
     "seed": Preset(
         description="The notebook: eight variants, at most 100 epochs, early stopping on validation",

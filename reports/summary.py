@@ -102,7 +102,7 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
         "core-seconds": number(variant.core_seconds),
         "wall time": duration(variant.wall_seconds),
         "peak memory": file_size(variant.peak_memory_bytes),
-        "best epoch": f"{variant.best_epoch} of {len(variant.epochs)}",
+        "best epoch": f"{variant.best_epoch} of {len(variant.epochs)}" if variant.epochs else MISSING,
         "note": variant.stopped_because,
     }
 

@@ -1,0 +1,153 @@
+"""Soft vote over trained variants: the child command `python -m models.ensemble RUN_DIR`.
+
+RUN_DIR/spec.json names the candidates. How often each of them votes is chosen on selection. The command leaves
+model.keras, predictions.parquet and result.json, as a training does; the votes are in the result's plan.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.child import emit, run_child
+from data.errors import VariantUnavailable
+from data.hardware import peak_memory_bytes
+from data.lineage import describe_making
+from data.records import VariantResult
+from data.workspace import write_atomically
+from models.calibration import measure_calibration
+from models.config import ENSEMBLE_NAME, EnsembleSpec
+from models.cost import count_multiply_adds, measure_latency
+from models.fit import MODEL_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
+from models.layers import Vote, make_pixel_input
+from models.metrics import measure_part
+from models.score import PREDICTIONS_NAME, PROBABILITY_COLUMNS, probabilities_of, read_predictions
+
+MOST_VOTES = 20
+SMALLEST_PROBABILITY = 1e-7
+
+
+def main() -> None:
+    """Run the command on the directory named in the arguments."""
+    started = time.monotonic()
+    run_dir = Path(sys.argv[1])
+    spec = EnsembleSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
+    emit("started", pid=os.getpid())
+    made_with = describe_making()
+    votes = choose_votes({name: read_predictions(path, "selection") for name, path in spec.candidates.items()})
+    if len(votes) < 2:
+        raise VariantUnavailable(f"no vote with another variant betters {next(iter(votes))} alone on selection")
+    emit("evaluating", epoch=0)
+    result = make_ensemble(run_dir, {spec.candidates[name]: count for name, count in votes.items()})
+    result = result.model_copy(update={"made_with": made_with, "plan": {"votes": votes}})
+    spent = time.monotonic() - started
+    result = result.model_copy(
+        update={
+            "wall_seconds": round(result.wall_seconds + spent, 1),
+            "core_seconds": round(result.core_seconds + time.process_time(), 1),
+        }
+    )
+    write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
+    emit("done", accuracy=result.parts["validation"].accuracy)
+
+
+def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """Choose how often each variant votes: one after the other, always the vote that lowers the mean's log loss most.
+
+    Args:
+        predictions: variant -> its predictions of the same part, in the same order of images.
+
+    Returns:
+        Variant -> votes, 1 or more, most first; of all the beginnings of that row of votes, the best one.
+
+    Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
+    """
+    labels = next(iter(predictions.values()))["label"].to_numpy()
+    candidates = {name: probabilities_of(frame).astype(np.float64) for name, frame in predictions.items()}
+    total = np.zeros((len(labels), len(PROBABILITY_COLUMNS)))
+    row: list[str] = []
+    losses: list[float] = []
+    for _ in range(MOST_VOTES):
+        loss_with = {name: _log_loss(labels, total + own) for name, own in candidates.items()}
+        chosen = min(loss_with, key=loss_with.__getitem__)
+        total += candidates[chosen]
+        row.append(chosen)
+        losses.append(loss_with[chosen])
+    return dict(Counter(row[: int(np.argmin(losses)) + 1]).most_common())
+
+
+def _log_loss(labels: NDArray[np.integer], summed: NDArray[np.float64]) -> float:
+    of_truth = summed[np.arange(len(labels)), labels] / summed.sum(axis=1)
+    return float(-np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).mean())
+
+
+def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
+    """Save the network that votes, and score it from the predictions of its members.
+
+    Args:
+        run_dir: gets model.keras and predictions.parquet.
+        votes: directory of a finished training -> how often it votes.
+    """
+    members = [VariantResult.model_validate_json((path / RESULT_NAME).read_text()) for path in votes]
+    model = build_ensemble([keras.saving.load_model(path / MODEL_NAME) for path in votes], list(votes.values()))
+    model.save(run_dir / MODEL_NAME)
+    predictions = pd.concat([average_predictions(votes, part) for part in SCORED_PARTS], ignore_index=True)
+    predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
+    scored = {
+        str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
+    }
+    return VariantResult(
+        name=ENSEMBLE_NAME,
+        description=describe_votes({m.name: count for m, count in zip(members, votes.values(), strict=True)}),
+        status="trained",
+        parameters_total=model.count_params(),
+        parameters_trainable=sum(member.parameters_trainable for member in members),
+        file_bytes=(run_dir / MODEL_NAME).stat().st_size,
+        wall_seconds=sum(member.wall_seconds for member in members),
+        core_seconds=sum(member.core_seconds for member in members),
+        peak_memory_bytes=max(peak_memory_bytes(), *(member.peak_memory_bytes for member in members)),
+        stopped_because="its members' trainings",
+        parts={part: measure_part(*answers) for part, answers in scored.items()},
+        calibration=measure_calibration(*scored["validation"], *scored["selection"]),
+        multiply_adds=sum(count_multiply_adds(member) for member in _networks(model)),
+        latency=measure_latency(model),
+    )
+
+
+def describe_votes(votes: Mapping[str, int]) -> str:
+    """Return one sentence for the report."""
+    shares = ", ".join(f"{name} {count}" for name, count in votes.items())
+    return f"The mean of trained variants' probabilities, with votes that were chosen on selection: {shares}."
+
+
+def average_predictions(votes: Mapping[Path, int], part: str) -> pd.DataFrame:
+    """Return the predictions of the ensemble on a part, in the form of its members'."""
+    frames = [read_predictions(path, part) for path in votes]
+    mean = np.average([probabilities_of(frame) for frame in frames], axis=0, weights=list(votes.values()))
+    averaged = frames[0].copy()
+    averaged[PROBABILITY_COLUMNS] = mean.astype(np.float32)
+    return averaged
+
+
+def build_ensemble(networks: list[keras.Model], votes: list[int]) -> keras.Model:
+    """Return a network from pixels (batch, 48, 48, 1), 0..255, to the weighted mean of the networks' probabilities."""
+    pixels = make_pixel_input()
+    for number, network in enumerate(networks, start=1):
+        network.name = f"{network.name}_{number}"  # two of one architecture have one name
+    answers = [network(pixels) for network in networks]
+    return keras.Model(pixels, Vote(votes, name="vote")(answers), name=ENSEMBLE_NAME)
+
+
+def _networks(model: keras.Model) -> list[keras.Model]:
+    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
+
+
+if __name__ == "__main__":
+    run_child(main)

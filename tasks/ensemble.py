@@ -1,0 +1,65 @@
+"""Let the trained variants of a run vote together, in a child process."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, Failed
+
+from data.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.records import VariantResult
+from data.workspace import Workspace, digest_sources
+from models.config import ENSEMBLE_NAME, EnsembleSpec
+from tasks.children import Children, ChildStopped, Event
+from tasks.stages import finish
+from tasks.train import VARIANTS_STAGE
+
+DESCRIPTION = "The mean of trained variants' probabilities, with votes that were chosen on selection."
+
+
+@task(task_run_name="build ensemble", cache_policy=NO_CACHE)
+def build_ensemble(variants: list[VariantResult], workspace: Workspace, children: Children) -> VariantResult:
+    """Make a variant of the trained ones' weighted vote.
+
+    It is skipped where fewer than two were trained, or where none betters the best one on selection.
+    """
+    trained = {variant.name: Path(variant.directory) for variant in variants if variant.status == "trained"}
+    inputs = {
+        "variant": ENSEMBLE_NAME,
+        "candidates": {name: directory.name for name, directory in trained.items()},
+        "code": digest_sources(["models.ensemble"]),
+    }
+    try:
+        if len(trained) < 2:
+            raise VariantUnavailable(f"a vote takes two trained variants, and there are {len(trained)}")
+        write = partial(_run_child, trained, children)
+        produced = workspace.produce(VARIANTS_STAGE, inputs, write, give_up=children.is_stopping)
+    except (ChildKilled, ChildStopped):
+        raise
+    except VariantUnavailable as error:
+        get_run_logger().info("%s is skipped: %s", ENSEMBLE_NAME, error)
+        return Completed(name="Skipped", message=str(error), data=_unfinished("skipped", error))  # type: ignore[return-value]
+    except PipelineError as error:
+        return Failed(message=str(error), data=_unfinished("failed", error))  # type: ignore[return-value]
+    stored = json.loads((produced.path / "result.json").read_text())
+    result = VariantResult.model_validate({**stored, "directory": str(produced.path)})
+    get_run_logger().info("%s: validation accuracy %.4f", ENSEMBLE_NAME, result.parts["validation"].accuracy)
+    return finish(result, produced.cached)
+
+
+def _run_child(trained: dict[str, Path], children: Children, out: Path) -> None:
+    spec = EnsembleSpec(candidates={name: directory.resolve() for name, directory in trained.items()})
+    (out / "spec.json").write_text(spec.model_dump_json(indent=1))
+    children.run("models.ensemble", out, out / "child.log", _ignore)
+
+
+def _ignore(_event: Event) -> None:
+    """Take an event that says no more than that the child lives."""
+
+
+def _unfinished(status: str, error: PipelineError) -> VariantResult:
+    return VariantResult.model_validate(
+        {"name": ENSEMBLE_NAME, "description": DESCRIPTION, "status": status, "reason": str(error)}
+    )

@@ -1,0 +1,97 @@
+"""Votes are chosen on selection, and the saved network answers as its members' predictions say."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+
+from data.classes import CLASSES
+from data.records import VariantResult
+from models.config import EnsembleSpec
+from models.ensemble import build_ensemble, choose_votes
+from models.score import PROBABILITY_COLUMNS, predict_part, probabilities_of
+from models.variants import find_variant, load_builder
+from tasks.children import training_children
+
+IMAGES = 40
+
+
+def frame_of(labels, logits):
+    frame = pd.DataFrame(softmax(logits, axis=1).astype(np.float32), columns=pd.Index(PROBABILITY_COLUMNS))
+    return frame.assign(label=labels, image_id=[f"{index:03d}" for index in range(len(labels))])
+
+
+def draw(seed, *noises):
+    """Return predictions whose logits are the truth under noise of their own, for each of `noises`."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, 600)
+    truth = 2.0 * np.eye(4)[labels]
+    return [frame_of(labels, truth + rng.normal(0, noise, truth.shape)) for noise in noises]
+
+
+def test_equals_share_the_votes():
+    first, second = draw(1, 1.5, 1.5)
+    votes = choose_votes({"first": first, "second": second})
+    assert set(votes) == {"first", "second"}
+    assert 0.6 < votes["first"] / votes["second"] < 1.6
+
+
+def test_a_variant_that_knows_nothing_gets_no_vote():
+    able, _ = draw(2, 0.8, 0.8)
+    nothing = frame_of(able["label"], np.random.default_rng(0).normal(0, 3, (600, 4)))
+    assert choose_votes({"nothing": nothing, "able": able}) == {"able": 1}
+
+
+def make_member(directory, seed):
+    """Write a small untrained network's directory as a training leaves it."""
+    keras.utils.set_random_seed(seed)
+    model = load_builder(find_variant("compact").builder)(len(CLASSES))
+    rng = np.random.default_rng(9)
+    parts = []
+    for part in ("selection", "validation", "test"):
+        images, labels = rng.integers(0, 256, (IMAGES, 48, 48, 1), dtype=np.uint8), np.arange(IMAGES) % 4
+        ids = np.array([f"{part}/{index:03d}".encode() for index in range(IMAGES)])
+        parts.append(predict_part(model, [(images, labels, ids)], part))
+    # Of each image one of the two is sure of the truth and the other a little off: together they are better.
+    frame = pd.concat(parts, ignore_index=True)
+    frame[PROBABILITY_COLUMNS] = softmax(
+        1.5 * np.eye(4)[frame["label"]] + np.random.default_rng(seed).normal(0, 1, (len(frame), 4)), axis=1
+    ).astype(np.float32)
+    directory.mkdir()
+    frame.to_parquet(directory / "predictions.parquet", index=False)
+    model.save(directory / "model.keras")
+    result = VariantResult(name=f"member_{seed}", description="", status="trained", core_seconds=100.0)
+    (directory / "result.json").write_text(result.model_dump_json())
+    return directory
+
+
+def test_the_command_leaves_a_network_and_its_figures(tmp_path):
+    members = {f"member_{seed}": make_member(tmp_path / str(seed), seed) for seed in (1, 2)}
+    out = tmp_path / "ensemble"
+    out.mkdir()
+    (out / "spec.json").write_text(EnsembleSpec(candidates=members).model_dump_json())
+    events = []
+    with training_children() as children:
+        children.run("models.ensemble", out, out / "child.log", events.append)
+    result = VariantResult.model_validate_json((out / "result.json").read_text())
+    assert events[-1]["accuracy"] == result.parts["validation"].accuracy
+    votes = result.plan["votes"]
+    assert set(votes) == set(members)
+    assert result.core_seconds > 200
+    predictions = pd.read_parquet(out / "predictions.parquet")
+    given = [pd.read_parquet(members[name] / "predictions.parquet").sort_values(["part", "image_id"]) for name in votes]
+    expected = np.average([probabilities_of(frame) for frame in given], axis=0, weights=list(votes.values()))
+    ours = predictions.sort_values(["part", "image_id"])
+    np.testing.assert_allclose(probabilities_of(ours), expected, atol=1e-6)
+    right = expected.argmax(axis=1) == ours["label"]
+    assert result.parts["validation"].accuracy == pytest.approx(right[ours["part"] == "validation"].mean())
+
+
+def test_the_saved_network_is_the_weighted_mean(tmp_path):
+    networks = [load_builder(find_variant(name).builder)(4) for name in ("compact", "residual")]
+    pixels = np.random.default_rng(3).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
+    expected = (networks[0](pixels).numpy() + 3 * networks[1](pixels).numpy()) / 4
+    build_ensemble(networks, [1, 3]).save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(pixels).numpy(), expected, atol=1e-5)
