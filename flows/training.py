@@ -1,15 +1,18 @@
 """Trainings of a flow: which there are to do, all of them done, so many at once, and a vote of what they gave."""
 
+from typing import Any
+
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.hardware import threads_per_child
 from data.records import VariantResult
 from data.workspace import Produced, Workspace
 from flows.settings import Settings
+from models.config import ENSEMBLE_NAME
 from models.presets import Preset
 from models.variants import find_variant
 from tasks.children import training_children
-from tasks.ensemble import build_ensemble
+from tasks.ensemble import DESCRIPTION, build_ensemble
 from tasks.train import TrainingJob, train_variant, unfinished_result
 
 
@@ -49,5 +52,9 @@ def train_variants(
 def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[VariantResult]:
     """Return the variants and their ensemble, which may be a result that says why there is none."""
     with training_children() as children:
-        outcome = build_ensemble(variants, workspace, children, return_state=True)
-        return [*variants, outcome.result(raise_on_failure=False)]
+        state = build_ensemble(variants, workspace, children, return_state=True)
+        outcome: Any = state.result(raise_on_failure=False)
+    if isinstance(outcome, VariantResult):
+        return [*variants, outcome]
+    failed = VariantResult(name=ENSEMBLE_NAME, description=DESCRIPTION, status="failed", reason=str(outcome))
+    return [*variants, failed]

@@ -1,10 +1,12 @@
 """Whether a variant's probabilities can be believed: Brier score, calibration error, and one temperature."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
-from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.metrics import log_loss
 
 from data.classes import CLASSES
 from data.records import Calibration, CalibrationScores
@@ -53,7 +55,8 @@ def fit_temperature(labels: NDArray[np.integer], probabilities: NDArray[np.float
         return float(-np.log(np.maximum(scaled[np.arange(len(labels)), labels], SMALLEST_PROBABILITY)).mean())
 
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+    found: Any = minimize_scalar(loss, bounds=bounds, method="bounded")
+    return float(np.exp(found.x))
 
 
 def scale_by_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
@@ -83,6 +86,6 @@ def _score(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> 
     exact = exact / exact.sum(axis=1, keepdims=True)
     return CalibrationScores(
         expected_error=expected_calibration_error(labels, exact),
-        brier=float(brier_score_loss(labels, exact, labels=every_label, scale_by_half=False)),
+        brier=float(((exact - np.eye(len(CLASSES))[labels]) ** 2).sum(axis=1).mean()),
         log_loss=float(log_loss(labels, exact, labels=every_label)),
     )

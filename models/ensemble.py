@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -96,7 +97,8 @@ def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
         votes: directory of a finished training -> how often it votes.
     """
     members = [VariantResult.model_validate_json((path / RESULT_NAME).read_text()) for path in votes]
-    model = build_ensemble([keras.saving.load_model(path / MODEL_NAME) for path in votes], list(votes.values()))
+    networks: list[Any] = [keras.saving.load_model(path / MODEL_NAME) for path in votes]
+    model = build_ensemble(networks, list(votes.values()))
     model.save(run_dir / MODEL_NAME)
     predictions = pd.concat([average_predictions(votes, part) for part in SCORED_PARTS], ignore_index=True)
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
@@ -116,7 +118,7 @@ def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
         stopped_because="its members' trainings",
         parts={part: measure_part(*answers) for part, answers in scored.items()},
         calibration=measure_calibration(*scored["validation"], *scored["selection"]),
-        multiply_adds=sum(count_multiply_adds(member) for member in _networks(model)),
+        multiply_adds=sum(count_multiply_adds(network) for network in networks),
         latency=measure_latency(model),
     )
 
@@ -143,10 +145,6 @@ def build_ensemble(networks: list[keras.Model], votes: list[int]) -> keras.Model
         network.name = f"{network.name}_{number}"  # two of one architecture have one name
     answers = [network(pixels) for network in networks]
     return keras.Model(pixels, Vote(votes, name="vote")(answers), name=ENSEMBLE_NAME)
-
-
-def _networks(model: keras.Model) -> list[keras.Model]:
-    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data
         images, labels = tf.cast(batch[0], tf.float32), batch[1]
         # A share of Beta is one of two gamma numbers over their sum. The jitter's seeds are not negative.
         seeds = tf.stack([tf.constant(-1 - seed, tf.int64), step])
-        draws = tf.random.stateless_gamma([2, tf.shape(labels)[0]], seeds, strength)
+        draws = tf.random.stateless_gamma([2, tf.shape(labels)[0]], seeds, tf.constant(strength))
         share = tf.maximum(draws[0], 1e-9) / tf.maximum(draws[0] + draws[1], 2e-9)
         of_images, of_labels = share[:, None, None, None], share[:, None]
         return (
