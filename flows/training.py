@@ -8,11 +8,10 @@ from data.hardware import threads_per_child
 from data.records import VariantResult
 from data.workspace import Produced, Workspace
 from flows.settings import Settings
-from models.config import ENSEMBLE_NAME
 from models.presets import Preset
 from models.variants import find_variant
 from tasks.children import training_children
-from tasks.ensemble import DESCRIPTION, build_ensemble
+from tasks.ensemble import build_ensemble, unfinished_ensemble
 from tasks.train import TrainingJob, train_variant, unfinished_result
 
 
@@ -56,5 +55,4 @@ def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[V
         outcome: Any = state.result(raise_on_failure=False)
     if isinstance(outcome, VariantResult):
         return [*variants, outcome]
-    failed = VariantResult(name=ENSEMBLE_NAME, description=DESCRIPTION, status="failed", reason=str(outcome))
-    return [*variants, failed]
+    return [*variants, unfinished_ensemble("failed", str(outcome))]

@@ -18,7 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.child import emit, run_child
-from data.errors import VariantUnavailable
 from data.hardware import peak_memory_bytes
 from data.lineage import describe_making
 from data.records import VariantResult
@@ -41,22 +40,24 @@ def main() -> None:
     run_dir = Path(sys.argv[1])
     spec = EnsembleSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
     emit("started", pid=os.getpid())
-    made_with = describe_making()
+    result = hold_vote(run_dir, spec).model_copy(update={"made_with": describe_making()})
+    spent = {
+        "wall_seconds": round(result.wall_seconds + time.monotonic() - started, 1),
+        "core_seconds": round(result.core_seconds + time.process_time(), 1),
+    }
+    write_atomically(run_dir / RESULT_NAME, result.model_copy(update=spent).model_dump_json(indent=1))
+    emit("done", status=result.status)
+
+
+def hold_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
+    """Choose the votes and make the ensemble; one variant alone is none, and its result says so."""
     votes = choose_votes({name: read_predictions(path, "selection") for name, path in spec.candidates.items()})
-    if len(votes) < 2:
-        raise VariantUnavailable(f"no vote with another variant betters {next(iter(votes))} alone on selection")
-    emit("evaluating", epoch=0)
+    if len(votes) == 1:
+        reason = f"no vote with another variant betters {next(iter(votes))} alone on selection"
+        return VariantResult(name=ENSEMBLE_NAME, description=describe_votes(votes), status="skipped", reason=reason)
+    emit("evaluating", votes=votes)
     result = make_ensemble(run_dir, {spec.candidates[name]: count for name, count in votes.items()})
-    result = result.model_copy(update={"made_with": made_with, "plan": {"votes": votes}})
-    spent = time.monotonic() - started
-    result = result.model_copy(
-        update={
-            "wall_seconds": round(result.wall_seconds + spent, 1),
-            "core_seconds": round(result.core_seconds + time.process_time(), 1),
-        }
-    )
-    write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
-    emit("done", accuracy=result.parts["validation"].accuracy)
+    return result.model_copy(update={"plan": {"votes": votes}})
 
 
 def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:

@@ -72,11 +72,12 @@ _SEED = TrainConfig(
 
 PRESETS: dict[str, Preset] = {
     "smoke": Preset(
-        description="Two small trainings of two epochs: shows that everything works, in seconds",
+        description="Two small trainings of two epochs and their vote: shows that everything works, in seconds",
         variants=("compact", "cnn_gray"),
         augment=LIGHT_AUGMENT,
         views=2,
         train=TrainConfig(epochs=2, batch_size=32, optimizer="adam", learning_rate=1e-3, precision="float32"),
+        ensemble=True,
     ),
     "quick": Preset(
         description="The project's compact network and the notebook's four own ones, each within a time budget",

@@ -3,12 +3,13 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
-from data.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.errors import ChildKilled, PipelineError
 from data.records import VariantResult
 from data.workspace import Workspace, digest_sources
 from models.config import ENSEMBLE_NAME, EnsembleSpec
@@ -23,7 +24,7 @@ DESCRIPTION = "The mean of trained variants' probabilities, with votes that were
 def build_ensemble(variants: list[VariantResult], workspace: Workspace, children: Children) -> VariantResult:
     """Make a variant of the trained ones' weighted vote.
 
-    It is skipped where fewer than two were trained, or where none betters the best one on selection.
+    It is skipped where fewer than two were trained, or where no vote betters one of them alone on selection.
     """
     trained = {variant.name: Path(variant.directory) for variant in variants if variant.status == "trained"}
     inputs = {
@@ -31,22 +32,26 @@ def build_ensemble(variants: list[VariantResult], workspace: Workspace, children
         "candidates": {name: directory.name for name, directory in trained.items()},
         "code": digest_sources(["models.ensemble"]),
     }
+    if len(trained) < 2:
+        reason = f"a vote takes two trained variants, and there are {len(trained)}"
+        return Completed(name="Skipped", message=reason, data=unfinished_ensemble("skipped", reason))  # type: ignore[return-value]
     try:
-        if len(trained) < 2:
-            raise VariantUnavailable(f"a vote takes two trained variants, and there are {len(trained)}")
         write = partial(_run_child, trained, children)
         produced = workspace.produce(VARIANTS_STAGE, inputs, write, give_up=children.is_stopping)
     except (ChildKilled, ChildStopped):
         raise
-    except VariantUnavailable as error:
-        get_run_logger().info("%s is skipped: %s", ENSEMBLE_NAME, error)
-        return Completed(name="Skipped", message=str(error), data=_unfinished("skipped", error))  # type: ignore[return-value]
     except PipelineError as error:
-        return Failed(message=str(error), data=_unfinished("failed", error))  # type: ignore[return-value]
+        return Failed(message=str(error), data=unfinished_ensemble("failed", str(error)))  # type: ignore[return-value]
     stored = json.loads((produced.path / "result.json").read_text())
     result = VariantResult.model_validate({**stored, "directory": str(produced.path)})
-    get_run_logger().info("%s: validation accuracy %.4f", ENSEMBLE_NAME, result.parts["validation"].accuracy)
+    outcome = f"accuracy {result.parts['validation'].accuracy:.4f}" if result.parts else result.reason
+    get_run_logger().info("%s: %s", ENSEMBLE_NAME, outcome)
     return finish(result, produced.cached)
+
+
+def unfinished_ensemble(status: Literal["skipped", "failed"], reason: str) -> VariantResult:
+    """Return the result of a vote that was not held, with the reason."""
+    return VariantResult(name=ENSEMBLE_NAME, description=DESCRIPTION, status=status, reason=reason)
 
 
 def _run_child(trained: dict[str, Path], children: Children, out: Path) -> None:
@@ -57,9 +62,3 @@ def _run_child(trained: dict[str, Path], children: Children, out: Path) -> None:
 
 def _ignore(_event: Event) -> None:
     """Take an event that says no more than that the child lives."""
-
-
-def _unfinished(status: str, error: PipelineError) -> VariantResult:
-    return VariantResult.model_validate(
-        {"name": ENSEMBLE_NAME, "description": DESCRIPTION, "status": status, "reason": str(error)}
-    )

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from data.classes import CLASSES
 from data.records import VariantResult
 from models.config import EnsembleSpec
-from models.ensemble import build_ensemble, choose_votes
+from models.ensemble import build_ensemble, choose_votes, hold_vote
 from models.score import PROBABILITY_COLUMNS, predict_part, probabilities_of
 from models.variants import find_variant, load_builder
 from tasks.children import training_children
@@ -75,7 +75,7 @@ def test_the_command_leaves_a_network_and_its_figures(tmp_path):
     with training_children() as children:
         children.run("models.ensemble", out, out / "child.log", events.append)
     result = VariantResult.model_validate_json((out / "result.json").read_text())
-    assert events[-1]["accuracy"] == result.parts["validation"].accuracy
+    assert (events[-1]["event"], events[-1]["status"]) == ("done", "trained")
     votes = result.plan["votes"]
     assert set(votes) == set(members)
     assert result.core_seconds > 200
@@ -86,6 +86,19 @@ def test_the_command_leaves_a_network_and_its_figures(tmp_path):
     np.testing.assert_allclose(probabilities_of(ours), expected, atol=1e-6)
     right = expected.argmax(axis=1) == ours["label"]
     assert result.parts["validation"].accuracy == pytest.approx(right[ours["part"] == "validation"].mean())
+
+
+def test_one_that_is_best_alone_makes_no_ensemble(tmp_path):
+    able, nothing = make_member(tmp_path / "able", 1), make_member(tmp_path / "nothing", 2)
+    frame = pd.read_parquet(nothing / "predictions.parquet")
+    frame[PROBABILITY_COLUMNS] = frame[PROBABILITY_COLUMNS].to_numpy()[:, ::-1]
+    frame.to_parquet(nothing / "predictions.parquet", index=False)
+    out = tmp_path / "ensemble"
+    out.mkdir()
+    result = hold_vote(out, EnsembleSpec(candidates={"able": able, "nothing": nothing}))
+    assert (result.status, result.parts) == ("skipped", {})
+    assert "betters able alone" in result.reason
+    assert list(out.iterdir()) == []
 
 
 def test_the_saved_network_is_the_weighted_mean(tmp_path):
