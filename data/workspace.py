@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -219,10 +220,16 @@ def _source_path(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+_parsing = threading.Lock()
+"""Before Python 3.11.8 and 3.12.2 two threads that parse at once can fail: they share a counter (gh-106905)."""
+
+
 @cache
 def _project_imports(module: str) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(_source(module))):
+    with _parsing:
+        tree = ast.parse(_source(module))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -1,8 +1,10 @@
 """The workspace: complete or absent, keyed by what counts, one writer a key."""
 
+import gc
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -207,3 +209,25 @@ def test_digest_counts_a_module_and_what_it_imports(small_project, changed, coun
     path.write_text(path.read_text() + "\n# changed\n")
     forget_sources()
     assert (digest_sources(["models.user"]) != before) == counts
+
+
+@pytest.fixture
+def threads_change_in_the_collector():
+    """Let other threads run whenever garbage is collected, as happens where objects have finalizers."""
+
+    def give_way(phase, info):
+        time.sleep(0)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(give_way)
+    gc.set_threshold(50)
+    yield
+    gc.set_threshold(*before)
+    gc.callbacks.remove(give_way)
+
+
+def test_threads_digest_at_once(threads_change_in_the_collector):
+    forget_sources()
+    with ThreadPoolExecutor(4) as threads:
+        digests = {future.result() for future in [threads.submit(digest_sources, ["data.views"]) for _ in range(8)]}
+    assert len(digests) == 1
