@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
-from sklearn.metrics import log_loss
 
 from data.classes import CLASSES
 from data.records import Calibration, CalibrationScores
@@ -51,12 +50,22 @@ def fit_temperature(labels: NDArray[np.integer], probabilities: NDArray[np.float
     """
 
     def loss(logarithm: float) -> float:
-        scaled = scale_by_temperature(probabilities, float(np.exp(logarithm)))
-        return float(-np.log(np.maximum(scaled[np.arange(len(labels)), labels], SMALLEST_PROBABILITY)).mean())
+        return mean_log_loss(labels, scale_by_temperature(probabilities, float(np.exp(logarithm))))
 
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
     found: Any = minimize_scalar(loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x))
+
+
+def mean_log_loss(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> float:
+    """Return the mean of minus the logarithm of the label's probability, which counts as 1e-7 where it is less.
+
+    Args:
+        labels: (n,) indices into CLASSES.
+        probabilities: (n, classes), 0..1.
+    """
+    of_label = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(of_label, SMALLEST_PROBABILITY)).mean())
 
 
 def scale_by_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
@@ -81,11 +90,10 @@ def expected_calibration_error(labels: NDArray[np.integer], probabilities: NDArr
 
 
 def _score(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> CalibrationScores:
-    every_label = np.arange(len(CLASSES))
     exact = probabilities.astype(np.float64)
     exact = exact / exact.sum(axis=1, keepdims=True)
     return CalibrationScores(
         expected_error=expected_calibration_error(labels, exact),
         brier=float(((exact - np.eye(len(CLASSES))[labels]) ** 2).sum(axis=1).mean()),
-        log_loss=float(log_loss(labels, exact, labels=every_label)),
+        log_loss=mean_log_loss(labels, exact),
     )

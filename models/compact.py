@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from models.layers import StandardizeImages, make_pixel_input, make_probabilities
+from models.layers import StandardizeImages, make_convolution, make_normalization, make_pixel_input, make_probabilities
 
 WIDTHS = (32, 96, 160)
 """Filters of the three stages, at 24x24, 12x12 and 6x6, of two convolutions each."""
@@ -38,9 +38,5 @@ def build_compact(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def _convolve(features: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1) -> keras.KerasTensor:
-    features = layers.Conv2D(
-        filters, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )(features)
-    # At a few hundred steps an epoch, Keras' momentum of .99 lags behind the weights.
-    features = layers.BatchNormalization(momentum=0.9)(features)
-    return layers.ReLU()(features)
+    features = make_convolution(filters, kernel, strides)(features)
+    return layers.ReLU()(make_normalization()(features))

@@ -15,23 +15,21 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data.child import emit, run_child
 from data.hardware import peak_memory_bytes
 from data.lineage import describe_making
 from data.records import VariantResult
 from data.workspace import write_atomically
-from models.calibration import measure_calibration
+from models.calibration import mean_log_loss
 from models.config import ENSEMBLE_NAME, EnsembleSpec
 from models.cost import count_multiply_adds, measure_latency
 from models.fit import MODEL_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
 from models.layers import Vote, make_pixel_input
-from models.metrics import measure_part
+from models.metrics import measure_predictions
 from models.score import PREDICTIONS_NAME, PROBABILITY_COLUMNS, probabilities_of, read_predictions
 
 MOST_VOTES = 20
-SMALLEST_PROBABILITY = 1e-7
 
 
 def main() -> None:
@@ -76,18 +74,13 @@ def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     total = np.zeros((len(labels), len(PROBABILITY_COLUMNS)))
     row: list[str] = []
     losses: list[float] = []
-    for _ in range(MOST_VOTES):
-        loss_with = {name: _log_loss(labels, total + own) for name, own in candidates.items()}
+    for number in range(1, MOST_VOTES + 1):
+        loss_with = {name: mean_log_loss(labels, (total + own) / number) for name, own in candidates.items()}
         chosen = min(loss_with, key=loss_with.__getitem__)
         total += candidates[chosen]
         row.append(chosen)
         losses.append(loss_with[chosen])
     return dict(Counter(row[: int(np.argmin(losses)) + 1]).most_common())
-
-
-def _log_loss(labels: NDArray[np.integer], summed: NDArray[np.float64]) -> float:
-    of_truth = summed[np.arange(len(labels)), labels] / summed.sum(axis=1)
-    return float(-np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).mean())
 
 
 def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
@@ -103,9 +96,7 @@ def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
     model.save(run_dir / MODEL_NAME)
     predictions = pd.concat([average_predictions(votes, part) for part in SCORED_PARTS], ignore_index=True)
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
-    scored = {
-        str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
-    }
+    parts, calibration = measure_predictions(predictions)
     return VariantResult(
         name=ENSEMBLE_NAME,
         description=describe_votes({m.name: count for m, count in zip(members, votes.values(), strict=True)}),
@@ -117,8 +108,8 @@ def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
         core_seconds=sum(member.core_seconds for member in members),
         peak_memory_bytes=max(peak_memory_bytes(), *(member.peak_memory_bytes for member in members)),
         stopped_because="its members' trainings",
-        parts={part: measure_part(*answers) for part, answers in scored.items()},
-        calibration=measure_calibration(*scored["validation"], *scored["selection"]),
+        parts=parts,
+        calibration=calibration,
         multiply_adds=sum(count_multiply_adds(network) for network in networks),
         latency=measure_latency(model),
     )

@@ -22,12 +22,11 @@ from data.lineage import describe_making
 from data.records import VariantResult
 from data.tfrecord import Jitter, ViewsIndex, read_identified, read_part
 from data.workspace import write_atomically
-from models.calibration import measure_calibration
 from models.checkpoint import TrainState, remove_checkpoints
 from models.config import FitSpec
 from models.cost import count_multiply_adds, measure_latency
 from models.explain import explain_images, pick_examples, summarize_layers
-from models.metrics import measure_part
+from models.metrics import measure_predictions
 from models.plan import PLAN_NAME, Measurement, Plan, Precision, load_plan, make_plan
 from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
 from models.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps
@@ -179,9 +178,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
     )
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
     save_explanations(run_dir / EXPLANATIONS_NAME, spec, model, predictions)
-    scored = {
-        str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
-    }
+    parts, calibration = measure_predictions(predictions)
     return VariantResult(
         name=spec.name,
         description=spec.description,
@@ -196,8 +193,8 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         best_epoch=state.best_epoch,
         stopped_because=state.stopped_because,
         epochs=state.history,
-        parts={part: measure_part(*answers) for part, answers in scored.items()},
-        calibration=measure_calibration(*scored["validation"], *scored["selection"]),
+        parts=parts,
+        calibration=calibration,
         multiply_adds=count_multiply_adds(model),
         latency=measure_latency(model),
         layers=tuple(summarize_layers(model)),

@@ -26,6 +26,18 @@ def make_probabilities(classes: int) -> keras.layers.Dense:
     return keras.layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")
 
 
+def make_convolution(filters: int, kernel: int = 3, strides: int = 1) -> keras.layers.Conv2D:
+    """Return a convolution of the project's own networks: a BatchNorm follows it or came before, so it has no bias."""
+    return keras.layers.Conv2D(
+        filters, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )
+
+
+def make_normalization() -> keras.layers.BatchNormalization:
+    """Return a BatchNorm that keeps up at a few hundred steps an epoch; at Keras' momentum of .99 it lags behind."""
+    return keras.layers.BatchNormalization(momentum=0.9)
+
+
 def scale_to_unit() -> keras.layers.Rescaling:
     """Return a layer that maps pixels from 0..255 to 0..1."""
     return keras.layers.Rescaling(1 / 255, dtype="float32", name="scale_to_unit")

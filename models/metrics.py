@@ -1,11 +1,27 @@
-"""From probabilities to the figures of one part of the data."""
+"""From probabilities to the figures of each part of the data."""
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from data.classes import CLASSES
-from data.records import ClassMetrics, PartMetrics
+from data.records import Calibration, ClassMetrics, PartMetrics
+from models.calibration import measure_calibration
+from models.score import probabilities_of
 from models.statistics import wilson_interval
+
+
+def measure_predictions(predictions: pd.DataFrame) -> tuple[dict[str, PartMetrics], Calibration]:
+    """Measure one variant on every part, and its calibration on validation by a temperature fitted on selection.
+
+    Args:
+        predictions: of selection and validation at least, as `models.score.predict_part` makes them.
+    """
+    scored = {
+        str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
+    }
+    parts = {part: measure_part(*answers) for part, answers in scored.items()}
+    return parts, measure_calibration(*scored["validation"], *scored["selection"])
 
 
 def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:

@@ -5,7 +5,14 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from models.layers import Block, StandardizeImages, make_pixel_input, make_probabilities
+from models.layers import (
+    Block,
+    StandardizeImages,
+    make_convolution,
+    make_normalization,
+    make_pixel_input,
+    make_probabilities,
+)
 
 WIDTHS = (64, 128, 192)
 BLOCKS_PER_STAGE = 2
@@ -27,12 +34,12 @@ def build_residual(classes: int, weights: Path | None = None) -> keras.Model:
     """
     pixels = make_pixel_input()
     features = StandardizeImages(name="standardize_images")(pixels)
-    features = _convolution(WIDTHS[0], kernel=5, strides=2)(features)
+    features = make_convolution(WIDTHS[0], kernel=5, strides=2)(features)
     for stage, filters in enumerate(WIDTHS, start=1):
         for number in range(1, BLOCKS_PER_STAGE + 1):
             strides = 2 if stage > 1 and number == 1 else 1
             features = _make_block(features.shape[1:], filters, strides, f"block_{stage}_{number}")(features)
-    features = layers.ReLU()(_normalization()(features))
+    features = layers.ReLU()(make_normalization()(features))
     features = layers.GlobalAveragePooling2D()(features)
     features = layers.Dropout(0.3)(features)
     return keras.Model(pixels, make_probabilities(classes)(features), name="residual")
@@ -40,22 +47,11 @@ def build_residual(classes: int, weights: Path | None = None) -> keras.Model:
 
 def _make_block(shape: tuple[int, ...], filters: int, strides: int, name: str) -> Block:
     entered = keras.Input(shape)
-    activated = layers.ReLU()(_normalization()(entered))
+    activated = layers.ReLU()(make_normalization()(entered))
     shortcut = entered
     if strides > 1 or shape[-1] != filters:
         pooled = layers.AveragePooling2D(strides)(activated) if strides > 1 else activated
-        shortcut = _convolution(filters, kernel=1)(pooled)
-    features = _convolution(filters, strides=strides)(activated)
-    features = _convolution(filters)(layers.ReLU()(_normalization()(features)))
+        shortcut = make_convolution(filters, kernel=1)(pooled)
+    features = make_convolution(filters, strides=strides)(activated)
+    features = make_convolution(filters)(layers.ReLU()(make_normalization()(features)))
     return Block(keras.Model(entered, layers.Add()([shortcut, features])), name=name)
-
-
-def _convolution(filters: int, kernel: int = 3, strides: int = 1) -> layers.Conv2D:
-    return layers.Conv2D(
-        filters, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )
-
-
-def _normalization() -> layers.BatchNormalization:
-    # At a few hundred steps an epoch, Keras' momentum of .99 lags behind the weights.
-    return layers.BatchNormalization(momentum=0.9)
