@@ -31,8 +31,9 @@ format: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)  ## Time the search for near-duplicates on generated hashes
-	$(BIN)/python -m benchmarks.near_duplicates
+bench: $(INSTALLED)  ## Measure rows of docs/benchmarks.md: make bench SOURCE=images.zip [ROW=name]
+	@test -n "$(SOURCE)" || { echo "got no SOURCE, expected the real images: make bench SOURCE=PATH_OR_URL_OR_DRIVE_ID [ROW=name]"; exit 1; }
+	$(BIN)/python -m benchmarks "$(SOURCE)" $(ROW)
 
 lock:  ## Resolve requirements.lock again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements.lock

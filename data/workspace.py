@@ -40,6 +40,8 @@ class StageRecord(BaseModel):
     key: str
     created: str
     inputs: dict[str, Any]
+    seconds: float = 0.0
+    """Wall time of its writing, of the last try where it was resumed."""
     files: dict[str, tuple[int, str]]
 
 
@@ -115,8 +117,16 @@ class Workspace:
         with _locked(target.parent / f".{key}.lock", give_up):
             if not self.force and self.find(stage, key):
                 return Produced(stage=stage, key=key, path=target, cached=True)
+            started = time.monotonic()
             self._write(work, write, resumable)
-            record = StageRecord(stage=stage, key=key, created=_now(), inputs=dict(inputs), files=checksum_files(work))
+            record = StageRecord(
+                stage=stage,
+                key=key,
+                created=_now(),
+                inputs=dict(inputs),
+                seconds=round(time.monotonic() - started, 3),
+                files=checksum_files(work),
+            )
             (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
             _put_in_place(work, target)
         return Produced(stage=stage, key=key, path=target, cached=False)

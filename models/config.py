@@ -56,6 +56,10 @@ class TrainConfig(BaseModel):
     )
     flip: bool = Field(default=True, description="Random horizontal flip in the graph, on top of the view")
     shift_pixels: int = Field(default=2, ge=0, le=12, description="Random shift in the graph, on top of the view")
+    test_time_flip: bool = Field(
+        default=False,
+        description="The finished network answers with the mean over an image and its mirror image, at twice the cost",
+    )
 
 
 class FitSpec(BaseModel):

@@ -26,7 +26,7 @@ def count_multiply_adds(model: keras.Model) -> int:
 
 def _layer_multiply_adds(layer: Any) -> int:
     if isinstance(layer, keras.layers.Wrapper):
-        return count_multiply_adds(layer.layer)
+        return getattr(layer, "passes", 1) * count_multiply_adds(layer.layer)
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         return 0

@@ -26,6 +26,7 @@ from models.checkpoint import TrainState, remove_checkpoints
 from models.config import FitSpec
 from models.cost import count_multiply_adds, measure_latency
 from models.explain import explain_images, pick_examples, summarize_layers
+from models.layers import FlipVote, make_pixel_input
 from models.metrics import measure_predictions
 from models.plan import PLAN_NAME, Measurement, Plan, Precision, load_plan, make_plan
 from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
@@ -132,6 +133,12 @@ def extract_network(spec: FitSpec, trained: keras.Model) -> keras.Model:
     return network
 
 
+def vote_with_mirror(network: keras.Model) -> keras.Model:
+    """Return the network that answers with the mean over an image and its mirror image."""
+    pixels = make_pixel_input()
+    return keras.Model(pixels, FlipVote(network, name="flip_vote")(pixels), name=network.name)
+
+
 def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
     """Turn label indices into the one-hot rows that the smoothed loss takes, on the training's own threads."""
     options = tf.data.Options()
@@ -167,7 +174,8 @@ def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data
 
 def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
     """Save the network, score what was saved on the parts that are not trained on, and explain one face a class."""
-    model = extract_network(spec, model)
+    network = extract_network(spec, model)
+    model = vote_with_mirror(network) if spec.train.test_time_flip else network
     model.save(run_dir / MODEL_NAME)
     predictions = pd.concat(
         [
@@ -177,7 +185,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         ignore_index=True,
     )
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
-    save_explanations(run_dir / EXPLANATIONS_NAME, spec, model, predictions)
+    save_explanations(run_dir / EXPLANATIONS_NAME, spec, network, predictions)
     parts, calibration = measure_predictions(predictions)
     return VariantResult(
         name=spec.name,
@@ -197,7 +205,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         calibration=calibration,
         multiply_adds=count_multiply_adds(model),
         latency=measure_latency(model),
-        layers=tuple(summarize_layers(model)),
+        layers=tuple(summarize_layers(network)),
         plan=plan.model_dump(),
         train_config=spec.train.model_dump(),
     )

@@ -117,6 +117,19 @@ class Block(keras.layers.Wrapper):
 
 
 @keras.saving.register_keras_serializable(package="emotion")
+class FlipVote(keras.layers.Wrapper):
+    """Hold a network, as `layer`, and answer with its mean over an image and the mirrored image."""
+
+    passes = 2
+    """How often the network runs for one image."""
+
+    def call(self, pixels: Any, training: bool | None = None) -> Any:
+        """Return (batch, classes), 0..1, from pixels (batch, height, width, channels)."""
+        mirrored = ops.flip(pixels, axis=2)
+        return (self.layer(pixels, training=training) + self.layer(mirrored, training=training)) / 2
+
+
+@keras.saving.register_keras_serializable(package="emotion")
 class Vote(_FloatLayer):
     """Average several networks' probabilities.
 

@@ -11,6 +11,7 @@ import zipfile
 from contextlib import suppress
 from importlib.metadata import version
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -147,6 +148,21 @@ def test_a_network_trained_in_bfloat16_is_saved_in_float32(views, tmp_path):
     assert load_result(tmp_path).plan["precision"] == "mixed_bfloat16"
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         assert b"bfloat16" not in archive.read("config.json")
+
+
+def test_a_network_that_looks_at_the_mirror_image_too(trained, views, tmp_path):
+    plain_dir, _ = trained
+    write_spec(tmp_path, views, test_time_flip=True)
+    run_fit(tmp_path)
+    plain, voting = load_result(plain_dir), load_result(tmp_path)
+    assert voting.multiply_adds == 2 * plain.multiply_adds
+    assert voting.parameters_total == plain.parameters_total
+    assert voting.layers == plain.layers
+    images = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
+    network = keras.saving.load_model(plain_dir / "model.keras")
+    expected = (network.predict_on_batch(images) + network.predict_on_batch(images[:, :, ::-1])) / 2
+    answers = keras.saving.load_model(tmp_path / "model.keras").predict_on_batch(images)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
 def test_explanations_show_one_face_a_class(trained):

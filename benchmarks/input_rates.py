@@ -1,0 +1,122 @@
+"""Images a second of three ways to read augmented training images: `python -m benchmarks.input_rates VIEWS IMAGES`.
+
+The project's views with their jitter, Keras' ImageDataGenerator with the notebook's recipe, and Keras'
+image_dataset_from_directory under augmentation layers that do the same. Prints a line of JSON a repeat; each way runs
+in turn in every repeat, so that a slow moment of the machine meets all three.
+"""
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data.augment import SEED_AUGMENT
+from data.classes import CLASSES, IMAGE_SIZE
+from data.tfrecord import Jitter, read_part
+
+REPEATS = 3
+BATCH_IMAGES = 64
+WARMUP_BATCHES = 5
+SECONDS = 10.0
+NOISE_DEVIATION = (SEED_AUGMENT.noise_variance_high / 2) ** 0.5
+
+
+def main() -> None:
+    """Run the command."""
+    views, images = Path(sys.argv[1]), Path(sys.argv[2]) / "train"
+    for repeat in range(REPEATS):
+        rates = {
+            "views": rate_of(read_views(views, repeat)),
+            "generator": rate_of(read_by_generator(images, BATCH_IMAGES)),
+            "layers": rate_of(read_by_layers(images)),
+        }
+        print(json.dumps(rates), flush=True)
+
+
+def rate_of(batches: Iterable[Any]) -> float:
+    """Return the images a second of an endless row of batches, without its first ones."""
+    endless = iter(batches)
+    for _ in range(WARMUP_BATCHES):
+        next(endless)
+    started, images = time.monotonic(), 0
+    while time.monotonic() - started < SECONDS:
+        images += len(next(endless)[0])
+    return images / (time.monotonic() - started)
+
+
+def read_views(views: Path, seed: int) -> Iterable[Any]:
+    """Return the batches of training after training epoch, as `models.fit` reads them."""
+    epochs = (
+        read_part(
+            views,
+            "train",
+            view=epoch % 8,
+            batch_size=BATCH_IMAGES,
+            shuffle_seed=seed + epoch,
+            jitter=Jitter(flip=True, shift_pixels=2),
+        )
+        for epoch in itertools.count()
+    )
+    return itertools.chain.from_iterable(epochs)
+
+
+def read_by_generator(images: Path, batch_images: int) -> Any:
+    """Return ImageDataGenerator's endless batches with the notebook's recipe; noise by its preprocessing function."""
+    rng = np.random.default_rng(42)
+
+    def add_noise(image: np.ndarray) -> np.ndarray:
+        variance = rng.uniform(SEED_AUGMENT.noise_variance_low, SEED_AUGMENT.noise_variance_high)
+        return np.clip(image + rng.normal(0, variance**0.5, image.shape), 0, 255)
+
+    generator = tf.keras.preprocessing.image.ImageDataGenerator(
+        rescale=1 / 255,
+        horizontal_flip=True,
+        width_shift_range=SEED_AUGMENT.width_shift,
+        height_shift_range=SEED_AUGMENT.height_shift,
+        brightness_range=(SEED_AUGMENT.brightness_low, SEED_AUGMENT.brightness_high),
+        preprocessing_function=add_noise,
+    )
+    return generator.flow_from_directory(
+        str(images),
+        target_size=(IMAGE_SIZE, IMAGE_SIZE),
+        color_mode="grayscale",
+        classes=list(CLASSES),
+        batch_size=batch_images,
+        seed=42,
+    )
+
+
+def read_by_layers(images: Path) -> Iterable[Any]:
+    """Return the endless batches of image_dataset_from_directory under augmentation layers, as Keras' guides do it."""
+    augment = keras.Sequential(
+        [
+            keras.layers.RandomFlip("horizontal", seed=1),
+            keras.layers.RandomTranslation(
+                SEED_AUGMENT.height_shift, SEED_AUGMENT.width_shift, fill_mode="nearest", seed=2
+            ),
+            keras.layers.RandomBrightness((SEED_AUGMENT.brightness_low - 1, 0.0), seed=3),
+            keras.layers.GaussianNoise(NOISE_DEVIATION, seed=4),
+        ]
+    )
+    dataset = keras.utils.image_dataset_from_directory(
+        str(images),
+        class_names=list(CLASSES),
+        color_mode="grayscale",
+        batch_size=BATCH_IMAGES,
+        image_size=(IMAGE_SIZE, IMAGE_SIZE),
+        seed=42,
+        verbose=False,
+    )
+    augmented = dataset.map(lambda pixels, labels: (augment(pixels, training=True), labels), tf.data.AUTOTUNE)
+    return augmented.prefetch(tf.data.AUTOTUNE).repeat()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The flow behind `benchmarks.prepare`."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from data.source import parse_source
+from data.workspace import Workspace
+from expectations.policies import RulePolicies
+from expectations.rules import DataLimits
+from flows.ingest import DataChoices, prepare_data
+from flows.settings import load_settings
+from models.presets import PRESETS
+from tasks.stages import IMAGES_FOLDER, record_of
+from tasks.tfrecords import build_views
+
+
+@flow(name="prepare a benchmark", log_prints=False)
+def prepare_views(source: str, preset: str, seed: int) -> tuple[Path, Path]:
+    """Take in a data set and build the preset's views; returns the folders of images and views."""
+    settings, chosen = load_settings(), PRESETS[preset]
+    workspace = Workspace(settings.workspace)
+    data = prepare_data(DataChoices(parse_source(source), "", RulePolicies(), DataLimits(), seed), workspace, settings)
+    views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
+    return record_of(data.images).path / IMAGES_FOLDER, record_of(views).path

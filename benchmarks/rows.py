@@ -1,0 +1,290 @@
+"""The rows of docs/benchmarks.md: what each measures, against which bar, and how."""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.command import Usage, run_command, run_module
+from benchmarks.prepare import SEED, prepare
+from data.hardware import usable_cores
+from data.records import PartMetrics, RunResults, VariantResult
+from data.tfrecord import ViewsIndex, write_index
+from data.workspace import RECORD_NAME, read_record
+from flows.server import prefect_server
+from flows.settings import load_settings
+from models.config import ENSEMBLE_NAME, FitSpec, TrainConfig
+from models.presets import PRESETS
+from models.variants import find_variant
+
+SEEDS = (SEED, SEED + 1, SEED + 2)
+
+SEED_ACCURACY = 0.7292
+"""Validation accuracy of the notebook's best network, `cnn_3`, which took SEED_EPOCHS epochs to it."""
+
+SEED_EPOCHS = 32
+EPOCHS_TO_SEED_ACCURACY = 8
+"""The shortest plan of `compact` whose median over three seeds reaches it on the real images."""
+
+MANY_COPIES = 25
+"""How often the 16 thousand real training images stand in the index of the large data set."""
+
+MEMORY_MINUTES = 1.5
+
+
+class Outcome(NamedTuple):
+    """What a row measured."""
+
+    summary: str
+    """One sentence with the figure that the bar is about."""
+    met: bool
+    table: list[dict[str, Any]]
+
+
+class Row(NamedTuple):
+    """One measurement."""
+
+    title: str
+    bar: str
+    measure: Callable[[str], Outcome]
+    """Takes a source as of `emotion run`."""
+    short: bool = True
+
+
+def measure_cost_to_seed_accuracy(source: str) -> Outcome:
+    """Compare the core-seconds to the notebook's best validation accuracy."""
+    prepared = prepare(source, "quick")
+    (epoch,) = run_module("benchmarks.seed_epoch", prepared.images).printed
+    theirs = SEED_EPOCHS * epoch["core_seconds"]
+    recipe = PRESETS["quick"].recipe("compact", 0)
+    planned = recipe.model_copy(update={"epochs": EPOCHS_TO_SEED_ACCURACY, "time_budget_minutes": 0.0})
+    trained = [train("compact", prepared.views, planned, seed) for seed in SEEDS]
+    ours = statistics.median(usage.core_seconds for usage, _ in trained)
+    reached = statistics.median(result.parts["validation"].accuracy for _, result in trained)
+    ratio = theirs / ours
+    table: list[dict[str, Any]] = [
+        {
+            "training": f"`compact`, {EPOCHS_TO_SEED_ACCURACY} epochs, seed {seed}",
+            "core-seconds": round(usage.core_seconds),
+            "validation": interval(result.parts["validation"]),
+        }
+        for seed, (usage, result) in zip(SEEDS, trained, strict=True)
+    ]
+    per_epoch = f"`cnn_3` by the notebook's recipe, {SEED_EPOCHS} times an epoch of {epoch['core_seconds']:.0f}"
+    table.append({"training": per_epoch, "core-seconds": round(theirs), "validation": "72.9 (its own figure)"})
+    summary = (
+        f"{ratio:.0f} times fewer core-seconds (median of {len(SEEDS)} seeds {ours:.0f}, whole process, "
+        f"median accuracy {reached:.1%}; {theirs:.0f})"
+    )
+    return Outcome(summary, ratio >= 40 and reached >= SEED_ACCURACY, table)
+
+
+def measure_input_rates(source: str) -> Outcome:
+    """Compare the images a second of the input pipeline with Keras' two ways."""
+    prepared = prepare(source, "quick")
+    rates = run_module("benchmarks.input_rates", prepared.views, prepared.images).printed
+    median = {way: statistics.median(rate[way] for rate in rates) for way in rates[0]}
+    over_generator, over_layers = median["views"] / median["generator"], median["views"] / median["layers"]
+    names = {
+        "views": "the project's views with flip and shift in the graph",
+        "generator": "ImageDataGenerator, the notebook's recipe",
+        "layers": "image_dataset_from_directory and augmentation layers",
+    }
+    table = [{"input": names[way], "images a second": f"{rate:,.0f}"} for way, rate in median.items()]
+    summary = f"{over_generator:.0f} times ImageDataGenerator, {over_layers:.1f} times augmentation layers"
+    return Outcome(summary, over_generator >= 30 and over_layers >= 10, table)
+
+
+def measure_input_share(source: str) -> Outcome:
+    """Tell which share of a training step's core-seconds the input takes."""
+    prepared = prepare(source, "quick")
+    steps = run_module("benchmarks.input_share", prepared.views).printed
+    median = {way: statistics.median(step[way] for step in steps) for way in steps[0]}
+    share = 1 - median["kept"] / median["read"]
+    table = [
+        {"input": name, "core-milliseconds a step of 64 images": f"{1000 * median[way]:.1f}"}
+        for way, name in (("read", "read from the views"), ("kept", "the same batches kept in memory"))
+    ]
+    return Outcome(f"{share:.1%} of the core-seconds of a step of `compact`", share <= 0.03, table)
+
+
+def measure_parallel(source: str) -> Outcome:
+    """Compare the wall time of the same trainings two at once with one after the other."""
+    prepared = prepare(source, "quick")
+    epochs = {"compact": 3, "cnn_gray": 1, "cnn_rgb": 1, "residual": 1}
+    wall: dict[int, float] = {}
+    for parallel in (1, 2):
+        started = time.perf_counter()
+        with ThreadPoolExecutor(parallel) as pool:
+            futures = [
+                pool.submit(train, name, prepared.views, shorten(name, count), SEED, usable_cores() // parallel or 1)
+                for name, count in epochs.items()
+            ]
+        wall[parallel] = time.perf_counter() - started
+        for future in futures:
+            future.result()
+    ratio = wall[2] / wall[1]
+    table = [{"trainings at once": parallel, "wall seconds": round(seconds)} for parallel, seconds in wall.items()]
+    return Outcome(f"{ratio:.2f} of the wall time of one after the other", ratio <= 1.0, table)
+
+
+def shorten(variant: str, epochs: int) -> TrainConfig:
+    """Return the variant's recipe in the preset `quick` with so many epochs and no budget."""
+    recipe = PRESETS["quick"].recipe(variant, 0)
+    return recipe.model_copy(update={"epochs": epochs, "time_budget_minutes": 0.0})
+
+
+def measure_flow_overhead(_source: str) -> Outcome:
+    """Subtract the time of the stages from that of a whole `emotion run` of the preset `smoke` on the sample.
+
+    What is left is Python's start, imports, Prefect's engine and its API, logs and artifacts.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        with prefect_server(Path(folder), load_settings().server_start_seconds):
+            server = time.perf_counter() - started
+            run = run_emotion(Path(folder), "--source", "sample", "--preset", "smoke", "--parallel", "1")
+        seconds: Counter[str] = Counter()
+        for path in Path(folder).glob(f"*/*/{RECORD_NAME}"):
+            record = read_record(path.parent)
+            seconds[record.stage] += record.seconds
+    overhead = run.wall_seconds - seconds.total()
+    table: list[dict[str, Any]] = [
+        {"part": f"stage `{stage}`", "seconds": round(spent, 1)} for stage, spent in seconds.items()
+    ]
+    table += [
+        {"part": "everything else of `emotion run`", "seconds": round(overhead, 1)},
+        {"part": "apart from it: the start of a server", "seconds": round(server, 1)},
+    ]
+    return Outcome(f"{overhead:.1f} s of {run.wall_seconds:.0f} s", overhead <= 15, table)
+
+
+def measure_child_memory(source: str) -> Outcome:
+    """Compare the peak memory of a training on the real images and on an index that repeats them."""
+    prepared = prepare(source, "quick")
+    recipe = PRESETS["quick"].recipe("compact", MEMORY_MINUTES)
+    peaks = {}
+    with tempfile.TemporaryDirectory(dir=prepared.views.parent) as folder:
+        for copies in (1, MANY_COPIES):
+            views = repeat_train(prepared.views, Path(folder) / str(copies), copies)
+            usage, _ = train("compact", views, recipe, SEED)
+            peaks[ViewsIndex.load(views).count("train")] = usage.peak_bytes
+    few, many = peaks.values()
+    table = [{"training images": f"{images:,}", "peak MiB": peak >> 20} for images, peak in peaks.items()]
+    return Outcome(f"{many / few - 1:+.1%} with {MANY_COPIES} times the images", abs(many / few - 1) <= 0.1, table)
+
+
+def repeat_train(views: Path, target: Path, copies: int) -> Path:
+    """Make a directory of views whose train part is that of another so many times, without copying a byte."""
+    target.mkdir()
+    files = ViewsIndex.load(views).files
+    for file in files:
+        (target / file.name).hardlink_to(views / file.name)
+    write_index(target, [file for file in files for _ in range(copies if file.part == "train" else 1)])
+    return target
+
+
+def measure_quick(source: str) -> Outcome:
+    """Run the preset `quick` from nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = run_emotion(Path(folder), "--source", source, "--preset", "quick")
+        results = read_results(Path(folder))
+    best = _trained(results)[0].parts["validation"]
+    minutes = run.wall_seconds / 60
+    summary = f"{minutes:.1f} minutes, best variant {interval(best)} %"
+    return Outcome(summary, minutes <= 15 and best.accuracy >= 0.75, _leaderboard(results))
+
+
+def measure_best(source: str) -> Outcome:
+    """Run the preset `best` in the workspace of the settings, so that it goes on where it was stopped."""
+    workspace = load_settings().workspace
+    run_emotion(workspace, "--source", source, "--preset", "best", "--parallel", "1")
+    results = read_results(workspace)
+    trained = _trained(results)
+    single = next(variant for variant in trained if variant.name != ENSEMBLE_NAME)
+    vote = next((variant for variant in trained if variant.name == ENSEMBLE_NAME), single)
+    of_single, of_vote = single.parts["validation"], vote.parts["validation"]
+    summary = f"`{single.name}` {interval(of_single)} %, `{vote.name}` {interval(of_vote)} %"
+    return Outcome(summary, of_single.accuracy >= 0.80 and of_vote.accuracy >= 0.82, _leaderboard(results))
+
+
+def run_emotion(workspace: Path, *arguments: str) -> Usage:
+    """Run `emotion run` with these arguments in a workspace."""
+    command = [str(Path(sys.executable).with_name("emotion")), "run", *arguments]
+    return run_command(command, {"EMOTION_WORKSPACE": str(workspace)})
+
+
+def read_results(workspace: Path) -> RunResults:
+    """Return the results of the last report of a workspace."""
+    reports = sorted(workspace.glob("reports/*/results.json"), key=lambda path: path.stat().st_mtime)
+    return RunResults.model_validate_json(reports[-1].read_text())
+
+
+def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: int = 0) -> tuple[Usage, VariantResult]:
+    """Train a variant in a child process, as a run does; 0 threads takes all cores."""
+    chosen = find_variant(variant)
+    spec = FitSpec(
+        name=variant,
+        description=chosen.description,
+        builder=chosen.builder,
+        views=views,
+        train=recipe,
+        seed=seed,
+        threads=threads or usable_cores(),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "spec.json").write_text(spec.model_dump_json())
+        usage = run_module("models.fit", folder)
+        return usage, VariantResult.model_validate_json((Path(folder) / "result.json").read_text())
+
+
+def interval(part: PartMetrics) -> str:
+    """Return an accuracy with its 95 % interval, in percent."""
+    return f"{100 * part.accuracy:.1f} ({100 * part.accuracy_low:.1f} to {100 * part.accuracy_high:.1f})"
+
+
+def _trained(results: RunResults) -> list[VariantResult]:
+    scored = [variant for variant in results.variants if variant.parts]
+    return sorted(scored, key=lambda variant: -variant.parts["validation"].accuracy)
+
+
+def _leaderboard(results: RunResults) -> list[dict[str, Any]]:
+    return [
+        {
+            "variant": f"`{variant.name}`",
+            "validation": interval(variant.parts["validation"]),
+            "core-seconds": round(variant.core_seconds),
+            "epochs": f"{variant.best_epoch} of {len(variant.epochs)}",
+            "peak GiB": round(variant.peak_memory_bytes / 2**30, 1),
+        }
+        for variant in _trained(results)
+    ]
+
+
+ROWS: dict[str, Row] = {
+    "cost-to-seed-accuracy": Row(
+        "Core-seconds to 72.9 % validation accuracy, against the notebook's network, recipe and loader",
+        "at least 40 times fewer",
+        measure_cost_to_seed_accuracy,
+    ),
+    "input-rates": Row(
+        "The input pipeline alone, augmented training images a second",
+        "at least 30 times ImageDataGenerator and 10 times augmentation layers",
+        measure_input_rates,
+    ),
+    "input-share": Row("The input pipeline's share of a training step", "at most 3 %", measure_input_share),
+    "parallel": Row("Trainings two at once, against one after the other", "at most 1.0 of the wall", measure_parallel),
+    "flow-overhead": Row("What the flow costs beside its stages", "at most 15 s", measure_flow_overhead),
+    "child-memory": Row("Peak memory of one training with many images", "within 10 %", measure_child_memory),
+    "quick": Row(
+        "The preset `quick` from nothing", "at most 15 minutes, best variant at least 75 %", measure_quick, short=False
+    ),
+    "best": Row(
+        "The preset `best`: its best single variant and its vote", "at least 80 % and 82 %", measure_best, short=False
+    ),
+}

@@ -1,0 +1,54 @@
+"""Train the notebook's best network for one epoch by its own recipe and loader.
+
+`python -m benchmarks.seed_epoch IMAGES` prints the epoch's seconds and core-seconds as JSON; imports and
+the building of the network are not counted.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from benchmarks.input_rates import read_by_generator
+from data.classes import CLASSES
+from models.presets import PRESETS
+from models.trainer import compile_model
+from models.variants import find_variant, load_builder
+
+NETWORK = "cnn_3"
+
+
+def main() -> None:
+    """Run the command."""
+    recipe = PRESETS["seed"].recipe(NETWORK, 0)
+    keras.utils.set_random_seed(42)
+    batches: Any = read_by_generator(Path(sys.argv[1]) / "train", recipe.batch_size)
+    model = load_builder(find_variant(NETWORK).builder)(len(CLASSES), None)
+    compile_model(model, recipe, total_steps=len(batches))
+    wall, cores = time.monotonic(), time.process_time()
+    model.fit(Unscaled(batches), epochs=1, verbose=0, shuffle=False)  # type: ignore[arg-type]
+    print(json.dumps({"seconds": time.monotonic() - wall, "core_seconds": time.process_time() - cores}))
+
+
+class Unscaled(keras.utils.PyDataset):
+    """Batches of ImageDataGenerator in 0..255, which the project's networks take; the notebook's took 0..1."""
+
+    def __init__(self, batches: Any) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return a batch."""
+        images, labels = self.batches[index]
+        return images * 255, labels
+
+
+if __name__ == "__main__":
+    main()
