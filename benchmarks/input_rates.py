@@ -5,7 +5,6 @@ image_dataset_from_directory under augmentation layers that do the same. Prints 
 in turn in every repeat, so that a slow moment of the machine meets all three.
 """
 
-import itertools
 import json
 import sys
 import time
@@ -19,7 +18,7 @@ import tensorflow as tf
 
 from data.augment import SEED_AUGMENT
 from data.classes import CLASSES, IMAGE_SIZE
-from data.tfrecord import Jitter, read_part
+from data.tfrecord import Jitter, ViewsIndex, read_part
 
 REPEATS = 3
 BATCH_IMAGES = 64
@@ -52,19 +51,15 @@ def rate_of(batches: Iterable[Any]) -> float:
 
 
 def read_views(views: Path, seed: int) -> Iterable[Any]:
-    """Return the batches of training after training epoch, as `models.fit` reads them."""
-    epochs = (
-        read_part(
-            views,
-            "train",
-            view=epoch % 8,
-            batch_size=BATCH_IMAGES,
-            shuffle_seed=seed + epoch,
-            jitter=Jitter(flip=True, shift_pixels=2),
-        )
-        for epoch in itertools.count()
+    """Return the batches of one epoch after the other, as `models.fit` reads each."""
+    jitter = Jitter(flip=True, shift_pixels=2)
+    first, *others = (
+        read_part(views, "train", view=view, batch_size=BATCH_IMAGES, shuffle_seed=seed + view, jitter=jitter)
+        for view in range(ViewsIndex.load(views).views)
     )
-    return itertools.chain.from_iterable(epochs)
+    for other in others:
+        first = first.concatenate(other)
+    return first.repeat()
 
 
 def read_by_generator(images: Path, batch_images: int) -> Any:
@@ -97,12 +92,13 @@ def read_by_layers(images: Path) -> Iterable[Any]:
     """Return the endless batches of image_dataset_from_directory under augmentation layers, as Keras' guides do it."""
     augment = keras.Sequential(
         [
+            keras.layers.Rescaling(1 / 255),
             keras.layers.RandomFlip("horizontal", seed=1),
             keras.layers.RandomTranslation(
                 SEED_AUGMENT.height_shift, SEED_AUGMENT.width_shift, fill_mode="nearest", seed=2
             ),
-            keras.layers.RandomBrightness((SEED_AUGMENT.brightness_low - 1, 0.0), seed=3),
-            keras.layers.GaussianNoise(NOISE_DEVIATION, seed=4),
+            keras.layers.RandomBrightness((SEED_AUGMENT.brightness_low - 1, 0.0), value_range=(0, 1), seed=3),
+            keras.layers.GaussianNoise(NOISE_DEVIATION / 255, seed=4),
         ]
     )
     dataset = keras.utils.image_dataset_from_directory(

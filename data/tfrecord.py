@@ -258,20 +258,20 @@ def _parse(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]
 
 
 def _jitter(images: "tf.Tensor", seed: "tf.Tensor", jitter: Jitter) -> "tf.Tensor":
-    """Mirror and shift each image by whole pixels, the edge repeated, seeded by (epoch's seed, step)."""
+    """Mirror and shift each image by whole pixels, the edge repeated, seeded by (epoch's seed, step).
+
+    Rows are gathered, and columns as the rows of the transposed images: whole rows are copied, at less than half the
+    cost of a general projective transform.
+    """
     import tensorflow as tf
 
     drawn = tf.random.stateless_uniform(tf.stack([tf.shape(images)[0], 3]), seed)
-    mirror = tf.where((drawn[:, 0] < 0.5) & jitter.flip, -1.0, 1.0)
-    shifts = tf.floor(drawn[:, 1:] * (2 * jitter.shift_pixels + 1)) - jitter.shift_pixels
-    start = tf.where(mirror < 0, IMAGE_SIZE - 1.0, 0.0) + shifts[:, 0]
-    zero, one = tf.zeros_like(start), tf.ones_like(start)
-    rows = tf.stack([mirror, zero, start, zero, one, shifts[:, 1], zero, zero], axis=1)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=rows,
-        output_shape=[IMAGE_SIZE, IMAGE_SIZE],
-        fill_value=0.0,
-        interpolation="NEAREST",
-        fill_mode="NEAREST",
-    )
+    mirror = (drawn[:, :1] < 0.5) & jitter.flip
+    shifts = tf.cast(tf.floor(drawn[:, 1:] * (2 * jitter.shift_pixels + 1)), tf.int32) - jitter.shift_pixels
+    places = tf.range(IMAGE_SIZE)[tf.newaxis]
+    last = IMAGE_SIZE - 1
+    rows = tf.clip_by_value(places + shifts[:, 1:], 0, last)
+    columns = tf.clip_by_value(tf.where(mirror, last - places, places) + shifts[:, :1], 0, last)
+    shifted = tf.transpose(tf.gather(images[..., 0], rows, axis=1, batch_dims=1), [0, 2, 1])
+    jittered = tf.transpose(tf.gather(shifted, columns, axis=1, batch_dims=1), [0, 2, 1])
+    return jittered[..., tf.newaxis]
