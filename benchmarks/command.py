@@ -45,6 +45,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str] | None = 
     with subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE,  # open as long as this process lives: a training ends when it is closed
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
