@@ -272,6 +272,6 @@ def _jitter(images: "tf.Tensor", seed: "tf.Tensor", jitter: Jitter) -> "tf.Tenso
     last = IMAGE_SIZE - 1
     rows = tf.clip_by_value(places + shifts[:, 1:], 0, last)
     columns = tf.clip_by_value(tf.where(mirror, last - places, places) + shifts[:, :1], 0, last)
-    shifted = tf.transpose(tf.gather(images[..., 0], rows, axis=1, batch_dims=1), [0, 2, 1])
+    shifted = tf.transpose(tf.gather(tf.squeeze(images, axis=3), rows, axis=1, batch_dims=1), [0, 2, 1])
     jittered = tf.transpose(tf.gather(shifted, columns, axis=1, batch_dims=1), [0, 2, 1])
-    return jittered[..., tf.newaxis]
+    return tf.expand_dims(jittered, axis=3)
