@@ -59,7 +59,7 @@ class Trial:
         if epoch not in self._reported:
             self._reported.add(epoch)
             self._trial.report(accuracy, epoch)
-        return PRUNED_FROM_FRACTION <= fraction < 1 and self._trial.should_prune()
+        return PRUNED_FROM_FRACTION <= fraction < 1 and bool(self._trial.should_prune())
 
 
 class Study:
