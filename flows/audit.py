@@ -15,7 +15,7 @@ from expectations.rules import DataLimits
 from flows.ingest import DataChoices, prepare_data, short_source
 from flows.settings import load_settings
 from flows.training import plan_job, train_variants
-from models.presets import PRESETS, PresetName
+from models.presets import PresetChoice, load_preset
 from models.variants import VariantName
 from tasks.audit import audit_cross_fitted
 from tasks.folds import hold_out_fold
@@ -33,7 +33,7 @@ def audit(
     source: str = "sample",
     folds: Annotated[int, Field(ge=2, le=20)] = 3,
     variant: VariantName = "compact",
-    preset: PresetName = "quick",
+    preset: PresetChoice = "quick",
     parallel: Annotated[int, Field(ge=0, le=64)] = 0,
     time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
@@ -48,7 +48,7 @@ def audit(
         source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
         folds: parts of train; each is predicted by a network that was trained on the others.
         variant: the network.
-        preset: its views and recipe.
+        preset: its views and recipe; a built-in name or the path of a preset file.
         parallel: trainings at once; 0 takes one a core, at most two.
         time_budget_minutes: most minutes of one training; 0 leaves the preset's.
         seed: of parts, folds, views and trainings.
@@ -60,7 +60,7 @@ def audit(
     Returns:
         The directory of the audit.
     """
-    settings, chosen = load_settings(), PRESETS[preset]
+    settings, chosen = load_settings(), load_preset(preset)
     workspace = Workspace(settings.workspace, force=force)
     parallel = min(parallel or default_parallel(), folds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)

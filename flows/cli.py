@@ -5,23 +5,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
 from data.errors import DataRejected, PipelineError
+from data.faults import describe_faults
 from data.records import DataSummary, RunResults
 from data.relabel import LabelAudit
+from data.search import PRESET_NAME, SEARCH_NAME, SearchRecord
 from data.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.console import console, error_console, print_audit, print_data, print_results
+from flows.budget import check_search
+from flows.console import console, error_console, print_audit, print_data, print_results, print_search
 from flows.doctor import examine
 from flows.server import prefect_server
 from flows.settings import load_settings
-from models.presets import PresetName
+from models.presets import PRESETS, load_preset
+from models.search import load_space
 from models.variants import find_variant
 from reports.audit import AUDIT_NAME
 from reports.verdict import SUMMARY_NAME, VERDICT_PAGE
@@ -34,6 +38,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 EXIT_FAILED = 1
+
+PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."
 
 Form = TypeVar("Form", RulePolicies, DataLimits)
 
@@ -76,7 +82,7 @@ def main() -> None:
 @app.command()
 def run(
     source: SourceOption = "sample",
-    preset: Annotated[PresetName, typer.Option(help="Which variants, views and recipes.")] = "quick",
+    preset: Annotated[str, typer.Option(help=f"Which variants, views and recipes: {PRESET_HELP}")] = "quick",
     variants: Annotated[str, typer.Option(help="Comma-separated, instead of the preset's own.")] = "",
     parallel: ParallelOption = 0,
     time_budget: TimeBudgetOption = 0,
@@ -90,6 +96,7 @@ def run(
     names = [name.strip() for name in variants.split(",") if name.strip()]
     for name in names:
         find_variant(name)
+    load_preset(preset)
     parse_source(source)
     policies = parse_choices("--policy", policy, RulePolicies)
     limits = parse_choices("--limit", limit, DataLimits)
@@ -143,7 +150,7 @@ def audit(
     source: SourceOption = "sample",
     folds: Annotated[int, typer.Option(help="Trainings; each fold of train is held out of one.", min=2, max=20)] = 3,
     variant: Annotated[str, typer.Option(help="The network that judges the labels.")] = "compact",
-    preset: Annotated[PresetName, typer.Option(help="Its views and recipe.")] = "quick",
+    preset: Annotated[str, typer.Option(help=f"Its views and recipe: {PRESET_HELP}")] = "quick",
     parallel: ParallelOption = 0,
     time_budget: TimeBudgetOption = 0,
     seed: SeedOption = 42,
@@ -154,6 +161,7 @@ def audit(
 ) -> None:
     """Name the labels of a data set that are suspected to be wrong, those of the train part too."""
     find_variant(variant)
+    load_preset(preset)
     parse_source(source)
     policies = parse_choices("--policy", policy, RulePolicies)
     limits = parse_choices("--limit", limit, DataLimits)
@@ -174,6 +182,57 @@ def audit(
             force=force,
         )
     print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text()), directory)
+
+
+@app.command()
+def tune(
+    source: SourceOption = "sample",
+    variant: Annotated[str, typer.Option(help="The network whose recipe is searched.")] = "compact",
+    preset: Annotated[str, typer.Option(help=f"Its views and the recipe to begin with: {PRESET_HELP}")] = "quick",
+    trials: Annotated[int, typer.Option(help="Recipes to try, an earlier try's included.", min=1, max=1000)] = 20,
+    minutes: Annotated[float, typer.Option(help="Most wall minutes in all.", min=0.01, max=10_000)] = 60,
+    trial_minutes: Annotated[float, typer.Option(help="Minutes of training of one trial.", min=0.01, max=10_000)] = 3,
+    space: Annotated[str, typer.Option(help="JSON, or a file with it: what to try other than usual.")] = "",
+    parallel: ParallelOption = 0,
+    seed: SeedOption = 42,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006
+    limit: LimitOption = [],  # noqa: B006
+    force: ForceOption = False,
+    out: Annotated[str, typer.Option(help="Where to write the preset file that is found.")] = "",
+) -> None:
+    """Search a variant's recipe on the selection part and write the best one found as a preset file."""
+    find_variant(variant)
+    load_preset(preset)
+    parse_source(source)
+    check_search(minutes, trial_minutes, out)
+    parameters: dict[str, Any] = {
+        "source": source,
+        "seed": seed,
+        "relabel": relabel,
+        "policies": parse_choices("--policy", policy, RulePolicies),
+        "limits": parse_choices("--limit", limit, DataLimits),
+    }
+    searched = load_space(space)
+    with _server():
+        from flows.retrain import repeat_command
+        from flows.tune import tune as tune_flow
+
+        directory: Any = tune_flow(
+            **parameters,
+            variant=variant,  # type: ignore[arg-type]  # a known name, as just checked
+            preset=preset,
+            trials=trials,
+            minutes=minutes,
+            trial_minutes=trial_minutes,
+            space=searched,
+            parallel=parallel,
+            force=force,
+            out=out,
+        )
+        found = Path(out) if out else directory / PRESET_NAME
+        measure = repeat_command({**parameters, "preset": str(found)})
+    print_search(SearchRecord.model_validate_json((directory / SEARCH_NAME).read_text()), found, measure)
 
 
 @app.command()
@@ -204,9 +263,8 @@ def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:
     try:
         return form.model_validate({name.strip(): value.strip() for name, value in pairs})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise PipelineError(
-            f"got {option} {' '.join(choices)}: {wrong}; expected NAME=VALUE with a name of "
+            f"got {option} {' '.join(choices)}: {describe_faults(error, option)}; expected NAME=VALUE with a name of "
             f"{', '.join(form.model_fields)}"
         ) from error
 

@@ -10,11 +10,15 @@ from rich.table import Table
 from data.classes import CLASSES
 from data.records import DataSummary, Finding, RunResults, VariantResult
 from data.relabel import LabelAudit
+from data.search import SearchRecord
 from reports.audit import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
 from reports.formatting import MISSING
+from reports.search import search_sentences, trial_rows
 
 console = Console()
 error_console = Console(stderr=True)
+
+BEST_TRIALS = 10
 
 MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -66,6 +70,22 @@ def print_audit(audit: LabelAudit, directory: Path) -> None:
     console.print(table)
     console.print(f"[bold]Suspects:[/] {directory / SUSPECTS_NAME}", soft_wrap=True)
     console.print(f"[bold]Pictures:[/] {directory / AUDIT_PAGE_NAME}", soft_wrap=True)
+
+
+def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
+    """Print the best trials, how far to believe them, and the command that measures the winner."""
+    rows = trial_rows(search)[:BEST_TRIALS]
+    table = Table(title=f"Trials of {search.variant} by selection accuracy", title_justify="left", box=SIMPLE)
+    for heading in rows[0]:
+        table.add_column(heading, justify="left" if heading in ("state", "optimizer") else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)
+    for sentence in search_sentences(search):
+        console.print(sentence, highlight=False)
+    console.print(f"[bold]Preset:[/] {preset}", soft_wrap=True)
+    console.print("[bold]Next:[/] measure the winner on validation; its training is in the workspace already:")
+    console.print(f"  {escape(measure)}", highlight=False, soft_wrap=True)
 
 
 def _comparison_table(results: RunResults) -> Table:

@@ -19,7 +19,7 @@ from flows.ingest import DataChoices, prepare_data, short_source
 from flows.server import ends_with_its_runs
 from flows.settings import load_settings
 from flows.training import plan_job, train_variants, with_ensemble
-from models.presets import PRESETS, PresetName
+from models.presets import Preset, PresetChoice, load_preset
 from models.variants import VariantName
 from tasks.audit import audit_variant_labels
 from tasks.report import ReportedStages, RunFacts, publish_report
@@ -30,13 +30,18 @@ from tasks.tfrecords import build_views
 def name_run() -> str:
     """Return a short name for the running flow: its preset and the last part of its source."""
     parameters = flow_run.parameters
-    return f"{parameters['preset']} on {short_source(parameters['source'])}"
+    return f"{short_preset(parameters['preset'])} on {short_source(parameters['source'])}"
+
+
+def short_preset(preset: str) -> str:
+    """Return a built-in preset's name, or that of a preset file without its folder and ending."""
+    return Path(preset).stem
 
 
 @flow(name="retrain", flow_run_name=name_run, log_prints=False)
 def retrain(
     source: str = "sample",
-    preset: PresetName = "quick",
+    preset: PresetChoice = "quick",
     variants: list[VariantName] = [],  # noqa: B006 - the UI's form wants a concrete default; never changed
     parallel: Annotated[int, Field(ge=0, le=64)] = 0,
     time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
@@ -50,7 +55,7 @@ def retrain(
 
     Args:
         source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
-        preset: which variants, views and recipes.
+        preset: which variants, views and recipes; a built-in name or the path of a preset file.
         variants: instead of the preset's own.
         parallel: variants trained at once; 0 takes one a core, at most two.
         time_budget_minutes: most minutes of training a variant; 0 leaves the preset's.
@@ -63,7 +68,7 @@ def retrain(
     Returns:
         The report's directory.
     """
-    settings, chosen, started = load_settings(), PRESETS[preset], time.time()
+    settings, chosen, started = load_settings(), load_preset(preset), time.time()
     workspace = Workspace(settings.workspace, force=force)
     names = variants or chosen.variants
     parallel = min(parallel or default_parallel(), len(names))
@@ -79,10 +84,10 @@ def retrain(
         views=record_of(views),
         audit=record_if_done(audit),
     )
-    return record_of(publish_report(run_facts(started, workspace), reported, results, workspace)).path
+    return record_of(publish_report(run_facts(started, chosen, workspace), reported, results, workspace)).path
 
 
-def run_facts(started: float, workspace: Workspace) -> RunFacts:
+def run_facts(started: float, preset: Preset, workspace: Workspace) -> RunFacts:
     """Return what the report says of the running flow; a server that ends with it is not linked to."""
     parameters, server = flow_run.parameters, PREFECT_API_URL.value()
     lasts = bool(server) and not ends_with_its_runs(server, workspace.root)
@@ -92,7 +97,7 @@ def run_facts(started: float, workspace: Workspace) -> RunFacts:
         started_seconds=started,
         seed=parameters["seed"],
         preset=parameters["preset"],
-        augmentation=PRESETS[parameters["preset"]].augment.model_dump(mode="json"),
+        augmentation=preset.augment.model_dump(mode="json"),
         prefect_url=(flow_run.ui_url or "") if lasts else "",
     )
 

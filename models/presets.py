@@ -1,13 +1,15 @@
-"""Presets: which variants a run trains, on which views, by which recipe."""
+"""Presets: which variants a run trains, on which views, by which recipe; built in or from a file."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from data.augment import LIGHT_AUGMENT, SEED_AUGMENT, STRONG_AUGMENT, AugmentConfig
+from data.errors import PipelineError
+from data.faults import describe_faults
 from models.config import TrainConfig
-
-PresetName = Literal["smoke", "quick", "seed", "best"]
+from models.variants import find_variant
 
 SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
 
@@ -18,7 +20,7 @@ class Preset(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     description: str
-    variants: tuple[str, ...] = Field(description="Trained by default, in this order")
+    variants: tuple[str, ...] = Field(min_length=1, description="Trained by default, in this order")
     augment: AugmentConfig
     views: int = Field(ge=1, le=100, description="Whole augmented copies of the train part; view 0 is the original")
     train: TrainConfig = Field(description="Recipe of every variant that has none of its own")
@@ -107,3 +109,62 @@ PRESETS: dict[str, Preset] = {
         },
     ),
 }
+
+
+def load_preset(preset: str) -> Preset:
+    """Return a preset.
+
+    Args:
+        preset: a key of `PRESETS`, or the path of a preset file: a JSON object with the fields of `Preset`.
+
+    Raises:
+        PipelineError: there is neither, or the file holds no preset or one of unknown variants.
+    """
+    if preset in PRESETS:
+        return PRESETS[preset]
+    path = Path(preset)
+    if not path.is_file():
+        raise PipelineError(
+            f"got preset {preset!r}, which is no file; expected one of {', '.join(PRESETS)} or the path of a preset "
+            "file, such as emotion tune writes"
+        )
+    try:
+        loaded = Preset.model_validate_json(path.read_bytes())
+        for name in (*loaded.variants, *loaded.recipes):
+            find_variant(name)
+    except ValidationError as error:
+        raise PipelineError(
+            f"got preset file {path}: {describe_faults(error, 'file')}; expected a JSON object with the fields "
+            f"{', '.join(Preset.model_fields)}: correct them or let emotion tune write the file anew"
+        ) from error
+    except (OSError, PipelineError) as error:
+        raise PipelineError(f"got preset file {path}: {error}") from error
+    return loaded
+
+
+def _is_preset(preset: str) -> str:
+    try:
+        load_preset(preset)
+    except PipelineError as error:
+        raise ValueError(str(error)) from error
+    return preset
+
+
+PresetChoice = Annotated[
+    str,
+    AfterValidator(_is_preset),
+    Field(description=f"{', '.join(PRESETS)}, or the path of a preset file", examples=[*PRESETS]),
+]
+"""A flow's parameter: a built-in preset's name, or the path of a preset file."""
+
+
+def narrow_preset(preset: Preset, variant: str, recipe: TrainConfig, description: str) -> Preset:
+    """Return the preset with one variant alone, trained by this recipe on the same views."""
+    return Preset(
+        description=description,
+        variants=(variant,),
+        augment=preset.augment,
+        views=preset.views,
+        train=preset.train,
+        recipes={variant: recipe},
+    )

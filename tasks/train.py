@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,14 +61,15 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     """
     variant = job.variant
     try:
-        weights = _weights(job, children)
+        weights = weights_of(job, children)
     except VariantUnavailable as error:
         get_run_logger().warning("%s is skipped: %s", variant.name, error)
         skipped = unfinished_result(variant, "skipped", str(error))
         return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
 
-    inputs = _inputs(job, views, weights)
-    write = partial(_run_child, job, views, weights, children)
+    inputs = training_inputs(job, views, weights)
+    make_log = partial(TrainingLog, variant.name, job.train.monitor)
+    write = partial(train_in_child, job, views, weights, children, make_log)
     try:
         produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
     except (ChildKilled, ChildStopped):
@@ -76,11 +78,27 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         history = load_history(workspace.work_directory(VARIANTS_STAGE, hash_json(inputs)))
         failed = unfinished_result(variant, "failed", str(error), epochs=history, monitor=job.train.monitor)
         return Failed(message=str(error), data=failed)  # type: ignore[return-value]
-    return finish(_load_result(variant, produced), produced.cached)
+    return finish(load_result(variant, produced), produced.cached)
 
 
-def _run_child(job: TrainingJob, views: Produced, weights: Path | None, children: Children, out: Path) -> None:
-    """Train in this directory; what was planned there before is kept to, its threads too."""
+def train_in_child(
+    job: TrainingJob,
+    views: Produced,
+    weights: Path | None,
+    children: Children,
+    make_log: Callable[[], Callable[[Event], None]],
+    out: Path,
+) -> None:
+    """Train in this directory; what was planned there before is kept to, its threads too.
+
+    Args:
+        job: what to train.
+        views: the TFRecords.
+        weights: pretrained ones of the variant's backbone, where it has one.
+        children: starts the child.
+        make_log: called once the training begins; what it returns takes every event, and ends the child by an error.
+        out: holds the training.
+    """
     plan, variant = load_plan(out), job.variant
     spec = FitSpec(
         name=variant.name,
@@ -93,8 +111,7 @@ def _run_child(job: TrainingJob, views: Produced, weights: Path | None, children
         threads=plan.threads if plan else job.threads,
     )
     (out / "spec.json").write_text(spec.model_dump_json(indent=1))
-    log = TrainingLog(variant.name, job.train.monitor)
-    children.run("models.fit", out, out / "child.log", log, threads=spec.threads)
+    children.run("models.fit", out, out / "child.log", make_log(), threads=spec.threads)
 
 
 def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:
@@ -192,13 +209,19 @@ def format_duration(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _weights(job: TrainingJob, children: Children) -> Path | None:
+def weights_of(job: TrainingJob, children: Children) -> Path | None:
+    """Return the pretrained weights of a training's backbone, or None where its variant has none.
+
+    Raises:
+        VariantUnavailable: they cannot be had.
+    """
     if not job.variant.pretrained:
         return None
     return find_weights(job.variant.backbone, job.weights_dir, job.allow_weight_download, children.is_stopping)
 
 
-def _inputs(job: TrainingJob, views: Produced, weights: Path | None) -> dict[str, Any]:
+def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> dict[str, Any]:
+    """Return what a training's result depends on: the inputs of its stage."""
     builder_module = job.variant.builder.split(":")[0]
     return {
         "variant": job.variant.name,
@@ -211,6 +234,7 @@ def _inputs(job: TrainingJob, views: Produced, weights: Path | None) -> dict[str
     }
 
 
-def _load_result(variant: Variant, produced: Produced) -> VariantResult:
+def load_result(variant: Variant, produced: Produced) -> VariantResult:
+    """Return the result of a finished training."""
     stored = json.loads((produced.path / "result.json").read_text())
     return VariantResult.model_validate({**stored, "directory": str(produced.path), "published": variant.published})

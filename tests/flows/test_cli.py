@@ -45,6 +45,27 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tm
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variant", "cnn_9"], "cnn_9"),
+        (["--preset", "slow"], "slow"),
+        (["--trials", "0"], "trials"),
+        (["--minutes", "1", "--trial-minutes", "2"], "got 1 minutes"),
+        (["--space", '{"optimizers": ["lion"]}'], "optimizers.0"),
+        (["--out", "nowhere/found.json"], "nowhere/found.json"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_before_anything_starts(arguments, message, tmp_path):
+    outcome = subprocess.run(
+        [EMOTION, "tune", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert outcome.returncode != 0
+    assert message in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
     [("EMOTION_DOWNLOAD_TIMEOUT_SECONDS", "0"), ("EMOTION_MAX_FILES", "many"), ("EMOTION_SERVER_START_SECONDS", "1e9")],
 )
@@ -111,7 +132,7 @@ def test_doctor_says_when_the_named_server_is_away(monkeypatch):
 
 def test_help_needs_no_tensorflow_or_prefect():
     """The command answers at once: heavy packages are imported where they are used."""
-    heavy = "{'tensorflow', 'prefect', 'great_expectations'}"
+    heavy = "{'tensorflow', 'prefect', 'great_expectations', 'optuna'}"
     code = f"import sys, flows.cli; print(sorted({heavy} & set(sys.modules)))"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert outcome.stdout.strip() == "[]"

@@ -8,6 +8,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from data.workspace import PROJECT_ROOT
 from flows.server import RUN_ENVIRONMENT
+from models.search import SearchSpace
 
 DEPLOYMENTS = yaml.safe_load((PROJECT_ROOT / "prefect.yaml").read_text())["deployments"]
 ENTRYPOINTS = {deployment["name"]: deployment["entrypoint"] for deployment in DEPLOYMENTS}
@@ -30,7 +31,7 @@ def test_the_form_offers_choices_and_limits(monkeypatch):
     monkeypatch.chdir(PROJECT_ROOT)
     flow = load_flow_from_entrypoint(ENTRYPOINTS["retrain"])
     properties = flow.parameters.model_dump()["properties"]
-    assert set(properties["preset"]["enum"]) >= {"smoke", "quick", "seed"}
+    assert set(properties["preset"]["examples"]) >= {"smoke", "quick", "seed"}
     assert "compact" in properties["variants"]["items"]["enum"]
     assert properties["parallel"]["minimum"] == 0
     assert all(not properties[name].get("anyOf") for name in properties), "no Optional in the form"
@@ -39,10 +40,19 @@ def test_the_form_offers_choices_and_limits(monkeypatch):
 def test_bad_parameters_are_refused(monkeypatch):
     monkeypatch.chdir(PROJECT_ROOT)
     flow = load_flow_from_entrypoint(ENTRYPOINTS["retrain"])
-    with pytest.raises(Exception, match="preset"):
+    with pytest.raises(Exception, match="got preset 'slow', which is no file"):
         flow.validate_parameters({"preset": "slow"})
     with pytest.raises(Exception, match="decodable"):
         flow.validate_parameters({"policies": {"decodable": "off"}})
+
+
+def test_the_form_of_a_search_shows_its_space(monkeypatch):
+    monkeypatch.chdir(PROJECT_ROOT)
+    flow = load_flow_from_entrypoint(ENTRYPOINTS["tune"])
+    schema = flow.parameters.model_dump()
+    assert set(SearchSpace.model_fields) == set(schema["definitions"]["SearchSpace"]["properties"])
+    with pytest.raises(Exception, match="got low 2"):
+        flow.validate_parameters({"space": {"sgd_learning_rate": {"low": 2, "high": 1}}})
 
 
 def test_the_file_names_no_path_of_one_machine():

@@ -1,15 +1,17 @@
-"""Presets name variants that exist, and a budget only ever shortens."""
+"""Presets name variants that exist, a budget only ever shortens, and a file is a preset or an error."""
 
+import json
 from typing import get_args
 
 import pytest
 
-from models.presets import PRESETS, PresetName
+from data.errors import PipelineError
+from models.config import TrainConfig
+from models.presets import PRESETS, load_preset, narrow_preset
 from models.variants import VARIANTS, VariantName
 
 
-def test_names_agree_with_the_tables():
-    assert set(get_args(PresetName)) == set(PRESETS)
+def test_variant_names_agree_with_the_table():
     assert set(get_args(VariantName)) == set(VARIANTS)
 
 
@@ -42,3 +44,52 @@ def test_a_budget_shortens_and_never_lengthens(asked, expected):
 
 def test_a_budget_is_added_where_the_recipe_has_none():
     assert PRESETS["smoke"].recipe("compact", 2).time_budget_minutes == 2
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_the_same_when_it_was_a_file(name, tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(PRESETS[name].model_dump_json(indent=1))
+    assert load_preset(str(path)) == PRESETS[name] == load_preset(name)
+
+
+def test_a_narrowed_preset_trains_one_variant_by_its_recipe_on_the_same_views():
+    recipe = TrainConfig(learning_rate=0.02)
+    narrowed = narrow_preset(PRESETS["best"], "compact", recipe, "found")
+    assert (narrowed.variants, narrowed.ensemble) == (("compact",), False)
+    assert narrowed.recipe("compact", 0) == recipe
+    assert (narrowed.augment, narrowed.views) == (PRESETS["best"].augment, PRESETS["best"].views)
+
+
+def changed(**fields):
+    return json.dumps({**PRESETS["smoke"].model_dump(mode="json"), **fields})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "file: Invalid JSON"),
+        ("[]", "file: Input should be an object"),
+        ("{}", "description: Field required; variants: Field required"),
+        (changed(variants=[]), "variants: Tuple should have at least 1 item"),
+        (changed(variants=["cnn_9"]), "Got variant 'cnn_9'; expected one of compact"),
+        (changed(recipes={"cnn_9": {}}), "Got variant 'cnn_9'"),
+        (changed(recipes={"compact": {"learning_rate": 0}}), "recipes.compact.learning_rate: Input should be greater"),
+        (changed(epochs=3), "epochs: Extra inputs are not permitted"),
+        (changed(views=0), "views: Input should be greater"),
+        (b"\xff\xfe", "Invalid JSON"),
+    ],
+)
+def test_a_bad_preset_file_is_one_message(content, message, tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(PipelineError) as raised:
+        load_preset(str(path))
+    assert str(path) in str(raised.value)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("preset", ["slow", "nowhere/mine.json", "", "."])
+def test_what_is_neither_a_name_nor_a_file_is_refused_with_the_names(preset):
+    with pytest.raises(PipelineError, match="which is no file; expected one of smoke, quick, best, seed or the"):
+        load_preset(preset)
