@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -62,15 +61,17 @@ def begin_and_interrupt(workspace):
         process = subprocess.Popen(
             command, env=environment(workspace), stdout=output, stderr=output, start_new_session=True
         )
-    deadline = time.monotonic() + 200
-    while not re.search(r"trial-0: planned", log.read_text()):
-        assert process.poll() is None, log.read_text()[-3000:]
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.1)
-    family = psutil.Process(process.pid).children(recursive=True)
-    assert any("models.fit" in child.cmdline() for child in family)
-    process.send_signal(signal.SIGKILL)
-    process.wait(15)
+    try:
+        deadline = time.monotonic() + 200
+        while not re.search(r"trial-0: planned", log.read_text()):
+            assert process.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline, log.read_text()[-3000:]
+            time.sleep(0.1)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert any("models.fit" in child.cmdline() for child in family)
+    finally:
+        process.kill()
+        process.wait(15)
     return family
 
 
