@@ -14,6 +14,9 @@ from data.errors import PipelineError
 
 SHOWN_CHARACTERS = 2000
 
+EMOTION = str(Path(sys.executable).with_name("emotion"))
+"""The command of this environment."""
+
 
 class Usage(NamedTuple):
     """What a command cost with everything it started and waited for."""

@@ -8,13 +8,14 @@ is the same whatever the data.
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pandas as pd
 import psutil
+
+from benchmarks.command import EMOTION
 
 SAMPLED_EVERY_SECONDS = 0.2
 SERVER_MODULE = "flows.server_child"
@@ -23,7 +24,7 @@ SERVER_MODULE = "flows.server_child"
 def measure(source: str, workspace: Path) -> dict[str, float]:
     """Ingest once and return seconds and the largest memory of the pipeline and of the server, in MiB."""
     environment = {**os.environ, "EMOTION_WORKSPACE": str(workspace)}
-    command = [str(Path(sys.executable).with_name("emotion")), "ingest", "--source", source]
+    command = [EMOTION, "ingest", "--source", source]
     started, pipeline, server = time.perf_counter(), 0, 0
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         family = psutil.Process(process.pid)

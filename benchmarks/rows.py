@@ -1,7 +1,6 @@
 """The rows of docs/benchmarks.md: what each measures, against which bar, and how."""
 
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -10,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.command import Usage, run_command, run_module
+from benchmarks.command import EMOTION, Usage, run_command, run_module
 from benchmarks.prepare import SEED, prepare
 from data.hardware import usable_cores
 from data.records import PartMetrics, RunResults, VariantResult
@@ -21,6 +20,8 @@ from flows.settings import load_settings
 from models.config import ENSEMBLE_NAME, FitSpec, TrainConfig
 from models.presets import PRESETS
 from models.variants import find_variant
+from reports.formatting import percent_range
+from reports.summary import scored_variants
 
 SEEDS = (SEED, SEED + 1, SEED + 2)
 
@@ -29,10 +30,10 @@ SEED_ACCURACY = 0.7292
 
 SEED_EPOCHS = 32
 EPOCHS_TO_SEED_ACCURACY = 8
-"""The shortest plan of `compact` whose median over three seeds reaches it on the real images."""
+"""A plan of `compact` that is to reach it; the row says whether its median over three seeds did."""
 
 MANY_COPIES = 25
-"""How often the 16 thousand real training images stand in the index of the large data set."""
+"""How often the real training images, some 13 thousand, stand in the index of the large data set."""
 
 MEMORY_MINUTES = 1.5
 
@@ -61,8 +62,7 @@ def measure_cost_to_seed_accuracy(source: str) -> Outcome:
     prepared = prepare(source, "quick")
     (epoch,) = run_module("benchmarks.seed_epoch", prepared.images).printed
     theirs = SEED_EPOCHS * epoch["core_seconds"]
-    recipe = PRESETS["quick"].recipe("compact", 0)
-    planned = recipe.model_copy(update={"epochs": EPOCHS_TO_SEED_ACCURACY, "time_budget_minutes": 0.0})
+    planned = shorten("compact", EPOCHS_TO_SEED_ACCURACY)
     trained = [train("compact", prepared.views, planned, seed) for seed in SEEDS]
     ours = statistics.median(usage.core_seconds for usage, _ in trained)
     reached = statistics.median(result.parts["validation"].accuracy for _, result in trained)
@@ -87,8 +87,7 @@ def measure_cost_to_seed_accuracy(source: str) -> Outcome:
 def measure_input_rates(source: str) -> Outcome:
     """Compare the images a second of the input pipeline with Keras' two ways."""
     prepared = prepare(source, "quick")
-    rates = run_module("benchmarks.input_rates", prepared.views, prepared.images).printed
-    median = {way: statistics.median(rate[way] for rate in rates) for way in rates[0]}
+    median = medians(run_module("benchmarks.input_rates", prepared.views, prepared.images).printed)
     over_generator, over_layers = median["views"] / median["generator"], median["views"] / median["layers"]
     names = {
         "views": "the project's views with flip and shift in the graph",
@@ -103,8 +102,7 @@ def measure_input_rates(source: str) -> Outcome:
 def measure_input_share(source: str) -> Outcome:
     """Tell which share of a training step's core-seconds the input takes."""
     prepared = prepare(source, "quick")
-    steps = run_module("benchmarks.input_share", prepared.views).printed
-    median = {way: statistics.median(step[way] for step in steps) for way in steps[0]}
+    median = medians(run_module("benchmarks.input_share", prepared.views).printed)
     share = median["read"] / (median["read"] + median["step"])
     table = [
         {"input": name, "core-milliseconds a batch of 64 images": f"{1000 * median[way]:.1f}"}
@@ -131,6 +129,11 @@ def measure_parallel(source: str) -> Outcome:
     ratio = wall[2] / wall[1]
     table = [{"trainings at once": parallel, "wall seconds": round(seconds)} for parallel, seconds in wall.items()]
     return Outcome(f"{ratio:.2f} of the wall time of one after the other", ratio <= 1.0, table)
+
+
+def medians(repeats: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median over repeats of each of their figures."""
+    return {name: statistics.median(repeat[name] for repeat in repeats) for name in repeats[0]}
 
 
 def shorten(variant: str, epochs: int) -> TrainConfig:
@@ -194,7 +197,7 @@ def measure_quick(source: str) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         run = run_emotion(Path(folder), "--source", source, "--preset", "quick")
         results = read_results(Path(folder))
-    best = _trained(results)[0].parts["validation"]
+    best = scored_variants(results)[0].parts["validation"]
     minutes = run.wall_seconds / 60
     summary = f"{minutes:.1f} minutes, best variant {interval(best)} %"
     return Outcome(summary, minutes <= 15 and best.accuracy >= 0.75, _leaderboard(results))
@@ -205,7 +208,7 @@ def measure_best(source: str) -> Outcome:
     workspace = load_settings().workspace
     run_emotion(workspace, "--source", source, "--preset", "best", "--parallel", "1")
     results = read_results(workspace)
-    trained = _trained(results)
+    trained = scored_variants(results)
     single = next(variant for variant in trained if variant.name != ENSEMBLE_NAME)
     vote = next((variant for variant in trained if variant.name == ENSEMBLE_NAME), single)
     of_single, of_vote = single.parts["validation"], vote.parts["validation"]
@@ -215,8 +218,7 @@ def measure_best(source: str) -> Outcome:
 
 def run_emotion(workspace: Path, *arguments: str) -> Usage:
     """Run `emotion run` with these arguments in a workspace."""
-    command = [str(Path(sys.executable).with_name("emotion")), "run", *arguments]
-    return run_command(command, {"EMOTION_WORKSPACE": str(workspace)})
+    return run_command([EMOTION, "run", *arguments], {"EMOTION_WORKSPACE": str(workspace)})
 
 
 def read_results(workspace: Path) -> RunResults:
@@ -245,12 +247,7 @@ def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: in
 
 def interval(part: PartMetrics) -> str:
     """Return an accuracy with its 95 % interval, in percent."""
-    return f"{100 * part.accuracy:.1f} ({100 * part.accuracy_low:.1f} to {100 * part.accuracy_high:.1f})"
-
-
-def _trained(results: RunResults) -> list[VariantResult]:
-    scored = [variant for variant in results.variants if variant.parts]
-    return sorted(scored, key=lambda variant: -variant.parts["validation"].accuracy)
+    return f"{100 * part.accuracy:.1f} ({percent_range(part.accuracy_low, part.accuracy_high)})"
 
 
 def _leaderboard(results: RunResults) -> list[dict[str, Any]]:
@@ -262,7 +259,7 @@ def _leaderboard(results: RunResults) -> list[dict[str, Any]]:
             "epochs": f"{variant.best_epoch} of {len(variant.epochs)}",
             "peak GiB": round(variant.peak_memory_bytes / 2**30, 1),
         }
-        for variant in _trained(results)
+        for variant in scored_variants(results)
     ]
 
 

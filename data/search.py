@@ -1,6 +1,6 @@
 """The records of a hyper-parameter search: what became of each trial, and of all of them."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ SEARCH_NAME = "search.json"
 PRESET_NAME = "preset.json"
 
 TrialState = Literal["finished", "pruned", "failed"]
+TRIAL_STATES: tuple[TrialState, ...] = get_args(TrialState)
+"""From what counts most to what counts least."""
 
 
 class TrialOutcome(Record):
@@ -45,10 +47,7 @@ class SearchRecord(Record):
     @property
     def ranking(self) -> tuple[TrialRecord, ...]:
         """The trials by selection accuracy: the finished ones, then the pruned, then the failed; earlier ones first."""
-        states = ("finished", "pruned", "failed")
-        return tuple(
-            sorted(self.trials, key=lambda trial: (states.index(trial.outcome.state), -(trial.outcome.accuracy or 0)))
-        )
+        return tuple(sorted(self.trials, key=_rank))
 
     @property
     def winner(self) -> TrialRecord | None:
@@ -59,3 +58,7 @@ class SearchRecord(Record):
     def looks(self) -> int:
         """How many trials were judged by their selection accuracy."""
         return sum(trial.outcome.accuracy is not None for trial in self.trials)
+
+
+def _rank(trial: TrialRecord) -> tuple[int, float]:
+    return TRIAL_STATES.index(trial.outcome.state), -(trial.outcome.accuracy or 0)

@@ -54,8 +54,3 @@ def publish_search(search: SearchRecord, preset: Preset, workspace: Workspace) -
     for sentence in search_sentences(search):
         get_run_logger().info(sentence)
     return finish(published, published.cached)
-
-
-def load_search(published: Produced) -> SearchRecord:
-    """Return the record of a published search."""
-    return SearchRecord.model_validate_json((published.path / SEARCH_NAME).read_text())

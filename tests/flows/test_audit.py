@@ -2,20 +2,19 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from data.relabel import LabelAudit
+from tests.emotion_command import EMOTION
 
 pytestmark = pytest.mark.slow
 
 
 def test_every_used_image_is_audited(tmp_path):
     outcome = subprocess.run(
-        [Path(sys.executable).with_name("emotion"), "audit", "--preset", "smoke", "--folds", "2"],
+        [EMOTION, "audit", "--preset", "smoke", "--folds", "2"],
         env={**os.environ, "EMOTION_WORKSPACE": str(tmp_path), "COLUMNS": "120"},
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -15,8 +14,18 @@ from expectations.rules import DataLimits
 from flows.cli import app, parse_choices
 from flows.doctor import examine
 from flows.settings import Settings, load_settings
+from tests.emotion_command import EMOTION
 
-EMOTION = Path(sys.executable).with_name("emotion")
+
+def refuse(command, arguments, message, folder):
+    """Run the command in an empty folder, where it has to name what is wrong and leave nothing."""
+    outcome = subprocess.run(
+        [EMOTION, command, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert outcome.returncode != 0
+    assert message in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -35,13 +44,7 @@ EMOTION = Path(sys.executable).with_name("emotion")
     ],
 )
 def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tmp_path):
-    outcome = subprocess.run(
-        [EMOTION, "run", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert outcome.returncode != 0
-    assert message in outcome.stderr
-    assert "Traceback" not in outcome.stderr
-    assert list(tmp_path.iterdir()) == []
+    refuse("run", arguments, message, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +59,7 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, tm
     ],
 )
 def test_a_search_that_cannot_be_is_refused_before_anything_starts(arguments, message, tmp_path):
-    outcome = subprocess.run(
-        [EMOTION, "tune", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert outcome.returncode != 0
-    assert message in outcome.stderr
-    assert "Traceback" not in outcome.stderr
-    assert list(tmp_path.iterdir()) == []
+    refuse("tune", arguments, message, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import psutil
 import pytest
 
 from data.records import RunResults
+from tests.emotion_command import EMOTION
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ class Run:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("emotion"), *COMMAND],
+                [EMOTION, *COMMAND],
                 env={**environment, "EMOTION_WORKSPACE": str(workspace)},
                 stdout=output,
                 stderr=output,

@@ -1,67 +1,19 @@
 """The whole story through a real Prefect server: smoke on the sample set, read back from the server's API."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections import defaultdict
-from pathlib import Path
 
 import pandas as pd
 import pytest
-import requests
 
 from data.records import RunResults
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.retrain import repeat_command
-from flows.server import prefect_server
 from reports.summary import scored_variants
-
-
-class Server:
-    """The API of a running server."""
-
-    def __init__(self, url):
-        self.url = url
-
-    def ask(self, what, **body):
-        response = requests.post(f"{self.url}/{what}/filter", json=body, timeout=10)
-        response.raise_for_status()
-        return response.json()
-
-    def tasks_of(self, flow_run_id):
-        of_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
-        return {task["name"]: task for task in self.ask("task_runs", **of_run)}
-
-    def logs_of(self, task_run_id):
-        logs = self.ask("logs", logs={"task_run_id": {"any_": [task_run_id]}}, limit=200)
-        return [log["message"] for log in logs]
-
-
-def run_emotion(workspace, *arguments, **settings):
-    """Run the command as a user does, against the server in PREFECT_API_URL."""
-    return subprocess.run(
-        [Path(sys.executable).with_name("emotion"), *arguments],
-        env={**os.environ, "EMOTION_WORKSPACE": str(workspace), "COLUMNS": "120", **settings},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with prefect_server(tmp_path_factory.mktemp("server"), 120) as url:
-        yield Server(url)
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return tmp_path_factory.mktemp("workspace")
+from tests.emotion_command import run_emotion
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,9 @@
 """A search through the command, on the sample set: interrupted, gone on with, repeated, and its preset measured."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,43 +12,26 @@ import pytest
 
 from data.records import RunResults
 from data.search import SearchRecord
-from flows.server import prefect_server
 from models.presets import PRESETS, load_preset
-from tests.flows.test_retrain import Server
+from tests.emotion_command import EMOTION, environment, run_emotion
 
 pytestmark = pytest.mark.slow
 
 SPACE = {"optimizers": ["adam"], "batch_sizes": [32, 64]}
 COMMAND = ["tune", "--preset", "smoke", "--trial-minutes", "0.2", "--minutes", "30", "--parallel", "1"]
-EMOTION = Path(sys.executable).with_name("emotion")
+WIDE = {"COLUMNS": "140"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with prefect_server(tmp_path_factory.mktemp("server"), 120) as url:
-        yield Server(url)
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    return tmp_path_factory.mktemp("workspace")
-
-
-def environment(workspace):
-    return {**os.environ, "EMOTION_WORKSPACE": str(workspace), "COLUMNS": "140"}
-
-
-def run_emotion(workspace, *arguments):
-    outcome = subprocess.run(
-        [EMOTION, *arguments], env=environment(workspace), capture_output=True, text=True, timeout=280, check=False
-    )
+def succeed(workspace, *arguments):
+    """Run the command to a good end and return what it printed."""
+    outcome = run_emotion(workspace, *arguments, **WIDE)
     assert outcome.returncode == 0, outcome.stdout[-2000:] + outcome.stderr[-4000:]
     return outcome.stdout
 
 
 def search(workspace, trials):
     out = workspace / "found.json"
-    return run_emotion(workspace, *COMMAND, "--trials", str(trials), "--space", json.dumps(SPACE), "--out", str(out))
+    return succeed(workspace, *COMMAND, "--trials", str(trials), "--space", json.dumps(SPACE), "--out", str(out))
 
 
 def begin_and_interrupt(workspace):
@@ -59,7 +40,7 @@ def begin_and_interrupt(workspace):
     with log.open("w") as output:
         command = [EMOTION, *COMMAND, "--trials", "2", "--space", json.dumps(SPACE)]
         process = subprocess.Popen(
-            command, env=environment(workspace), stdout=output, stderr=output, start_new_session=True
+            command, env=environment(workspace, **WIDE), stdout=output, stderr=output, start_new_session=True
         )
     try:
         deadline = time.monotonic() + 200
@@ -135,7 +116,7 @@ def test_the_found_preset_is_the_winners_recipe_on_the_same_views(record, worksp
 
 def test_a_run_of_the_preset_measures_the_winner_without_training_it_again(record, workspace):
     before = trainings(workspace)
-    run_emotion(workspace, "run", "--preset", str(workspace / "found.json"))
+    succeed(workspace, "run", "--preset", str(workspace / "found.json"))
     (path,) = workspace.glob("reports/*/results.json")
     (variant,) = RunResults.model_validate_json(path.read_text()).variants
     assert Path(variant.directory).name == record.winner.outcome.training

@@ -1,0 +1,47 @@
+"""The command as a user runs it, and the server that it works with."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+EMOTION = Path(sys.executable).with_name("emotion")
+
+
+class Server:
+    """The API of a running server."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def ask(self, what, **body):
+        response = requests.post(f"{self.url}/{what}/filter", json=body, timeout=10)
+        response.raise_for_status()
+        return response.json()
+
+    def tasks_of(self, flow_run_id):
+        of_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
+        return {task["name"]: task for task in self.ask("task_runs", **of_run)}
+
+    def logs_of(self, task_run_id):
+        logs = self.ask("logs", logs={"task_run_id": {"any_": [task_run_id]}}, limit=200)
+        return [log["message"] for log in logs]
+
+
+def environment(workspace, **settings):
+    """Return the environment of a command in a workspace."""
+    return {**os.environ, "EMOTION_WORKSPACE": str(workspace), "COLUMNS": "120", **settings}
+
+
+def run_emotion(workspace, *arguments, **settings):
+    """Run the command as a user does, against the server in PREFECT_API_URL."""
+    return subprocess.run(
+        [EMOTION, *arguments],
+        env=environment(workspace, **settings),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )

@@ -1,0 +1,17 @@
+"""A real Prefect server and a workspace for the tests of one module."""
+
+import pytest
+
+from flows.server import prefect_server
+from tests.emotion_command import Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with prefect_server(tmp_path_factory.mktemp("server"), 120) as url:
+        yield Server(url)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return tmp_path_factory.mktemp("workspace")
