@@ -109,9 +109,5 @@ def _weights(backbone: str, settings: Settings) -> Check:
     try:
         return Check(name=name, ok=True, seen=str(find_weights(backbone, settings.weights_dir, allow_download=False)))
     except VariantUnavailable:
-        return Check(
-            name=name,
-            ok=False,
-            seen="not at hand; its variants try a download and are skipped where that fails",
-            advice=f"put {WEIGHTS_FILES[backbone].name} into a folder and set EMOTION_WEIGHTS_DIR to it",
-        )
+        seen = "not at hand; a run tries to get them, and skips their variants where it cannot"
+        return Check(name=name, ok=False, seen=seen, advice=WEIGHTS_FILES[backbone].remedy)

@@ -58,6 +58,17 @@ _SHORT_ADAM = TrainConfig(
     epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=3.5
 )
 
+# A small head on a frozen backbone: the rate that suits a network trained from nothing would throw it about, and each
+# epoch costs the backbone's forward pass, so there are few.
+_FROZEN = TrainConfig(
+    epochs=15,
+    batch_size=64,
+    optimizer="adam",
+    learning_rate=1e-3,
+    warmup_fraction=0.05,
+    time_budget_minutes=8,
+)
+
 # The notebook's recipe as it was, see SEED_AUGMENT for its images.
 _SEED = TrainConfig(
     epochs=100,
@@ -87,7 +98,7 @@ PRESETS: dict[str, Preset] = {
         augment=LIGHT_AUGMENT,
         views=8,
         train=_SHORT_ADAM,
-        recipes={"compact": _COMPACT},
+        recipes={"compact": _COMPACT, "efficientnet_lite0": _FROZEN},
     ),
     "best": Preset(
         description="The project's own networks on strongly augmented views, and their vote, within two hours",
@@ -95,6 +106,7 @@ PRESETS: dict[str, Preset] = {
         augment=STRONG_AUGMENT,
         views=20,
         train=_COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 100, "mixup": 0.2}),
+        recipes={"efficientnet_lite0": _FROZEN.model_copy(update={"time_budget_minutes": 30})},
         ensemble=True,
     ),
     "seed": Preset(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VariantName = Literal[
     "compact",
     "residual",
+    "efficientnet_lite0",
     "cnn_gray",
     "cnn_rgb",
     "cnn_2",
@@ -53,6 +54,13 @@ _ALL = (
         name="residual",
         description="Pre-activation residual CNN, six times the work of compact, for runs that may take an hour.",
         builder="models.residual:build_residual",
+    ),
+    Variant(
+        name="efficientnet_lite0",
+        description="Frozen EfficientNet-Lite0 from ImageNet on the face enlarged to 96x96, under one Dense layer.",
+        builder="models.lite0:build_efficientnet_lite0",
+        pretrained=True,
+        backbone="efficientnet_lite0",
     ),
     Variant(
         name="cnn_gray",

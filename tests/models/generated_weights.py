@@ -1,7 +1,7 @@
 """Backbone weights that are random but lie in files such as Keras publishes, for machines without the real ones.
 
-`python -m tests.models.generated_weights OUT_DIR` writes one file for each backbone (170 MB); a run with `weights_dir`
-set to OUT_DIR then trains the transfer variants. Their accuracy means nothing.
+`python -m tests.models.generated_weights OUT_DIR` writes one file for each backbone that Keras has (170 MB); a run with
+`weights_dir` set to OUT_DIR then trains their transfer variants. Their accuracy means nothing.
 """
 
 import argparse

@@ -48,7 +48,9 @@ def test_nothing_that_speaks_for_the_class_gives_a_blank_heatmap() -> None:
     assert not explain_images(model, np.full((1, 48, 48, 1), 200, np.uint8)).any()
 
 
-@pytest.mark.parametrize("name", ["compact", "residual", "cnn_3", "vgg16_a", "resnet50v2", "efficientnetb0"])
+@pytest.mark.parametrize(
+    "name", ["compact", "residual", "cnn_3", "vgg16_a", "resnet50v2", "efficientnetb0", "efficientnet_lite0"]
+)
 def test_heatmaps_of_a_variant(name: str, pixels: np.ndarray) -> None:
     heatmaps = explain_images(_build(name), pixels)
     assert (heatmaps.shape, heatmaps.dtype) == ((3, 48, 48), np.float32)

