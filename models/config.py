@@ -54,6 +54,11 @@ class TrainConfig(BaseModel):
         description="Only operations that give equal results every time, so that a resumed training equals one that "
         "was never stopped; may slow a GPU down",
     )
+    cache_features: bool = Field(
+        default=True,
+        description="Under a frozen backbone, compute the features of each view once and train the head on them, many "
+        "times faster: the views alone augment then, flip and shift_pixels do not apply and mixup mixes features",
+    )
     flip: bool = Field(default=True, description="Random horizontal flip in the graph, on top of the view")
     shift_pixels: int = Field(default=2, ge=0, le=12, description="Random shift in the graph, on top of the view")
 
@@ -68,6 +73,11 @@ class FitSpec(BaseModel):
     builder: str = Field(description="module:function that builds the model")
     weights: Path | None = Field(default=None, description="Pretrained weights of the backbone, where it has one")
     views: Path = Field(description="Directory of the TFRecords")
+    features: Path | None = Field(
+        default=None,
+        description="Workspace that keeps the features of frozen backbones; without one, every image passes its "
+        "backbone in every epoch",
+    )
     train: TrainConfig
     seed: int = Field(ge=0, lt=2**31)
     threads: int = Field(ge=1, description="Threads of one operation; TensorFlow's inter-op pool has one")

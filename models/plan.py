@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,6 +29,19 @@ class Measurement(NamedTuple):
     step_seconds: float
     evaluation_seconds: float
     loss: float
+    pass_seconds: float = 0.0
+    """Of one view through a frozen backbone, where its features are kept."""
+
+
+class FeatureViews(NamedTuple):
+    """The views that a frozen backbone's features are kept of."""
+
+    views: int
+    """Of the train part."""
+    prepared: int
+    """How many of them, from the first, are kept already."""
+    monitored_share: float = 0.0
+    """Images of the monitored part over those of a view: it passes too, before the first epoch; 0 where it is kept."""
 
 
 Measure = Callable[[Precision], Measurement]
@@ -46,11 +59,44 @@ class Plan(BaseModel):
     epochs: int
     budget_seconds: float
     measured: dict[Precision, Measurement]
+    feature_views: int = 0
+    """Views that the head is trained on the frozen backbone's kept features of; 0 where images pass every time."""
+    prepared_views: int = 0
+    """Of those, how many from the first were kept already when this was planned."""
 
     @property
-    def evaluation_seconds(self) -> float:
-        """Return the measured seconds of an epoch's evaluation, 0 where nothing was measured."""
-        return self.measured[self.precision].evaluation_seconds if self.precision in self.measured else 0.0
+    def cost(self) -> Measurement:
+        """Return what was measured in the plan's precision, no time at all where nothing was."""
+        return self.measured.get(self.precision, Measurement(0.0, 0.0, 0.0))
+
+    def pass_seconds(self, first_epoch: int, epochs: int) -> float:
+        """Return the seconds in the backbone before the epochs from `first_epoch` (0-based) up to `epochs`."""
+        fresh = range(max(first_epoch, self.prepared_views), min(epochs, self.feature_views))
+        return len(fresh) * self.cost.pass_seconds
+
+    def steps_within(self, seconds: float, step_seconds: float, done: int = 0) -> int:
+        """Return how many steps, `done` ones among them, the plan has time for.
+
+        Args:
+            seconds: that are left. Each epoch's evaluation, and the pass of a new view before it, are paid of them.
+            step_seconds: what a step takes.
+            done: steps taken before.
+        """
+        while done < self.total_steps:
+            epoch, into = divmod(done, self.steps_per_epoch)
+            wanted = min(self.steps_per_epoch - into, self.total_steps - done)
+            seconds -= self.cost.evaluation_seconds + (0 if into else self.pass_seconds(epoch, epoch + 1))
+            affordable = int(min(wanted, max(0.0, seconds / step_seconds)))
+            done, seconds = done + affordable, seconds - affordable * step_seconds
+            if affordable < wanted:
+                break
+        return done
+
+    def shortened(self, total_steps: int) -> Self:
+        """Return the plan with this many steps, at least one."""
+        total_steps = max(1, total_steps)
+        epochs = math.ceil(total_steps / self.steps_per_epoch)
+        return self.model_copy(update={"total_steps": total_steps, "epochs": epochs})
 
 
 def load_plan(run_dir: Path) -> Plan | None:
@@ -73,24 +119,57 @@ def make_plan(spec: FitSpec, images: int, measure: Measure, started: float) -> P
     """
     if images == 0:
         raise PipelineError("got no training images, expected at least one: look at the quarantine list of this data")
-    steps_per_epoch = math.ceil(images / spec.train.batch_size)
-    total_steps = steps_per_epoch * spec.train.epochs
-    budget_seconds = spec.train.time_budget_minutes * 60
     precision, measured = choose_precision(spec, measure)
-    if budget_seconds:
-        cost = measured[precision]
-        left = budget_seconds * (1 - BUDGET_RESERVE) - (time.monotonic() - started)
-        affordable = int(left / (cost.step_seconds + cost.evaluation_seconds / steps_per_epoch))
-        total_steps = max(1, min(total_steps, affordable))
+    plan = _full_plan(spec, images, precision, measured)
+    if not plan.budget_seconds:
+        return plan
+    return plan.shortened(plan.steps_within(_seconds_left(plan, started), plan.cost.step_seconds))
+
+
+def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: Measure, started: float) -> Plan | None:
+    """Resolve the steps of a head on kept features, and how many views a time budget lets pass the backbone.
+
+    Another view is worth up to half of what is left, more only where every epoch finds time beside it. Where not even
+    one view can pass, there is no such plan: some steps through the whole network then are what the time is good for.
+
+    Args:
+        spec: the training's specification; "auto" means float32 here, since a head gains little by another.
+        images: training images in one view, at least one.
+        kept: the views, and what of them is kept already.
+        measure: times a few steps of the head, and the backbone; called only where there is a budget.
+        started: `time.monotonic()` at the start of the child, from which its budget counts.
+    """
+    precision: Precision = "float32" if spec.train.precision == "auto" else spec.train.precision
+    measured: dict[Precision, Measurement] = {}
+    if spec.train.time_budget_minutes:
+        measured[precision] = measure(precision)
+    plan = _full_plan(spec, images, precision, measured)
+    if not plan.budget_seconds:
+        return plan.model_copy(update={"feature_views": kept.views, "prepared_views": kept.prepared})
+    cost, left = plan.cost, _seconds_left(plan, started) - kept.monitored_share * plan.cost.pass_seconds
+    heads = plan.epochs * (plan.steps_per_epoch * cost.step_seconds + cost.evaluation_seconds)
+    passes = int(max(left / 2, left - heads) / cost.pass_seconds) if cost.pass_seconds else kept.views
+    views = min(kept.views, max(1, kept.prepared + passes))
+    plan = plan.model_copy(update={"feature_views": views, "prepared_views": min(kept.prepared, views)})
+    steps = plan.steps_within(left, cost.step_seconds)
+    return plan.shortened(steps) if steps else None
+
+
+def _full_plan(spec: FitSpec, images: int, precision: Precision, measured: dict[Precision, Measurement]) -> Plan:
+    steps_per_epoch = math.ceil(images / spec.train.batch_size)
     return Plan(
         precision=precision,
         threads=spec.threads,
         steps_per_epoch=steps_per_epoch,
-        total_steps=total_steps,
-        epochs=math.ceil(total_steps / steps_per_epoch),
-        budget_seconds=budget_seconds,
+        total_steps=steps_per_epoch * spec.train.epochs,
+        epochs=spec.train.epochs,
+        budget_seconds=spec.train.time_budget_minutes * 60,
         measured=measured,
     )
+
+
+def _seconds_left(plan: Plan, started: float) -> float:
+    return plan.budget_seconds * (1 - BUDGET_RESERVE) - (time.monotonic() - started)
 
 
 def choose_precision(spec: FitSpec, measure: Measure) -> tuple[Precision, dict[Precision, Measurement]]:

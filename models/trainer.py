@@ -14,6 +14,7 @@ from data.hardware import peak_memory_bytes
 from data.records import EpochRecord
 from models.checkpoint import TrainState, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.config import TrainConfig
+from models.features import OutOfTime
 from models.plan import Measurement, Plan
 
 PROGRESS_SECONDS = 2.0
@@ -135,7 +136,8 @@ class Trainer:
         config: the recipe.
         plan: the steps to take.
         run_dir: where checkpoints live.
-        training: epoch (0-based) -> (dataset of (pixels, one-hot labels), view number).
+        training: (epoch, 0-based, and deadline as `time.monotonic()`) -> (dataset of (pixels or features, one-hot
+            labels), view number); raises `OutOfTime` where the deadline comes before they are there.
         monitored: dataset that chooses the best epoch.
     """
 
@@ -145,7 +147,7 @@ class Trainer:
         config: TrainConfig,
         plan: Plan,
         run_dir: Path,
-        training: Callable[[int], tuple[Any, int]],
+        training: Callable[[int, float], tuple[Any, int]],
         monitored: Any,
     ) -> None:
         self.model, self.config, self.plan, self.run_dir = model, config, plan, run_dir
@@ -169,20 +171,25 @@ class Trainer:
             emit("resumed", epoch=len(earlier.history), accuracy=earlier.best_accuracy)
         deadline = started + (self.plan.budget_seconds or math.inf) - earlier.wall_seconds
         while not self.state.stopped_because:
+            try:
+                # A model needs an epoch, whatever it takes.
+                dataset = self.training(len(self.state.history), deadline if self.state.history else math.inf)
+            except OutOfTime:
+                spent = earlier.wall_seconds + time.monotonic() - started
+                self._keep(self.state.model_copy(update={"stopped_because": REASON_DEADLINE, "wall_seconds": spent}))
+                break
             watch = StepWatch(self.plan, self.state, deadline, _schedule_of(self.model))
-            record = self._train_epoch(watch, resumed=bool(earlier.history) and self.state is earlier)
+            record = self._train_epoch(*dataset, watch, resumed=bool(earlier.history) and self.state is earlier)
             self._advance(record, watch, earlier, started)
         restore_best(self.run_dir, self.model.variables)
         return self.state
 
-    def _train_epoch(self, watch: "StepWatch", resumed: bool) -> EpochRecord:
-        epoch = len(self.state.history)
-        dataset, view = self.training(epoch)
+    def _train_epoch(self, dataset: Any, view: int, watch: "StepWatch", resumed: bool) -> EpochRecord:
         wall, cores = time.monotonic(), time.process_time()
         logs = self.model.fit(dataset, shuffle=False, verbose=SILENT, callbacks=[watch]).history
         monitored = self.model.evaluate(self.monitored, verbose=SILENT, return_dict=True)
         return EpochRecord(
-            epoch=epoch + 1,
+            epoch=len(self.state.history) + 1,
             loss=logs["loss"][-1],
             accuracy=logs["accuracy"][-1],
             monitor_loss=monitored["loss"],
@@ -202,7 +209,7 @@ class Trainer:
             save_best(self.run_dir, self.model.variables)
         steps = self.state.steps + watch.steps_done
         best_epoch = record.epoch if better else self.state.best_epoch
-        self.state = TrainState(
+        state = TrainState(
             history=(*self.state.history, record),
             steps=steps,
             total_steps=watch.total_steps,
@@ -213,16 +220,22 @@ class Trainer:
             peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
             stopped_because=self._reason_to_stop(record.epoch, best_epoch, steps, watch),
         )
-        save_checkpoint(self.run_dir, self.variables, self.state)
-        left = self.state.total_steps - steps
+        self._keep(state)
+        epochs = math.ceil(self.state.total_steps / self.plan.steps_per_epoch)
+        left = record.seconds / watch.steps_done * (self.state.total_steps - steps)
         emit(
             "epoch",
             **record.model_dump(),
-            epochs=math.ceil(self.state.total_steps / self.plan.steps_per_epoch),
+            epochs=epochs,
             fraction=steps / self.state.total_steps,
             best_accuracy=self.state.best_accuracy,
-            seconds_left=round(record.seconds / watch.steps_done * left, 1),
+            seconds_left=round(left + self.plan.pass_seconds(record.epoch, epochs), 1),
         )
+
+    def _keep(self, state: TrainState) -> None:
+        """Take a state and write it with everything that a step changes."""
+        self.state = state
+        save_checkpoint(self.run_dir, self.variables, state)
 
     def _reason_to_stop(self, epoch: int, best_epoch: int, steps: int, watch: "StepWatch") -> str:
         if steps >= watch.total_steps:
@@ -275,13 +288,15 @@ class StepWatch(keras.callbacks.Callback):
         if self.model and (now >= self.deadline or self.state.steps + self.steps_done >= self.total_steps):
             self.model.stop_training = True
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """See Keras. An epoch may be too short to tell progress, and what comes before the next may take long."""
+        self._keep_to_time(time.monotonic())
+
     def _keep_to_time(self, now: float) -> None:
         """Shorten the plan to the pace of this epoch, or give back what was taken when it was slower."""
         done = self.state.steps + self.steps_done
-        evaluations = math.ceil((self.total_steps - done) / self.plan.steps_per_epoch)
-        left = self.deadline - now - evaluations * self.plan.evaluation_seconds
-        affordable = done + left / self.clock.seconds_per_batch(WARMUP_STEPS)
-        total_steps = max(done, int(min(self.plan.total_steps, affordable)))
+        pace = self.clock.seconds_per_batch(WARMUP_STEPS)
+        total_steps = self.plan.steps_within(self.deadline - now, pace, done)
         if self.steps_done >= MEASURED_STEPS and abs(total_steps - self.total_steps) > TRIFLE * self.total_steps:
             self._plan_steps(total_steps)
 
@@ -291,14 +306,16 @@ class StepWatch(keras.callbacks.Callback):
             self.schedule.total_steps.assign(total_steps)
 
     def _report(self, logs: dict[str, float]) -> None:
-        done = self.state.steps + self.steps_done
+        done, epoch = self.state.steps + self.steps_done, len(self.state.history) + 1
+        epochs = math.ceil(self.total_steps / self.plan.steps_per_epoch)
+        left = self.clock.seconds_per_batch(WARMUP_STEPS) * (self.total_steps - done)
         emit(
             "progress",
-            epoch=len(self.state.history) + 1,
-            epochs=math.ceil(self.total_steps / self.plan.steps_per_epoch),
+            epoch=epoch,
+            epochs=epochs,
             fraction=done / self.total_steps,
             accuracy=logs.get("accuracy"),
-            seconds_left=round(self.clock.seconds_per_batch(WARMUP_STEPS) * (self.total_steps - done), 1),
+            seconds_left=round(left + self.plan.pass_seconds(epoch, epochs), 1),
         )
 
 

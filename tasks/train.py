@@ -67,7 +67,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
 
     inputs = _inputs(job, views, weights)
-    write = partial(_run_child, job, views, weights, children)
+    write = partial(_run_child, job, views, weights, workspace.root, children)
     try:
         produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
     except (ChildKilled, ChildStopped):
@@ -79,7 +79,9 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     return finish(_load_result(variant, produced), produced.cached)
 
 
-def _run_child(job: TrainingJob, views: Produced, weights: Path | None, children: Children, out: Path) -> None:
+def _run_child(
+    job: TrainingJob, views: Produced, weights: Path | None, features: Path, children: Children, out: Path
+) -> None:
     """Train in this directory; what was planned there before is kept to, its threads too."""
     plan, variant = load_plan(out), job.variant
     spec = FitSpec(
@@ -88,6 +90,7 @@ def _run_child(job: TrainingJob, views: Produced, weights: Path | None, children
         builder=variant.builder,
         weights=weights,
         views=views.path,
+        features=features,
         train=job.train,
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
@@ -128,16 +131,30 @@ class TrainingLog:
 
     def _on_planned(self, event: Event) -> None:
         self.logger.info(
-            "%s: planned %s epochs of %s steps in %s, %s threads",
+            "%s: planned %s epochs of %s steps in %s, %s threads%s",
             self.variant,
             event["epochs"],
             event["steps_per_epoch"],
             event["precision"],
             event["threads"],
+            f", of the head alone on features of {event['feature_views']} views" if event["feature_views"] else "",
         )
 
     def _on_resumed(self, event: Event) -> None:
         self.logger.info("%s: resumed after epoch %s", self.variant, event["epoch"])
+
+    def _on_features(self, event: Event) -> None:
+        now = time.monotonic()
+        if now - self.logged >= LOG_SECONDS:
+            self.logged = now
+            self.logger.info(
+                "%s: %s of %s images of %s, view %s, through the frozen backbone",
+                self.variant,
+                event["done"],
+                event["images"],
+                event["part"],
+                event["view"],
+            )
 
     def _on_epoch(self, event: Event) -> None:
         self.logger.info(

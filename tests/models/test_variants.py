@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from data.errors import PipelineError
+from models.features import split_frozen
 from models.layers import Backbone
 from models.variants import VARIANTS, Variant, find_variant, load_builder
 from models.weights import WEIGHTS_FILES
@@ -96,6 +97,17 @@ def test_one_step_trains_the_head_and_leaves_the_backbone(
     moved = [not np.array_equal(old, new) for old, new in zip(before, _values(model.trainable_weights), strict=True)]
     assert all(moved), [weight.path for weight, yes in zip(model.trainable_weights, moved, strict=True) if not yes]
     assert all(np.array_equal(old, new) for old, new in zip(frozen_before, _values(backbone), strict=True))
+
+
+def test_a_head_on_features_in_float16_predicts_as_the_network_on_pixels(
+    built: tuple[Variant, keras.Model], pixels: np.ndarray
+) -> None:
+    variant, model = built
+    network = split_frozen(model)
+    assert (network is None) == (not variant.pretrained)
+    if network:
+        features = network.extractor(pixels).numpy().astype(np.float16)
+        np.testing.assert_allclose(network.head(features), model(pixels), atol=1e-3)
 
 
 def _values(weights: Sequence[keras.Variable]) -> list[np.ndarray]:
