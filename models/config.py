@@ -25,6 +25,15 @@ class TrainConfig(BaseModel):
         default="cosine", description="constant rate, or linear warm-up and cosine decay to zero over all steps"
     )
     warmup_fraction: float = Field(default=0.25, ge=0, lt=1, description="Part of the steps that warm up")
+    head_fraction: float = Field(
+        default=0.3,
+        ge=0,
+        lt=1,
+        description="Where layers of a pretrained backbone are trained: part of the epochs that trains the head alone",
+    )
+    finetune_rate: float = Field(
+        default=1e-4, gt=0, le=10, description="Peak learning rate once those layers are trained with the head"
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Mass moved from the label to all classes")
     mixup: float = Field(
         default=0.0,

@@ -37,6 +37,7 @@ from models.cost import count_multiply_adds, measure_latency
 from models.explain import explain_images, pick_examples, summarize_layers
 from models.features import FeatureStore, split_frozen
 from models.metrics import measure_predictions
+from models.phases import TunedBackbone
 from models.plan import (
     PLAN_NAME,
     FeatureViews,
@@ -107,7 +108,6 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     if plan.feature_views:
         store, trained = open_features(spec, model)
         batches = FeatureBatches(spec, store, plan.feature_views)
-    compile_model(trained, spec.train, plan.total_steps)
     state = Trainer(trained, spec.train, plan, run_dir, batches.training, batches.monitored).run(started)
     return model, plan, state
 
@@ -116,12 +116,19 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
     """Plan the training on kept features where the network's backbone is frozen and the time allows, else on pixels."""
     index = ViewsIndex.load(spec.views)
     images, monitored = index.count("train"), index.count(spec.train.monitor)
+    network = build_model(spec, "float32")
+    head_first = bool(TunedBackbone(network)) and spec.train.head_fraction > 0
 
     def measure_pixels(precision: Precision) -> Measurement:
         emit("measuring", precision=precision)
         model, batches = build_model(spec, precision), PixelBatches(spec)
-        compile_model(model, spec.train, MEASURED_STEPS)
-        return measure_steps(model, batches.training(0)[0], batches.monitored, evaluation_batches(monitored))
+        tuned, seconds = TunedBackbone(model), {}
+        for trained in (False, True) if head_first else (True,):
+            tuned.train(trained)
+            compile_model(model, spec.train, MEASURED_STEPS)
+            epoch = batches.training(0)[0]
+            seconds[trained] = measure_steps(model, epoch, batches.monitored, evaluation_batches(monitored))
+        return seconds[True]._replace(head_step_seconds=seconds[False].step_seconds if head_first else 0.0)
 
     def measure_features(precision: Precision) -> Measurement:
         emit("measuring", precision=precision)
@@ -134,19 +141,17 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
         measured = measure_steps(head, training, judged, evaluation_batches(monitored))
         return measured._replace(pass_seconds=image_seconds * images)
 
-    kept = find_features(spec, monitored / images) if images else None
-    plan = make_feature_plan(spec, images, kept, measure_features, started) if kept else None
-    return plan or make_plan(spec, images, measure_pixels, started)
+    kept = find_features(spec, network, monitored / images) if images else None
+    if kept:
+        return make_feature_plan(spec, images, kept, measure_features, started)
+    return make_plan(spec, images, measure_pixels, started, head_first)
 
 
-def find_features(spec: FitSpec, monitored_share: float) -> FeatureViews | None:
-    """Return which views' features are kept, or None where this variant or its recipe keeps none."""
-    if spec.features is None or not spec.train.cache_features:
+def find_features(spec: FitSpec, network: keras.Model, monitored_share: float) -> FeatureViews | None:
+    """Return which views' features are kept, or None where this network or its recipe keeps none."""
+    if spec.features is None or not spec.train.cache_features or split_frozen(network) is None:
         return None
-    model = build_model(spec, "float32")
-    if split_frozen(model) is None:
-        return None
-    store, _ = open_features(spec, model)
+    store, _ = open_features(spec, network)
     views = store.index.views
     prepared = next((view for view in range(views) if not store.has("train", view)), views)
     return FeatureViews(views, prepared, 0.0 if store.has(spec.train.monitor) else monitored_share)

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -31,6 +32,8 @@ class Measurement(NamedTuple):
     loss: float
     pass_seconds: float = 0.0
     """Of one view through a frozen backbone, where its features are kept."""
+    head_step_seconds: float = 0.0
+    """Of a step that trains the head alone, where the training begins with such."""
 
 
 class FeatureViews(NamedTuple):
@@ -63,6 +66,8 @@ class Plan(BaseModel):
     """Views that the head is trained on the frozen backbone's kept features of; 0 where images pass every time."""
     prepared_views: int = 0
     """Of those, how many from the first were kept already when this was planned."""
+    head_fraction: float = 0.0
+    """Part of the epochs that trains the head alone, before layers of the backbone join; 0 where all train at once."""
 
     @property
     def cost(self) -> Measurement:
@@ -74,23 +79,45 @@ class Plan(BaseModel):
         fresh = range(max(first_epoch, self.prepared_views), min(epochs, self.feature_views))
         return len(fresh) * self.cost.pass_seconds
 
-    def steps_within(self, seconds: float, step_seconds: float, done: int = 0) -> int:
-        """Return how many steps, `done` ones among them, the plan has time for.
+    def head_steps(self, total_steps: int) -> int:
+        """Return the steps of the head alone in a plan of so many steps: whole epochs, one at least.
+
+        Where there is only one epoch, it is the head's: layers of a backbone under an untrained head forget.
+        """
+        epochs = math.ceil(total_steps / self.steps_per_epoch)
+        head_epochs = max(1, min(round(self.head_fraction * epochs), epochs - 1))
+        return min(total_steps, head_epochs * self.steps_per_epoch) if self.head_fraction else 0
+
+    def phase_steps(self, total_steps: int, finetuned_from: int) -> int:
+        """Return the steps of the present phase; `finetuned_from` is the step at which the second began, or 0."""
+        if finetuned_from:
+            return total_steps - finetuned_from
+        return self.head_steps(total_steps) or total_steps
+
+    def seconds_between(self, done: int, total_steps: int, step_seconds: float, finetuned_from: int = 0) -> float:
+        """Return what is left to pay of a plan of so many steps: steps, evaluations, and new views' passes.
 
         Args:
-            seconds: that are left. Each epoch's evaluation, and the pass of a new view before it, are paid of them.
-            step_seconds: what a step takes.
             done: steps taken before.
+            total_steps: of the plan.
+            step_seconds: what a step of the present phase takes; those of the second follow in proportion.
+            finetuned_from: the step at which the second phase began, or 0.
         """
-        while done < self.total_steps:
-            epoch, into = divmod(done, self.steps_per_epoch)
-            wanted = min(self.steps_per_epoch - into, self.total_steps - done)
-            seconds -= self.cost.evaluation_seconds + (0 if into else self.pass_seconds(epoch, epoch + 1))
-            affordable = int(min(wanted, max(0.0, seconds / step_seconds)))
-            done, seconds = done + affordable, seconds - affordable * step_seconds
-            if affordable < wanted:
-                break
-        return done
+        epochs = math.ceil(total_steps / self.steps_per_epoch)
+        evaluations = (epochs - done // self.steps_per_epoch) * self.cost.evaluation_seconds
+        passes = self.pass_seconds(math.ceil(done / self.steps_per_epoch), epochs)
+        head = 0 if finetuned_from else max(0, self.head_steps(total_steps) - done)
+        slower = self.cost.step_seconds / self.cost.head_step_seconds if self.cost.head_step_seconds else 1.0
+        rest = (total_steps - done - head) * (1.0 if finetuned_from or not self.head_fraction else slower)
+        return evaluations + passes + (head + rest) * step_seconds
+
+    def steps_within(self, seconds: float, step_seconds: float, done: int = 0, finetuned_from: int = 0) -> int:
+        """Return how many steps, `done` ones among them, the plan has time for; see `seconds_between`."""
+
+        def needed(total_steps: int) -> float:
+            return self.seconds_between(done, total_steps, step_seconds, finetuned_from)
+
+        return done + bisect_right(range(done + 1, self.total_steps + 1), seconds, key=needed)
 
     def shortened(self, total_steps: int) -> Self:
         """Return the plan with this many steps, at least one."""
@@ -105,7 +132,7 @@ def load_plan(run_dir: Path) -> Plan | None:
     return Plan.model_validate_json(path.read_text()) if path.exists() else None
 
 
-def make_plan(spec: FitSpec, images: int, measure: Measure, started: float) -> Plan:
+def make_plan(spec: FitSpec, images: int, measure: Measure, started: float, head_first: bool = False) -> Plan:
     """Resolve the precision and how many steps the training takes.
 
     Args:
@@ -113,6 +140,7 @@ def make_plan(spec: FitSpec, images: int, measure: Measure, started: float) -> P
         images: training images in one view.
         measure: times a few steps in a precision; called only where the precision or the budget asks for it.
         started: `time.monotonic()` at the start of the child, from which its budget counts.
+        head_first: the network has layers of a backbone to train, which the recipe lets the head go before.
 
     Raises:
         PipelineError: there are no training images.
@@ -121,16 +149,19 @@ def make_plan(spec: FitSpec, images: int, measure: Measure, started: float) -> P
         raise PipelineError("got no training images, expected at least one: look at the quarantine list of this data")
     precision, measured = choose_precision(spec, measure)
     plan = _full_plan(spec, images, precision, measured)
+    if head_first:
+        plan = plan.model_copy(update={"head_fraction": spec.train.head_fraction})
     if not plan.budget_seconds:
         return plan
-    return plan.shortened(plan.steps_within(_seconds_left(plan, started), plan.cost.step_seconds))
+    first_seconds = plan.cost.head_step_seconds if plan.head_fraction else plan.cost.step_seconds
+    return plan.shortened(plan.steps_within(_seconds_left(plan, started), first_seconds))
 
 
-def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: Measure, started: float) -> Plan | None:
+def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: Measure, started: float) -> Plan:
     """Resolve the steps of a head on kept features, and how many views a time budget lets pass the backbone.
 
     Another view is worth up to half of what is left, more only where every epoch finds time beside it. Where not even
-    one view can pass, there is no such plan: some steps through the whole network then are what the time is good for.
+    one view can pass, no features are kept: some steps through the whole network are what the time is good for then.
 
     Args:
         spec: the training's specification; "auto" means float32 here, since a head gains little by another.
@@ -150,9 +181,21 @@ def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: M
     heads = plan.epochs * (plan.steps_per_epoch * cost.step_seconds + cost.evaluation_seconds)
     passes = int(max(left / 2, left - heads) / cost.pass_seconds) if cost.pass_seconds else kept.views
     views = min(kept.views, max(1, kept.prepared + passes))
-    plan = plan.model_copy(update={"feature_views": views, "prepared_views": min(kept.prepared, views)})
-    steps = plan.steps_within(left, cost.step_seconds)
-    return plan.shortened(steps) if steps else None
+    on_features = plan.model_copy(update={"feature_views": views, "prepared_views": min(kept.prepared, views)})
+    steps = on_features.steps_within(left, cost.step_seconds)
+    return on_features.shortened(steps) if steps else _plan_on_pixels(plan, kept.monitored_share, started)
+
+
+def _plan_on_pixels(plan: Plan, monitored_share: float, started: float) -> Plan:
+    """Return the plan with steps through the whole network, which costs what backbone and head cost together."""
+    cost = plan.cost
+    whole = cost._replace(
+        step_seconds=cost.step_seconds + cost.pass_seconds / plan.steps_per_epoch,
+        evaluation_seconds=cost.evaluation_seconds + monitored_share * cost.pass_seconds,
+        pass_seconds=0.0,
+    )
+    plan = plan.model_copy(update={"measured": {plan.precision: whole}})
+    return plan.shortened(plan.steps_within(_seconds_left(plan, started), whole.step_seconds))
 
 
 def _full_plan(spec: FitSpec, images: int, precision: Precision, measured: dict[Precision, Measurement]) -> Plan:

@@ -56,6 +56,20 @@ _SHORT_ADAM = TrainConfig(
     epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=3.5
 )
 
+# Fine-tuning: Adam for a new head, then a rate a tenth of it, at which a backbone bends and does not break.
+_TUNED = TrainConfig(
+    epochs=15,
+    batch_size=32,
+    optimizer="adam",
+    learning_rate=1e-3,
+    head_fraction=0.3,
+    finetune_rate=1e-4,
+    warmup_fraction=0.1,
+    label_smoothing=0.1,
+    patience=4,
+)
+_TUNED_VARIANTS = ("vgg16_tuned", "resnet50v2_tuned", "efficientnetb0_tuned")
+
 # The notebook's recipe as it was, see SEED_AUGMENT for its images.
 _SEED = TrainConfig(
     epochs=100,
@@ -85,7 +99,10 @@ PRESETS: dict[str, Preset] = {
         augment=LIGHT_AUGMENT,
         views=8,
         train=_SHORT_ADAM,
-        recipes={"compact": _COMPACT},
+        recipes={
+            "compact": _COMPACT,
+            **dict.fromkeys(_TUNED_VARIANTS, _TUNED.model_copy(update={"time_budget_minutes": 8})),
+        },
     ),
     "best": Preset(
         description="The project's own networks on strongly augmented views, and their vote, within two hours",
@@ -93,6 +110,7 @@ PRESETS: dict[str, Preset] = {
         augment=STRONG_AUGMENT,
         views=20,
         train=_COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 100, "mixup": 0.2}),
+        recipes=dict.fromkeys(_TUNED_VARIANTS, _TUNED.model_copy(update={"time_budget_minutes": 100})),
         ensemble=True,
     ),
     "seed": Preset(

@@ -12,9 +12,10 @@ from data.child import emit
 from data.errors import PipelineError
 from data.hardware import peak_memory_bytes
 from data.records import EpochRecord
-from models.checkpoint import TrainState, restore_best, restore_checkpoint, save_best, save_checkpoint
+from models.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.config import TrainConfig
 from models.features import OutOfTime
+from models.phases import TunedBackbone
 from models.plan import Measurement, Plan
 
 PROGRESS_SECONDS = 2.0
@@ -129,10 +130,10 @@ class BatchClock(keras.callbacks.Callback):
 
 
 class Trainer:
-    """Train a compiled model by a plan, checkpointing after every epoch.
+    """Train a model by a plan, checkpointing after every epoch.
 
     Args:
-        model: compiled, its optimizer built.
+        model: not compiled; each phase of the plan compiles it with an optimizer of its own.
         config: the recipe.
         plan: the steps to take.
         run_dir: where checkpoints live.
@@ -152,6 +153,7 @@ class Trainer:
     ) -> None:
         self.model, self.config, self.plan, self.run_dir = model, config, plan, run_dir
         self.training, self.monitored = training, monitored
+        self.tuned = TunedBackbone(model)
         self.state = TrainState()
 
     @property
@@ -165,12 +167,15 @@ class Trainer:
         Args:
             started: `time.monotonic()` at the start of the child, from which its time budget counts.
         """
-        self.state = restore_checkpoint(self.run_dir, self.variables) or TrainState(total_steps=self.plan.total_steps)
-        earlier = self.state
+        earlier = self.state = load_state(self.run_dir) or TrainState(total_steps=self.plan.total_steps)
+        self._begin_phase()
+        restore_checkpoint(self.run_dir, self.variables)
         if earlier.history:
             emit("resumed", epoch=len(earlier.history), accuracy=earlier.best_accuracy)
         deadline = started + (self.plan.budget_seconds or math.inf) - earlier.wall_seconds
         while not self.state.stopped_because:
+            if self._is_head_done():
+                self._finetune()
             try:
                 # A model needs an epoch, whatever it takes.
                 dataset = self.training(len(self.state.history), deadline if self.state.history else math.inf)
@@ -179,10 +184,38 @@ class Trainer:
                 self._keep(self.state.model_copy(update={"stopped_because": REASON_DEADLINE, "wall_seconds": spent}))
                 break
             watch = StepWatch(self.plan, self.state, deadline, _schedule_of(self.model))
-            record = self._train_epoch(*dataset, watch, resumed=bool(earlier.history) and self.state is earlier)
+            resumed = bool(earlier.history) and len(self.state.history) == len(earlier.history)
+            record = self._train_epoch(*dataset, watch, resumed)
             self._advance(record, watch, earlier, started)
         restore_best(self.run_dir, self.model.variables)
         return self.state
+
+    def _begin_phase(self) -> None:
+        """Compile for the phase that the state is in: the head alone or all, with the rate that is the phase's."""
+        config, finetuned_from = self.config, self.state.finetuned_from
+        self.tuned.train(bool(finetuned_from) or not self.plan.head_fraction)
+        if finetuned_from:
+            config = config.model_copy(update={"learning_rate": config.finetune_rate})
+        compile_model(self.model, config, self.plan.phase_steps(self.state.total_steps, finetuned_from))
+
+    def _is_head_done(self) -> bool:
+        """Return whether the head has had its share of the plan, or has stopped getting better before."""
+        state = self.state
+        if not self.plan.head_fraction or state.finetuned_from or not state.history:
+            return False
+        return state.steps >= self.plan.head_steps(state.total_steps) or self._is_patience_over(state)
+
+    def _finetune(self) -> None:
+        """Begin the second phase from the head as it is, with a fresh optimizer."""
+        self.state = self.state.model_copy(update={"finetuned_from": self.state.steps})
+        self._begin_phase()
+        emit("finetuning", epoch=len(self.state.history) + 1, layers=len(self.tuned.layers))
+
+    def _is_patience_over(self, state: TrainState) -> bool:
+        """Return whether early stopping has waited long enough; each phase is waited for anew."""
+        epochs = len(state.history)
+        since = max(state.best_epoch, state.finetuned_from // self.plan.steps_per_epoch)
+        return bool(self.config.patience) and epochs - since >= self.config.patience
 
     def _train_epoch(self, dataset: Any, view: int, watch: "StepWatch", resumed: bool) -> EpochRecord:
         wall, cores = time.monotonic(), time.process_time()
@@ -213,14 +246,14 @@ class Trainer:
             history=(*self.state.history, record),
             steps=steps,
             total_steps=watch.total_steps,
+            finetuned_from=self.state.finetuned_from,
             best_epoch=best_epoch,
             best_accuracy=max(record.monitor_accuracy, self.state.best_accuracy),
             wall_seconds=earlier.wall_seconds + time.monotonic() - started,
             core_seconds=earlier.core_seconds + time.process_time(),
             peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
-            stopped_because=self._reason_to_stop(record.epoch, best_epoch, steps, watch),
         )
-        self._keep(state)
+        self._keep(state.model_copy(update={"stopped_because": self._reason_to_stop(state, watch)}))
         epochs = math.ceil(self.state.total_steps / self.plan.steps_per_epoch)
         left = record.seconds / watch.steps_done * (self.state.total_steps - steps)
         emit(
@@ -237,13 +270,14 @@ class Trainer:
         self.state = state
         save_checkpoint(self.run_dir, self.variables, state)
 
-    def _reason_to_stop(self, epoch: int, best_epoch: int, steps: int, watch: "StepWatch") -> str:
-        if steps >= watch.total_steps:
-            shortened = watch.total_steps < self.plan.steps_per_epoch * self.config.epochs
+    def _reason_to_stop(self, state: TrainState, watch: "StepWatch") -> str:
+        if state.steps >= state.total_steps:
+            shortened = state.total_steps < self.plan.steps_per_epoch * self.config.epochs
             return REASON_BUDGET if shortened else REASON_PLAN
         if time.monotonic() >= watch.deadline:
             return REASON_DEADLINE
-        if self.config.patience and epoch - best_epoch >= self.config.patience:
+        # A head that stops getting better is fine-tuned at once.
+        if self._is_patience_over(state) and (state.finetuned_from or not self.plan.head_fraction):
             return REASON_PATIENCE
         return ""
 
@@ -296,14 +330,14 @@ class StepWatch(keras.callbacks.Callback):
         """Shorten the plan to the pace of this epoch, or give back what was taken when it was slower."""
         done = self.state.steps + self.steps_done
         pace = self.clock.seconds_per_batch(WARMUP_STEPS)
-        total_steps = self.plan.steps_within(self.deadline - now, pace, done)
+        total_steps = self.plan.steps_within(self.deadline - now, pace, done, self.state.finetuned_from)
         if self.steps_done >= MEASURED_STEPS and abs(total_steps - self.total_steps) > TRIFLE * self.total_steps:
             self._plan_steps(total_steps)
 
     def _plan_steps(self, total_steps: int) -> None:
         self.total_steps = total_steps
         if self.schedule:
-            self.schedule.total_steps.assign(total_steps)
+            self.schedule.total_steps.assign(self.plan.phase_steps(total_steps, self.state.finetuned_from))
 
     def _report(self, logs: dict[str, float]) -> None:
         done, epoch = self.state.steps + self.steps_done, len(self.state.history) + 1

@@ -156,6 +156,14 @@ class TrainingLog:
                 event["view"],
             )
 
+    def _on_finetuning(self, event: Event) -> None:
+        self.logger.info(
+            "%s: from epoch %s on, %s layers of the backbone are trained too",
+            self.variant,
+            event["epoch"],
+            event["layers"],
+        )
+
     def _on_epoch(self, event: Event) -> None:
         self.logger.info(
             "%s: epoch %s/%s, loss %.4f, accuracy %.4f, %s accuracy %.4f (best %.4f), %.1f s, about %s left",
