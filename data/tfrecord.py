@@ -226,6 +226,35 @@ def read_identified(directory: Path, part: str, *, view: int = 0, batch_size: in
     return dataset.map(_parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
+def read_order(directory: Path, part: str, view: int, shuffle_seed: int) -> NDArray[np.int64]:
+    """Return in which order `read_part` hands out a view with this seed, as places in the written order.
+
+    Returns:
+        int64 (images,), each of 0..images-1 once.
+
+    Raises:
+        PipelineError: no such records.
+    """
+    import tensorflow as tf
+
+    files = ViewsIndex.load(directory).select(part, view)
+    ends = np.cumsum([file.images for file in files])
+    written = [np.arange(end - file.images, end) for file, end in zip(files, ends, strict=True)]
+    _shuffle_shards(written, shuffle_seed)
+    places = tf.data.Dataset.from_tensor_slices(np.concatenate(written).astype(np.int64))
+    return np.concatenate(
+        list(_shuffle_records(places, shuffle_seed).batch(SHUFFLE_BUFFER_RECORDS).as_numpy_iterator())
+    )
+
+
+def _shuffle_shards(shards: list[Any], seed: int) -> None:
+    random.Random(seed).shuffle(shards)
+
+
+def _shuffle_records(records: "tf.data.Dataset", seed: int) -> "tf.data.Dataset":
+    return records.shuffle(SHUFFLE_BUFFER_RECORDS, seed=seed, reshuffle_each_iteration=False)
+
+
 def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_seed: int | None) -> "tf.data.Dataset":
     """Return batches of serialised records: shards in seeded order, then a bounded shuffle buffer."""
     import tensorflow as tf
@@ -233,10 +262,10 @@ def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_see
     files = ViewsIndex.load(directory).select(part, view)
     paths = [str(directory / file.name) for file in files]
     if shuffle_seed is not None:
-        random.Random(shuffle_seed).shuffle(paths)
+        _shuffle_shards(paths, shuffle_seed)
     records = tf.data.TFRecordDataset(paths)
     if shuffle_seed is not None:
-        records = records.shuffle(SHUFFLE_BUFFER_RECORDS, seed=shuffle_seed, reshuffle_each_iteration=False)
+        records = _shuffle_records(records, shuffle_seed)
     # The files' counts are known: the dataset then has a length, which Keras shows and plans with.
     counted = records.apply(tf.data.experimental.assert_cardinality(sum(file.images for file in files)))
     return counted.batch(batch_size)

@@ -26,6 +26,7 @@ def plan_job(
         threads=threads_per_child(parallel),
         weights_dir=settings.weights_dir,
         allow_weight_download=settings.allow_weight_download,
+        features=settings.workspace,
     )
 
 

@@ -21,6 +21,8 @@ class TrainState(BaseModel):
     history: tuple[EpochRecord, ...] = ()
     steps: int = 0
     total_steps: int = 1
+    finetuned_from: int = 0
+    """Steps before layers of the backbone joined the head; 0 before that, and where they never do."""
     best_epoch: int = 0
     best_accuracy: float = -1.0
     wall_seconds: float = 0.0
@@ -42,13 +44,19 @@ def restore_checkpoint(run_dir: Path, variables: Sequence[Any]) -> TrainState | 
     return TrainState.model_validate_json(str(_load_arrays(path, variables)["state"]))
 
 
-def load_history(run_dir: Path) -> tuple[EpochRecord, ...]:
-    """Return the epochs of the last checkpoint, without its variables; none where there is no checkpoint."""
+def load_state(run_dir: Path) -> TrainState | None:
+    """Return the state of the last checkpoint without its variables, or None where there is no checkpoint."""
     path = run_dir / CHECKPOINT_NAME
     if not path.exists():
-        return ()
+        return None
     with np.load(path, allow_pickle=False) as stored:
-        return TrainState.model_validate_json(str(stored["state"])).history
+        return TrainState.model_validate_json(str(stored["state"]))
+
+
+def load_history(run_dir: Path) -> tuple[EpochRecord, ...]:
+    """Return the epochs of the last checkpoint; none where there is no checkpoint."""
+    state = load_state(run_dir)
+    return state.history if state else ()
 
 
 def save_best(run_dir: Path, variables: Sequence[Any]) -> None:

@@ -25,6 +25,15 @@ class TrainConfig(BaseModel):
         default="cosine", description="constant rate, or linear warm-up and cosine decay to zero over all steps"
     )
     warmup_fraction: float = Field(default=0.25, ge=0, lt=1, description="Part of the steps that warm up")
+    head_fraction: float = Field(
+        default=0.3,
+        ge=0,
+        lt=1,
+        description="Where layers of a pretrained backbone are trained: part of the epochs that trains the head alone",
+    )
+    finetune_rate: float = Field(
+        default=1e-4, gt=0, le=10, description="Peak learning rate once those layers are trained with the head"
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Mass moved from the label to all classes")
     mixup: float = Field(
         default=0.0,
@@ -54,6 +63,11 @@ class TrainConfig(BaseModel):
         description="Only operations that give equal results every time, so that a resumed training equals one that "
         "was never stopped; may slow a GPU down",
     )
+    cache_features: bool = Field(
+        default=True,
+        description="Under a frozen backbone, compute the features of each view once and train the head on them, many "
+        "times faster: the views alone augment then, flip and shift_pixels do not apply and mixup mixes features",
+    )
     flip: bool = Field(default=True, description="Random horizontal flip in the graph, on top of the view")
     shift_pixels: int = Field(default=2, ge=0, le=12, description="Random shift in the graph, on top of the view")
     test_time_flip: bool = Field(
@@ -72,6 +86,11 @@ class FitSpec(BaseModel):
     builder: str = Field(description="module:function that builds the model")
     weights: Path | None = Field(default=None, description="Pretrained weights of the backbone, where it has one")
     views: Path = Field(description="Directory of the TFRecords")
+    features: Path | None = Field(
+        default=None,
+        description="Workspace that keeps the features of frozen backbones; without one, every image passes its "
+        "backbone in every epoch",
+    )
     train: TrainConfig
     seed: int = Field(ge=0, lt=2**31)
     threads: int = Field(ge=1, description="Threads of one operation; TensorFlow's inter-op pool has one")

@@ -17,18 +17,38 @@ import tensorflow as tf
 
 from data.child import emit, run_child
 from data.classes import CLASSES
+from data.errors import PipelineError
 from data.hardware import peak_memory_bytes
 from data.lineage import describe_making
 from data.records import VariantResult
-from data.tfrecord import Jitter, ViewsIndex, read_identified, read_part
+from data.tfrecord import ViewsIndex, read_identified, read_part
 from data.workspace import write_atomically
+from models.batches import (
+    EVALUATION_BATCH,
+    FeatureBatches,
+    PixelBatches,
+    feature_batches,
+    finish_batches,
+    labelled_batches,
+)
 from models.checkpoint import TrainState, remove_checkpoints
-from models.config import FitSpec
+from models.config import FitSpec, TrainConfig
 from models.cost import count_multiply_adds, measure_latency
 from models.explain import explain_images, pick_examples, summarize_layers
+from models.features import FeatureStore, split_frozen
 from models.layers import FlipVote, make_pixel_input
 from models.metrics import measure_predictions
-from models.plan import PLAN_NAME, Measurement, Plan, Precision, load_plan, make_plan
+from models.phases import TunedBackbone
+from models.plan import (
+    PLAN_NAME,
+    FeatureViews,
+    Measurement,
+    Plan,
+    Precision,
+    load_plan,
+    make_feature_plan,
+    make_plan,
+)
 from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
 from models.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps
 from models.variants import load_builder
@@ -37,7 +57,6 @@ SPEC_NAME = "spec.json"
 RESULT_NAME = "result.json"
 MODEL_NAME = "model.keras"
 EXPLANATIONS_NAME = "explanations.npz"
-EVALUATION_BATCH = 256
 SCORED_PARTS = ("selection", "validation", "test")
 
 
@@ -79,46 +98,92 @@ def configure_runtime(spec: FitSpec) -> None:
 
 def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.Model, Plan, TrainState]:
     """Build, plan and train the variant; the model comes back with the weights of its best epoch."""
-    config, index = spec.train, ViewsIndex.load(spec.views)
-    monitored = labelled_batches(read_part(spec.views, config.monitor, batch_size=EVALUATION_BATCH), spec.threads)
-
-    def training(epoch: int) -> tuple[tf.data.Dataset, int]:
-        view = epoch % index.views
-        batches = read_part(
-            spec.views,
-            "train",
-            view=view,
-            batch_size=config.batch_size,
-            shuffle_seed=spec.seed + epoch,
-            jitter=Jitter(flip=config.flip, shift_pixels=config.shift_pixels),
-        )
-        labelled = labelled_batches(batches, spec.threads)
-        return (mix_batches(labelled, config.mixup, spec.seed + epoch) if config.mixup else labelled), view
-
-    def measure(precision: Precision) -> Measurement:
-        emit("measuring", precision=precision)
-        model = build_model(spec, precision, MEASURED_STEPS)
-        evaluation_batches = math.ceil(index.count(config.monitor) / EVALUATION_BATCH)
-        return measure_steps(model, training(0)[0], monitored, evaluation_batches)
-
     plan = load_plan(run_dir)
     if plan is None:
-        plan = make_plan(spec, index.count("train"), measure, started)
+        plan = plan_training(spec, started)
         write_atomically(run_dir / PLAN_NAME, plan.model_dump_json(indent=1))
     emit("planned", **plan.model_dump())
-    model = build_model(spec, plan.precision, plan.total_steps)
-    state = Trainer(model, config, plan, run_dir, training, monitored).run(started)
+    model = build_model(spec, plan.precision)
+    trained: keras.Model = model
+    batches: PixelBatches | FeatureBatches = PixelBatches(spec)
+    if plan.feature_views:
+        store, trained = open_features(spec, model)
+        batches = FeatureBatches(spec, store, plan.feature_views)
+    state = Trainer(trained, spec.train, plan, run_dir, batches.training, batches.monitored).run(started)
     return model, plan, state
 
 
-def build_model(spec: FitSpec, precision: Precision, total_steps: int) -> keras.Model:
-    """Build and compile the variant in a precision; the same seed gives the same weights every time."""
+def plan_training(spec: FitSpec, started: float) -> Plan:
+    """Plan the training on kept features where the network's backbone is frozen and the time allows, else on pixels."""
+    index = ViewsIndex.load(spec.views)
+    images, monitored = index.count("train"), index.count(spec.train.monitor)
+    network = build_model(spec, "float32")
+    head_first = bool(TunedBackbone(network)) and spec.train.head_fraction > 0
+
+    def measure_pixels(precision: Precision) -> Measurement:
+        emit("measuring", precision=precision)
+        model, batches = build_model(spec, precision), PixelBatches(spec)
+        tuned, seconds = TunedBackbone(model), {}
+        for trained in (False, True) if head_first else (True,):
+            tuned.train(trained)
+            compile_model(model, spec.train, MEASURED_STEPS)
+            epoch = batches.training(0)[0]
+            seconds[trained] = measure_steps(model, epoch, batches.monitored, evaluation_batches(monitored))
+        return seconds[True]._replace(head_step_seconds=seconds[False].step_seconds if head_first else 0.0)
+
+    def measure_features(precision: Precision) -> Measurement:
+        emit("measuring", precision=precision)
+        store, head = open_features(spec, build_model(spec, precision))
+        compile_model(head, spec.train, MEASURED_STEPS)
+        some, image_seconds = store.sample()
+        order = np.arange(len(some.labels))
+        training = finish_batches(feature_batches(some, order, spec.train.batch_size), spec, 0)
+        judged = labelled_batches(feature_batches(some, order, EVALUATION_BATCH), spec.threads)
+        measured = measure_steps(head, training, judged, evaluation_batches(monitored))
+        return measured._replace(pass_seconds=image_seconds * images)
+
+    kept = find_features(spec, network, monitored / images) if images else None
+    if kept:
+        return make_feature_plan(spec, images, kept, measure_features, started)
+    return make_plan(spec, images, measure_pixels, started, head_first)
+
+
+def find_features(spec: FitSpec, network: keras.Model, monitored_share: float) -> FeatureViews | None:
+    """Return which views' features are kept, or None where this network or its recipe keeps none."""
+    if spec.features is None or not spec.train.cache_features or split_frozen(network) is None:
+        return None
+    store, _ = open_features(spec, network)
+    views = store.index.views
+    prepared = next((view for view in range(views) if not store.has("train", view)), views)
+    return FeatureViews(views, prepared, 0.0 if store.has(spec.train.monitor) else monitored_share)
+
+
+def open_features(spec: FitSpec, model: keras.Model) -> tuple[FeatureStore, keras.Model]:
+    """Return the store of what the model's frozen backbone gives, and the head to train on it.
+
+    Raises:
+        PipelineError: there is no frozen backbone, though the plan of an earlier start had one, or no workspace.
+    """
+    network = split_frozen(model)
+    if network is None or spec.features is None:
+        raise PipelineError(
+            f"got a plan on kept features for {spec.name}, expected a network with a frozen backbone and a workspace "
+            f"in {SPEC_NAME}: run again with --force"
+        )
+    return FeatureStore(spec.features, spec.views, network.extractor), network.head
+
+
+def evaluation_batches(images: int) -> int:
+    """Return how many batches an evaluation of so many images takes."""
+    return math.ceil(images / EVALUATION_BATCH)
+
+
+def build_model(spec: FitSpec, precision: Precision) -> keras.Model:
+    """Build the variant in a precision; the same seed gives the same weights every time."""
     keras.backend.clear_session()
     keras.mixed_precision.set_global_policy(precision)
     keras.utils.set_random_seed(spec.seed)
-    model = load_builder(spec.builder)(len(CLASSES), spec.weights)
-    compile_model(model, spec.train, total_steps)
-    return model
+    return load_builder(spec.builder)(len(CLASSES), spec.weights)
 
 
 def extract_network(spec: FitSpec, trained: keras.Model) -> keras.Model:
@@ -137,39 +202,6 @@ def vote_with_mirror(network: keras.Model) -> keras.Model:
     """Return the network that answers with the mean over an image and its mirror image."""
     pixels = make_pixel_input()
     return keras.Model(pixels, FlipVote(network, name="flip_vote")(pixels), name=network.name)
-
-
-def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
-    """Turn label indices into the one-hot rows that the smoothed loss takes, on the training's own threads."""
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = threads
-    return batches.map(lambda images, labels: (images, tf.one_hot(labels, len(CLASSES)))).with_options(options)
-
-
-def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data.Dataset:
-    """Mix each image and its one-hot label with the next of the batch, by shares from Beta(strength, strength).
-
-    Args:
-        batches: of images (b, 48, 48, 1), 0..255, and one-hot labels (b, classes), in shuffled order.
-        strength: above 0; the smaller, the more often one of the two keeps nearly all.
-        seed: gives the shares, so take another one each epoch.
-
-    Source: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
-    """
-
-    def mix(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.cast(batch[0], tf.float32), batch[1]
-        # A share of Beta is one of two gamma numbers over their sum. The jitter's seeds are not negative.
-        seeds = tf.stack([tf.constant(-1 - seed, tf.int64), step])
-        draws = tf.random.stateless_gamma([2, tf.shape(labels)[0]], seeds, tf.constant(strength))
-        share = tf.maximum(draws[0], 1e-9) / tf.maximum(draws[0] + draws[1], 2e-9)
-        of_images, of_labels = share[:, None, None, None], share[:, None]
-        return (
-            of_images * images + (1 - of_images) * tf.roll(images, 1, axis=0),
-            of_labels * labels + (1 - of_labels) * tf.roll(labels, 1, axis=0),
-        )
-
-    return batches.enumerate().map(mix)
 
 
 def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
@@ -207,8 +239,13 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         latency=measure_latency(model),
         layers=tuple(summarize_layers(network)),
         plan=plan.model_dump(),
-        train_config=spec.train.model_dump(),
+        train_config=applied_recipe(spec.train, plan).model_dump(),
     )
+
+
+def applied_recipe(config: TrainConfig, plan: Plan) -> TrainConfig:
+    """Return the recipe as it was carried out: features were neither flipped nor shifted."""
+    return config.model_copy(update={"flip": False, "shift_pixels": 0}) if plan.feature_views else config
 
 
 def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:

@@ -68,6 +68,19 @@ _FROZEN = TrainConfig(
     warmup_fraction=0.05,
     time_budget_minutes=8,
 )
+# Fine-tuning: Adam for a new head, then a rate a tenth of it, at which a backbone bends and does not break.
+_TUNED = TrainConfig(
+    epochs=15,
+    batch_size=32,
+    optimizer="adam",
+    learning_rate=1e-3,
+    head_fraction=0.3,
+    finetune_rate=1e-4,
+    warmup_fraction=0.1,
+    label_smoothing=0.1,
+    patience=4,
+)
+_TUNED_VARIANTS = ("vgg16_tuned", "resnet50v2_tuned", "efficientnetb0_tuned")
 
 # The notebook's recipe as it was, see SEED_AUGMENT for its images.
 _SEED = TrainConfig(
@@ -98,7 +111,11 @@ PRESETS: dict[str, Preset] = {
         augment=LIGHT_AUGMENT,
         views=8,
         train=_SHORT_ADAM,
-        recipes={"compact": _COMPACT, "efficientnet_lite0": _FROZEN},
+        recipes={
+            "compact": _COMPACT,
+            "efficientnet_lite0": _FROZEN,
+            **dict.fromkeys(_TUNED_VARIANTS, _TUNED.model_copy(update={"time_budget_minutes": 8})),
+        },
     ),
     "best": Preset(
         description="The project's own networks on strongly augmented views, and their vote, within two hours",
@@ -106,7 +123,10 @@ PRESETS: dict[str, Preset] = {
         augment=STRONG_AUGMENT,
         views=20,
         train=_COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 100, "mixup": 0.2}),
-        recipes={"efficientnet_lite0": _FROZEN.model_copy(update={"time_budget_minutes": 30})},
+        recipes={
+            "efficientnet_lite0": _FROZEN.model_copy(update={"time_budget_minutes": 30}),
+            **dict.fromkeys(_TUNED_VARIANTS, _TUNED.model_copy(update={"time_budget_minutes": 100})),
+        },
         ensemble=True,
     ),
     "seed": Preset(

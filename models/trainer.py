@@ -12,8 +12,10 @@ from data.child import emit
 from data.errors import PipelineError
 from data.hardware import peak_memory_bytes
 from data.records import EpochRecord
-from models.checkpoint import TrainState, restore_best, restore_checkpoint, save_best, save_checkpoint
+from models.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.config import TrainConfig
+from models.features import OutOfTime
+from models.phases import TunedBackbone
 from models.plan import Measurement, Plan
 
 PROGRESS_SECONDS = 2.0
@@ -128,14 +130,15 @@ class BatchClock(keras.callbacks.Callback):
 
 
 class Trainer:
-    """Train a compiled model by a plan, checkpointing after every epoch.
+    """Train a model by a plan, checkpointing after every epoch.
 
     Args:
-        model: compiled, its optimizer built.
+        model: not compiled; each phase of the plan compiles it with an optimizer of its own.
         config: the recipe.
         plan: the steps to take.
         run_dir: where checkpoints live.
-        training: epoch (0-based) -> (dataset of (pixels, one-hot labels), view number).
+        training: (epoch, 0-based, and deadline as `time.monotonic()`) -> (dataset of (pixels or features, one-hot
+            labels), view number); raises `OutOfTime` where the deadline comes before they are there.
         monitored: dataset that chooses the best epoch.
     """
 
@@ -145,11 +148,12 @@ class Trainer:
         config: TrainConfig,
         plan: Plan,
         run_dir: Path,
-        training: Callable[[int], tuple[Any, int]],
+        training: Callable[[int, float], tuple[Any, int]],
         monitored: Any,
     ) -> None:
         self.model, self.config, self.plan, self.run_dir = model, config, plan, run_dir
         self.training, self.monitored = training, monitored
+        self.tuned = TunedBackbone(model)
         self.state = TrainState()
 
     @property
@@ -163,26 +167,62 @@ class Trainer:
         Args:
             started: `time.monotonic()` at the start of the child, from which its time budget counts.
         """
-        self.state = restore_checkpoint(self.run_dir, self.variables) or TrainState(total_steps=self.plan.total_steps)
-        earlier = self.state
+        earlier = self.state = load_state(self.run_dir) or TrainState(total_steps=self.plan.total_steps)
+        self._begin_phase()
+        restore_checkpoint(self.run_dir, self.variables)
         if earlier.history:
             emit("resumed", epoch=len(earlier.history), accuracy=earlier.best_accuracy)
         deadline = started + (self.plan.budget_seconds or math.inf) - earlier.wall_seconds
         while not self.state.stopped_because:
+            if self._is_head_done():
+                self._finetune()
+            try:
+                # A model needs an epoch, whatever it takes.
+                dataset = self.training(len(self.state.history), deadline if self.state.history else math.inf)
+            except OutOfTime:
+                spent = earlier.wall_seconds + time.monotonic() - started
+                self._keep(self.state.model_copy(update={"stopped_because": REASON_DEADLINE, "wall_seconds": spent}))
+                break
             watch = StepWatch(self.plan, self.state, deadline, _schedule_of(self.model))
-            record = self._train_epoch(watch, resumed=bool(earlier.history) and self.state is earlier)
+            resumed = bool(earlier.history) and len(self.state.history) == len(earlier.history)
+            record = self._train_epoch(*dataset, watch, resumed)
             self._advance(record, watch, earlier, started)
         restore_best(self.run_dir, self.model.variables)
         return self.state
 
-    def _train_epoch(self, watch: "StepWatch", resumed: bool) -> EpochRecord:
-        epoch = len(self.state.history)
-        dataset, view = self.training(epoch)
+    def _begin_phase(self) -> None:
+        """Compile for the phase that the state is in: the head alone or all, with the rate that is the phase's."""
+        config, finetuned_from = self.config, self.state.finetuned_from
+        self.tuned.train(bool(finetuned_from) or not self.plan.head_fraction)
+        if finetuned_from:
+            config = config.model_copy(update={"learning_rate": config.finetune_rate})
+        compile_model(self.model, config, self.plan.phase_steps(self.state.total_steps, finetuned_from))
+
+    def _is_head_done(self) -> bool:
+        """Return whether the head has had its share of the plan, or has stopped getting better before."""
+        state = self.state
+        if not self.plan.head_fraction or state.finetuned_from or not state.history:
+            return False
+        return state.steps >= self.plan.head_steps(state.total_steps) or self._is_patience_over(state)
+
+    def _finetune(self) -> None:
+        """Begin the second phase from the head as it is, with a fresh optimizer."""
+        self.state = self.state.model_copy(update={"finetuned_from": self.state.steps})
+        self._begin_phase()
+        emit("finetuning", epoch=len(self.state.history) + 1, layers=len(self.tuned.layers))
+
+    def _is_patience_over(self, state: TrainState) -> bool:
+        """Return whether early stopping has waited long enough; each phase is waited for anew."""
+        epochs = len(state.history)
+        since = max(state.best_epoch, state.finetuned_from // self.plan.steps_per_epoch)
+        return bool(self.config.patience) and epochs - since >= self.config.patience
+
+    def _train_epoch(self, dataset: Any, view: int, watch: "StepWatch", resumed: bool) -> EpochRecord:
         wall, cores = time.monotonic(), time.process_time()
         logs = self.model.fit(dataset, shuffle=False, verbose=SILENT, callbacks=[watch]).history
         monitored = self.model.evaluate(self.monitored, verbose=SILENT, return_dict=True)
         return EpochRecord(
-            epoch=epoch + 1,
+            epoch=len(self.state.history) + 1,
             loss=logs["loss"][-1],
             accuracy=logs["accuracy"][-1],
             monitor_loss=monitored["loss"],
@@ -202,35 +242,42 @@ class Trainer:
             save_best(self.run_dir, self.model.variables)
         steps = self.state.steps + watch.steps_done
         best_epoch = record.epoch if better else self.state.best_epoch
-        self.state = TrainState(
+        state = TrainState(
             history=(*self.state.history, record),
             steps=steps,
             total_steps=watch.total_steps,
+            finetuned_from=self.state.finetuned_from,
             best_epoch=best_epoch,
             best_accuracy=max(record.monitor_accuracy, self.state.best_accuracy),
             wall_seconds=earlier.wall_seconds + time.monotonic() - started,
             core_seconds=earlier.core_seconds + time.process_time(),
             peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
-            stopped_because=self._reason_to_stop(record.epoch, best_epoch, steps, watch),
         )
-        save_checkpoint(self.run_dir, self.variables, self.state)
-        left = self.state.total_steps - steps
+        self._keep(state.model_copy(update={"stopped_because": self._reason_to_stop(state, watch)}))
+        epochs = math.ceil(self.state.total_steps / self.plan.steps_per_epoch)
+        left = record.seconds / watch.steps_done * (self.state.total_steps - steps)
         emit(
             "epoch",
             **record.model_dump(),
-            epochs=math.ceil(self.state.total_steps / self.plan.steps_per_epoch),
+            epochs=epochs,
             fraction=steps / self.state.total_steps,
             best_accuracy=self.state.best_accuracy,
-            seconds_left=round(record.seconds / watch.steps_done * left, 1),
+            seconds_left=round(left + self.plan.pass_seconds(record.epoch, epochs), 1),
         )
 
-    def _reason_to_stop(self, epoch: int, best_epoch: int, steps: int, watch: "StepWatch") -> str:
-        if steps >= watch.total_steps:
-            shortened = watch.total_steps < self.plan.steps_per_epoch * self.config.epochs
+    def _keep(self, state: TrainState) -> None:
+        """Take a state and write it with everything that a step changes."""
+        self.state = state
+        save_checkpoint(self.run_dir, self.variables, state)
+
+    def _reason_to_stop(self, state: TrainState, watch: "StepWatch") -> str:
+        if state.steps >= state.total_steps:
+            shortened = state.total_steps < self.plan.steps_per_epoch * self.config.epochs
             return REASON_BUDGET if shortened else REASON_PLAN
         if time.monotonic() >= watch.deadline:
             return REASON_DEADLINE
-        if self.config.patience and epoch - best_epoch >= self.config.patience:
+        # A head that stops getting better is fine-tuned at once.
+        if self._is_patience_over(state) and (state.finetuned_from or not self.plan.head_fraction):
             return REASON_PATIENCE
         return ""
 
@@ -275,30 +322,34 @@ class StepWatch(keras.callbacks.Callback):
         if self.model and (now >= self.deadline or self.state.steps + self.steps_done >= self.total_steps):
             self.model.stop_training = True
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """See Keras. An epoch may be too short to tell progress, and what comes before the next may take long."""
+        self._keep_to_time(time.monotonic())
+
     def _keep_to_time(self, now: float) -> None:
         """Shorten the plan to the pace of this epoch, or give back what was taken when it was slower."""
         done = self.state.steps + self.steps_done
-        evaluations = math.ceil((self.total_steps - done) / self.plan.steps_per_epoch)
-        left = self.deadline - now - evaluations * self.plan.evaluation_seconds
-        affordable = done + left / self.clock.seconds_per_batch(WARMUP_STEPS)
-        total_steps = max(done, int(min(self.plan.total_steps, affordable)))
+        pace = self.clock.seconds_per_batch(WARMUP_STEPS)
+        total_steps = self.plan.steps_within(self.deadline - now, pace, done, self.state.finetuned_from)
         if self.steps_done >= MEASURED_STEPS and abs(total_steps - self.total_steps) > TRIFLE * self.total_steps:
             self._plan_steps(total_steps)
 
     def _plan_steps(self, total_steps: int) -> None:
         self.total_steps = total_steps
         if self.schedule:
-            self.schedule.total_steps.assign(total_steps)
+            self.schedule.total_steps.assign(self.plan.phase_steps(total_steps, self.state.finetuned_from))
 
     def _report(self, logs: dict[str, float]) -> None:
-        done = self.state.steps + self.steps_done
+        done, epoch = self.state.steps + self.steps_done, len(self.state.history) + 1
+        epochs = math.ceil(self.total_steps / self.plan.steps_per_epoch)
+        left = self.clock.seconds_per_batch(WARMUP_STEPS) * (self.total_steps - done)
         emit(
             "progress",
-            epoch=len(self.state.history) + 1,
-            epochs=math.ceil(self.total_steps / self.plan.steps_per_epoch),
+            epoch=epoch,
+            epochs=epochs,
             fraction=done / self.total_steps,
             accuracy=logs.get("accuracy"),
-            seconds_left=round(self.clock.seconds_per_batch(WARMUP_STEPS) * (self.total_steps - done), 1),
+            seconds_left=round(left + self.plan.pass_seconds(epoch, epochs), 1),
         )
 
 

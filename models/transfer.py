@@ -1,6 +1,8 @@
-"""The transfer variants: a frozen ImageNet backbone under the notebook's heads, each with its own preprocessing.
+"""The transfer variants: an ImageNet backbone under a head, each with its own preprocessing.
 
-To fine-tune one, make weights of `model.get_layer("vgg16_backbone").layer` trainable; the others' names go likewise.
+The notebook's four keep their backbone frozen and have its heads. The tuned ones train the top of their backbone too,
+after the head (see `models.phases`), under a head of one Dense layer, and enlarge the image where the backbone would
+else leave hardly a map: ImageNet's backbones divide height and width by 32, which leaves 2x2 of 48x48 and 3x3 of 96x96.
 """
 
 from pathlib import Path
@@ -18,6 +20,9 @@ from models.layers import (
     make_probabilities,
     scale_to_signed,
 )
+
+ENLARGED_SIZE = 96
+"""Height and width that the tuned ResNet and EfficientNet see."""
 
 LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in the notebook."""
@@ -90,12 +95,51 @@ def build_efficientnetb0(classes: int, weights: Path | None = None) -> keras.Mod
     return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnetb0")
 
 
-def _backbone_options(weights: Path | None) -> dict[str, Any]:
-    return {
-        "weights": str(weights) if weights else None,
-        "include_top": False,
-        "input_shape": (IMAGE_SIZE, IMAGE_SIZE, 3),
-    }
+def build_vgg16_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on VGG16 whose fourth and fifth block are trainable; arguments and result as of `build_vgg16_a`.
+
+    The image keeps its size: VGG16's convolutions at 96x96 would cost four times as much.
+
+    Source: Chollet, "Building powerful image classification models using very little data", 2016, which trains the
+    fifth block; on faces of 48x48 the fourth still sees 6x6 places.
+    """
+    pixels = make_pixel_input()
+    backbone = keras.applications.VGG16(**_backbone_options(weights), name="vgg16")
+    rgb = GrayToRgb(name="gray_to_rgb")(pixels)
+    features = _call_tuned(backbone, ("block4", "block5"), SubtractImagenetMean(name="subtract_imagenet_mean")(rgb))
+    return keras.Model(pixels, _tuned_head(classes, features), name="vgg16_tuned")
+
+
+def build_resnet50v2_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on ResNet50V2 at 96x96 with its last stage trainable; arguments and result as of `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    backbone = keras.applications.ResNet50V2(**_backbone_options(weights, ENLARGED_SIZE), name="resnet50v2")
+    signed = GrayToRgb(name="gray_to_rgb")(scale_to_signed()(_enlarge(pixels)))
+    return keras.Model(pixels, _tuned_head(classes, _call_tuned(backbone, ("conv5",), signed)), name="resnet50v2_tuned")
+
+
+def build_efficientnetb0_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on EfficientNetB0 at 96x96 with its last two stages trainable; else as `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    rgb = GrayToRgb(name="gray_to_rgb")(_enlarge(pixels))
+    backbone = _efficientnetb0_backbone(weights, ENLARGED_SIZE)
+    features = _call_tuned(backbone, ("block6", "block7", "top"), rgb)
+    return keras.Model(pixels, _tuned_head(classes, features), name="efficientnetb0_tuned")
+
+
+def _backbone_options(weights: Path | None, size: int = IMAGE_SIZE) -> dict[str, Any]:
+    return {"weights": str(weights) if weights else None, "include_top": False, "input_shape": (size, size, 3)}
+
+
+def _enlarge(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.Resizing(ENLARGED_SIZE, ENLARGED_SIZE, dtype="float32", name="enlarge")(pixels)
+
+
+def _tuned_head(classes: int, features: keras.KerasTensor) -> keras.KerasTensor:
+    """Return probabilities from pooled features: few weights, since the backbone learns too."""
+    features = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(features))
+    features = layers.Dense(128, activation="relu")(features)
+    return make_probabilities(classes)(layers.Dropout(0.3)(features))
 
 
 def _vgg16_features(pixels: keras.KerasTensor, weights: Path | None) -> keras.KerasTensor:
@@ -104,13 +148,13 @@ def _vgg16_features(pixels: keras.KerasTensor, weights: Path | None) -> keras.Ke
     return _call_frozen(backbone, SubtractImagenetMean(name="subtract_imagenet_mean")(rgb))
 
 
-def _efficientnetb0_backbone(weights: Path | None) -> keras.Model:
+def _efficientnetb0_backbone(weights: Path | None, size: int = IMAGE_SIZE) -> keras.Model:
     """Return EfficientNetB0 as Keras builds it for `weights="imagenet"`.
 
     Keras leaves out one rescaling when weights come from a file, though the published weights need it: after its
     Normalization the input is divided by the root of ImageNet's deviations once more.
     """
-    backbone = keras.applications.EfficientNetB0(**_backbone_options(None), name="efficientnetb0")
+    backbone = keras.applications.EfficientNetB0(**_backbone_options(None, size), name="efficientnetb0")
     rescaling = layers.Rescaling([deviation**-0.5 for deviation in IMAGENET_DEVIATION_RGB], name="imagenet_rescaling")
 
     def call_layer(layer: layers.Layer, *inputs: Any, **options: Any) -> Any:
@@ -125,6 +169,16 @@ def _efficientnetb0_backbone(weights: Path | None) -> keras.Model:
 
 def _call_frozen(backbone: keras.Model, pixels: keras.KerasTensor) -> keras.KerasTensor:
     backbone.trainable = False
+    return Backbone(backbone, name=f"{backbone.name}_backbone")(pixels)
+
+
+def _call_tuned(backbone: keras.Model, trained: tuple[str, ...], pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Call a backbone whose layers of these name prefixes are trainable, their BatchNorms excepted.
+
+    A BatchNorm in inference mode is a fixed scale and shift; moving them at small batches undoes what they were for.
+    """
+    for layer in backbone.layers:
+        layer.trainable = layer.name.startswith(trained) and not isinstance(layer, layers.BatchNormalization)
     return Backbone(backbone, name=f"{backbone.name}_backbone")(pixels)
 
 

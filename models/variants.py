@@ -27,6 +27,9 @@ VariantName = Literal[
     "vgg16_b",
     "resnet50v2",
     "efficientnetb0",
+    "vgg16_tuned",
+    "resnet50v2_tuned",
+    "efficientnetb0_tuned",
 ]
 """The keys of `VARIANTS`, spelt out for the forms and checks that are made from a flow's parameters."""
 
@@ -118,10 +121,31 @@ _ALL = (
         pretrained=True,
         backbone="efficientnetb0",
     ),
+    Variant(
+        name="vgg16_tuned",
+        description="VGG16 from ImageNet, its last two blocks trained after the head, at a low rate.",
+        builder="models.transfer:build_vgg16_tuned",
+        pretrained=True,
+        backbone="vgg16",
+    ),
+    Variant(
+        name="resnet50v2_tuned",
+        description="ResNet50V2 from ImageNet on images enlarged to 96x96, its last stage trained after the head.",
+        builder="models.transfer:build_resnet50v2_tuned",
+        pretrained=True,
+        backbone="resnet50v2",
+    ),
+    Variant(
+        name="efficientnetb0_tuned",
+        description="EfficientNetB0 from ImageNet on images enlarged to 96x96, its top trained after the head.",
+        builder="models.transfer:build_efficientnetb0_tuned",
+        pretrained=True,
+        backbone="efficientnetb0",
+    ),
 )
 
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
-"""Every variant by name: the project's own first, then the notebook's eight."""
+"""Every variant by name: the project's own first, then the notebook's eight, then fine-tuned backbones."""
 
 
 def find_variant(name: str) -> Variant:

@@ -41,6 +41,8 @@ class TrainingJob(Record):
     threads: int
     weights_dir: Path | None
     allow_weight_download: bool
+    features: Path | None = None
+    """Workspace that keeps the features of frozen backbones."""
 
 
 def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
@@ -106,6 +108,7 @@ def train_in_child(
         builder=variant.builder,
         weights=weights,
         views=views.path,
+        features=job.features,
         train=job.train,
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
@@ -145,16 +148,38 @@ class TrainingLog:
 
     def _on_planned(self, event: Event) -> None:
         self.logger.info(
-            "%s: planned %s epochs of %s steps in %s, %s threads",
+            "%s: planned %s epochs of %s steps in %s, %s threads%s",
             self.variant,
             event["epochs"],
             event["steps_per_epoch"],
             event["precision"],
             event["threads"],
+            f", of the head alone on features of {event['feature_views']} views" if event["feature_views"] else "",
         )
 
     def _on_resumed(self, event: Event) -> None:
         self.logger.info("%s: resumed after epoch %s", self.variant, event["epoch"])
+
+    def _on_features(self, event: Event) -> None:
+        now = time.monotonic()
+        if now - self.logged >= LOG_SECONDS:
+            self.logged = now
+            self.logger.info(
+                "%s: %s of %s images of %s, view %s, through the frozen backbone",
+                self.variant,
+                event["done"],
+                event["images"],
+                event["part"],
+                event["view"],
+            )
+
+    def _on_finetuning(self, event: Event) -> None:
+        self.logger.info(
+            "%s: from epoch %s on, %s layers of the backbone are trained too",
+            self.variant,
+            event["epoch"],
+            event["layers"],
+        )
 
     def _on_epoch(self, event: Event) -> None:
         self.logger.info(

@@ -9,7 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from data.errors import PipelineError
-from data.tfrecord import Jitter, ShardKey, ViewsIndex, read_identified, read_part, write_index, write_records
+from data.tfrecord import (
+    Jitter,
+    ShardKey,
+    ViewsIndex,
+    read_identified,
+    read_order,
+    read_part,
+    write_index,
+    write_records,
+)
 
 SHARDS, PER_SHARD = 3, 30
 
@@ -64,6 +73,14 @@ def test_a_seed_gives_one_order_with_every_image_once(records: Path) -> None:
     order = [number[image.tobytes()] for image in first]
     assert sorted(order) == list(range(90)) and order != list(range(90))
     assert [n % 4 for n in order] == labels.tolist()
+
+
+def test_the_order_is_that_of_the_images_read_with_this_seed(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.tfrecord.SHUFFLE_BUFFER_RECORDS", 40)  # less than the records, as with real ones
+    shuffled, _ = _collect(read_part(records, "train", shuffle_seed=5))
+    order = read_order(records, "train", 0, 5)
+    assert order.tolist() != sorted(order)
+    np.testing.assert_array_equal(shuffled, _images()[order])
 
 
 def test_a_dataset_knows_its_length(records: Path) -> None:

@@ -20,12 +20,14 @@ import tensorflow as tf
 from data.errors import ChildKilled
 from data.records import VariantResult
 from data.workspace import PROJECT_ROOT
+from models.batches import mix_batches
 from models.config import FitSpec, TrainConfig
-from models.fit import mix_batches
+from models.features import FeatureStore, split_frozen
 from tasks.children import training_children
 from tests.tiny_views import IMAGES, write_tiny_views
 
 EPOCHS = 3
+FROZEN = "tests.models.tiny_transfer:build_frozen"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def views(tmp_path_factory):
     return write_tiny_views(tmp_path_factory.mktemp("views"))
 
 
-def write_spec(run_dir, views, **train):
+def write_spec(run_dir, views, builder="models.compact:build_compact", features=None, **train):
     run_dir.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(
         **{
@@ -48,8 +50,9 @@ def write_spec(run_dir, views, **train):
     spec = FitSpec(
         name="compact",
         description="the smallest",
-        builder="models.compact:build_compact",
+        builder=builder,
         views=views,
+        features=features,
         train=config,
         seed=7,
         threads=1,
@@ -196,6 +199,63 @@ def test_a_killed_training_resumes_and_ends_as_if_nothing_had_happened(trained, 
     assert [record.epoch for record in result.epochs] == [1, 2, 3]
     assert [record.resumed for record in result.epochs] == [False, True, False]
     assert figures_of(result) == figures_of(uninterrupted)
+
+
+@pytest.fixture(scope="module")
+def trained_on_features(tmp_path_factory, views):
+    """A frozen variant, its features and its events, without what differs between epochs on pixels and on features."""
+    run_dir, workspace = tmp_path_factory.mktemp("frozen"), tmp_path_factory.mktemp("workspace")
+    write_spec(run_dir, views, FROZEN, workspace, flip=False, shift_pixels=0)
+    return run_dir, workspace, run_fit(run_dir)
+
+
+def test_a_head_on_features_is_trained_as_it_would_be_on_pixels(trained_on_features, views, tmp_path):
+    run_dir, workspace, _ = trained_on_features
+    write_spec(tmp_path, views, FROZEN, workspace, cache_features=False, flip=False, shift_pixels=0)
+    run_fit(tmp_path)
+    ours, theirs = load_result(run_dir), load_result(tmp_path)
+    assert (ours.plan["feature_views"], theirs.plan["feature_views"]) == (2, 0)
+    assert [record.loss for record in ours.epochs] == pytest.approx([record.loss for record in theirs.epochs], rel=2e-3)
+    monitored = ([record.monitor_loss for record in result.epochs] for result in (ours, theirs))
+    assert next(monitored) == pytest.approx(next(monitored), rel=2e-3)
+    probabilities = [
+        pd.read_parquet(path / "predictions.parquet").filter(like="probability_") for path in (run_dir, tmp_path)
+    ]
+    np.testing.assert_allclose(*probabilities, atol=5e-3)
+
+
+def test_the_saved_network_takes_pixels_and_agrees_with_the_head_on_features(trained_on_features, views):
+    run_dir, workspace, _ = trained_on_features
+    model = keras.saving.load_model(run_dir / "model.keras")
+    extractor, head = split_frozen(model)
+    store = FeatureStore(workspace, views, extractor)
+    on_features = head.predict_on_batch(store.load("validation").values.astype(np.float32))
+    predictions = pd.read_parquet(run_dir / "predictions.parquet").query("part == 'validation'")
+    np.testing.assert_allclose(predictions.filter(like="probability_"), on_features, atol=1e-3)
+
+
+def test_a_recipe_whose_flips_do_not_apply_says_so(views, trained_on_features, tmp_path):
+    write_spec(tmp_path, views, FROZEN, trained_on_features[1], epochs=1)
+    events = run_fit(tmp_path)
+    result = load_result(tmp_path)
+    assert (result.train_config["flip"], result.train_config["shift_pixels"]) == (False, 0)
+    assert next(event for event in events if event["event"] == "planned")["prepared_views"] == 2
+
+
+def test_killed_on_features_a_training_ends_as_if_never_stopped(trained_on_features, views, tmp_path):
+    workspace = tmp_path / "workspace"
+    write_spec(tmp_path, views, FROZEN, workspace, flip=False, shift_pixels=0)
+    with pytest.raises(ChildKilled, match="SIGKILL"):
+        run_fit(tmp_path, kill_after_epoch=1)
+    run_fit(tmp_path)
+    assert figures_of(load_result(tmp_path)) == figures_of(load_result(trained_on_features[0]))
+
+
+def test_a_budget_too_small_for_a_pass_trains_on_pixels(views, trained_on_features, tmp_path):
+    write_spec(tmp_path, views, FROZEN, tmp_path / "workspace", time_budget_minutes=0.01)
+    run_fit(tmp_path)
+    plan = load_result(tmp_path).plan
+    assert (plan["feature_views"], plan["total_steps"]) == (0, 1)
 
 
 @pytest.mark.slow

@@ -4,14 +4,26 @@ import math
 import time
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data.errors import PipelineError
-from models.checkpoint import TrainState
+from models.checkpoint import TrainState, restore_checkpoint
 from models.config import TrainConfig
+from models.features import OutOfTime
 from models.plan import Plan
-from models.trainer import PROGRESS_SECONDS, BatchClock, PlannedCosine, StepWatch, make_optimizer
+from models.trainer import (
+    PROGRESS_SECONDS,
+    REASON_DEADLINE,
+    BatchClock,
+    PlannedCosine,
+    StepWatch,
+    Trainer,
+    compile_model,
+    make_optimizer,
+)
 
 
 def make_plan(total_steps=10):
@@ -103,3 +115,33 @@ def test_an_epoch_ends_with_the_plan():
     assert not watch.model.stop_training
     watch.on_train_batch_end(1, {"loss": 1.0})
     assert watch.model.stop_training
+
+
+def test_a_view_that_is_not_there_in_time_ends_the_training_with_what_it_has(tmp_path):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(4, activation="softmax")])
+    config, plan = TrainConfig(), make_plan(total_steps=10).model_copy(update={"budget_seconds": 50.0})
+    compile_model(model, config, plan.total_steps)
+    data = tf.data.Dataset.from_tensors((tf.ones((2, 1)), tf.one_hot([0, 1], 4))).repeat(5)
+    deadlines = []
+
+    def training(epoch, deadline):
+        deadlines.append(deadline)
+        if epoch:
+            raise OutOfTime
+        return data, 0
+
+    started = time.monotonic()
+    state = Trainer(model, config, plan, tmp_path, training, data.take(1)).run(started)
+    assert (len(state.history), state.stopped_because) == (1, REASON_DEADLINE)
+    assert deadlines == [math.inf, started + 50], "the first view is waited for"
+    assert restore_checkpoint(tmp_path, []).stopped_because == REASON_DEADLINE
+
+
+def test_epochs_too_short_to_tell_progress_keep_to_time_too():
+    watch = StepWatch(make_plan(total_steps=1000), TrainState(total_steps=1000), time.monotonic() + 10)
+    watch.set_model(SimpleNamespace(stop_training=False))
+    watch.clock.ends = [time.monotonic() - 20 + step for step in range(21)]
+    watch.on_train_batch_end(19, {"loss": 1.0})
+    assert watch.total_steps == 1000, "progress was told a moment ago"
+    watch.on_epoch_end(0)
+    assert watch.total_steps < 40

@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 from data.errors import PipelineError
+from models.features import split_frozen
 from models.layers import Backbone
+from models.phases import TunedBackbone
 from models.variants import VARIANTS, Variant, find_variant, load_builder
 from models.weights import WEIGHTS_FILES
 from tests.models.generated_weights import IMAGENET_DEVIATION_RGB, IMAGENET_MEAN_RGB, make_weights
@@ -23,6 +25,9 @@ PARAMETERS = {
     "vgg16_b": (414_132, 15_129_844),
     "resnet50v2": (2_160_260, 25_742_340),
     "efficientnetb0": (328_964, 4_378_535),
+    "vgg16_tuned": (13_045_380, 14_780_868),
+    "resnet50v2_tuned": (15_213_188, 23_827_588),
+    "efficientnetb0_tuned": (3_294_368, 4_214_055),
     "compact": (491_044, 492_196),
     "residual": (1_918_404, 1_921_604),
     "efficientnet_lite0": (328_964, 3_741_988),
@@ -87,18 +92,49 @@ def test_saved_model_gives_the_same_for_all_pixel_types(
     assert [weight.path for weight in loaded.trainable_weights] == [weight.path for weight in model.trainable_weights]
 
 
-def test_one_step_trains_the_head_and_leaves_the_backbone(
+def test_one_step_trains_what_is_trainable_and_leaves_the_rest_of_the_backbone(
     built: tuple[Variant, keras.Model], pixels: np.ndarray
 ) -> None:
     variant, model = built
-    backbone = [weight for layer in model.layers if isinstance(layer, Backbone) for weight in layer.weights]
-    assert bool(backbone) == variant.pretrained
-    before, frozen_before = _values(model.trainable_weights), _values(backbone)
+    backbones = [layer for layer in model.layers if isinstance(layer, Backbone)]
+    frozen = [weight for layer in backbones for weight in layer.non_trainable_weights]
+    tuned = [weight for layer in backbones for weight in layer.trainable_weights]
+    own = [weight for weight in model.trainable_weights if not any(weight is of_backbone for of_backbone in tuned)]
+    assert bool(frozen) == variant.pretrained
+    before = [_values(weights) for weights in (own, tuned, frozen)]
     model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
     model.train_on_batch(pixels, np.arange(8) % 4)
-    moved = [not np.array_equal(old, new) for old, new in zip(before, _values(model.trainable_weights), strict=True)]
-    assert all(moved), [weight.path for weight, yes in zip(model.trainable_weights, moved, strict=True) if not yes]
-    assert all(np.array_equal(old, new) for old, new in zip(frozen_before, _values(backbone), strict=True))
+    own_moved, tuned_moved, frozen_moved = (
+        [not np.array_equal(old, new) for old, new in zip(earlier, _values(weights), strict=True)]
+        for earlier, weights in zip(before, (own, tuned, frozen), strict=True)
+    )
+    assert all(own_moved), [weight.path for weight, yes in zip(own, own_moved, strict=True) if not yes]
+    # Deep in a random EfficientNet a gradient may be less than a weight's last digit.
+    assert any(tuned_moved) == bool(tuned) and not any(frozen_moved)
+
+
+def test_a_head_on_features_in_float16_predicts_as_the_network_on_pixels(
+    built: tuple[Variant, keras.Model], pixels: np.ndarray
+) -> None:
+    variant, model = built
+    network = split_frozen(model)
+    assert (network is None) == (not variant.pretrained or bool(TunedBackbone(model)))
+    if network:
+        features = network.extractor(pixels).numpy().astype(np.float16)
+        np.testing.assert_allclose(network.head(features), model(pixels), atol=1e-3)
+
+
+def test_only_convolutions_at_the_top_of_a_backbone_are_tuned(built: tuple[Variant, keras.Model]) -> None:
+    variant, model = built
+    tuned = TunedBackbone(model)
+    assert bool(tuned) == variant.name.endswith("_tuned")
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in tuned.layers)
+    if tuned:
+        network = model.get_layer(f"{variant.backbone}_backbone").layer
+        weighty = [layer for layer in network.layers if layer.weights]
+        assert tuned.layers == [
+            layer for layer in weighty[weighty.index(tuned.layers[0]) :] if "Normalization" not in type(layer).__name__
+        ], "nothing frozen but BatchNorms lies above the first tuned layer"
 
 
 def _values(weights: Sequence[keras.Variable]) -> list[np.ndarray]:
@@ -146,6 +182,9 @@ PREPROCESSING = {
     "resnet50v2": ("gray_to_rgb", keras.applications.resnet_v2.preprocess_input),
     "efficientnetb0": ("gray_to_rgb", keras.applications.efficientnet.preprocess_input),
     "efficientnet_lite0": ("gray_to_rgb", _scaled_for_lite0),
+    "vgg16_tuned": ("subtract_imagenet_mean", keras.applications.vgg16.preprocess_input),
+    "resnet50v2_tuned": ("gray_to_rgb", keras.applications.resnet_v2.preprocess_input),
+    "efficientnetb0_tuned": ("gray_to_rgb", keras.applications.efficientnet.preprocess_input),
 }
 """The last step before each variant's first trained layer, and what the pixels, stacked to RGB, are there."""
 
@@ -156,8 +195,8 @@ def test_first_trained_layer_gets_the_right_pixels(built: tuple[Variant, keras.M
     following = model.layers[model.layers.index(model.get_layer(last_step)) + 1]
     assert isinstance(following, (Backbone, keras.layers.Conv2D))
     seen = keras.Model(model.input, model.get_layer(last_step).output)(pixels)
-    rgb = np.repeat(pixels, 3, axis=-1).astype("float32")
-    np.testing.assert_allclose(seen, preprocess(rgb.copy()), atol=1e-4)
+    enlarged = tf.image.resize(pixels, seen.shape[1:3]).numpy()
+    np.testing.assert_allclose(seen, preprocess(np.repeat(enlarged, 3, axis=-1)), atol=1e-4)
 
 
 @pytest.fixture(scope="module")
