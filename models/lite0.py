@@ -6,11 +6,6 @@ from typing import Any
 import keras
 from keras import layers
 
-from models.layers import Backbone, GrayToRgb, make_pixel_input, make_probabilities
-
-BACKBONE_SIDE = 96
-"""Faces are enlarged to this before the backbone, which ends at a 32nd of it: 3x3 places, where 48 would leave 2x2."""
-
 LITE0_MEAN, LITE0_DEVIATION = 127.0, 128.0
 """What is subtracted from pixels in 0..255, and what they are divided by then. Source: efficientnet_lite_builder.py."""
 
@@ -33,37 +28,6 @@ _INITIALIZER: Any = {
     "config": {"scale": 2.0, "mode": "fan_out", "distribution": "truncated_normal"},
 }
 """As EfficientNet has it; a description, since each layer needs a generator of its own."""
-
-
-def build_efficientnet_lite0(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build global pooling and one Dense layer on EfficientNet-Lite0, at 96x96.
-
-    Args:
-        classes: number of classes.
-        weights: file with the backbone's weights, from `models.weights.find_weights`; without it the backbone is
-            random, which serves to look at the architecture and nothing else.
-
-    Returns:
-        Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.
-    """
-    pixels = make_pixel_input()
-    backbone = build_lite0_backbone(weights, (BACKBONE_SIDE, BACKBONE_SIDE, 3))
-    backbone.trainable = False
-    features = Backbone(backbone, name=f"{backbone.name}_backbone")(prepare_for_lite0(pixels))
-    features = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(features))
-    features = layers.Dense(256, activation="relu")(features)
-    features = layers.Dropout(0.2)(features)
-    return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnet_lite0")
-
-
-def prepare_for_lite0(pixels: keras.KerasTensor, side: int = BACKBONE_SIDE) -> keras.KerasTensor:
-    """Enlarge gray pixels, scale them as the published weights expect, and stack them to RGB.
-
-    Returns:
-        Symbolic (batch, side, side, 3), float32, -0.99..1, from pixels (batch, height, width, 1) in 0..255.
-    """
-    enlarged = layers.Resizing(side, side, interpolation="bilinear", dtype="float32", name="enlarge")(pixels)
-    return GrayToRgb(name="gray_to_rgb")(scale_for_lite0()(enlarged))
 
 
 def scale_for_lite0() -> layers.Rescaling:

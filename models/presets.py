@@ -58,8 +58,8 @@ _SHORT_ADAM = TrainConfig(
     epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=3.5
 )
 
-# A small head on a frozen backbone: the rate that suits a network trained from nothing would throw it about, and each
-# epoch costs the backbone's forward pass, so there are few.
+# A small head on a frozen backbone: the rate that suits a network trained from nothing would throw it about, and the
+# first epoch on each view costs a pass through the backbone, so there are few.
 _FROZEN = TrainConfig(
     epochs=15,
     batch_size=64,
@@ -68,6 +68,7 @@ _FROZEN = TrainConfig(
     warmup_fraction=0.05,
     time_budget_minutes=8,
 )
+
 # Fine-tuning: Adam for a new head, then a rate a tenth of it, at which a backbone bends and does not break.
 _TUNED = TrainConfig(
     epochs=15,
@@ -80,7 +81,7 @@ _TUNED = TrainConfig(
     label_smoothing=0.1,
     patience=4,
 )
-_TUNED_VARIANTS = ("vgg16_tuned", "resnet50v2_tuned", "efficientnetb0_tuned")
+_TUNED_VARIANTS = ("vgg16_tuned", "resnet50v2_tuned", "efficientnetb0_tuned", "efficientnet_lite0_tuned")
 
 # The notebook's recipe as it was, see SEED_AUGMENT for its images.
 _SEED = TrainConfig(

@@ -1,8 +1,8 @@
 """The transfer variants: an ImageNet backbone under a head, each with its own preprocessing.
 
-The notebook's four keep their backbone frozen and have its heads. The tuned ones train the top of their backbone too,
-after the head (see `models.phases`), under a head of one Dense layer, and enlarge the image where the backbone would
-else leave hardly a map: ImageNet's backbones divide height and width by 32, which leaves 2x2 of 48x48 and 3x3 of 96x96.
+The notebook's four and Lite0 keep their backbone frozen. The tuned ones train the top of their backbone too, after the
+head (see `models.phases`), under a head of one Dense layer, and enlarge the image where the backbone would else leave
+hardly a map: ImageNet's backbones divide height and width by 32, which leaves 2x2 of 48x48 and 3x3 of 96x96.
 """
 
 from pathlib import Path
@@ -20,9 +20,13 @@ from models.layers import (
     make_probabilities,
     scale_to_signed,
 )
+from models.lite0 import build_lite0_backbone, scale_for_lite0
 
 ENLARGED_SIZE = 96
-"""Height and width that the tuned ResNet and EfficientNet see."""
+"""Height and width that Lite0 and the tuned ResNet and EfficientNet see."""
+
+LITE0_TUNED = tuple(f"blocks_{block}_" for block in range(5, 16))
+"""Blocks of EfficientNet-Lite0 that see maps of 6x6 and 3x3 places: nearly all weights, 70 % of the work."""
 
 LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in the notebook."""
@@ -95,6 +99,16 @@ def build_efficientnetb0(classes: int, weights: Path | None = None) -> keras.Mod
     return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnetb0")
 
 
+def build_efficientnet_lite0(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build global pooling and two Dense layers on EfficientNet-Lite0 at 96x96; else as `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    backbone = build_lite0_backbone(weights, (ENLARGED_SIZE, ENLARGED_SIZE, 3))
+    features = layers.GlobalAveragePooling2D()(_call_frozen(backbone, _prepare_for_lite0(pixels)))
+    features = layers.Dense(256, activation="relu")(layers.Dropout(0.2)(features))
+    features = layers.Dropout(0.2)(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnet_lite0")
+
+
 def build_vgg16_tuned(classes: int, weights: Path | None = None) -> keras.Model:
     """Build a head on VGG16 whose fourth and fifth block are trainable; arguments and result as of `build_vgg16_a`.
 
@@ -127,12 +141,24 @@ def build_efficientnetb0_tuned(classes: int, weights: Path | None = None) -> ker
     return keras.Model(pixels, _tuned_head(classes, features), name="efficientnetb0_tuned")
 
 
+def build_efficientnet_lite0_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on EfficientNet-Lite0 at 96x96 whose upper blocks are trainable; else as `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    backbone = build_lite0_backbone(weights, (ENLARGED_SIZE, ENLARGED_SIZE, 3))
+    features = _call_tuned(backbone, (*LITE0_TUNED, "conv_head"), _prepare_for_lite0(pixels))
+    return keras.Model(pixels, _tuned_head(classes, features), name="efficientnet_lite0_tuned")
+
+
 def _backbone_options(weights: Path | None, size: int = IMAGE_SIZE) -> dict[str, Any]:
     return {"weights": str(weights) if weights else None, "include_top": False, "input_shape": (size, size, 3)}
 
 
 def _enlarge(pixels: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Resizing(ENLARGED_SIZE, ENLARGED_SIZE, dtype="float32", name="enlarge")(pixels)
+
+
+def _prepare_for_lite0(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    return GrayToRgb(name="gray_to_rgb")(scale_for_lite0()(_enlarge(pixels)))
 
 
 def _tuned_head(classes: int, features: keras.KerasTensor) -> keras.KerasTensor:

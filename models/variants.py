@@ -30,6 +30,7 @@ VariantName = Literal[
     "vgg16_tuned",
     "resnet50v2_tuned",
     "efficientnetb0_tuned",
+    "efficientnet_lite0_tuned",
 ]
 """The keys of `VARIANTS`, spelt out for the forms and checks that are made from a flow's parameters."""
 
@@ -61,7 +62,7 @@ _ALL = (
     Variant(
         name="efficientnet_lite0",
         description="Frozen EfficientNet-Lite0 from ImageNet on the face enlarged to 96x96, under one Dense layer.",
-        builder="models.lite0:build_efficientnet_lite0",
+        builder="models.transfer:build_efficientnet_lite0",
         pretrained=True,
         backbone="efficientnet_lite0",
     ),
@@ -141,6 +142,14 @@ _ALL = (
         builder="models.transfer:build_efficientnetb0_tuned",
         pretrained=True,
         backbone="efficientnetb0",
+    ),
+    Variant(
+        name="efficientnet_lite0_tuned",
+        description="EfficientNet-Lite0 from ImageNet on images enlarged to 96x96, its upper blocks trained after the "
+        "head.",
+        builder="models.transfer:build_efficientnet_lite0_tuned",
+        pretrained=True,
+        backbone="efficientnet_lite0",
     ),
 )
 

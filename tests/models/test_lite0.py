@@ -11,9 +11,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from data.workspace import hash_file
-from models.lite0 import build_efficientnet_lite0, build_lite0_backbone, scale_for_lite0
+from models.lite0 import build_lite0_backbone, scale_for_lite0
 from models.lite0_weights import CLASSIFIER, convert_lite0_weights, is_converted
 from models.torch_file import read_torch_file
+from models.transfer import build_efficientnet_lite0
 from models.weights import find_weights
 from tests.models.package_file import find_package_file
 from tests.tiny_views import draw_images
