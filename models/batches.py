@@ -14,6 +14,8 @@ from models.features import Features, FeatureStore
 
 EVALUATION_BATCH = 256
 
+LEAST_DRAW = 1e-37
+
 
 class PixelBatches:
     """Batches of images, flipped and shifted anew in every epoch.
@@ -122,7 +124,8 @@ def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data
         # A share of Beta is one of two gamma numbers over their sum. The jitter's seeds are not negative.
         seeds = tf.stack([tf.constant(-1 - seed, tf.int64), step])
         draws = tf.random.stateless_gamma([2, tf.shape(labels)[0]], seeds, tf.constant(strength))
-        share = tf.maximum(draws[0], 1e-9) / tf.maximum(draws[0] + draws[1], 2e-9)
+        # A small strength draws numbers near float32's least; a larger floor would make equal shares of them.
+        share = tf.maximum(draws[0], LEAST_DRAW) / tf.maximum(draws[0] + draws[1], 2 * LEAST_DRAW)
         of_images, of_labels = share[:, None, None, None], share[:, None]
         return (
             of_images * images + (1 - of_images) * tf.roll(images, 1, axis=0),

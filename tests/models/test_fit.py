@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from scipy.stats import beta
 
 from data.errors import ChildKilled
 from data.records import VariantResult
@@ -287,6 +288,15 @@ def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
     assert result.plan["total_steps"] == 1
     assert [record.partial for record in result.epochs] == [True]
     assert "time budget" in result.stopped_because
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.2])
+def test_shares_of_mixed_batches_are_those_of_beta(strength):
+    images, labels = np.zeros((20_000, 1, 1, 1), np.uint8), np.tile(np.eye(4, dtype=np.float32)[:2], (10_000, 1))
+    batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(20_000)
+    ((_, soft),) = [(a.numpy(), b.numpy()) for a, b in mix_batches(batches, strength, seed=3)]
+    near_the_ends = np.mean(soft[:, 0] < 0.05) + np.mean(soft[:, 0] > 0.95)
+    assert near_the_ends == pytest.approx(2 * beta(strength, strength).cdf(0.05), abs=0.015)
 
 
 def test_mixed_batches_are_shares_of_two_neighbours():
