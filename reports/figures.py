@@ -89,7 +89,7 @@ def _draw_whisker(axes: Axes, row: int, variant: VariantResult) -> None:
     values = (scores.accuracy_low, scores.accuracy, scores.accuracy_high)
     for repeat in variant.repeats[1:]:
         if repeat.validation_accuracy is not None:
-            axes.plot([100 * repeat.validation_accuracy], [row], marker="|", markersize=13, color=INK)
+            axes.plot([100 * repeat.validation_accuracy], [row], marker="|", markersize=10, color=INK)
     if variant.published is not None:
         published = 100 * variant.published.validation
         axes.plot([published], [row], marker="D", markersize=5.5, color=MUTED, markerfacecolor="none", linestyle="none")

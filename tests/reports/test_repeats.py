@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from data.records import RepeatRecord, RunResults
+from reports.figures import leaderboard_figure
 from reports.markdown import render_markdown
 from reports.render import render_page, render_report
 from reports.repeats import incomplete_spreads, seed_sentences, seed_spreads
@@ -84,6 +85,14 @@ def test_the_report_says_what_the_spread_is_of(repeated):
     shown = PageReader(render_page(repeated)).text
     assert spread in shown and compared in shown
     assert spread in render_markdown(repeated)
+
+
+def test_the_chart_marks_each_seed_that_has_an_accuracy_but_the_first(tmp_path):
+    results = make_results(tmp_path, trained=2)
+    plain, marked = (
+        leaderboard_figure(shown) for shown in (results, with_repeats(results, compact=(0.73, 0.74, NAN_LOSS)))
+    )
+    assert marked.count("<use") - plain.count("<use") == 2
 
 
 def test_a_time_budget_is_named_as_a_part_of_the_spread(repeated):
