@@ -162,12 +162,29 @@ class PublishedFigures(Record):
     test: float
 
 
+TrainingStatus = Literal["trained", "skipped", "failed"]
+
+
+class RepeatRecord(Record):
+    """One of several trainings of a variant that differ in their seed alone."""
+
+    seed: int
+    status: TrainingStatus
+    reason: str = Field(default="", description="why it was skipped or failed")
+    validation_accuracy: float | None = Field(default=None, description="0..1, of a trained one")
+    selection_accuracy: float | None = Field(default=None, description="0..1, of a trained one")
+    epochs: int = Field(default=0, description="that were finished")
+    core_seconds: float = 0
+    training: str = Field(default="", description="its key in the workspace")
+    made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
+
+
 class VariantResult(Record):
-    """The outcome of one variant in one run."""
+    """The outcome of one variant in one run: of the training with the first seed, where it was repeated with others."""
 
     name: str
     description: str
-    status: Literal["trained", "skipped", "failed"]
+    status: TrainingStatus
     reason: str = Field(default="", description="why it was skipped or failed")
     published: PublishedFigures | None = None
     directory: str = Field(default="", description="holds predictions.parquet and explanations.npz")
@@ -189,6 +206,9 @@ class VariantResult(Record):
     plan: dict[str, Any] = Field(default_factory=dict)
     train_config: dict[str, Any] = Field(default_factory=dict)
     made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
+    repeats: tuple[RepeatRecord, ...] = Field(
+        default=(), description="a record a seed, this result's own first; empty where there is one training"
+    )
 
 
 class Comparison(Record):

@@ -25,6 +25,7 @@ from flows.doctor import examine
 from flows.server import prefect_server
 from flows.settings import load_settings
 from models.presets import PRESETS, load_preset
+from models.repeats import MOST_SEEDS, training_seeds
 from models.search import load_space
 from models.variants import find_variant
 from reports.audit import AUDIT_NAME
@@ -50,6 +51,14 @@ SourceOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of parts, views and trainings.", min=0, max=2**31 - 1)]
+SeedsOption = Annotated[
+    int,
+    typer.Option(
+        help="Trainings of each variant, with seed, seed + 1, ...; the first is compared, the others show the spread.",
+        min=1,
+        max=MOST_SEEDS,
+    ),
+]
 ParallelOption = Annotated[int, typer.Option(help="Trainings at once; 0 takes what the machine has.", min=0, max=64)]
 TimeBudgetOption = Annotated[
     float, typer.Option(help="Most minutes of one training; 0 leaves the preset's.", min=0, max=10_000)
@@ -87,6 +96,7 @@ def run(
     parallel: ParallelOption = 0,
     time_budget: TimeBudgetOption = 0,
     seed: SeedOption = 42,
+    seeds: SeedsOption = 1,
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     limit: LimitOption = [],  # noqa: B006
@@ -98,6 +108,7 @@ def run(
         find_variant(name)
     load_preset(preset)
     parse_source(source)
+    training_seeds(seed, seeds)
     policies = parse_choices("--policy", policy, RulePolicies)
     limits = parse_choices("--limit", limit, DataLimits)
     with _server():
@@ -110,6 +121,7 @@ def run(
             parallel=parallel,
             time_budget_minutes=time_budget,
             seed=seed,
+            seeds=seeds,
             relabel=relabel,
             policies=policies,
             limits=limits,

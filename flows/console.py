@@ -13,6 +13,7 @@ from data.relabel import LabelAudit
 from data.search import SearchRecord
 from reports.audit import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
 from reports.formatting import MISSING
+from reports.repeats import seed_spreads
 from reports.search import search_sentences, trial_rows
 
 console = Console()
@@ -47,6 +48,7 @@ def print_results(results: RunResults, report: Path) -> None:
     for variant in results.variants:
         if variant.status != "trained":
             console.print(f"[yellow]{variant.status}[/] {variant.name}: {escape(variant.reason)}", highlight=False)
+    _print_spreads(results)
     if results.data.synthetic:
         console.print(
             "[yellow]Synthetic data: these figures show that the pipeline works and say nothing of real faces.[/]"
@@ -54,6 +56,15 @@ def print_results(results: RunResults, report: Path) -> None:
     console.print(f"\n[bold]Report:[/] {report / 'index.html'}", soft_wrap=True)
     console.print("[bold]Next:[/] open the report in a browser, then train on your own images:")
     console.print("  .venv/bin/emotion run --source PATH_OR_URL_OR_DRIVE_ID    (emotion run --help, emotion doctor)")
+
+
+def _print_spreads(results: RunResults) -> None:
+    """Print what the seeds of each repeated variant come to, and what their spread is of."""
+    spreads = [spread for spread in seed_spreads(results) if spread.trained]
+    for spread in spreads:
+        console.print(f"{spread.name}, validation over seeds: [bold]{spread.cell}[/]", highlight=False)
+    if spreads:
+        console.print("Mean ± standard deviation (seeds): the spread of training alone, on the same images.")
 
 
 def print_audit(audit: LabelAudit, directory: Path) -> None:

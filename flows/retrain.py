@@ -18,8 +18,9 @@ from expectations.rules import DataLimits
 from flows.ingest import DataChoices, prepare_data, short_source
 from flows.server import ends_with_its_runs
 from flows.settings import load_settings
-from flows.training import plan_job, train_variants, with_ensemble
+from flows.training import plan_job, train_repeats, with_ensemble
 from models.presets import Preset, PresetChoice, load_preset
+from models.repeats import MOST_SEEDS, training_seeds
 from models.variants import VariantName
 from tasks.audit import audit_variant_labels
 from tasks.report import ReportedStages, RunFacts, publish_report
@@ -46,6 +47,7 @@ def retrain(
     parallel: Annotated[int, Field(ge=0, le=64)] = 0,
     time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = 1,
     relabel: str = "",
     policies: RulePolicies = RulePolicies(),
     limits: DataLimits = DataLimits(),
@@ -57,9 +59,11 @@ def retrain(
         source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
         preset: which variants, views and recipes; a built-in name or the path of a preset file.
         variants: instead of the preset's own.
-        parallel: variants trained at once; 0 takes one a core, at most two.
-        time_budget_minutes: most minutes of training a variant; 0 leaves the preset's.
+        parallel: trainings at once; 0 takes one a core, at most two.
+        time_budget_minutes: most minutes of one training; 0 leaves the preset's.
         seed: of parts, views and trainings.
+        seeds: trainings of each variant, with seed, seed + 1 and so on, on the same parts and views; the first is
+            compared, all tell how much training alone spreads.
         relabel: path of a relabel.csv with a person's corrections.
         policies: what is done where a rule is broken.
         limits: how many images a data set needs, and how unlike its classes may be in size.
@@ -70,12 +74,12 @@ def retrain(
     """
     settings, chosen, started = load_settings(), load_preset(preset), time.time()
     workspace = Workspace(settings.workspace, force=force)
-    names = variants or chosen.variants
-    parallel = min(parallel or default_parallel(), len(names))
+    names, train_seeds = variants or chosen.variants, training_seeds(seed, seeds)
+    parallel = min(parallel or default_parallel(), len(names) * seeds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
-    results = train_variants([(job, views) for job in jobs], parallel, workspace)
+    results = train_repeats(jobs, train_seeds, views, parallel, workspace)
     audit = audit_variant_labels(results, data.images, data.dataset, workspace, return_state=True)
     results = with_ensemble(results, workspace) if chosen.ensemble else results
     reported = ReportedStages(
@@ -106,6 +110,8 @@ def repeat_command(parameters: dict[str, Any]) -> str:
     """Return the command line that repeats a run with these parameters."""
     words = ["emotion", "run", "--source", parameters["source"], "--preset", parameters["preset"]]
     words += ["--seed", str(parameters["seed"])]
+    if parameters.get("seeds", 1) > 1:
+        words += ["--seeds", str(parameters["seeds"])]
     if parameters.get("variants"):
         words += ["--variants", ",".join(parameters["variants"])]
     if parameters.get("time_budget_minutes"):

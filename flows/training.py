@@ -1,5 +1,6 @@
 """Trainings of a flow: which there are to do, all of them done, so many at once, and a vote of what they gave."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -9,6 +10,7 @@ from data.records import VariantResult
 from data.workspace import Produced, Workspace
 from flows.settings import Settings
 from models.presets import Preset
+from models.repeats import gather_repeats
 from models.variants import find_variant
 from tasks.children import training_children
 from tasks.ensemble import build_ensemble, unfinished_ensemble
@@ -28,6 +30,27 @@ def plan_job(
         allow_weight_download=settings.allow_weight_download,
         features=settings.workspace,
     )
+
+
+def plan_repeats(jobs: Sequence[TrainingJob], seeds: Sequence[int]) -> list[TrainingJob]:
+    """Return each job with each seed: all jobs with the first one, then all with the next.
+
+    So what is compared is there first, and a run that was cut off lacks only repeats.
+    """
+    return [
+        job.model_copy(update={"seed": seed, "is_repeat": number > 0})
+        for number, seed in enumerate(seeds)
+        for job in jobs
+    ]
+
+
+def train_repeats(
+    jobs: Sequence[TrainingJob], seeds: Sequence[int], views: Produced, parallel: int, workspace: Workspace
+) -> list[VariantResult]:
+    """Train each variant with each seed, all on the same views; return one result a variant, with its repeats."""
+    trainings = [(job, views) for job in plan_repeats(jobs, seeds)]
+    results = train_variants(trainings, parallel, workspace)
+    return [gather_repeats(seeds, results[first :: len(jobs)]) for first in range(len(jobs))]
 
 
 def train_variants(

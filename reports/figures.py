@@ -87,6 +87,9 @@ def leaderboard_figure(results: RunResults) -> str:
 def _draw_whisker(axes: Axes, row: int, variant: VariantResult) -> None:
     scores, colour = variant.parts["validation"], ORANGE if row == 0 else BLUE
     values = (scores.accuracy_low, scores.accuracy, scores.accuracy_high)
+    for repeat in variant.repeats[1:]:
+        if repeat.validation_accuracy is not None:
+            axes.plot([100 * repeat.validation_accuracy], [row], marker="|", markersize=10, color=INK)
     if variant.published is not None:
         published = 100 * variant.published.validation
         axes.plot([published], [row], marker="D", markersize=5.5, color=MUTED, markerfacecolor="none", linestyle="none")

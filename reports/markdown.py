@@ -4,8 +4,9 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from data.records import RunResults
-from reports.formatting import moment, percent, plural
+from data.records import RepeatRecord, RunResults
+from reports.formatting import MISSING, moment, number, percent, plural
+from reports.repeats import seed_sentences, seed_spreads
 from reports.summary import (
     best_variant,
     cautions,
@@ -26,7 +27,14 @@ def render_markdown(results: RunResults) -> str:
     for caution in cautions(results):
         lines += [f"> **{caution.level}:** {escape_text(caution.text)}", ""]
     lines += [escape_text(" ".join(summary_sentences(results))), ""]
-    lines += _leaderboard(results) + _per_class(results) + _confusion(results) + _data(results) + _missing(results)
+    lines += (
+        _leaderboard(results)
+        + _seeds(results)
+        + _per_class(results)
+        + _confusion(results)
+        + _data(results)
+        + _missing(results)
+    )
     return "\n".join(lines + _lineage(results))
 
 
@@ -55,6 +63,27 @@ def _leaderboard(results: RunResults) -> list[str]:
         return []
     note = "Ranked on validation; the test accuracy stands beside it and decides nothing."
     return ["## Leaderboard", "", note, "", *markdown_table(list(rows[0]), [list(row.values()) for row in rows])]
+
+
+def _seeds(results: RunResults) -> list[str]:
+    spreads = seed_spreads(results)
+    if not spreads:
+        return []
+    rows = [[s.name, s.seeds, percent(s.mean, 2), number(100 * s.deviation, 2)] for s in spreads]
+    header = ["variant", "seeds", "mean validation accuracy", "standard deviation, points"]
+    lines = ["## Seeds", "", escape_text(" ".join(seed_sentences(results))), "", *markdown_table(header, rows)]
+    trainings = [_repeat_cells(spread.name, repeat) for spread in spreads for repeat in spread.repeats]
+    header = ["variant", "seed", "validation", "selection", "epochs", "core-seconds", "note"]
+    return lines + markdown_table(header, trainings)
+
+
+def _repeat_cells(variant: str, repeat: RepeatRecord) -> list[str]:
+    accuracies = [
+        MISSING if accuracy is None else percent(accuracy, 2)
+        for accuracy in (repeat.validation_accuracy, repeat.selection_accuracy)
+    ]
+    note = f"{repeat.status}: {repeat.reason}" if repeat.reason else ""
+    return [variant, str(repeat.seed), *accuracies, str(repeat.epochs), number(repeat.core_seconds), note]
 
 
 def _per_class(results: RunResults) -> list[str]:

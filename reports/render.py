@@ -14,6 +14,7 @@ from reports.environment import make_environment
 from reports.evidence import CHANGED_LIST, QUARANTINE_LIST, DataEvidence, load_evidence
 from reports.markdown import render_markdown
 from reports.pictures import Explanation, load_contact_sheets, load_explanations
+from reports.repeats import REPEATS_LIST, seed_sentences, seed_spreads, write_repeats
 from reports.verdict import describe_data
 
 
@@ -41,6 +42,7 @@ def render_report(results: RunResults, out: Path, sources: ReportSources = Repor
     (out / "index.html").write_text(render_page(results, sources), encoding="utf-8")
     (out / "report.md").write_text(markdown, encoding="utf-8")
     (out / "results.json").write_text(results.model_dump_json(indent=1), encoding="utf-8")
+    write_repeats(results, out / REPEATS_LIST)
     _copy_lists(sources, out)
 
 
@@ -67,6 +69,9 @@ def render_page(results: RunResults, sources: ReportSources = ReportSources()) -
         "differences": summary.making_differences(results),
         "cautions": summary.cautions(results),
         "sentences": summary.summary_sentences(results),
+        "spreads": seed_spreads(results),
+        "seed_sentences": seed_sentences(results),
+        "repeats_list": REPEATS_LIST,
         "comparisons": {comparison.name: comparison for comparison in results.comparisons},
         "published": [variant for variant in results.variants if variant.published],
         "charts": _draw_charts(results),

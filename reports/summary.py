@@ -18,6 +18,7 @@ from reports.formatting import (
     points,
     probability_value,
 )
+from reports.repeats import incomplete_spreads, seed_spreads
 
 DISTINGUISHABLE_BELOW = 0.05
 
@@ -77,9 +78,17 @@ def leaderboard_rows(results: RunResults) -> list[dict[str, str]]:
     Returns:
         Rows with the same keys in the same order, every value ready to be read.
     """
-    return [_scored_row(results, variant) for variant in scored_variants(results)] + [
-        _missing_row(variant) for variant in missing_variants(results)
-    ]
+    rows = [_scored_row(results, variant) for variant in scored_variants(results)]
+    rows += [_missing_row(variant) for variant in missing_variants(results)]
+    spreads = {spread.name: spread.cell for spread in seed_spreads(results)}
+    if spreads:
+        rows = [_with_seeds(row, spreads.get(row["variant"], MISSING)) for row in rows]
+    return rows
+
+
+def _with_seeds(row: dict[str, str], spread: str) -> dict[str, str]:
+    """Return the row with its spread over seeds, before the note at its end."""
+    return {**{k: v for k, v in row.items() if k != "note"}, "over seeds": spread, "note": row["note"]}
 
 
 def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
@@ -185,11 +194,20 @@ def making_differences(results: RunResults) -> list[tuple[str, str, str, str]]:
     """
     report = making_of_report(results)
     return [
-        (variant.name, what, value, report.get(what, MISSING))
-        for variant in results.variants
-        for what, value in variant.made_with.items()
+        (name, what, value, report.get(what, MISSING))
+        for name, made_with in _makings(results)
+        for what, value in made_with.items()
         if value != report.get(what)
     ]
+
+
+def _makings(results: RunResults) -> list[tuple[str, dict[str, str]]]:
+    """Return what each training was made with, those with another seed than the compared one's too."""
+    makings = []
+    for variant in results.variants:
+        makings.append((variant.name, variant.made_with))
+        makings += [(f"{variant.name} (seed {repeat.seed})", repeat.made_with) for repeat in variant.repeats[1:]]
+    return makings
 
 
 def making_of_report(results: RunResults) -> dict[str, str]:
@@ -238,6 +256,10 @@ def _variant_cautions(results: RunResults) -> list[Caution]:
         names = [variant.name for variant in missing_variants(results) if variant.status == status]
         if names:
             found.append(Caution(level="warning", text=f"Not ranked, since {verb}: {listing(names)} (see Missing)."))
+    incomplete = incomplete_spreads(results)
+    if incomplete:
+        text = f"Trainings failed with some of the seeds: {listing(incomplete)}. "
+        found.append(Caution(level="warning", text=text + "Mean and spread are those of the others (see Seeds)."))
     peeking = [variant.name for variant in scored_variants(results) if variant.monitor == "validation"]
     if peeking:
         text = f"The epochs of {listing(peeking)} were chosen on validation itself, as the notebook did: "

@@ -67,6 +67,7 @@ def publish_report(
         "preset": facts.preset,
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
+        "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
         "code": digest_sources(["reports.render", "models.comparison"]),
         "templates": digest_templates(),
     }
@@ -85,7 +86,8 @@ def publish_report(
     _publish(results, report)
     if results.best is None:
         reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
-        raise PipelineError(f"no variant was trained ({reasons}); the report is {report.path / 'index.html'}")
+        seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
+        raise PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
     return finish(report, report.cached)
 
 
@@ -129,6 +131,12 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
         MANIFESTS_STAGE: manifest_key,
         **{stage.stage: stage.key for stage in (stages.dataset, stages.verdict, stages.views, stages.audit) if stage},
         **{f"{VARIANTS_STAGE}/{v.name}": Path(v.directory).name for v in variants if v.directory},
+        **{
+            f"{VARIANTS_STAGE}/{v.name} (seed {repeat.seed})": repeat.training
+            for v in variants
+            for repeat in v.repeats[1:]
+            if repeat.training
+        },
     }
 
 

@@ -1,6 +1,7 @@
 """Train one variant in a child process, followed in the task's log and on a progress artifact."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -43,6 +44,13 @@ class TrainingJob(Record):
     allow_weight_download: bool
     features: Path | None = None
     """Workspace that keeps the features of frozen backbones."""
+    is_repeat: bool = False
+    """Whether the run trains the variant with an earlier seed too, and this one is for the spread alone."""
+
+    @property
+    def title(self) -> str:
+        """What a person calls the training: by its variant, a repeat by its seed as well."""
+        return f"{self.variant.name} (seed {self.seed})" if self.is_repeat else self.variant.name
 
 
 def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
@@ -51,7 +59,7 @@ def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
 
 
 @task(
-    task_run_name="train {job.variant.name}",
+    task_run_name="train {job.title}",
     retries=KILLED_RETRIES,
     retry_condition_fn=was_killed,
     cache_policy=NO_CACHE,
@@ -65,12 +73,12 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     try:
         weights = weights_of(job, children)
     except VariantUnavailable as error:
-        get_run_logger().warning("%s is skipped: %s", variant.name, error)
+        get_run_logger().warning("%s is skipped: %s", job.title, error)
         skipped = unfinished_result(variant, "skipped", str(error))
         return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
 
     inputs = training_inputs(job, views, weights)
-    make_log = partial(TrainingLog, variant.name, job.train.monitor)
+    make_log = partial(TrainingLog, job.title, job.train.monitor)
     write = partial(train_in_child, job, views, weights, children, make_log)
     try:
         produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
@@ -132,11 +140,11 @@ def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) 
 class TrainingLog:
     """Turn a training's events into log lines and a progress artifact."""
 
-    def __init__(self, variant: str, monitor: str) -> None:
-        self.variant, self.monitor = variant, monitor
+    def __init__(self, title: str, monitor: str) -> None:
+        self.title, self.monitor = title, monitor
         self.logger = get_run_logger()
         self.artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
-            progress=0.0, key=f"training-{variant.replace('_', '-')}", description=f"Training of {variant}"
+            progress=0.0, key=artifact_key(title), description=f"Training of {title}"
         )
         self.moved = self.logged = time.monotonic()
 
@@ -149,7 +157,7 @@ class TrainingLog:
     def _on_planned(self, event: Event) -> None:
         self.logger.info(
             "%s: planned %s epochs of %s steps in %s, %s threads%s",
-            self.variant,
+            self.title,
             event["epochs"],
             event["steps_per_epoch"],
             event["precision"],
@@ -158,7 +166,7 @@ class TrainingLog:
         )
 
     def _on_resumed(self, event: Event) -> None:
-        self.logger.info("%s: resumed after epoch %s", self.variant, event["epoch"])
+        self.logger.info("%s: resumed after epoch %s", self.title, event["epoch"])
 
     def _on_features(self, event: Event) -> None:
         now = time.monotonic()
@@ -166,7 +174,7 @@ class TrainingLog:
             self.logged = now
             self.logger.info(
                 "%s: %s of %s images of %s, view %s, through the frozen backbone",
-                self.variant,
+                self.title,
                 event["done"],
                 event["images"],
                 event["part"],
@@ -176,7 +184,7 @@ class TrainingLog:
     def _on_finetuning(self, event: Event) -> None:
         self.logger.info(
             "%s: from epoch %s on, %s layers of the backbone are trained too",
-            self.variant,
+            self.title,
             event["epoch"],
             event["layers"],
         )
@@ -184,7 +192,7 @@ class TrainingLog:
     def _on_epoch(self, event: Event) -> None:
         self.logger.info(
             "%s: epoch %s/%s, loss %.4f, accuracy %.4f, %s accuracy %.4f (best %.4f), %.1f s, about %s left",
-            self.variant,
+            self.title,
             event["epoch"],
             event["epochs"],
             event["loss"],
@@ -205,7 +213,7 @@ class TrainingLog:
             self.logged = now
             self.logger.info(
                 "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left",
-                self.variant,
+                self.title,
                 event["epoch"],
                 event["epochs"],
                 100 * event["fraction"],
@@ -214,11 +222,11 @@ class TrainingLog:
             )
 
     def _on_evaluating(self, event: Event) -> None:
-        self.logger.info("%s: evaluating the weights of epoch %s", self.variant, event["epoch"])
+        self.logger.info("%s: evaluating the weights of epoch %s", self.title, event["epoch"])
         self._move(1.0)
 
     def _on_done(self, event: Event) -> None:
-        self.logger.info("%s: validation accuracy %.4f", self.variant, event["accuracy"])
+        self.logger.info("%s: validation accuracy %.4f", self.title, event["accuracy"])
 
     def _move(self, fraction: float) -> None:
         """Move the artifact; an API that is away for a while costs a picture of the progress, not the training."""
@@ -227,6 +235,11 @@ class TrainingLog:
             update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
         except httpx.HTTPError as error:
             self.logger.warning("the progress artifact could not be moved: %s", error)
+
+
+def artifact_key(title: str) -> str:
+    """Return the key of a training's progress artifact: lower case, digits and dashes."""
+    return f"training-{re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')}"
 
 
 def format_duration(seconds: float) -> str:

@@ -34,6 +34,7 @@ def test_the_form_offers_choices_and_limits(monkeypatch):
     assert set(properties["preset"]["examples"]) >= {"smoke", "quick", "seed"}
     assert "compact" in properties["variants"]["items"]["enum"]
     assert properties["parallel"]["minimum"] == 0
+    assert (properties["seeds"]["minimum"], properties["seeds"]["maximum"]) == (1, 20)
     assert all(not properties[name].get("anyOf") for name in properties), "no Optional in the form"
 
 

@@ -127,6 +127,27 @@ def test_a_repeat_finds_every_stage_done(first, server, workspace):
     assert set(states) == {"Cached"}
 
 
+def test_repeats_over_seeds_train_the_new_seeds_alone(first, results, server, workspace, tmp_path):
+    copied = shutil.copytree(workspace, tmp_path / "workspace")
+    outcome = run_emotion(copied, "run", "--preset", "smoke", "--variants", "compact", "--seeds", "2")
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    runs = server.ask("flow_runs", flow_runs={"name": {"any_": ["smoke on sample"]}}, sort="START_TIME_DESC")
+    tasks = server.tasks_of(runs[0]["id"])
+    states = {name: task["state"]["name"] for name, task in tasks.items() if name.startswith("train ")}
+    assert states == {"train compact": "Cached", "train compact (seed 43)": "Completed"}
+    reports = [RunResults.model_validate_json(path.read_text()) for path in copied.glob("reports/*/results.json")]
+    (repeated,) = [report for report in reports if report.variants[0].repeats]
+    (before,) = [variant for variant in results.variants if variant.name == "compact"]
+    compact = repeated.variants[0]
+    assert compact.parts == before.parts
+    assert [(repeat.seed, repeat.status) for repeat in compact.repeats] == [(42, "trained"), (43, "trained")]
+    assert compact.repeats[0].validation_accuracy == before.parts["validation"].accuracy
+    assert compact.repeats[0].training != compact.repeats[1].training
+    assert repeated.lineage["variants/compact (seed 43)"] == compact.repeats[1].training
+    assert "compact, validation over seeds" in outcome.stdout
+    assert "training-compact-seed-43" in {artifact["key"] for artifact in server.ask("artifacts")}
+
+
 def test_a_failed_audit_costs_the_report_its_section_only(first, server, workspace, tmp_path):
     damaged = shutil.copytree(workspace, tmp_path / "workspace")
     shutil.rmtree(damaged / "audits")
@@ -209,6 +230,14 @@ def test_a_local_archive_is_not_downloaded_and_unpacked_only_once(server, worksp
         (
             {"source": "sample", "preset": "seed", "seed": 2, "variants": ["cnn_2"], "time_budget_minutes": 1.5},
             "emotion run --source sample --preset seed --seed 2 --variants cnn_2 --time-budget 1.5",
+        ),
+        (
+            {"source": "sample", "preset": "smoke", "seed": 2, "seeds": 1},
+            "emotion run --source sample --preset smoke --seed 2",
+        ),
+        (
+            {"source": "sample", "preset": "smoke", "seed": 2, "seeds": 5, "variants": ["cnn_2"]},
+            "emotion run --source sample --preset smoke --seed 2 --seeds 5 --variants cnn_2",
         ),
         (
             {

@@ -18,7 +18,7 @@ from models.plan import make_plan
 from models.variants import find_variant
 from tasks import train
 from tasks.children import Children
-from tasks.train import TrainingJob
+from tasks.train import TrainingJob, artifact_key, training_inputs
 from tests.reports.results_factory import make_epochs
 
 
@@ -33,6 +33,17 @@ class FakeChildren(Children):
         self.command(argument, threads)
 
 
+def make_job(seed=1, threads=1) -> TrainingJob:
+    return TrainingJob(
+        variant=find_variant("compact"),
+        train=TrainConfig(precision="float32"),
+        seed=seed,
+        threads=threads,
+        weights_dir=None,
+        allow_weight_download=False,
+    )
+
+
 @pytest.fixture
 def fit(tmp_path, monkeypatch):
     """Train with a function in place of the child; returns the task's result."""
@@ -42,14 +53,7 @@ def fit(tmp_path, monkeypatch):
     views = Produced(stage="views", key="k", path=tmp_path / "views", cached=False)
 
     def go(command, children=None, threads=1) -> VariantResult:
-        job = TrainingJob(
-            variant=find_variant("compact"),
-            train=TrainConfig(precision="float32"),
-            seed=1,
-            threads=threads,
-            weights_dir=None,
-            allow_weight_download=False,
-        )
+        job = make_job(threads=threads)
         with disable_run_logger():
             outcome = train.train_variant.fn(job, views, workspace, children or FakeChildren(command))
         return outcome.result(raise_on_failure=False) if isinstance(outcome, State) else outcome
@@ -89,6 +93,17 @@ def test_a_failed_training_keeps_the_epochs_that_it_finished(fit):
     result = fit(diverge)
     assert (result.status, result.reason) == ("failed", "got a training loss of nan")
     assert result.epochs == history
+
+
+def test_a_repeat_has_the_key_of_a_training_with_that_seed_and_a_name_of_its_own(tmp_path):
+    job = make_job(seed=43)
+    repeat = job.model_copy(update={"is_repeat": True})
+    views = Produced(stage="views", key="k", path=tmp_path, cached=False)
+    assert training_inputs(repeat, views, None) == training_inputs(job, views, None)
+    assert training_inputs(make_job(seed=42), views, None) != training_inputs(job, views, None)
+    assert (job.title, repeat.title) == ("compact", "compact (seed 43)")
+    assert artifact_key(repeat.title) == "training-compact-seed-43"
+    assert artifact_key("cnn_gray") == "training-cnn-gray"
 
 
 def test_a_training_that_fails_at_once_has_no_epochs(fit):
