@@ -43,6 +43,8 @@ class TrainingJob(Record):
     allow_weight_download: bool
     features: Path | None = None
     """Workspace that keeps the features of frozen backbones."""
+    soft_labels: Produced | None = None
+    """What the teacher of a student answers to the train images."""
 
 
 def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
@@ -109,6 +111,7 @@ def train_in_child(
         weights=weights,
         views=views.path,
         features=job.features,
+        soft_labels=job.soft_labels.path if job.soft_labels else None,
         train=job.train,
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
@@ -255,6 +258,7 @@ def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> 
         "train": job.train.model_dump(mode="json"),
         "seed": job.seed,
         "weights": hash_file(weights) if weights else "",
+        "soft_labels": job.soft_labels.key if job.soft_labels else "",
         "code": digest_sources(["models.fit", builder_module]),
     }
 
