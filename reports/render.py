@@ -67,6 +67,7 @@ def render_page(results: RunResults, sources: ReportSources = ReportSources()) -
         "differences": summary.making_differences(results),
         "cautions": summary.cautions(results),
         "sentences": summary.summary_sentences(results),
+        "teachings": summary.teaching_sentences(results),
         "comparisons": {comparison.name: comparison for comparison in results.comparisons},
         "published": [variant for variant in results.variants if variant.published],
         "charts": _draw_charts(results),

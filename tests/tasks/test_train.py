@@ -57,6 +57,26 @@ def fit(tmp_path, monkeypatch):
     return go
 
 
+def make_job(**fields) -> TrainingJob:
+    known = {"variant": find_variant("compact"), "train": TrainConfig(), "seed": 1, "threads": 1}
+    return TrainingJob(**known, weights_dir=None, allow_weight_download=False, **fields)
+
+
+def test_a_student_is_another_training_for_every_teacher(tmp_path):
+    views = Produced(stage="views", key="k", path=tmp_path / "views", cached=False)
+    labels = [Produced(stage="soft_labels", key=key, path=tmp_path / key, cached=False) for key in ("a", "b")]
+    jobs = [make_job(), *(make_job(soft_labels=one) for one in labels)]
+    assert [train.training_inputs(job, views, None)["soft_labels"] for job in jobs] == ["", "a", "b"]
+    asked = []
+
+    def read_spec(out: Path, threads: int) -> None:
+        asked.append(FitSpec.model_validate_json((out / "spec.json").read_text()).soft_labels)
+
+    for job in jobs:
+        train.train_in_child(job, views, None, FakeChildren(read_spec), lambda: lambda event: None, tmp_path)
+    assert asked == [None, tmp_path / "a", tmp_path / "b"]
+
+
 def write_result(out: Path) -> None:
     result = VariantResult(name="compact", description="", status="trained")
     (out / "result.json").write_text(result.model_dump_json())
