@@ -133,7 +133,10 @@ class EpochRecord(Record):
 
     epoch: int = Field(description="1-based")
     loss: float
-    accuracy: float = Field(description="on the augmented training images, while the weights move")
+    accuracy: float = Field(
+        description="on the augmented training images, while the weights move; against the most probable class of each "
+        "label, which mixup and a teacher make another than the true one now and then"
+    )
     monitor_loss: float
     monitor_accuracy: float = Field(description="on the part that chooses the epoch, TrainConfig.monitor")
     learning_rate: float

@@ -18,7 +18,7 @@ from expectations.rules import DataLimits
 from flows.ingest import DataChoices, prepare_data, short_source
 from flows.server import ends_with_its_runs
 from flows.settings import load_settings
-from flows.training import plan_job, train_repeats, with_ensemble
+from flows.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
 from models.presets import Preset, PresetChoice, load_preset
 from models.repeats import MOST_SEEDS, training_seeds
 from models.variants import VariantName
@@ -82,6 +82,8 @@ def retrain(
     results = train_repeats(jobs, train_seeds, views, parallel, workspace)
     audit = audit_variant_labels(results, data.images, data.dataset, workspace, return_state=True)
     results = with_ensemble(results, workspace) if chosen.ensemble else results
+    student = plan_student(chosen, time_budget_minutes, seed, settings)
+    results = with_student(results, student, views, workspace) if student else results
     reported = ReportedStages(
         dataset=record_of(data.dataset),
         verdict=record_of(data.verdict),

@@ -1,4 +1,4 @@
-"""Trainings of a flow: which there are to do, all of them done, so many at once, and a vote of what they gave."""
+"""Trainings of a flow: which there are to do, all of them done, so many at once, a vote and a student of these."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,14 @@ from data.hardware import threads_per_child
 from data.records import VariantResult
 from data.workspace import Produced, Workspace
 from flows.settings import Settings
+from models.config import STUDENT_NAME
 from models.presets import Preset
 from models.repeats import gather_repeats
+from models.student import choose_teacher, make_student
 from models.variants import find_variant
 from tasks.children import training_children
 from tasks.ensemble import build_ensemble, unfinished_ensemble
+from tasks.teach import write_soft_labels
 from tasks.train import TrainingJob, train_variant, unfinished_result
 
 
@@ -53,6 +56,14 @@ def train_repeats(
     return [gather_repeats(seeds, results[first :: len(jobs)]) for first in range(len(jobs))]
 
 
+def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings: Settings) -> TrainingJob | None:
+    """Return the training of the preset's student, alone on this machine, where it has one; see `with_student`."""
+    if not preset.student:
+        return None
+    job = plan_job(preset.student, preset, time_budget_minutes, seed, 1, settings)
+    return job.model_copy(update={"train": preset.recipe(STUDENT_NAME, time_budget_minutes)})
+
+
 def train_variants(
     trainings: list[tuple[TrainingJob, Produced]], parallel: int, workspace: Workspace
 ) -> list[VariantResult]:
@@ -80,3 +91,27 @@ def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[V
     if isinstance(outcome, VariantResult):
         return [*variants, outcome]
     return [*variants, unfinished_ensemble("failed", str(outcome))]
+
+
+def with_student(
+    variants: list[VariantResult], job: TrainingJob, views: Produced, workspace: Workspace
+) -> list[VariantResult]:
+    """Return the variants and what learnt from them, which may be a result that says why nothing did.
+
+    Args:
+        variants: of this run, the ensemble among them where there is one.
+        job: the student's training, of the network that it is.
+        views: the TFRecords that all of them are trained on.
+        workspace: where soft labels and student are written.
+    """
+    teacher = choose_teacher(variants)
+    student = make_student(job.variant, teacher.name if teacher else "")
+    if teacher is None:
+        return [*variants, unfinished_result(student, "skipped", "no variant was trained that could teach it")]
+    with training_children() as children:
+        state = write_soft_labels(teacher, job, views, workspace, children, return_state=True)
+        labels: Any = state.result(raise_on_failure=False)
+    if not isinstance(labels, Produced):
+        return [*variants, unfinished_result(student, "failed", f"{teacher.name} did not teach it: {labels}")]
+    taught = job.model_copy(update={"variant": student, "soft_labels": labels})
+    return [*variants, *train_variants([(taught, views)], 1, workspace)]

@@ -11,6 +11,7 @@ from data.classes import CLASSES
 from data.tfrecord import Jitter, ViewsIndex, read_order, read_part
 from models.config import FitSpec
 from models.features import Features, FeatureStore
+from models.soft_labels import SoftLabels
 
 EVALUATION_BATCH = 256
 
@@ -25,7 +26,8 @@ class PixelBatches:
     """
 
     def __init__(self, spec: FitSpec) -> None:
-        self.spec, self.index = spec, ViewsIndex.load(spec.views)
+        self.spec = spec
+        self.views = usable_views(spec)
 
     @cached_property
     def monitored(self) -> tf.data.Dataset:
@@ -34,8 +36,8 @@ class PixelBatches:
         return labelled_batches(read_part(self.spec.views, part, batch_size=EVALUATION_BATCH), self.spec.threads)
 
     def training(self, epoch: int, _deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
-        """Return an epoch's (images, one-hot labels) and the view that they are of; epochs count from 0."""
-        config, view = self.spec.train, epoch % self.index.views
+        """Return an epoch's (images, labels as rows) and the view that they are of; epochs count from 0."""
+        config, view = self.spec.train, epoch % self.views
         batches = read_part(
             self.spec.views,
             "train",
@@ -44,7 +46,7 @@ class PixelBatches:
             shuffle_seed=self.spec.seed + epoch,
             jitter=Jitter(flip=config.flip, shift_pixels=config.shift_pixels),
         )
-        return finish_batches(batches, self.spec, epoch), view
+        return finish_batches(batches, self.spec, epoch, view), view
 
 
 class FeatureBatches:
@@ -67,7 +69,7 @@ class FeatureBatches:
         return labelled_batches(batches, self.spec.threads)
 
     def training(self, epoch: int, deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
-        """Return an epoch's (features, one-hot labels) and the view that they are of; epochs count from 0.
+        """Return an epoch's (features, labels as rows) and the view that they are of; epochs count from 0.
 
         Raises:
             OutOfTime: the view's features were not there before the deadline.
@@ -75,7 +77,14 @@ class FeatureBatches:
         view = epoch % self.views
         features = self.store.load("train", view, deadline)
         order = read_order(self.spec.views, "train", view, self.spec.seed + epoch)
-        return finish_batches(feature_batches(features, order, self.spec.train.batch_size), self.spec, epoch), view
+        batches = feature_batches(features, order, self.spec.train.batch_size)
+        return finish_batches(batches, self.spec, epoch, view), view
+
+
+def usable_views(spec: FitSpec) -> int:
+    """Return how many views of the train part a training may use, from the first: where it is taught, labelled ones."""
+    written = ViewsIndex.load(spec.views).views
+    return min(written, SoftLabels(spec.soft_labels).views) if spec.soft_labels else written
 
 
 def feature_batches(features: Features, order: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
@@ -93,10 +102,38 @@ def feature_batches(features: Features, order: NDArray[np.int64], batch_size: in
     return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(shaped).prefetch(2)
 
 
-def finish_batches(batches: tf.data.Dataset, spec: FitSpec, epoch: int) -> tf.data.Dataset:
-    """Make the labels of an epoch's batches one-hot, and mix the batches where the recipe says so."""
+def finish_batches(batches: tf.data.Dataset, spec: FitSpec, epoch: int, view: int | None) -> tf.data.Dataset:
+    """Make the labels of an epoch's batches rows, soft ones where there is a teacher, and mix as the recipe says.
+
+    Args:
+        batches: of images or features and label indices, in the order of the view and the epoch.
+        spec: the training's specification.
+        epoch: counts from 0.
+        view: of the images; None for a sample in another order, which is only timed and which no teacher labelled.
+    """
     labelled = labelled_batches(batches, spec.threads)
+    if spec.soft_labels and view is not None:
+        order = read_order(spec.views, "train", view, spec.seed + epoch)
+        soft = SoftLabels(spec.soft_labels).of_view(view, order)
+        labelled = teach_batches(labelled, soft, spec.train.batch_size, spec.train.teacher_share)
     return mix_batches(labelled, spec.train.mixup, spec.seed + epoch) if spec.train.mixup else labelled
+
+
+def teach_batches(
+    batches: tf.data.Dataset, soft_labels: NDArray[np.float32], batch_size: int, teacher_share: float
+) -> tf.data.Dataset:
+    """Make each label the weighted mean of itself and the teacher's answer to the same image.
+
+    Args:
+        batches: of images or features and one-hot labels (b, classes).
+        soft_labels: float32 (images, classes), in the order of the batches' images.
+        batch_size: b, of all batches but the last.
+        teacher_share: weight of the teacher's answer, 0..1.
+    """
+    taught = tf.data.Dataset.from_tensor_slices(soft_labels).batch(batch_size)
+    return tf.data.Dataset.zip(batches, taught).map(
+        lambda batch, soft: (batch[0], (1 - teacher_share) * batch[1] + teacher_share * soft)
+    )
 
 
 def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
@@ -107,11 +144,11 @@ def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
 
 
 def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data.Dataset:
-    """Mix each image and its one-hot label with the next of the batch, by shares from Beta(strength, strength).
+    """Mix each image and its label with the next of the batch, by shares from Beta(strength, strength).
 
     Args:
-        batches: of images (b, 48, 48, 1), 0..255, or features (b, height, width, channels), and one-hot labels
-            (b, classes), in shuffled order.
+        batches: of images (b, 48, 48, 1), 0..255, or features (b, height, width, channels), and labels as rows
+            (b, classes), one-hot or soft, in shuffled order.
         strength: above 0; the smaller, the more often one of the two keeps nearly all.
         seed: gives the shares, so take another one each epoch.
 

@@ -1,12 +1,15 @@
 """How a variant is trained: the typed configuration and the specification that a child command reads."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ENSEMBLE_NAME = "ensemble"
 """The variant that trained variants make together; it is not in the table of those that can be trained."""
+
+STUDENT_NAME = "student"
+"""The variant that learns from what trained ones answer; which network it is, the preset says."""
 
 
 class TrainConfig(BaseModel):
@@ -40,6 +43,13 @@ class TrainConfig(BaseModel):
         ge=0,
         le=4,
         description="Mix each image and label with another of its batch, by a share drawn from Beta(mixup, mixup)",
+    )
+    teacher_share: float = Field(
+        default=0.7,
+        ge=0,
+        le=1,
+        description="Of a student: part of each label that is its teacher's probabilities, the rest being the true "
+        "class; other variants have no teacher",
     )
     patience: int = Field(
         default=0,
@@ -91,9 +101,47 @@ class FitSpec(BaseModel):
         description="Workspace that keeps the features of frozen backbones; without one, every image passes its "
         "backbone in every epoch",
     )
+    soft_labels: Path | None = Field(
+        default=None, description="What `python -m models.teach` left, where a teacher has labelled the views"
+    )
     train: TrainConfig
     seed: int = Field(ge=0, lt=2**31)
     threads: int = Field(ge=1, description="Threads of one operation; TensorFlow's inter-op pool has one")
+
+    @model_validator(mode="after")
+    def _smooths_once(self) -> Self:
+        if self.soft_labels:
+            check_teaching(self.train)
+        return self
+
+
+def check_teaching(recipe: TrainConfig) -> None:
+    """Refuse a student's recipe that would smooth what a teacher has smoothed already.
+
+    The loss's smoothing takes the whole label, the teacher's probabilities with it, and would blur what they say.
+
+    Raises:
+        ValueError: it is such a recipe.
+    """
+    if recipe.teacher_share and recipe.label_smoothing:
+        raise ValueError(
+            f"got label_smoothing {recipe.label_smoothing:g} and teacher_share {recipe.teacher_share:g} in a student's "
+            "recipe, expected one of them to be 0: a teacher's labels are soft already, so set label_smoothing to 0"
+        )
+
+
+class TeachSpec(BaseModel):
+    """What `python -m models.teach OUT` reads from OUT/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    teacher: Path = Field(description="Directory of a finished training, or of a vote of such")
+    records: Path = Field(description="Directory of the TFRecords")
+    views: int = Field(ge=1, description="Views of the train part to label, from the first")
+    most_seconds: float = Field(
+        default=0.0, ge=0, description="Wall seconds after which no further view is begun; 0 is no limit"
+    )
+    threads: int = Field(ge=1, description="Threads of one operation")
 
 
 class EnsembleSpec(BaseModel):

@@ -75,17 +75,18 @@ def split_frozen(model: keras.Model) -> FrozenNetwork | None:
 
 
 class PassWatch:
-    """Tell the progress of a pass through the backbone, and end it at a deadline.
+    """Tell the progress of a pass of images through a network, and end it at a deadline.
 
     Args:
         part: whose images pass.
         view: which of its views.
         images: in all.
         deadline: `time.monotonic()` at which it is given up.
+        event: as which progress is told.
     """
 
-    def __init__(self, part: str, view: int, images: int, deadline: float) -> None:
-        self.part, self.view, self.images, self.deadline = part, view, images, deadline
+    def __init__(self, part: str, view: int, images: int, deadline: float, event: str = "features") -> None:
+        self.part, self.view, self.images, self.deadline, self.event = part, view, images, deadline, event
         self.done = 0
         self.told = time.monotonic()
 
@@ -94,7 +95,7 @@ class PassWatch:
         now = time.monotonic()
         if now - self.told >= PROGRESS_SECONDS:
             self.told = now
-            emit("features", part=self.part, view=self.view, done=self.done, images=self.images)
+            emit(self.event, part=self.part, view=self.view, done=self.done, images=self.images)
         return now >= self.deadline
 
     def advance(self, images: int) -> None:
@@ -208,6 +209,6 @@ class FeatureStore:
 
 
 def make_extraction(extractor: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return a compiled function from uint8 pixels (n, 48, 48, 1) to float32 features, one trace for every n."""
+    """Return a compiled function from uint8 pixels (n, 48, 48, 1) to float32 output, one trace for every n."""
     pixels = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE, 1), tf.uint8)
     return tf.function(lambda images: tf.cast(extractor(images, training=False), tf.float32), input_signature=[pixels])

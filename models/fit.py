@@ -30,6 +30,7 @@ from models.batches import (
     feature_batches,
     finish_batches,
     labelled_batches,
+    usable_views,
 )
 from models.checkpoint import TrainState, remove_checkpoints
 from models.config import FitSpec, TrainConfig
@@ -50,6 +51,7 @@ from models.plan import (
     make_plan,
 )
 from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
+from models.soft_labels import Teaching
 from models.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps
 from models.variants import load_builder
 
@@ -137,7 +139,7 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
         compile_model(head, spec.train, MEASURED_STEPS)
         some, image_seconds = store.sample()
         order = np.arange(len(some.labels))
-        training = finish_batches(feature_batches(some, order, spec.train.batch_size), spec, 0)
+        training = finish_batches(feature_batches(some, order, spec.train.batch_size), spec, 0, None)
         judged = labelled_batches(feature_batches(some, order, EVALUATION_BATCH), spec.threads)
         measured = measure_steps(head, training, judged, evaluation_batches(monitored))
         return measured._replace(pass_seconds=image_seconds * images)
@@ -153,7 +155,7 @@ def find_features(spec: FitSpec, network: keras.Model, monitored_share: float) -
     if spec.features is None or not spec.train.cache_features or split_frozen(network) is None:
         return None
     store, _ = open_features(spec, network)
-    views = store.index.views
+    views = usable_views(spec)
     prepared = next((view for view in range(views) if not store.has("train", view)), views)
     return FeatureViews(views, prepared, 0.0 if store.has(spec.train.monitor) else monitored_share)
 
@@ -219,7 +221,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
     save_explanations(run_dir / EXPLANATIONS_NAME, spec, network, predictions)
     parts, calibration = measure_predictions(predictions)
-    return VariantResult(
+    result = VariantResult(
         name=spec.name,
         description=spec.description,
         status="trained",
@@ -239,13 +241,31 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         latency=measure_latency(model),
         layers=tuple(summarize_layers(network)),
         plan=plan.model_dump(),
-        train_config=applied_recipe(spec.train, plan).model_dump(),
+        train_config=applied_recipe(spec, plan).model_dump(),
     )
+    return with_teaching(result, Teaching.load(spec.soft_labels)) if spec.soft_labels else result
 
 
-def applied_recipe(config: TrainConfig, plan: Plan) -> TrainConfig:
-    """Return the recipe as it was carried out: features were neither flipped nor shifted."""
-    return config.model_copy(update={"flip": False, "shift_pixels": 0}) if plan.feature_views else config
+def applied_recipe(spec: FitSpec, plan: Plan) -> TrainConfig:
+    """Return the recipe as it was carried out: features were neither flipped nor shifted, most variants not taught."""
+    on_features = {"flip": False, "shift_pixels": 0} if plan.feature_views else {}
+    untaught = {} if spec.soft_labels else {"teacher_share": 0.0}
+    return spec.train.model_copy(update=on_features | untaught)
+
+
+def with_teaching(result: VariantResult, teaching: Teaching) -> VariantResult:
+    """Return a student's result with what it took to teach it: what it cost in all, and of this what it cost alone."""
+    cores = teaching.teacher_core_seconds + teaching.core_seconds
+    wall = teaching.teacher_wall_seconds + teaching.wall_seconds
+    taught = {**teaching.model_dump(), "own_core_seconds": result.core_seconds, "own_wall_seconds": result.wall_seconds}
+    return result.model_copy(
+        update={
+            "core_seconds": round(result.core_seconds + cores, 1),
+            "wall_seconds": round(result.wall_seconds + wall, 1),
+            "peak_memory_bytes": max(result.peak_memory_bytes, teaching.peak_memory_bytes),
+            "plan": {**result.plan, "taught": taught},
+        }
+    )
 
 
 def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:

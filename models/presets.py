@@ -1,15 +1,15 @@
 """Presets: which variants a run trains, on which views, by which recipe; built in or from a file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.augment import LIGHT_AUGMENT, SEED_AUGMENT, STRONG_AUGMENT, AugmentConfig
 from data.errors import PipelineError
 from data.faults import describe_faults
-from models.config import TrainConfig
-from models.variants import find_variant
+from models.config import STUDENT_NAME, TrainConfig, check_teaching
+from models.variants import VariantName, find_variant
 
 SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
 
@@ -26,19 +26,42 @@ class Preset(BaseModel):
     train: TrainConfig = Field(description="Recipe of every variant that has none of its own")
     recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
     ensemble: bool = Field(default=False, description="Let the trained variants vote together as a variant of its own")
+    student: VariantName | None = Field(
+        default=None, description="Network that learns from the vote, or the best variant, as a variant named student"
+    )
+
+    @model_validator(mode="after")
+    def _can_teach(self) -> Self:
+        if self.student is None:
+            return self
+        check_teaching(self._recipe_of(STUDENT_NAME))
+        if any(recipe.monitor == "validation" for recipe in (self.train, *self.recipes.values())):
+            raise ValueError(
+                f"got student {self.student} in a preset with monitor validation, expected selection in every recipe: "
+                "its teachers would have been chosen on the images that are to judge it"
+            )
+        return self
 
     def recipe(self, variant: str, time_budget_minutes: float) -> TrainConfig:
         """Return the recipe of a variant.
 
         Args:
-            variant: key of the variant.
+            variant: key of the variant, or student.
             time_budget_minutes: replaces a longer or missing budget of the recipe; 0 leaves it alone.
         """
-        recipe = self.recipes.get(variant, self.train)
+        recipe = self._recipe_of(variant)
         if not time_budget_minutes:
             return recipe
         budget = min(recipe.time_budget_minutes or time_budget_minutes, time_budget_minutes)
         return recipe.model_copy(update={"time_budget_minutes": budget})
+
+    def _recipe_of(self, variant: str) -> TrainConfig:
+        """Return a recipe without a run's budget; a student's is its network's unless it has its own."""
+        if variant in self.recipes:
+            return self.recipes[variant]
+        if variant == STUDENT_NAME and self.student:
+            return self._recipe_of(self.student).model_copy(update={"label_smoothing": 0.0})  # see check_teaching
+        return self.train
 
 
 # The project's own recipe for its own network, found by measuring on the real images.
@@ -52,6 +75,8 @@ _COMPACT = TrainConfig(
     label_smoothing=0.1,
     time_budget_minutes=8,
 )
+
+_BEST = _COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 100, "mixup": 0.2})
 
 # The notebook's networks under a time budget: its optimizer and batch, and a rate that falls in time.
 _SHORT_ADAM = TrainConfig(
@@ -119,16 +144,19 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "best": Preset(
-        description="The project's own networks on strongly augmented views, and their vote, within two hours",
+        description="The project's own networks on strongly augmented views, their vote, and a student that learns "
+        "from it, within two and a half hours",
         variants=("residual", "compact"),
         augment=STRONG_AUGMENT,
         views=20,
-        train=_COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 100, "mixup": 0.2}),
+        train=_BEST,
         recipes={
+            "student": _BEST.model_copy(update={"label_smoothing": 0.0, "time_budget_minutes": 30}),
             "efficientnet_lite0": _FROZEN.model_copy(update={"time_budget_minutes": 30}),
             **dict.fromkeys(_TUNED_VARIANTS, _TUNED.model_copy(update={"time_budget_minutes": 100})),
         },
         ensemble=True,
+        student="compact",
     ),
     "seed": Preset(
         description="The notebook: eight variants, at most 100 epochs, early stopping on validation",
@@ -164,7 +192,8 @@ def load_preset(preset: str) -> Preset:
     try:
         loaded = Preset.model_validate_json(path.read_bytes())
         for name in (*loaded.variants, *loaded.recipes):
-            find_variant(name)
+            if name != STUDENT_NAME or name in loaded.variants or not loaded.student:
+                find_variant(name)
     except ValidationError as error:
         raise PipelineError(
             f"got preset file {path}: {describe_faults(error, 'file')}; expected a JSON object with the fields "

@@ -17,6 +17,7 @@ from reports.summary import (
     missing_variants,
     scored_variants,
     summary_sentences,
+    teaching_sentences,
 )
 
 
@@ -62,7 +63,9 @@ def _leaderboard(results: RunResults) -> list[str]:
     if not rows:
         return []
     note = "Ranked on validation; the test accuracy stands beside it and decides nothing."
-    return ["## Leaderboard", "", note, "", *markdown_table(list(rows[0]), [list(row.values()) for row in rows])]
+    table = markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+    teachings = [line for sentence in teaching_sentences(results) for line in (escape_text(sentence), "")]
+    return ["## Leaderboard", "", note, "", *table, *teachings]
 
 
 def _seeds(results: RunResults) -> list[str]:

@@ -72,6 +72,7 @@ def render_page(results: RunResults, sources: ReportSources = ReportSources()) -
         "spreads": seed_spreads(results),
         "seed_sentences": seed_sentences(results),
         "repeats_list": REPEATS_LIST,
+        "teachings": summary.teaching_sentences(results),
         "comparisons": {comparison.name: comparison for comparison in results.comparisons},
         "published": [variant for variant in results.variants if variant.published],
         "charts": _draw_charts(results),

@@ -183,6 +183,19 @@ def _cost_sentence(results: RunResults, best: VariantResult) -> str:
     )
 
 
+def teaching_sentences(results: RunResults) -> list[str]:
+    """Return of each student what its cost is made of: a teacher's training, the labelling, and its own training."""
+    return [
+        f"Of the {number(variant.core_seconds)} core-seconds of {variant.name}, "
+        f"{number(taught['teacher_core_seconds'])} trained its teacher {taught['teacher']}, "
+        f"{number(taught['core_seconds'])} let it label "
+        f"{plural(taught['views'], 'view')} and {number(taught['own_core_seconds'])} trained {variant.name} itself; "
+        "its wall time adds these up alike."
+        for variant in scored_variants(results)
+        if (taught := variant.plan.get("taught"))
+    ]
+
+
 def making_differences(results: RunResults) -> list[tuple[str, str, str, str]]:
     """Return in what variants were made otherwise than the report: one from an earlier run keeps what it was made with.
 

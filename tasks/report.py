@@ -22,6 +22,7 @@ from reports.summary import leaderboard_rows
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFESTS_STAGE
 from tasks.stages import finish
+from tasks.teach import SOFT_LABELS_STAGE
 from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
 
@@ -137,7 +138,13 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
             for repeat in v.repeats[1:]
             if repeat.training
         },
+        **{f"{SOFT_LABELS_STAGE}/{v.name}": key for v in variants if (key := _soft_labels_of(v))},
     }
+
+
+def _soft_labels_of(variant: VariantResult) -> str:
+    """Return the key of the soft labels that a variant was trained with, or an empty string."""
+    return read_record(Path(variant.directory)).inputs.get("soft_labels", "") if variant.directory else ""
 
 
 def load_results(report: Produced) -> RunResults:

@@ -46,6 +46,8 @@ class TrainingJob(Record):
     """Workspace that keeps the features of frozen backbones."""
     is_repeat: bool = False
     """Whether the run trains the variant with an earlier seed too, and this one is for the spread alone."""
+    soft_labels: Produced | None = None
+    """What the teacher of a student answers to the train images."""
 
     @property
     def title(self) -> str:
@@ -117,6 +119,7 @@ def train_in_child(
         weights=weights,
         views=views.path,
         features=job.features,
+        soft_labels=job.soft_labels.path if job.soft_labels else None,
         train=job.train,
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
@@ -268,6 +271,7 @@ def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> 
         "train": job.train.model_dump(mode="json"),
         "seed": job.seed,
         "weights": hash_file(weights) if weights else "",
+        "soft_labels": job.soft_labels.key if job.soft_labels else "",
         "code": digest_sources(["models.fit", builder_module]),
     }
 

@@ -25,6 +25,7 @@ from models.batches import mix_batches
 from models.config import FitSpec, TrainConfig
 from models.features import FeatureStore, split_frozen
 from tasks.children import training_children
+from tests.models.soft_labels_factory import write_soft_labels
 from tests.tiny_views import IMAGES, write_tiny_views
 
 EPOCHS = 3
@@ -36,7 +37,7 @@ def views(tmp_path_factory):
     return write_tiny_views(tmp_path_factory.mktemp("views"))
 
 
-def write_spec(run_dir, views, builder="models.compact:build_compact", features=None, **train):
+def write_spec(run_dir, views, builder="models.compact:build_compact", features=None, soft_labels=None, **train):
     run_dir.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(
         **{
@@ -54,6 +55,7 @@ def write_spec(run_dir, views, builder="models.compact:build_compact", features=
         builder=builder,
         views=views,
         features=features,
+        soft_labels=soft_labels,
         train=config,
         seed=7,
         threads=1,
@@ -200,6 +202,40 @@ def test_a_killed_training_resumes_and_ends_as_if_nothing_had_happened(trained, 
     assert [record.epoch for record in result.epochs] == [1, 2, 3]
     assert [record.resumed for record in result.epochs] == [False, True, False]
     assert figures_of(result) == figures_of(uninterrupted)
+
+
+@pytest.fixture(scope="module")
+def soft_labels(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("soft_labels")
+    seconds = {"core_seconds": 40, "wall_seconds": 20, "teacher_core_seconds": 500, "teacher_wall_seconds": 300}
+    write_soft_labels(directory, 2, IMAGES["train"], peak_memory_bytes=10**12, **seconds)
+    return directory
+
+
+def test_a_student_whose_teacher_has_no_share_trains_as_if_there_were_none(trained, views, soft_labels, tmp_path):
+    write_spec(tmp_path, views, soft_labels=soft_labels, teacher_share=0)
+    run_fit(tmp_path)
+    assert figures_of(load_result(tmp_path)) == figures_of(load_result(trained[0]))
+
+
+def test_a_killed_student_ends_as_if_never_stopped_and_its_cost_is_told_in_all(trained, views, soft_labels, tmp_path):
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    for run_dir in (straight, killed):
+        write_spec(run_dir, views, soft_labels=soft_labels, mixup=0.2)
+    run_fit(straight)
+    with pytest.raises(ChildKilled, match="SIGKILL"):
+        run_fit(killed, kill_after_epoch=1)
+    run_fit(killed)
+    result = load_result(straight)
+    assert figures_of(load_result(killed)) == figures_of(result)
+    assert result.epochs[0].loss != load_result(trained[0]).epochs[0].loss
+    taught = result.plan["taught"]
+    assert taught["own_core_seconds"] > 0
+    assert result.core_seconds == pytest.approx(500 + 40 + taught["own_core_seconds"], abs=0.1)
+    assert result.wall_seconds == pytest.approx(300 + 20 + taught["own_wall_seconds"], abs=0.1)
+    assert result.peak_memory_bytes == 10**12
+    assert result.train_config["teacher_share"] == 0.7
+    assert load_result(trained[0]).train_config["teacher_share"] == 0, "a recipe that had no teacher says so"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import PipelineError
 from models.config import TrainConfig
-from models.presets import PRESETS, load_preset, narrow_preset
+from models.presets import PRESETS, Preset, load_preset, narrow_preset
 from models.variants import VARIANTS, VariantName
 
 
@@ -18,7 +18,7 @@ def test_variant_names_agree_with_the_table():
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_name_known_variants(name):
     preset = PRESETS[name]
-    assert {*preset.variants, *preset.recipes} <= set(VARIANTS)
+    assert {*preset.variants, *preset.recipes} <= {*VARIANTS, *(["student"] if preset.student else [])}
 
 
 def test_the_seed_preset_is_the_notebook():
@@ -47,6 +47,29 @@ def test_a_frozen_backbone_is_not_trained_like_a_network_from_nothing(name):
     recipe = PRESETS[name].recipe("efficientnet_lite0", 0)
     assert (recipe.optimizer, recipe.mixup) == ("adam", 0)
     assert "efficientnet_lite0" not in PRESETS[name].variants, "it needs the extra, so a run has to ask for it"
+
+
+def make_preset(**fields):
+    return Preset.model_validate({**PRESETS["smoke"].model_dump(), **fields})
+
+
+def test_a_student_learns_by_its_networks_recipe_without_smoothing():
+    recipe = TrainConfig(learning_rate=0.02, label_smoothing=0.1)
+    preset = make_preset(student="compact", recipes={"compact": recipe})
+    assert preset.recipe("student", 0) == recipe.model_copy(update={"label_smoothing": 0})
+    assert preset.recipe("compact", 0) == recipe
+
+
+def test_a_students_own_recipe_goes_first():
+    own = TrainConfig(learning_rate=0.03, teacher_share=0.5)
+    preset = make_preset(student="compact", recipes={"compact": TrainConfig(), "student": own})
+    assert preset.recipe("student", 0) == own
+    assert preset.recipe("student", 3).time_budget_minutes == 3
+
+
+def test_only_best_has_a_student():
+    assert {name: preset.student for name, preset in PRESETS.items() if preset.student} == {"best": "compact"}
+    assert PRESETS["best"].recipe("student", 0).label_smoothing == 0
 
 
 def test_a_budget_is_added_where_the_recipe_has_none():
@@ -82,6 +105,17 @@ def changed(**fields):
         (changed(variants=["cnn_9"]), "Got variant 'cnn_9'; expected one of compact"),
         (changed(recipes={"cnn_9": {}}), "Got variant 'cnn_9'"),
         (changed(recipes={"compact": {"learning_rate": 0}}), "recipes.compact.learning_rate: Input should be greater"),
+        (changed(student="cnn_9"), "student: Input should be 'compact', "),
+        (changed(recipes={"student": {}}), "Got variant 'student'"),
+        (changed(student="compact", variants=["student"]), "Got variant 'student'"),
+        (
+            changed(student="compact", recipes={"student": {"label_smoothing": 0.1}}),
+            "got label_smoothing 0.1 and teacher_share 0.7 in a student's recipe",
+        ),
+        (
+            changed(student="compact", recipes={"cnn_gray": {"monitor": "validation"}}),
+            "got student compact in a preset with monitor validation, expected selection in every recipe",
+        ),
         (changed(epochs=3), "epochs: Extra inputs are not permitted"),
         (changed(views=0), "views: Input should be greater"),
         (b"\xff\xfe", "Invalid JSON"),

@@ -96,6 +96,20 @@ def test_cost_table_agrees_with_the_results(normal, page):
         assert cells[7:9] == ["4.2 ms 0.75 ms", f"{variant.best_epoch} of {len(variant.epochs)}"]
 
 
+def test_the_cost_of_a_student_is_told_in_parts(tmp_path):
+    results = make_results(tmp_path)
+    taught = {"teacher": "ensemble", "views": 20, "core_seconds": 150.0, "teacher_core_seconds": 2500.0}
+    plan = {"precision": "float32", "taught": {**taught, "own_core_seconds": 300.0}}
+    student = results.variants[0].model_copy(update={"name": "student", "core_seconds": 2950.0, "plan": plan})
+    results = results.model_copy(update={"variants": (student, *results.variants[1:])})
+    sentence = (
+        "Of the 2,950 core-seconds of student, 2,500 trained its teacher ensemble, 150 let it label 20 views and 300 "
+        "trained student itself"
+    )
+    assert sentence in PageReader(render_page(results)).text
+    assert sentence in render_markdown(results)
+
+
 def test_calibration_table_agrees_with_the_results(normal, page):
     for variant in normal[0].variants[:5]:
         cells, brier = page.cells("calibration-table", variant.name), variant.calibration.before.brier

@@ -33,15 +33,16 @@ class FakeChildren(Children):
         self.command(argument, threads)
 
 
-def make_job(seed=1, threads=1) -> TrainingJob:
-    return TrainingJob(
-        variant=find_variant("compact"),
-        train=TrainConfig(precision="float32"),
-        seed=seed,
-        threads=threads,
-        weights_dir=None,
-        allow_weight_download=False,
-    )
+def make_job(**fields) -> TrainingJob:
+    known = {
+        "variant": find_variant("compact"),
+        "train": TrainConfig(precision="float32"),
+        "seed": 1,
+        "threads": 1,
+        "weights_dir": None,
+        "allow_weight_download": False,
+    }
+    return TrainingJob(**known | fields)
 
 
 @pytest.fixture
@@ -59,6 +60,21 @@ def fit(tmp_path, monkeypatch):
         return outcome.result(raise_on_failure=False) if isinstance(outcome, State) else outcome
 
     return go
+
+
+def test_a_student_is_another_training_for_every_teacher(tmp_path):
+    views = Produced(stage="views", key="k", path=tmp_path / "views", cached=False)
+    labels = [Produced(stage="soft_labels", key=key, path=tmp_path / key, cached=False) for key in ("a", "b")]
+    jobs = [make_job(), *(make_job(soft_labels=one) for one in labels)]
+    assert [train.training_inputs(job, views, None)["soft_labels"] for job in jobs] == ["", "a", "b"]
+    asked = []
+
+    def read_spec(out: Path, threads: int) -> None:
+        asked.append(FitSpec.model_validate_json((out / "spec.json").read_text()).soft_labels)
+
+    for job in jobs:
+        train.train_in_child(job, views, None, FakeChildren(read_spec), lambda: lambda event: None, tmp_path)
+    assert asked == [None, tmp_path / "a", tmp_path / "b"]
 
 
 def write_result(out: Path) -> None:
