@@ -11,9 +11,12 @@ from tests.reports.results_factory import make_results
 LINEAGE = {"datasets": "91be04c7aa35de10", "views": "c5d2e8f01b7a6394"}
 
 
-def make_report(workspace: Path, key: str, variants: Path, trained: int = 1) -> Path:
-    """Write the directory of a finished report on so many variants, whose files are in `variants`."""
+def make_report(workspace: Path, key: str, network: Path | None = None, trained: int = 1) -> Path:
+    """Write the directory of a finished report on so many variants, of which `compact` may have a saved network."""
+    variants = workspace / "variants" / key
     results = make_results(variants, trained=trained, lineage=LINEAGE, run_name=f"run {key}")
+    if network:
+        shutil.copyfile(network, variants / "compact" / "model.keras")
     report = workspace / "reports" / key
     report.mkdir(parents=True)
     (report / "results.json").write_text(results.model_dump_json())
