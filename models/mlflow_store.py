@@ -4,6 +4,7 @@ Importing mlflow takes seconds, so it is imported where it is used.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ URI_VARIABLE = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "emotion"
 MODEL_NAME = "emotion"
 FOLDER = "mlflow"
+CREDENTIALS = re.compile(r"//[^/\s]*@")
 
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -86,10 +88,12 @@ def mlflow_errors(uri: str) -> Iterator[None]:
         raise
     except (MlflowException, RequestException, SQLAlchemyError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise TransientError(
-            f"got no answer that can be used from MLflow at {shown_uri(uri)} ({reason}): see that it runs and that "
-            f"{URI_VARIABLE} is right, then try again"
-        ) from error
+        message = (
+            f"got no answer that can be used from MLflow at {shown_uri(uri)} ({CREDENTIALS.sub('//', reason)}): see "
+            f"that it runs and that {URI_VARIABLE} is right, then try again"
+        )
+        secret = shown_uri(uri) != uri  # a traceback would show the password
+        raise TransientError(message) from (None if secret else error)
 
 
 def is_missing(error: Exception) -> bool:

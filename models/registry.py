@@ -129,6 +129,7 @@ class ModelRegistry:
             self._ensure_registered()
             version = self._find_version(tags[VARIANT_TAG])
             if version is None:
+                self._require_model(tracked)
                 made = self.client.create_model_version(
                     MODEL_NAME,
                     tracked.source,
@@ -275,6 +276,20 @@ class ModelRegistry:
         wanted = f"name = '{MODEL_NAME}' and tags.`{VARIANT_TAG}` = '{variant_key}'"
         found = self.client.search_model_versions(wanted)
         return max((int(one.version) for one in found), default=None)
+
+    def _require_model(self, tracked: TrackedVariant) -> None:
+        """Raise PipelineError where the model that was tracked is not in MLflow any more, or not in this one."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.get_logged_model(tracked.model_id)
+        except MlflowException as error:
+            if not is_missing(error):
+                raise
+            raise PipelineError(
+                f"got model {tracked.model_id}, which was deleted from MLflow, expected one that is there: run again "
+                "with --force, which writes it anew"
+            ) from error
 
     def _find_move(self, move_id: str) -> Move | None:
         """Return the move that this request made at an earlier try."""

@@ -218,26 +218,34 @@ class ReportWriter:
         self.client.log_dict(run_id, self.results.lineage, "lineage.json")
 
     def _write_model(self, run_id: str, variant: VariantResult, directory: Path | None) -> TrackedVariant:
-        """Keep the network as a logged model; one that an interruption left without files is made anew."""
-        if variant.status != "trained" or directory is None or not (directory / NETWORK_NAME).is_file():
+        """Keep the network as a logged model; one that an interruption left unfinished is gone on with."""
+        if variant.status != "trained":
             return TrackedVariant(run_id=run_id)
-        from mlflow.entities import LoggedModelOutput
-
-        wanted = f"source_run_id = '{run_id}'"
-        for model in self.client.search_logged_models([self.experiment], filter_string=wanted):
-            if str(model.status) == "READY":
-                return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
-            self.client.delete_logged_model(model.model_id)
-        tags = {REPORT_TAG: self.key, VARIANT_TAG: directory.name}
-        model = self.client.create_logged_model(
-            self.experiment, name=MODEL_NAME, source_run_id=run_id, tags=tags, model_type=variant.name
-        )
+        found = self.client.search_logged_models([self.experiment], filter_string=f"source_run_id = '{run_id}'")
+        model = next(iter(found), None)
+        if model and model.status == "READY":
+            return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
+        if directory is None or not (directory / NETWORK_NAME).is_file():
+            return TrackedVariant(run_id=run_id)
+        if model is None:
+            tags = {REPORT_TAG: self.key, VARIANT_TAG: directory.name}
+            model = self.client.create_logged_model(
+                self.experiment, name=MODEL_NAME, source_run_id=run_id, tags=tags, model_type=variant.name
+            )
         with TemporaryDirectory(prefix="emotion-model-") as folder:
             save_package(directory / NETWORK_NAME, Path(folder) / "model", run_id, model.model_id)
             self.client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
-        self.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=variant.best_epoch)])
+        self._link_model(run_id, model.model_id, variant.best_epoch)
         self.client.finalize_logged_model(model.model_id, "READY")
         return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
+
+    def _link_model(self, run_id: str, model_id: str, epoch: int) -> None:
+        """Name the model among what its run gave, once."""
+        from mlflow.entities import LoggedModelOutput
+
+        outputs = self.client.get_run(run_id).outputs
+        if model_id not in {one.model_id for one in (outputs.model_outputs if outputs else [])}:
+            self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=epoch)])
 
     def _epoch_metrics(self, variant: VariantResult) -> Iterator["Metric"]:
         """Return the metrics of every epoch, at the time at which it ended had the training begun with the run."""
