@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,11 +35,12 @@ def served(workspace):
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/emotion@champion"]
     options = ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     uri = f"sqlite:///{workspace}/mlflow/mlflow.db"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as where the environment is activated
     with (workspace / "serve.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, *options],
             cwd=workspace,
-            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -47,7 +49,8 @@ def served(workspace):
         wait_until_up(process, f"http://127.0.0.1:{port}", workspace / "serve.log")
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it left by itself
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(15)
         except subprocess.TimeoutExpired:
