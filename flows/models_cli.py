@@ -54,7 +54,7 @@ def show(
         "created": found.created,
         "MLflow run": found.run_id,
         "MLflow model": found.model_id,
-        **dict(sorted(found.tags.items())),
+        **{name: value for name, value in sorted(found.tags.items()) if value},
     }
     for name, value in rows.items():
         table.add_row(name, escape(value))

@@ -33,6 +33,12 @@ CHALLENGER = "challenger"
 REGISTRY_TAG = "emotion.registry"
 """Of the registered model: an id that stays the same by whichever URI the registry is reached."""
 
+MODEL_TAG = "emotion.model"
+"""Of a version: the id of its logged model, which MLflow's database does not give back with a version."""
+
+LEFT_TAGS = ("emotion.champion.until", "emotion.champion.next")
+"""Of a version that is champion no longer; empty where it is again."""
+
 LOCK_SECONDS = 60.0
 READY_SECONDS = 60
 TAG_LENGTH = 2000
@@ -135,7 +141,7 @@ class ModelRegistry:
                     tracked.source,
                     run_id=tracked.run_id,
                     model_id=tracked.model_id,
-                    tags={VARIANT_TAG: tags[VARIANT_TAG]},
+                    tags={VARIANT_TAG: tags[VARIANT_TAG], MODEL_TAG: tracked.model_id},
                     await_creation_for=READY_SECONDS,
                 )
                 version = int(made.version)
@@ -256,7 +262,8 @@ class ModelRegistry:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         since = {"since": now, "by": move.by, "reason": move.reason, "from": str(move.source), "move": move.id}
         self._tag(move.target, {f"emotion.champion.{name}": value for name, value in since.items()})
-        self._tag(move.source, {"emotion.champion.until": now, "emotion.champion.next": str(move.target)})
+        self._tag(move.target, dict.fromkeys(LEFT_TAGS, ""))  # of an earlier time as champion
+        self._tag(move.source, dict(zip(LEFT_TAGS, (now, str(move.target)), strict=True)))
         if _aliased(self._registered(), CHALLENGER) == move.target != NONE:
             self.client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
         return self.journal.append("done", move)
@@ -357,7 +364,7 @@ def _describe(found: "ModelVersion", registered: "RegisteredModel") -> VersionRe
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
         aliases=tuple(sorted(a for a, version in registered.aliases.items() if int(version) == int(found.version))),
         run_id=found.run_id or "",
-        model_id=found.model_id or "",
+        model_id=found.tags.get(MODEL_TAG, ""),
         tags=dict(found.tags),
     )
 

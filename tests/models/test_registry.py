@@ -67,8 +67,10 @@ def test_a_move_is_in_the_journal_and_on_the_versions(registry):
     assert tags["emotion.champion.reason"] == "version 2 is better"
     assert tags["emotion.champion.from"] == "1"
     assert registry.show(1).tags["emotion.champion.next"] == "2"
+    registry.rollback("test", "worse")
+    assert registry.show(1).tags["emotion.champion.next"] == ""
     events = [step.event for step in Journal(registry.workspace / "registry" / "moves.jsonl").steps(last.registry)]
-    assert events == ["intent", "done"] * 2
+    assert events == ["intent", "done"] * 3
 
 
 def test_the_champion_is_not_moved_onto_itself(registry):

@@ -45,6 +45,7 @@ def test_a_variant_becomes_the_challenger_and_has_one_version(registered, worksp
     (version,) = ModelRegistry(workspace.root).list_versions()
     assert version.aliases == (CHALLENGER,)
     assert version.tags["emotion.report"] == "report1"
+    assert version.model_id.startswith("m-")
     assert version.tags["emotion.decision"] == "accuracy +2.1 points, low end +0.4"
 
 
