@@ -22,6 +22,7 @@ from expectations.rules import DataLimits
 from flows.budget import check_search
 from flows.console import console, error_console, print_audit, print_data, print_results, print_search
 from flows.doctor import examine
+from flows.models_cli import app as models_app
 from flows.server import prefect_server
 from flows.settings import load_settings
 from models.presets import PRESETS, load_preset
@@ -38,6 +39,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(models_app, name="models")
 EXIT_FAILED = 1
 
 PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."

@@ -39,6 +39,7 @@ RUN_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
     **LOG_ENVIRONMENT,
 }
 """Settings of every run, whichever server it uses: nobody is told of it, and its log is whole. prefect.yaml has them
@@ -94,6 +95,15 @@ def ends_with_its_runs(url: str, workspace: Path) -> bool:
     """Return whether the server at this API URL is the one that runs of the workspace started for themselves."""
     record = _read_record(workspace)
     return record is not None and record.url == url
+
+
+def live_server(workspace: Path) -> str:
+    """Return the API URL of a Prefect server that runs already, for this workspace or for all, or an empty string."""
+    named = os.environ.get(API_URL_VARIABLE)
+    if named:
+        return named if server_answers(named) else ""
+    record = _find_server(workspace)
+    return record.url if record else ""
 
 
 def server_answers(url: str, timeout_seconds: float = 2) -> bool:
