@@ -209,8 +209,16 @@ def _page_roots(stages: list[Stored], keep: int) -> Iterator[Root]:
         yield Root(stored.record.key, "latest pages", deep=False)
     for stored in _newest(stages, SEARCHES)[:keep]:
         yield Root(stored.record.key, "latest pages", deep=False)
-        winner = SearchRecord.model_validate_json((stored.path / SEARCH_NAME).read_text()).winner
-        yield Root(winner.outcome.training if winner else "", "latest pages")
+        yield Root(_winning_training(stored.path), "latest pages")
+
+
+def _winning_training(search: Path) -> str:
+    """Return the key of a search's best training, empty where it had none or is of a version that is not read here."""
+    try:
+        winner = SearchRecord.model_validate_json((search / SEARCH_NAME).read_text()).winner
+    except (OSError, ValidationError):
+        return ""
+    return winner.outcome.training if winner else ""
 
 
 def is_edited(stored: Stored) -> bool:

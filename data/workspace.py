@@ -180,7 +180,8 @@ class Workspace:
         with try_lock(self._lock_path(stage, key)) as mine:
             if not mine or (stage, key) in read_holds(self.root):
                 return False
-            if (target / RECORD_NAME).stat().st_mtime != last_used:
+            record = target / RECORD_NAME
+            if record.exists() and record.stat().st_mtime != last_used:
                 return False
             remove_aside(target)
         return True

@@ -13,15 +13,16 @@ import sys
 from pathlib import Path
 from data.holds import Hold
 hold = Hold(Path(sys.argv[1]))
-hold.add("views", "a")
-hold.add("variants", "b")
+for name in sys.argv[2:]:
+    hold.add(*name.split("/"))
 print("holds", flush=True)
 sys.stdin.read()
 """
 
 
-def start_holder(root):
-    command = [sys.executable, "-c", HOLDER, str(root)]
+def start_holder(root, *names):
+    """Start a process that holds these stages, each a pair of stage and key, until it is killed."""
+    command = [sys.executable, "-c", HOLDER, str(root), *("/".join(name) for name in names)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT_ROOT, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "holds\n"
@@ -33,7 +34,7 @@ def test_nothing_is_held_in_a_workspace_that_is_not_there(tmp_path):
 
 
 def test_what_another_process_holds_ends_with_a_kill(tmp_path):
-    with start_holder(tmp_path) as process:
+    with start_holder(tmp_path, ("views", "a"), ("variants", "b")) as process:
         assert read_holds(tmp_path) == {("views", "a"), ("variants", "b")}
         process.send_signal(signal.SIGKILL)
     assert read_holds(tmp_path) == frozenset()
