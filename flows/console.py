@@ -106,8 +106,8 @@ def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
             reasons,
         )
     console.print(table)
-    freed = sum(count.removed_bytes for count in counts)
-    console.print(f"[bold]{'Would free' if dry_run else 'Freed'}:[/] {freed / 1e6:.1f} MB", highlight=False)
+    if freed := sum(count.removed_bytes for count in counts):
+        console.print(f"[bold]{'Would free' if dry_run else 'Freed'}:[/] {freed / 1e6:.1f} MB", highlight=False)
 
 
 def _comparison_table(results: RunResults) -> Table:
