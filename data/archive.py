@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import re
 import shutil
 import time
@@ -146,6 +147,7 @@ def _fetch_remote(origin: DriveItem | str, name: str, downloads: Path, order: _O
     with FileLock(downloads / f".{name}.lock"):
         if order.sha256 and target.is_file() and hash_file(target) == order.sha256:
             logger.info("%s has the pinned content already; nothing is downloaded", target)
+            os.utime(target)  # housekeeping lets be what was used of late
             return Fetched(target, transferred=False)
         if isinstance(origin, str):
             path = _fetch_file(origin, target, order)

@@ -139,6 +139,16 @@ def check_archive(archive: Path) -> None:
                 return
 
 
+def list_sizes(archive: Path) -> list[int]:
+    """Return the bytes of each file of an archive, unpacked; a tar is read to its end for that.
+
+    Raises:
+        ArchiveUnreadable, PipelineError: as for `check_archive`.
+    """
+    with _reading(archive), _open_entries(archive) as entries:
+        return [entry.size_bytes for entry in entries]
+
+
 def is_html(path: Path) -> bool:
     """Return whether a file is an HTML page, by its first bytes."""
     with path.open("rb") as file:

@@ -9,6 +9,7 @@ import ast
 import hashlib
 import json
 import logging
+import os
 import shutil
 import threading
 import time
@@ -23,12 +24,16 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from data.errors import PipelineError
+from data.holds import Hold, read_holds
 
 logger = logging.getLogger(__name__)
 
 ROOMS = ("flows", "tasks", "expectations", "models", "reports", "data")
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 RECORD_NAME = "_complete.json"
+
+RESERVE_BYTES = 256 << 20
+"""Free space that no stage touches: room for what no stage counts, such as logs and a server's database."""
 
 
 class StageRecord(BaseModel):
@@ -62,12 +67,15 @@ class Workspace:
     Args:
         root: the directory; made when the first stage is written.
         force: write every stage again, also where it is complete.
+        reserve_bytes: free space that has to be left beside what a stage needs.
     """
 
-    def __init__(self, root: Path, force: bool = False) -> None:
+    def __init__(self, root: Path, force: bool = False, reserve_bytes: int = RESERVE_BYTES) -> None:
         self.root = Path(root).resolve()
         self.force = force
+        self.reserve_bytes = reserve_bytes
         self._begun: set[Path] = set()
+        self._hold = Hold(self.root)
 
     def directory(self, stage: str, key: str) -> Path:
         """Return where the finished stage is, or will be."""
@@ -96,8 +104,11 @@ class Workspace:
         *,
         resumable: bool = False,
         give_up: Callable[[], bool] = lambda: False,
+        need: Callable[[], int] = lambda: 0,
     ) -> Produced:
         """Return the stage for these inputs, writing it first where it is not there.
+
+        As long as this object lives, housekeeping leaves the stage alone.
 
         Args:
             stage: the kind of content, a directory name such as "manifests".
@@ -106,17 +117,21 @@ class Workspace:
             resumable: keep the working directory when `write` fails, and hand the same one to the next try.
             give_up: asked again and again while another run writes this stage; True ends the wait. A thread needs it,
                 since nothing can interrupt one.
+            need: asked before the stage is written: about how many bytes that takes, at its worst moment.
 
         Raises:
-            PipelineError: `give_up` ended the wait.
+            PipelineError: `give_up` ended the wait, or there is no room for the stage.
             Whatever `write` raises; nothing is left under the stage's name then.
         """
         key = hash_json(inputs)
         target, work = self.directory(stage, key), self.work_directory(stage, key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.parent / f".{key}.lock", give_up):
+        with _locked(self._lock_path(stage, key), give_up):
+            self._hold.add(stage, key)
             if not self.force and self.find(stage, key):
+                os.utime(target / RECORD_NAME)  # housekeeping goes by when a stage was last used
                 return Produced(stage=stage, key=key, path=target, cached=True)
+            self.require_space(need(), f"the next of {stage}")
             started = time.monotonic()
             self._write(work, write, resumable)
             record = StageRecord(
@@ -130,6 +145,65 @@ class Workspace:
             (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
             _put_in_place(work, target)
         return Produced(stage=stage, key=key, path=target, cached=False)
+
+    def require_space(self, need_bytes: int, what: str) -> None:
+        """Raise unless the disk has room.
+
+        Args:
+            need_bytes: what is about to be written, at its worst moment.
+            what: is written, for the message.
+
+        Raises:
+            PipelineError: there is less free than that and the reserve.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.root).free
+        if free < need_bytes + self.reserve_bytes:
+            raise PipelineError(
+                f"got {_in_megabytes(free)} of free space in {self.root}, expected {_in_megabytes(need_bytes)} for "
+                f"{what} and {_in_megabytes(self.reserve_bytes)} to spare: run `emotion prune`, set EMOTION_WORKSPACE "
+                "to a directory on a larger disk, or EMOTION_RESERVE_BYTES to what is to be spared"
+            )
+
+    def discard(self, stage: str, key: str, last_used: float) -> bool:
+        """Remove a finished stage and return True, unless a living process uses it, or anybody did meanwhile.
+
+        It loses its name before anything in it is deleted, so that a kill at any moment leaves it whole or gone; what
+        remains of it has a hidden name then.
+
+        Args:
+            stage: the kind of content.
+            key: which of it.
+            last_used: when it was, as far as the caller knows: the modification time of its record.
+        """
+        target = self.directory(stage, key)
+        with try_lock(self._lock_path(stage, key)) as mine:
+            if not mine or (stage, key) in read_holds(self.root):
+                return False
+            record = target / RECORD_NAME
+            if record.exists() and record.stat().st_mtime != last_used:
+                return False
+            remove_aside(target)
+        return True
+
+    def discard_work(self, stage: str, key: str) -> bool:
+        """Remove what a broken-off writing of a stage left and return True, unless a living process goes on with it.
+
+        It too loses its name first: half of it would be taken for something to go on with.
+        """
+        with try_lock(self._lock_path(stage, key)) as mine:
+            if not mine or (stage, key) in read_holds(self.root):
+                return False
+            remove_aside(self.work_directory(stage, key))
+        return True
+
+    def is_written(self, stage: str, key: str) -> bool:
+        """Return whether somebody writes the stage now."""
+        with try_lock(self._lock_path(stage, key)) as mine:
+            return not mine
+
+    def _lock_path(self, stage: str, key: str) -> Path:
+        return self.root / stage / f".{key}.lock"
 
     def _write(self, work: Path, write: Callable[[Path], None], resumable: bool) -> None:
         """Fill the working directory, going on in it where that is asked for; a forced run goes on in its own alone."""
@@ -151,13 +225,36 @@ def _put_in_place(work: Path, target: Path) -> None:
 
     Deleting takes a while, in which another run that reads the older one would find half of it.
     """
-    aside = target.with_name(f".{target.name}.old")
-    if aside.exists():  # of a run that was killed here
-        shutil.rmtree(aside)
-    if target.exists():
-        target.replace(aside)
+    aside = _move_aside(target)
     work.replace(target)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_aside(target: Path) -> None:
+    """Remove a file or a directory, which loses its name first, and what an earlier call that was killed left of it."""
+    _move_aside(target)
+    delete_aside(target)
+
+
+def delete_aside(target: Path) -> None:
+    """Delete what waits for that under its hidden name since it lost this one."""
+    aside = _aside_of(target)
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    else:
+        aside.unlink(missing_ok=True)
+
+
+def _move_aside(target: Path) -> Path:
+    aside = _aside_of(target)
+    delete_aside(target)  # of a process that was killed here
+    if target.exists():
+        target.replace(aside)
+    return aside
+
+
+def _aside_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
 
 
 def read_record(path: Path) -> StageRecord:
@@ -263,6 +360,21 @@ def _locked(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold a lock where nobody else has it, and yield whether that is so."""
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
 def _wait_for(lock: FileLock, give_up: Callable[[], bool]) -> None:
     try:
         lock.acquire(cancel_check=give_up)
@@ -270,6 +382,10 @@ def _wait_for(lock: FileLock, give_up: Callable[[], bool]) -> None:
         raise PipelineError(
             f"got no lock on {lock.lock_file}, which another run holds, before this run ended: run again after it"
         ) from error
+
+
+def _in_megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
 
 
 def _now() -> str:

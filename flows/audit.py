@@ -9,7 +9,6 @@ from pydantic import Field
 
 from data.hardware import default_parallel
 from data.source import parse_source
-from data.workspace import Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.ingest import DataChoices, prepare_data, short_source
@@ -61,7 +60,7 @@ def audit(
         The directory of the audit.
     """
     settings, chosen = load_settings(), load_preset(preset)
-    workspace = Workspace(settings.workspace, force=force)
+    workspace = settings.open_workspace(force)
     parallel = min(parallel or default_parallel(), folds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]

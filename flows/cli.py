@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from data.errors import DataRejected, PipelineError
 from data.faults import describe_faults
+from data.prune import PrunePolicy, prune_workspace
 from data.records import DataSummary, RunResults
 from data.relabel import LabelAudit
 from data.search import PRESET_NAME, SEARCH_NAME, SearchRecord
@@ -20,10 +21,18 @@ from data.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.budget import check_search
-from flows.console import console, error_console, print_audit, print_data, print_results, print_search
+from flows.console import (
+    console,
+    error_console,
+    print_audit,
+    print_data,
+    print_pruned,
+    print_results,
+    print_search,
+)
 from flows.doctor import examine
 from flows.models_cli import app as models_app
-from flows.server import prefect_server
+from flows.server import ends_with_its_runs, prefect_server
 from flows.settings import load_settings
 from models.presets import PRESETS, load_preset
 from models.repeats import MOST_SEEDS, training_seeds
@@ -250,6 +259,24 @@ def tune(
 
 
 @app.command()
+def prune(
+    keep: Annotated[int, typer.Option(help="Newest reports to keep, with all they were made from.", min=1)] = 8,
+    days: Annotated[
+        float, typer.Option(help="Days to keep what no report names yet: broken-off runs, downloads.", min=0)
+    ] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+) -> None:
+    """Remove from the workspace what the newest reports do not need, and the Prefect runs behind it."""
+    settings = load_settings()
+    counts, times = prune_workspace(settings.open_workspace(), PrunePolicy(keep=keep, days=days), dry_run)
+    print_pruned(counts, dry_run)
+    with _server() as url:  # last, since a server may not start on a full disk
+        from tasks.housekeeping import prune_flow_runs
+
+        print_pruned([prune_flow_runs(times, keep, dry_run, ends_with_its_runs(url, settings.workspace))], dry_run)
+
+
+@app.command()
 def doctor() -> None:
     """Check this machine: each line is ok, or says what to do."""
     failed = False
@@ -288,12 +315,12 @@ def _print_verdict(verdict: Path) -> None:
 
 
 @contextmanager
-def _server() -> Iterator[None]:
-    """Have a Prefect server for the length of the block, and its logs delivered before it ends."""
+def _server() -> Iterator[str]:
+    """Have a Prefect server for the length of the block, whose URL it gets, and its logs delivered before it ends."""
     settings = load_settings()
-    with prefect_server(settings.workspace, settings.server_start_seconds):
+    with prefect_server(settings.workspace, settings.server_start_seconds) as url:
         try:
-            yield
+            yield url
         finally:
             for name in ("prefect.flow_runs", "prefect.task_runs"):
                 for handler in logging.getLogger(name).handlers:

@@ -1,5 +1,6 @@
 """What the `emotion` command prints: findings, the comparison table, and what to do next."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -8,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.classes import CLASSES
+from data.prune import KindCount
 from data.records import DataSummary, Finding, RunResults, VariantResult
 from data.relabel import LabelAudit
 from data.search import SearchRecord
@@ -97,6 +99,26 @@ def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
     console.print(f"[bold]Preset:[/] {preset}", soft_wrap=True)
     console.print("[bold]Next:[/] measure the winner on validation; its training is in the workspace already:")
     console.print(f"  {escape(measure)}", highlight=False, soft_wrap=True)
+
+
+def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
+    """Print what was removed of each kind, or would be, what that frees, and what stays for whose sake."""
+    table = Table(title="What would be removed" if dry_run else "What was removed", title_justify="left", box=SIMPLE)
+    for heading in ("kind", "go" if dry_run else "gone", "MB freed", "stay", "MB", "because of"):
+        table.add_column(heading, justify="left" if heading in ("kind", "because of") else "right")
+    for count in counts:
+        reasons = ", ".join(f"{reason} {number}" for reason, number in count.kept_for.items())
+        table.add_row(
+            count.kind,
+            str(count.removed),
+            f"{count.removed_bytes / 1e6:.1f}",
+            str(count.kept),
+            f"{count.kept_bytes / 1e6:.1f}",
+            reasons,
+        )
+    console.print(table)
+    if freed := sum(count.removed_bytes for count in counts):
+        console.print(f"[bold]{'Would free' if dry_run else 'Freed'}:[/] {freed / 1e6:.1f} MB", highlight=False)
 
 
 def _comparison_table(results: RunResults) -> Table:

@@ -55,7 +55,7 @@ def ingest(
         The directory of the verdict.
     """
     settings = load_settings()
-    workspace = Workspace(settings.workspace, force=force)
+    workspace = settings.open_workspace(force)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     return record_of(data.verdict).path
 

@@ -15,6 +15,7 @@ from data.source import parse_source
 from data.workspace import Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
+from flows.housekeeping import keep_house
 from flows.ingest import DataChoices, prepare_data, short_source
 from flows.server import ends_with_its_runs
 from flows.settings import load_settings
@@ -73,7 +74,7 @@ def retrain(
         The report's directory.
     """
     settings, chosen, started = load_settings(), load_preset(preset), time.time()
-    workspace = Workspace(settings.workspace, force=force)
+    workspace = settings.open_workspace(force)
     names, train_seeds = variants or chosen.variants, training_seeds(seed, seeds)
     parallel = min(parallel or default_parallel(), len(names) * seeds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
@@ -90,7 +91,9 @@ def retrain(
         views=record_of(views),
         audit=record_if_done(audit),
     )
-    return record_of(publish_report(run_facts(started, chosen, workspace), reported, results, workspace)).path
+    report = record_of(publish_report(run_facts(started, chosen, workspace), reported, results, workspace))
+    keep_house(settings, workspace)
+    return report.path
 
 
 def run_facts(started: float, preset: Preset, workspace: Workspace) -> RunFacts:

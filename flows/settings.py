@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from data.drive import DownloadSettings
 from data.errors import PipelineError
 from data.extract import ExtractLimits
+from data.workspace import RESERVE_BYTES, Workspace
 
 
 class Settings(BaseSettings):
@@ -34,6 +35,17 @@ class Settings(BaseSettings):
         default=4 << 30, ge=1, le=1 << 40, description="Most bytes of all its files together, unpacked"
     )
     max_ratio: float = Field(default=100, ge=1, le=10_000, description="Most unpacked bytes for one of the archive")
+
+    keep_reports: int = Field(
+        default=8, ge=0, le=10_000, description="Newest reports that a run's own housekeeping keeps; 0 removes nothing"
+    )
+    reserve_bytes: int = Field(
+        default=RESERVE_BYTES, ge=0, le=1 << 50, description="Free space that no stage touches, beside what it needs"
+    )
+
+    def open_workspace(self, force: bool = False) -> Workspace:
+        """Return the workspace; `force` writes every stage again."""
+        return Workspace(self.workspace, force=force, reserve_bytes=self.reserve_bytes)
 
     def download_settings(self) -> DownloadSettings:
         """Return how downloads are made here."""

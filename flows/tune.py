@@ -11,7 +11,7 @@ from pydantic import Field
 from data.hardware import default_parallel
 from data.search import PRESET_NAME
 from data.source import parse_source
-from data.workspace import Workspace, write_atomically
+from data.workspace import write_atomically
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.budget import SearchBudget, check_search
@@ -74,7 +74,7 @@ def tune(
     settings, chosen = load_settings(), load_preset(preset)
     check_search(minutes, trial_minutes, out)
     budget = SearchBudget(trials, minutes, trial_minutes, started=time.time())
-    workspace = Workspace(settings.workspace, force=force)
+    workspace = settings.open_workspace(force)
     parallel = min(parallel or default_parallel(), trials)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)

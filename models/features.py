@@ -150,7 +150,13 @@ class FeatureStore:
         watch = PassWatch(part, view, sum(file.images for file in self.index.select(part, view)), deadline)
         write = partial(self._write, part, view, watch)
         try:
-            stored = self.workspace.produce(FEATURES_STAGE, self._inputs(part, view), write, give_up=watch.is_late)
+            stored = self.workspace.produce(
+                FEATURES_STAGE,
+                self._inputs(part, view),
+                write,
+                give_up=watch.is_late,
+                need=lambda: STORED.itemsize * math.prod(self._shape(watch)),
+            )
         except PipelineError as error:  # the workspace's own, at the end of a wait for another writer
             raise (OutOfTime() if time.monotonic() >= deadline else error) from error
         values = np.load(stored.path / FEATURES_NAME, mmap_mode="r")
@@ -176,9 +182,12 @@ class FeatureStore:
             "code": digest_sources([__name__]),
         }
 
+    def _shape(self, watch: PassWatch) -> tuple[int, ...]:
+        return (watch.images, *self.extractor.output_shape[1:])
+
     def _write(self, part: str, view: int, watch: PassWatch, out: Path) -> None:
         """Write features and labels batch by batch; a mapped file would turn a full disk into a killed process."""
-        shape = (watch.images, *self.extractor.output_shape[1:])
+        shape = self._shape(watch)
         labels: list[NDArray[np.int32]] = []
         try:
             with (out / FEATURES_NAME).open("wb") as file:

@@ -7,9 +7,10 @@ from prefect.cache_policies import NO_CACHE
 
 from data.archive import Fetched, fetch_archive
 from data.drive import DownloadSettings
-from data.extract import ExtractLimits, copy_folder, extract_archive, list_copied
+from data.estimates import count_file_bytes
+from data.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
 from data.sample import SampleConfig, generate_sample
-from data.source import DatasetSource
+from data.source import DatasetSource, is_url
 from data.workspace import Produced, Workspace, digest_sources, hash_file, hash_json
 from tasks.stages import IMAGES_FOLDER, finish, record_of
 
@@ -46,6 +47,8 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
     It shows as Cached where nothing had to be transferred.
     """
     logger = get_run_logger()
+    if source.kind == "drive" or is_url(source.location):
+        workspace.require_space(0, "a download")  # its size is known by the server alone
 
     def report(done: int, total: int | None, eta_seconds: float | None) -> None:
         share = f" of {total / 1e6:.1f} MB" if total else " MB"
@@ -64,7 +67,12 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
     The limits are no part of the key: they say what is refused, not what is written.
     """
     inputs = {"archive_sha256": hash_file(archive), "code": digest_sources(["data.extract"])}
-    images = workspace.produce(IMAGES_STAGE, inputs, lambda out: extract_archive(archive, out / IMAGES_FOLDER, limits))
+    images = workspace.produce(
+        IMAGES_STAGE,
+        inputs,
+        lambda out: extract_archive(archive, out / IMAGES_FOLDER, limits),
+        need=lambda: count_file_bytes(list_sizes(archive)),
+    )
     get_run_logger().info("images of %s are in %s", archive.name, images.path)
     return finish(images, images.cached)
 
@@ -72,8 +80,14 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
 @task(task_run_name="copy images", cache_policy=NO_CACHE)
 def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
     """Copy a folder's images, so that a later change of the folder cannot change a finished run."""
-    files = {name: hash_file(path) for name, path in list_copied(folder, limits).items()}
+    copied = list_copied(folder, limits)
+    files = {name: hash_file(path) for name, path in copied.items()}
     inputs = {"files": hash_json(files), "code": digest_sources(["data.extract"])}
-    images = workspace.produce(IMAGES_STAGE, inputs, lambda out: copy_folder(folder, out / IMAGES_FOLDER, limits))
+    images = workspace.produce(
+        IMAGES_STAGE,
+        inputs,
+        lambda out: copy_folder(folder, out / IMAGES_FOLDER, limits),
+        need=lambda: count_file_bytes(path.stat().st_size for path in copied.values()),
+    )
     get_run_logger().info("images of %s are in %s", folder, images.path)
     return finish(images, images.cached)

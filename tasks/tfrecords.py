@@ -6,9 +6,11 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from data.augment import AugmentConfig
+from data.estimates import count_view_bytes
 from data.views import ViewsSpec
 from data.workspace import Produced, Workspace, digest_sources
 from tasks.children import Children, Event
+from tasks.inventory import MANIFEST_NAME
 from tasks.stages import IMAGES_FOLDER, finish
 
 VIEWS_STAGE = "views"
@@ -19,7 +21,7 @@ def build_views(
     dataset: Produced, images: Produced, augment: AugmentConfig, views: int, seed: int, workspace: Workspace
 ) -> Produced:
     """Write the TFRecords of every part, the train part as whole augmented views."""
-    logger = get_run_logger()
+    logger, manifest = get_run_logger(), dataset.path / MANIFEST_NAME
     inputs = {
         "dataset": dataset.key,
         "images": images.key,
@@ -35,7 +37,7 @@ def build_views(
 
     def write(out: Path) -> None:
         spec = ViewsSpec(
-            manifest=dataset.path / "manifest.parquet",
+            manifest=manifest,
             images=images.path / IMAGES_FOLDER,
             out=out,
             augment=augment,
@@ -50,5 +52,5 @@ def build_views(
         finally:
             children.stop()
 
-    produced = workspace.produce(VIEWS_STAGE, inputs, write)
+    produced = workspace.produce(VIEWS_STAGE, inputs, write, need=lambda: count_view_bytes(manifest, views))
     return finish(produced, produced.cached)

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from data.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.estimates import count_training_bytes
 from data.records import Record, VariantResult
 from data.workspace import Produced, Workspace, digest_sources, hash_file, hash_json
 from models.checkpoint import load_history
@@ -83,7 +84,14 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     make_log = partial(TrainingLog, job.title, job.train.monitor)
     write = partial(train_in_child, job, views, weights, children, make_log)
     try:
-        produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
+        produced = workspace.produce(
+            VARIANTS_STAGE,
+            inputs,
+            write,
+            resumable=True,
+            give_up=children.is_stopping,
+            need=lambda: count_training_bytes(weights),
+        )
     except (ChildKilled, ChildStopped):
         raise
     except PipelineError as error:

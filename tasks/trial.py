@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
 from data.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.estimates import count_training_bytes
 from data.search import TrialOutcome
 from data.workspace import Produced, Workspace
 from models.study import Trial
@@ -80,7 +81,14 @@ def run_trial(
     write = partial(_train_or_prune, partial(train_in_child, job, views, weights, children, partial(TrialLog, trial)))
     inputs = training_inputs(job, views, weights)
     try:
-        produced = workspace.produce(VARIANTS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
+        produced = workspace.produce(
+            VARIANTS_STAGE,
+            inputs,
+            write,
+            resumable=True,
+            give_up=children.is_stopping,
+            need=lambda: count_training_bytes(weights),
+        )
     except TrialPruned as pruned:
         outcome = TrialOutcome(
             state="pruned", accuracy=trial.best_accuracy, epochs=trial.last_epoch, reason=str(pruned)

@@ -2,10 +2,13 @@
 
 import gc
 import json
+import os
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -162,6 +165,75 @@ def test_waiting_for_another_writer_can_be_given_up(tmp_path):
     assert holder.is_alive(), "the lock was held all the while"
     done.set()
     holder.join()
+
+
+class DiskUsage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@pytest.fixture
+def nearly_full(monkeypatch):
+    """A disk with 1000 MB free."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: DiskUsage(2000, 1000, 1_000_000_000))
+
+
+def test_a_stage_without_room_is_not_begun_and_says_what_it_needs(tmp_path, nearly_full):
+    workspace = Workspace(tmp_path, reserve_bytes=200_000_000)
+    with pytest.raises(PipelineError) as refusal:
+        workspace.produce("views", {}, write_text("one"), need=lambda: 900_000_000)
+    assert "got 1000 MB of free space" in str(refusal.value)
+    assert str(tmp_path) in str(refusal.value)
+    assert "expected 900 MB for the next of views and 200 MB to spare" in str(refusal.value)
+    assert "emotion prune" in str(refusal.value) and "EMOTION_WORKSPACE" in str(refusal.value)
+    assert [path.name for path in (tmp_path / "views").iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_a_stage_with_room_is_written_and_found_again_on_a_full_disk(tmp_path, nearly_full):
+    workspace = Workspace(tmp_path, reserve_bytes=200_000_000)
+    workspace.produce("views", {}, write_text("one"), need=lambda: 800_000_000)
+    again = Workspace(tmp_path, reserve_bytes=1_100_000_000).produce("views", {}, write_text("two"))
+    assert again.cached
+
+
+def test_the_reserve_is_for_stages_that_name_no_need(tmp_path, nearly_full):
+    with pytest.raises(PipelineError, match="expected 0 MB for the next of verdicts and 1001 MB to spare"):
+        Workspace(tmp_path, reserve_bytes=1_001_000_000).produce("verdicts", {}, write_text("one"))
+
+
+def test_a_discarded_stage_is_gone_and_made_again(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    assert Workspace(tmp_path).discard("stage", key, used)
+    assert [path.name for path in (tmp_path / "stage").iterdir() if not path.name.endswith(".lock")] == []
+    assert not Workspace(tmp_path).produce("stage", {}, write_text("two")).cached
+
+
+def test_what_was_used_since_it_was_judged_is_not_discarded(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    os.utime(tmp_path / "stage" / key / "_complete.json", (0, 0))
+    assert not Workspace(tmp_path).discard("stage", key, used)
+    assert (tmp_path / "stage" / key / "content.txt").exists()
+
+
+def test_what_is_being_written_is_neither_discarded_nor_taken_for_broken_off(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    seen = []
+
+    def write(out: Path) -> None:
+        other = Workspace(tmp_path)
+        seen.append((other.is_written("stage", key), other.discard("stage", key, used)))
+        seen.append((out.is_dir(), other.discard_work("stage", key)))
+        write_text("new")(out)
+
+    Workspace(tmp_path, force=True).produce("stage", {}, write)
+    assert seen == [(True, False), (True, False)]
+
+
+def forget(produced):
+    """Return a stage's key and when it was used, as one that no living process holds."""
+    gc.collect()
+    return produced.key, (produced.path / "_complete.json").stat().st_mtime
 
 
 def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):

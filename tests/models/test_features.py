@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data import reachable
 from data.errors import PipelineError
 from data.tfrecord import read_part
 from models.batches import feature_batches
@@ -40,6 +41,10 @@ def counting(store):
     passed, extract = [], store.extract
     store.extract = lambda images: passed.append(len(images)) or extract(images)
     return passed
+
+
+def test_housekeeping_knows_features_by_their_name_and_their_input():
+    assert reachable.FEATURES == FEATURES_STAGE
 
 
 def test_both_halves_are_the_network_and_share_its_weights():
