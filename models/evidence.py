@@ -58,7 +58,8 @@ class Evidence:
     """Key of the candidate that is judged, usually the most accurate one; the bound holds however it was chosen."""
     champion: ScoredModel | None
     findings: tuple[Finding, ...]
-    """On the data after cleaning, and on its changes since the last accepted data set."""
+    """All that was checked of the data after cleaning and of its changes since the last accepted data set, whether it
+    passed or not."""
     reload_difference: float | None
     """Largest absolute difference, 0..1, between the exported model's probabilities and the stored ones; None where the
     export could not be loaded and asked."""

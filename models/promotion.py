@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.classes import CLASSES
 from data.promotion import Criterion, Decision, Outcome
-from data.records import Finding, Latency
+from data.records import NOT_CHECKED, Finding, Latency
 from models.calibration import expected_calibration_error
 from models.evidence import Contest, Evidence, ScoredModel, find_challenger, hold_contest, sorted_predictions
 from models.score import probabilities_of
@@ -48,7 +48,7 @@ class PromotionPolicy(BaseModel):
         default=100.0, ge=0, le=60_000, description="Median time of one image alone; 0 is no limit"
     )
     largest_latency_ratio: float = Field(
-        default=5.0,
+        default=10.0,
         ge=0,
         le=1000,
         description="That time over the champion's, where both are of one machine and as many threads; 0 is no limit",
@@ -249,17 +249,18 @@ def _judge_data(policy: PromotionPolicy, findings: Sequence[Finding]) -> Criteri
     refused = ("critical", "warning") if policy.refuse_on_warning else ("critical",)
     failed = [finding for finding in findings if not finding.success and finding.severity in refused]
     named = ", ".join(f"{finding.rule} ({finding.severity})" for finding in failed)
-    kinds = " or ".join(refused)
+    if failed:
+        message = f"The data has findings that the policy refuses: {named}."
+    elif findings:
+        message = f"None of the {len(findings)} checks of the data has a {' or '.join(refused)} finding."
+    else:
+        message = "The data was not checked."
     return Criterion(
         name="data_findings",
-        passed=not failed,
-        observed=float(len(failed)),
+        passed=bool(findings) and not failed,
+        observed=float(len(failed)) if findings else NOT_CHECKED,
         limit=0.0,
-        message=(
-            f"The data has findings that the policy refuses: {named}."
-            if failed
-            else f"The data has no {kinds} finding among {len(findings)}."
-        ),
+        message=message,
     )
 
 
