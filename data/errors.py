@@ -30,3 +30,7 @@ class VariantUnavailable(PipelineError):
 
 class ChildKilled(PipelineError):
     """Report a child command ended by a signal: it resumes where it stopped when started again."""
+
+
+class OtherImages(PipelineError):
+    """Report a champion whose predictions are of other images than the challenger's: it is scored again first."""
