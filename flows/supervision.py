@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from configparser import RawConfigParser
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from xmlrpc.client import Fault, ServerProxy
@@ -56,7 +56,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=PROJECT_ROOT,
+            cwd=self.config.parent,  # where its configuration says that the logs are
             env={**os.environ, **environment},
             start_new_session=True,
             preexec_fn=_end_with_parent,
@@ -79,21 +79,22 @@ class Supervisor:
         from supervisor.xmlrpc import SupervisorTransport
 
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
-        return getattr(ServerProxy("http://127.0.0.1", transport=transport).supervisor, method)(*arguments)
+        with closing(transport):
+            return getattr(ServerProxy("http://127.0.0.1", transport=transport).supervisor, method)(*arguments)
 
 
-def write_config(parts: list[Part], folder: Path, config: Path) -> Supervisor:
+def write_config(parts: list[Part], config: Path) -> Supervisor:
     """Write the daemon's configuration, which holds no secret, and return the daemon.
 
     A socket's path may have 107 bytes, and a workspace may be deeper than that: it is in a folder of its own.
     """
     socket = Path(tempfile.mkdtemp(prefix="emotion-up-")) / "supervisor.sock"
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    (config.parent / "logs").mkdir(parents=True, exist_ok=True)
     parser = RawConfigParser()
     parser["supervisord"] = {
-        "logfile": _literal(folder / "logs" / "supervisor.log"),
-        "pidfile": _literal(folder / "supervisord.pid"),
-        "childlogdir": _literal(folder / "logs"),
+        "logfile": "logs/supervisor.log",
+        "pidfile": "supervisord.pid",
+        "childlogdir": "logs",
         "loglevel": "info",
     }
     parser["unix_http_server"] = {"file": _literal(socket), "chmod": "0700"}
@@ -101,7 +102,7 @@ def write_config(parts: list[Part], folder: Path, config: Path) -> Supervisor:
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
     for order, part in enumerate(parts):
-        parser[f"program:{part.name}"] = _program(part, order, log_path(folder, part.name))
+        parser[f"program:{part.name}"] = _program(part, order)
     with config.open("w") as file:
         parser.write(file)
     return Supervisor(config, socket)
@@ -128,7 +129,7 @@ def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.wait()
 
 
-def _program(part: Part, order: int, log: Path) -> dict[str, str]:
+def _program(part: Part, order: int) -> dict[str, str]:
     command = [sys.executable, "-m", "flows.part", part.name, *part.command]
     return {
         "command": _literal(shlex.join(command)),
@@ -140,7 +141,7 @@ def _program(part: Part, order: int, log: Path) -> dict[str, str]:
         "startretries": str(RETRIES),
         "stopwaitsecs": str(round(2 * GRACE_SECONDS)),
         "redirect_stderr": "true",
-        "stdout_logfile": _literal(log),
+        "stdout_logfile": f"logs/{part.name}.log",  # a percent sign in a whole path would be expanded twice
         "stdout_logfile_maxbytes": LOG_BYTES,
         "stdout_logfile_backups": LOG_BACKUPS,
     }

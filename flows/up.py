@@ -73,7 +73,7 @@ def run_up(settings: Settings, say: Callable[[str], None], ready: Callable[[UpRe
         require_free_ports(settings)
         os.environ.update(part_environment(settings))
         parts = list_parts(settings)
-        supervisor = write_config(parts, folder, kept_mark(settings.workspace))
+        supervisor = write_config(parts, kept_mark(settings.workspace))
         logs = LogFollower({part.name: log_path(folder, part.name) for part in parts})
         try:
             with _daemon(supervisor, settings) as daemon:
