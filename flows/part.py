@@ -26,7 +26,6 @@ def main() -> None:
     """Run the command until it ends or this process is told to; leave with its status."""
     name, *command = sys.argv[1:]
     signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches `emotion up`, which ends the parts in their order
     _end_with_parent()
     if name != RUNS_PART:
         end_processes(find_marked(part=name), GRACE_SECONDS)  # of a predecessor that was killed; it holds the port

@@ -14,12 +14,14 @@ import psutil
 import pytest
 import requests
 from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from data.errors import PipelineError
 from data.workspace import PROJECT_ROOT
-from flows.automations import apply_automations
+from flows.automations import apply_automations, find_dead_runs
 from flows.deploy import deploy_flows, make_pool
+from flows.history import last_run
 from flows.marked import find_marked
 from flows.parts import POOL, addresses
 from flows.schedule import SCHEDULED, ScheduleChoice, apply_schedule, read_schedule
@@ -202,7 +204,25 @@ def test_a_schedule_is_off_until_switched_on_and_survives_a_deploy(up, client):
     assert not any(active for active, _, _ in schedules(client).values())
 
 
-def test_automations_are_made_once_and_as_meant(client):
+def test_a_worker_runs_what_the_form_starts_and_a_bad_value_starts_nothing(client):
+    retrain = client.read_deployment_by_name("retrain/retrain")
+    with pytest.raises(PrefectHTTPStatusError, match="parallel"):
+        client.create_flow_run_from_deployment(retrain.id, parameters={"parallel": 65})
+    assert client.read_flow_runs() == []
+    ingest = client.read_deployment_by_name("ingest/ingest")
+    run = client.create_flow_run_from_deployment(ingest.id, parameters={"source": "sample"})
+    wait_until(lambda: client.read_flow_run(run.id).state.is_final())
+    assert client.read_flow_run(run.id).state.name == "Completed"
+    assert last_run().state == "Completed"
+
+
+def when_written(up):
+    """Return id and time of the last change of each automation."""
+    found = requests.post(f"{up.api}/automations/filter", json={}, auth=PREFECT_AUTH, timeout=60).json()
+    return {automation["id"]: automation["updated"] for automation in found}
+
+
+def test_automations_are_made_once_and_as_meant(up, client):
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     ours = lambda: {found.name: found for found in client.read_automations()}  # noqa: E731
@@ -211,14 +231,12 @@ def test_automations_are_made_once_and_as_meant(client):
         apply_automations("slack-webhook/team")
     CustomWebhookNotificationBlock(name="x", url="http://127.0.0.1:9/x", json_data={"text": "{{body}}"}).save("team")
     notifying = apply_automations("custom-webhook/team")
-    first = ours()
-    assert set(first) == {*notifying, "emotion: mark dead runs crashed"}
-    assert len(client.read_automations()) == len(notifying) + 1 == 6
+    written = when_written(up)
+    assert set(ours()) == {*notifying, "emotion: mark dead runs crashed"}
+    assert len(written) == len(notifying) + 1 == 6
     apply_automations("custom-webhook/team")
+    assert when_written(up) == written
     again = ours()
-    assert {name: (found.id, found.updated) for name, found in first.items()} == {
-        name: (found.id, found.updated) for name, found in again.items()
-    }
     dead = again["emotion: mark dead runs crashed"]
     assert dead.trigger.within.total_seconds() == 90
     assert dead.trigger.posture.value == "Proactive"
@@ -227,8 +245,9 @@ def test_automations_are_made_once_and_as_meant(client):
     assert overdue.trigger.within.days == 8
     assert overdue.trigger.match_related.model_dump()["prefect.resource.name"] == ["retrain"]
     assert {action.type for name in notifying for action in again[name].actions} == {"send-notification"}
+    client.update_automation(dead.id, find_dead_runs().model_copy(update={"description": "older"}))
     apply_automations("")
-    assert list(ours()) == ["emotion: mark dead runs crashed"]
+    assert [(found.id, found.description != "older") for found in client.read_automations()] == [(dead.id, True)]
 
 
 def test_a_server_that_is_killed_comes_back(up):
