@@ -36,7 +36,7 @@ bench: $(INSTALLED)  ## Measure rows of docs/benchmarks.md: make bench SOURCE=im
 	$(BIN)/python -m benchmarks "$(SOURCE)" $(ROW)
 
 lock:  ## Resolve requirements.lock again (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev --extra lite0 pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev --extra lite0 --extra postgres pyproject.toml -o requirements.lock
 
 clean:  ## Remove .venv; the workspace stays
 	rm -rf .venv

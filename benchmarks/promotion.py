@@ -283,8 +283,8 @@ def main() -> None:
         options.page,
         "years",
         f"In {options.years} simulated years of weekly best of nine, none of them truly better, the champion changed "
-        f"{np.mean(years):.2f} times a year on average\nand at most {max(years)} in any year: each change leaves a champion that was "
-        "luckier on these images.\n\n"
+        f"{np.mean(years):.2f} times a year on average\nand at most {max(years)} in any year: each change leaves a "
+        "champion that was luckier on these images.\n\n"
         f"`python -m benchmarks.promotion`, {time.strftime('%Y-%m-%d')}, {spent:.0f} core-seconds, "
         f"{describe_hardware()['processor']}.\n",
     )

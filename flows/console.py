@@ -1,6 +1,7 @@
 """What the `emotion` command prints: findings, the comparison table, and what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -13,6 +14,10 @@ from data.prune import KindCount
 from data.records import DataSummary, Finding, RunResults, VariantResult
 from data.relabel import LabelAudit
 from data.search import SearchRecord
+from flows.history import RunLine
+from flows.schedule import ScheduleChoice
+from flows.supervision import PartState
+from flows.up import UpRecord
 from reports.audit import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
 from reports.formatting import MISSING
 from reports.repeats import seed_spreads
@@ -22,6 +27,8 @@ console = Console()
 error_console = Console(stderr=True)
 
 BEST_TRIALS = 10
+
+PART_TITLES = {"server": "Prefect", "reports": "reports", "mlflow": "MLflow"}
 
 MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -119,6 +126,48 @@ def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
     console.print(table)
     if freed := sum(count.removed_bytes for count in counts):
         console.print(f"[bold]{'Would free' if dry_run else 'Freed'}:[/] {freed / 1e6:.1f} MB", highlight=False)
+
+
+def print_up(record: UpRecord, schedule: ScheduleChoice) -> None:
+    """Print where each part is reached, once all answer."""
+    for name, address in record.addresses.items():
+        console.print(f"  [bold]{PART_TITLES.get(name, name):16}[/] {address}", highlight=False, soft_wrap=True)
+    print_schedule(schedule)
+    print_notifications(record)
+
+
+def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:
+    """Print each part with its state, since when, and its address."""
+    table = Table(box=SIMPLE)
+    for heading in ("part", "state", "since", "address"):
+        table.add_column(heading)
+    for part in states:
+        since = datetime.fromtimestamp(part.started_seconds).astimezone() if part.state == "RUNNING" else None
+        mark = "green" if since else "yellow"
+        shown = f"{since:%Y-%m-%d %H:%M:%S %z}" if since else escape(part.description)
+        state = f"[{mark}]{part.state.lower()}[/]"
+        table.add_row(PART_TITLES.get(part.name, part.name), state, shown, record.addresses.get(part.name, ""))
+    console.print(table)
+
+
+def print_schedule(choice: ScheduleChoice) -> None:
+    """Print whether flows run by themselves."""
+    source = f", on {escape(choice.source)}" if choice.source else ""
+    off = "off: emotion schedule on lets retrain run weekly and ingest daily"
+    console.print(f"schedule: {f'on{source}' if choice.on else off}", highlight=False, soft_wrap=True)
+
+
+def print_notifications(record: UpRecord) -> None:
+    """Print what is notified of, or how to have it."""
+    none = "none: EMOTION_NOTIFY_BLOCK names the Prefect block to notify, such as slack-webhook/team"
+    what = "; ".join(name.removeprefix("emotion: ") for name in record.notifications)
+    console.print(f"notifications: {what or none}", highlight=False, soft_wrap=True)
+
+
+def print_last_run(run: RunLine | None) -> None:
+    """Print the run that started last."""
+    what = f"{run.flow}/{run.name}, {run.state}, {run.when:%Y-%m-%d %H:%M:%S %z}" if run else "none yet"
+    console.print(f"last run: {escape(what)}", highlight=False, soft_wrap=True)
 
 
 def _comparison_table(results: RunResults) -> Table:

@@ -1,4 +1,7 @@
-"""The Prefect server as a child command: `python -m flows.server_child PORT USERS_FILE`; it ends with its last user."""
+"""The Prefect server as a child command: `python -m flows.server_child HOST PORT [USERS_FILE]`.
+
+With a file of users it ends with the last of them.
+"""
 
 import fcntl
 import os
@@ -12,13 +15,15 @@ from data.child import EXIT_ORPHANED
 
 
 def main() -> None:
-    """Serve Prefect's API and UI on 127.0.0.1 until told to stop or left alone."""
-    threading.Thread(target=leave_with_last_user, args=(Path(sys.argv[2]),), daemon=True).start()
+    """Serve Prefect's API and UI until told to stop or left alone."""
+    host, port, *users = sys.argv[1:]
+    if users:
+        threading.Thread(target=leave_with_last_user, args=(Path(users[0]),), daemon=True).start()
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
+        host=host,
+        port=int(port),
         log_level="warning",
     )
 

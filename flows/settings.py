@@ -1,8 +1,9 @@
 """Settings of this installation, from EMOTION_* environment variables or a .env file."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data.drive import DownloadSettings
@@ -10,11 +11,24 @@ from data.errors import PipelineError
 from data.extract import ExtractLimits
 from data.workspace import RESERVE_BYTES, Workspace
 
+PREFIX = "EMOTION_"
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _require_user_and_password(value: SecretStr) -> SecretStr:
+    user, _, password = value.get_secret_value().partition(":")
+    if value.get_secret_value() and not (user and password):
+        raise ValueError("expected USER:PASSWORD")
+    return value
+
+
+UserAndPassword = Annotated[SecretStr, AfterValidator(_require_user_and_password)]
+
 
 class Settings(BaseSettings):
     """Where things are on this machine; what a run does is in its parameters instead."""
 
-    model_config = SettingsConfigDict(env_prefix="EMOTION_", env_file=".env", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
 
     workspace: Path = Field(default=Path("workspace"), description="Directory that keeps every stage of every run")
     weights_dir: Path | None = Field(
@@ -35,6 +49,25 @@ class Settings(BaseSettings):
         default=4 << 30, ge=1, le=1 << 40, description="Most bytes of all its files together, unpacked"
     )
     max_ratio: float = Field(default=100, ge=1, le=10_000, description="Most unpacked bytes for one of the archive")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address that the parts of emotion up listen on")
+    prefect_port: Port = Field(default=4200, description="Port of Prefect's API and UI")
+    mlflow_port: Port = Field(default=5000, description="Port of MLflow's UI")
+    reports_port: Port = Field(default=8060, description="Port of the pages of reports and verdicts")
+    database_url: SecretStr = Field(
+        default=SecretStr(""), description="PostgreSQL of the Prefect server; empty: SQLite in the workspace"
+    )
+    prefect_auth: UserAndPassword = Field(
+        default=SecretStr(""), description="USER:PASSWORD that the Prefect server asks for"
+    )
+    mlflow_auth: UserAndPassword = Field(
+        default=SecretStr(""), description="USER:PASSWORD of MLflow's administrator, that its UI asks for"
+    )
+    notify_block: str = Field(
+        default="",
+        pattern=r"^$|^[a-z0-9-]+/[a-z0-9-]+$",
+        description="Prefect block that is notified, such as slack-webhook/team",
+    )
+    schedule_cron: str = Field(default="", description="Cron of every schedule instead of its own, to try one out")
 
     keep_reports: int = Field(
         default=8, ge=0, le=10_000, description="Newest reports that a run's own housekeeping keeps; 0 removes nothing"
@@ -70,7 +103,25 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = [
-            f"EMOTION_{str(fault['loc'][0]).upper()}={fault['input']}: {fault['msg']}" for fault in error.errors()
-        ]
+        faults = [f"{_name_fault(str(fault['loc'][0]), fault['input'])}: {fault['msg']}" for fault in error.errors()]
         raise PipelineError(f"got {'; '.join(faults)}; correct it in the environment or in .env") from error
+
+
+def settings_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables under which a process elsewhere has these settings, secrets in clear text."""
+    return {
+        f"{PREFIX}{name.upper()}": _as_text(value)
+        for name, value in settings.model_dump().items()
+        if value is not None  # no text says None
+    }
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value.resolve() if isinstance(value, Path) else value)
+
+
+def _name_fault(name: str, value: object) -> str:
+    secret = Settings.model_fields[name].annotation is SecretStr
+    return f"{PREFIX}{name.upper()}={'(not shown)' if secret else value}"

@@ -14,6 +14,7 @@ from data.records import Finding, Record
 from data.source import DatasetSource
 from data.workspace import Produced, Workspace, digest_sources, hash_json, read_record
 from expectations.policies import Judged
+from tasks.events import DATA_DRIFTED, emit
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import finish
 from tasks.validate import DATASETS_STAGE, PROFILE_NAME, log_findings
@@ -68,7 +69,7 @@ def compare_with_last(
             (out / CHANGE_NAME).write_text(change.model_dump_json(indent=1))
 
     change = workspace.produce(CHANGES_STAGE, inputs, write)
-    _publish(load_changes(change))
+    _publish(load_changes(change), dataset.key)
     return finish(change, change.cached)
 
 
@@ -131,8 +132,11 @@ def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:
     return workspace.root / ACCEPTED_FOLDER / f"{hash_json(source.location or source.kind)}.json"
 
 
-def _publish(findings: tuple[Finding, ...]) -> None:
+def _publish(findings: tuple[Finding, ...], dataset: str) -> None:
     log_findings(findings)
+    beyond = [finding.message for finding in findings if not finding.success and finding.severity != "info"]
+    if beyond:
+        emit(DATA_DRIFTED, f"dataset.{dataset}", messages="; ".join(beyond))
     if findings:
         create_table_artifact(
             key="data-change",

@@ -24,6 +24,7 @@ from reports.evidence import (
 from reports.findings import judge_outcome, list_next_steps
 from reports.verdict import VERDICT_PAGE, render_verdict, verdict_markdown
 from tasks.drift import compared_with, load_changed_images, load_changes, read_accepted, write_accepted
+from tasks.events import DATA_REJECTED, emit
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import IMAGES_FOLDER, finish
 from tasks.validate import (
@@ -116,6 +117,7 @@ def _refuse(summary: DataSummary, evidence: DataEvidence, verdict: Produced, kno
             f"the data set changed beyond a limit since the last accepted one: {messages}. "
             f"Look at {page}; the policy {RULE_ON_CHANGE}=warn accepts it"
         )
+    emit(DATA_REJECTED, f"dataset.{summary.source}", outcome=outcome, messages=messages, page=str(page))
     raise DataRejected(text, verdict.path)
 
 

@@ -21,6 +21,11 @@ class Server:
         response.raise_for_status()
         return response.json()
 
+    def events_named(self, name):
+        response = requests.post(f"{self.url}/events/filter", json={"filter": {"event": {"name": [name]}}}, timeout=10)
+        response.raise_for_status()
+        return response.json()["events"]
+
     def tasks_of(self, flow_run_id):
         of_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
         return {task["name"]: task for task in self.ask("task_runs", **of_run)}

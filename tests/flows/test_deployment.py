@@ -7,6 +7,7 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 
 from data.workspace import PROJECT_ROOT
+from flows.schedule import SCHEDULED
 from flows.server import RUN_ENVIRONMENT
 from models.search import SearchSpace
 
@@ -58,3 +59,29 @@ def test_the_form_of_a_search_shows_its_space(monkeypatch):
 
 def test_the_file_names_no_path_of_one_machine():
     assert str(Path.home()) not in (PROJECT_ROOT / "prefect.yaml").read_text()
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_a_second_run_waits_and_a_bad_value_is_refused_before_a_run(deployment):
+    assert deployment["description"]
+    assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert deployment["enforce_parameter_schema"] is True
+
+
+def test_scheduled_deployments_have_one_named_schedule_that_is_off():
+    scheduled = {entry["name"]: entry["schedules"] for entry in DEPLOYMENTS if "schedules" in entry}
+    assert set(scheduled) == set(SCHEDULED)
+    for schedules in scheduled.values():
+        (schedule,) = schedules
+        assert schedule["slug"]
+        assert schedule["active"] is False
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_every_parameter_has_a_default_and_a_help_text(deployment, monkeypatch):
+    monkeypatch.chdir(PROJECT_ROOT)
+    schema = load_flow_from_entrypoint(deployment["entrypoint"]).parameters.model_dump()
+    assert schema["required"] == []
+    for name, field in schema["properties"].items():
+        assert field.get("description"), name
+        assert "type" in field or "allOf" in field or "$ref" in field, f"{name} shows as no proper control"

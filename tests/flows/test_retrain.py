@@ -13,6 +13,7 @@ from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.retrain import repeat_command
 from reports.summary import scored_variants
+from tasks.events import DATA_REJECTED
 from tests.emotion_command import run_emotion
 
 
@@ -206,6 +207,10 @@ def test_a_refused_data_set_trains_nothing_and_says_why(server, workspace, tmp_p
     (run,) = server.ask("flow_runs", flow_runs={"name": {"any_": [f"smoke on {tmp_path.name}"]}})
     assert run["state"]["type"] == "FAILED"
     assert not [name for name in server.tasks_of(run["id"]) if name.startswith("train ")]
+    (event,) = server.events_named(DATA_REJECTED)
+    assert event["payload"]["outcome"] == "refused"
+    assert "verdict.html" in event["payload"]["page"]
+    assert run["id"] in str(event["related"])
 
 
 def test_a_local_archive_is_not_downloaded_and_unpacked_only_once(server, workspace, tmp_path):

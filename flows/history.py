@@ -1,0 +1,28 @@
+"""What a Prefect server knows of earlier runs."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class RunLine(NamedTuple):
+    """A run in one line."""
+
+    flow: str
+    name: str
+    state: str
+    when: datetime
+
+
+def last_run() -> RunLine | None:
+    """Return the run that started last in the server of PREFECT_API_URL; None where none did."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    started = FlowRunFilter(start_time=FlowRunFilterStartTime(is_null_=False))
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_run_filter=started, sort=FlowRunSort.START_TIME_DESC, limit=1)
+        if not runs or not runs[0].start_time:
+            return None
+        flow = client.read_flow(runs[0].flow_id)
+        return RunLine(flow.name, runs[0].name, runs[0].state_name or "", runs[0].start_time.astimezone())

@@ -1,0 +1,72 @@
+"""The processes of `emotion up`, found by a mark in their environment that their children inherit."""
+
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+
+import psutil
+
+UP_VARIABLE = "EMOTION_UP"
+"""The workspace whose `emotion up` started a process, directly or not."""
+
+PART_VARIABLE = "EMOTION_UP_PART"
+"""The part that a process belongs to."""
+
+WORKER_COMMAND = ("prefect", "worker")
+
+
+def find_marked(up: str = "", part: str = "") -> list[psutil.Process]:
+    """Return the processes of an `emotion up`, without this one and those that it descends from.
+
+    Args:
+        up: of which workspace; empty: of the one in this process' environment.
+        part: of this part alone.
+    """
+    up = up or os.environ.get(UP_VARIABLE, "")
+    with suppress(psutil.Error):
+        own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+        return [process for process in psutil.process_iter() if process.pid not in own and _has(process, up, part)]
+    return []
+
+
+def end_processes(processes: Iterable[psutil.Process], seconds: float) -> None:
+    """End these processes: first those that started the others, which end their own, then all, then by force.
+
+    A child that ends before its parent looks like a fault to it, and is started again.
+    """
+    alive = list(processes)
+    first = [process for process in alive if _leads(process, alive)]
+    for asked, wait in ((first, seconds), (alive, seconds / 3)):
+        _signal(asked, signal.SIGTERM)
+        psutil.wait_procs(asked, timeout=wait)
+        alive = [process for process in alive if process.is_running()]
+    _signal(alive, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=5)
+
+
+def _leads(process: psutil.Process, among: list[psutil.Process]) -> bool:
+    """Return whether the process is no child of the others, or a run: a worker that is asked lets its runs finish."""
+    try:
+        parent = process.parent()
+        return parent not in among or (parent is not None and set(WORKER_COMMAND) <= _words(parent))
+    except psutil.Error:
+        return False
+
+
+def _words(process: psutil.Process) -> set[str]:
+    return {word.rsplit("/", 1)[-1] for word in process.cmdline()}
+
+
+def _signal(processes: Iterable[psutil.Process], number: int) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def _has(process: psutil.Process, up: str, part: str) -> bool:
+    try:
+        environment = process.environ()
+    except psutil.Error:  # another user's, or gone
+        return False
+    return environment.get(UP_VARIABLE) == up and part in ("", environment.get(PART_VARIABLE))

@@ -1,0 +1,95 @@
+"""Serve the pages of a workspace as a child command: `python -m flows.site HOST PORT WORKSPACE`.
+
+Reports link to verdicts, datasheets and Data Docs beside them, so the pages of these folders are served and nothing
+else: no checkpoint, no database, no image of the data set.
+"""
+
+import html
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+SERVED_FOLDERS = ("reports", "verdicts", "audits", "searches", "datasets", "data_docs")
+PAGES = {".html", ".css", ".js", ".md", ".json", ".csv", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".ico"}
+FONTS = {".woff", ".woff2", ".ttf", ".eot"}
+REPORTS_PATH = "/reports/"
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """Answer GET and HEAD below the served folders."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".md": "text/plain; charset=utf-8",
+        ".csv": "text/plain; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+    }
+
+    def translate_path(self, path: str) -> str:
+        """Return the file of a URL, or one that there is not where it may not be seen."""
+        found, root = Path(super().translate_path(path)), Path(self.directory)
+        return str(found if is_served(found, root) else root / ".not-served")
+
+    def list_directory(self, path: Any) -> BytesIO | None:
+        """List the reports; every other folder is reached from one of them."""
+        if Path(path).resolve() != Path(self.directory).resolve() / "reports":
+            self.send_error(404, "File not found")
+            return None
+        page = list_reports(Path(path)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        return BytesIO(page)
+
+    def send_head(self) -> Any:
+        """Lead to the list of reports where no page is named."""
+        if self.path != "/":
+            return super().send_head()
+        self.send_response(302)
+        self.send_header("Location", REPORTS_PATH)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return None
+
+    def end_headers(self) -> None:
+        """Add that a page is what it says to be."""
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log no page that was sent; errors alone are of interest."""
+
+
+def is_served(path: Path, root: Path) -> bool:
+    """Return whether a page or folder may be seen: visible, and below a served folder also where a link leads."""
+    try:
+        parts = path.resolve().relative_to(root.resolve()).parts
+    except (OSError, ValueError):
+        return False
+    if not parts or parts[0] not in SERVED_FOLDERS or any(part.startswith(".") for part in parts):
+        return False
+    return path.is_dir() or path.suffix.lower() in PAGES | FONTS
+
+
+def list_reports(folder: Path) -> str:
+    """Return a page that links to every finished report, the newest first."""
+    pages = sorted(folder.glob("[!.]*/index.html"), key=lambda page: page.stat().st_mtime, reverse=True)
+    names = [html.escape(page.parent.name) for page in pages]
+    items = "".join(f'<li><a href="{name}/index.html">{name}</a></li>' for name in names) or "<li>none yet</li>"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Reports</title><h1>Reports</h1><ol>{items}</ol>'
+    )
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    host, port, workspace = sys.argv[1:]
+    (Path(workspace) / "reports").mkdir(parents=True, exist_ok=True)
+    ThreadingHTTPServer((host, int(port)), partial(Pages, directory=workspace)).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

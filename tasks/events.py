@@ -1,0 +1,22 @@
+"""The events that flows emit beside Prefect's own, for automations: ours, and those that users make."""
+
+from typing import Any
+
+from prefect.events import emit_event
+
+DATA_REJECTED = "emotion.data.rejected"
+DATA_DRIFTED = "emotion.data.drifted"
+CHAMPION_CHANGED = "emotion.champion.changed"
+APPROVAL_REQUESTED = "emotion.approval.requested"
+
+
+def emit(event: str, subject: str, **payload: Any) -> None:
+    """Emit an event from the running flow; where the server cannot be reached nothing happens.
+
+    Args:
+        event: its name.
+        subject: what it is about, such as a data set's key.
+        payload: JSON-serialisable details.
+    """
+    resource = {"prefect.resource.id": f"emotion.{subject}", "prefect.resource.name": subject}
+    emit_event(event=event, resource=resource, payload=payload)

@@ -1,0 +1,64 @@
+"""deploy/: what can be checked of compose.yaml and the systemd units without a container engine or a boot."""
+
+import importlib
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from data.workspace import PROJECT_ROOT
+
+COMPOSE = yaml.safe_load((PROJECT_ROOT / "deploy" / "compose.yaml").read_text())
+SERVICES = COMPOSE["services"]
+UNITS = sorted((PROJECT_ROOT / "deploy" / "systemd").glob("*.service"))
+
+
+def test_everything_is_published_on_this_machine_alone():
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(published) == 3
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_services_wait_for_services_that_say_when_they_are_ready():
+    for service in SERVICES.values():
+        for name in service.get("depends_on", {}):
+            assert "healthcheck" in SERVICES[name]
+
+
+def test_prefect_and_mlflow_have_databases_of_their_own():
+    prefect = SERVICES["server"]["environment"]["PREFECT_API_DATABASE_CONNECTION_URL"]
+    mlflow = SERVICES["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"]
+    assert prefect.rsplit("/", 1)[-1] == SERVICES["database"]["environment"]["POSTGRES_DB"]
+    assert mlflow.rsplit("/", 1)[-1] in (PROJECT_ROOT / "deploy" / "create-mlflow-database.sql").read_text()
+    assert prefect.rsplit("/", 1)[-1] != mlflow.rsplit("/", 1)[-1]
+
+
+def test_volumes_and_commands_exist():
+    for service in SERVICES.values():
+        names = {volume.partition(":")[0] for volume in service.get("volumes", [])}
+        assert names <= {*COMPOSE["volumes"], "./create-mlflow-database.sql"}
+        command = service.get("command", [])
+        if command[:2] == ["python", "-m"]:
+            assert hasattr(importlib.import_module(command[2]), "main")
+
+
+def test_nothing_phones_home():
+    for name in ("server", "worker", "mlflow"):
+        assert SERVICES[name]["environment"]["DO_NOT_TRACK"] == "1"
+        assert SERVICES[name]["environment"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_takes_the_units(unit, tmp_path):
+    """The paths that the units name are made to exist: whether they do is a matter of the machine."""
+    shutil.copy("/bin/true", tmp_path / "emotion")
+    text = unit.read_text().replace("/opt/emotion/.venv/bin/emotion", str(tmp_path / "emotion"))
+    text = text.replace("/opt/emotion/.venv/bin/prefect", str(tmp_path / "emotion")).replace("User=emotion\n", "")
+    (tmp_path / unit.name).write_text(text)
+    outcome = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / unit.name], capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in outcome.stderr.splitlines() if unit.name in line]
+    assert complaints == []

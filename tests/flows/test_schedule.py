@@ -1,0 +1,18 @@
+"""The choice of a schedule, kept in the workspace."""
+
+import pytest
+
+from data.errors import PipelineError
+from flows.schedule import SCHEDULE_NAME, ScheduleChoice, read_schedule, write_schedule
+
+
+def test_a_schedule_is_off_until_it_is_switched_on(tmp_path):
+    assert read_schedule(tmp_path) == ScheduleChoice(on=False)
+    write_schedule(ScheduleChoice(on=True, source="images.zip"), tmp_path / "workspace")
+    assert read_schedule(tmp_path / "workspace") == ScheduleChoice(on=True, source="images.zip")
+
+
+def test_a_foreign_file_is_named(tmp_path):
+    (tmp_path / SCHEDULE_NAME).write_text('{"sometimes": true}')
+    with pytest.raises(PipelineError, match=rf"{SCHEDULE_NAME}.*emotion schedule on or off"):
+        read_schedule(tmp_path)

@@ -1,0 +1,85 @@
+"""The pages of a workspace: reports and what they link to, nothing else."""
+
+import threading
+from functools import partial
+from http.client import HTTPConnection
+from http.server import ThreadingHTTPServer
+
+import pytest
+
+from flows.site import Pages
+
+REPORT = "reports/0123456789abcdef/index.html"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Serve a workspace, and hand over a function that asks for a path as it stands and returns status and body."""
+    workspace = tmp_path / "workspace"
+    files = {
+        REPORT: "<p>report</p>",
+        "reports/.fedcba9876543210.work/index.html": "unfinished",
+        "verdicts/1/verdict.html": "verdict",
+        "datasets/1/datasheet.md": "datasheet",
+        "datasets/1/manifest.parquet": "rows",
+        "prefect/prefect.db": "secrets",
+        "schedule.json": "{}",
+    }
+    for name, text in files.items():
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).write_text(text)
+    (tmp_path / "outside.html").write_text("outside")
+    (workspace / "reports" / "link.html").symlink_to(tmp_path / "outside.html")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=str(workspace)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def ask(path, method="GET"):
+        connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+    yield ask
+    server.shutdown()
+    server.server_close()
+
+
+def test_pages_are_served_with_what_they_link_to(site):
+    assert site(f"/{REPORT}") == (200, "<p>report</p>")
+    assert site("/reports/0123456789abcdef/../../verdicts/1/verdict.html") == (200, "verdict")
+    assert site("/datasets/1/datasheet.md") == (200, "datasheet")
+    assert site(f"/{REPORT}", "HEAD") == (200, "")
+
+
+def test_finished_reports_are_listed(site):
+    status, page = site("/reports/")
+    assert status == 200
+    assert "0123456789abcdef/index.html" in page
+    assert "fedcba9876543210" not in page
+    assert site("/")[0] == 302
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/../../outside.html",
+        "/reports/%2e%2e/%2e%2e/outside.html",
+        "/reports/..%2f..%2foutside.html",
+        "//reports/../../../../../../etc/passwd",
+        "/reports/link.html",
+        "/reports/.fedcba9876543210.work/index.html",
+        "/prefect/prefect.db",
+        "/datasets/1/manifest.parquet",
+        "/datasets/1/",
+        "/schedule.json",
+        "/verdicts/",
+    ],
+)
+def test_nothing_else_is_served(site, path):
+    assert site(path)[0] == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_changed(site, method):
+    assert site(f"/{REPORT}", method)[0] == 501
+    assert site(f"/{REPORT}")[0] == 200
