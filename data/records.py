@@ -236,6 +236,44 @@ class BestOfMany(Record):
     high: float
 
 
+Outcome = Literal["promote", "keep", "ask"]
+"""Set the challenger in the champion's place, leave things as they are, or wait for a person's approval."""
+
+
+class ModelIdentity(Record):
+    """Which trained model is meant."""
+
+    variant: str
+    key: str = Field(description="of its training in the workspace")
+
+
+class Criterion(Record):
+    """One thing that is asked of a challenger."""
+
+    name: str = Field(description="such as accuracy_gain")
+    passed: bool
+    observed: float | str = Field(description="what is compared with the limit; words where there is no figure")
+    limit: float | str
+    message: str = Field(description="one sentence for a person, with the figures in it")
+
+
+class Decision(Record):
+    """Whether a challenger takes the champion's place, and why."""
+
+    outcome: Outcome
+    challenger: ModelIdentity
+    champion: ModelIdentity | None = Field(default=None, description="none where there is no champion yet")
+    candidates: int = Field(description="models that the challenger is the best of, itself included")
+    images: int = Field(description="validation images that they were compared on")
+    criteria: tuple[Criterion, ...]
+    summary: str = Field(description="one sentence for a person")
+
+    @property
+    def failed(self) -> tuple[Criterion, ...]:
+        """The criteria that the challenger does not meet."""
+        return tuple(criterion for criterion in self.criteria if not criterion.passed)
+
+
 class RunResults(Record):
     """Everything the report is drawn from, beside predictions and pictures: `results.json`."""
 
@@ -252,6 +290,7 @@ class RunResults(Record):
     variants: tuple[VariantResult, ...] = Field(description="by validation accuracy, best first, then the untrained")
     comparisons: tuple[Comparison, ...] = ()
     best: BestOfMany | None = None
+    decision: Decision | None = Field(default=None, description="on the champion; none where none could be made")
     lineage: dict[str, str] = Field(description="stage -> key in the workspace")
     versions: dict[str, str] = Field(description="package -> version, of the report as are hardware and code_version")
     hardware: dict[str, str]

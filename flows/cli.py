@@ -51,6 +51,8 @@ from flows.server import (
 from flows.settings import Settings, load_settings
 from flows.up import UpRecord, end_up, find_up, part_states, run_up, start_detached
 from models.presets import PRESETS, load_preset
+from models.promotion import PromotionPolicy
+from models.registry import ModelRegistry
 from models.repeats import MOST_SEEDS, training_seeds
 from models.search import load_space
 from models.variants import find_variant
@@ -69,7 +71,7 @@ EXIT_FAILED = 1
 
 PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."
 
-Form = TypeVar("Form", RulePolicies, DataLimits)
+Form = TypeVar("Form", RulePolicies, DataLimits, PromotionPolicy)
 
 SourceOption = Annotated[
     str,
@@ -103,6 +105,12 @@ LimitOption = Annotated[
     list[str],
     typer.Option("--limit", help="NAME=NUMBER, such as minimum_test_images=20, of docs/data-quality.md; repeatable."),
 ]
+PromotionOption = Annotated[
+    list[str],
+    typer.Option(
+        "--promotion", help="NAME=VALUE, such as approval=manual, of docs/promotion.md; for a new champion; repeatable."
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do every stage again, also where nothing changed.")]
 
 
@@ -127,6 +135,7 @@ def run(
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     limit: LimitOption = [],  # noqa: B006
+    promotion: PromotionOption = [],  # noqa: B006
     force: ForceOption = False,
 ) -> None:
     """Retrain the variants of a preset on a data set and publish their comparison."""
@@ -138,6 +147,7 @@ def run(
     training_seeds(seed, seeds)
     policies = parse_choices("--policy", policy, RulePolicies)
     limits = parse_choices("--limit", limit, DataLimits)
+    policy_of_promotion = parse_choices("--promotion", promotion, PromotionPolicy)
     with _server():
         from flows.retrain import retrain  # after the server: prefect reads its settings when it is imported
 
@@ -152,6 +162,7 @@ def run(
             relabel=relabel,
             policies=policies,
             limits=limits,
+            promotion=policy_of_promotion,
             force=force,
         )
     print_results(RunResults.model_validate_json((report / "results.json").read_text()), report)
@@ -284,7 +295,10 @@ def prune(
 ) -> None:
     """Remove from the workspace what the newest reports do not need, and the Prefect runs behind it."""
     settings = load_settings()
-    counts, times = prune_workspace(settings.open_workspace(), PrunePolicy(keep=keep, days=days), dry_run)
+    protected = ModelRegistry(settings.workspace).protected_keys()
+    counts, times = prune_workspace(
+        settings.open_workspace(), PrunePolicy(keep=keep, days=days, protected=protected), dry_run
+    )
     print_pruned(counts, dry_run)
     with _server() as url:  # last, since a server may not start on a full disk
         from tasks.housekeeping import prune_flow_runs

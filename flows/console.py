@@ -19,6 +19,7 @@ from flows.schedule import ScheduleChoice
 from flows.supervision import PartState
 from flows.up import UpRecord
 from reports.audit import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
+from reports.decision import OUTCOMES
 from reports.formatting import MISSING
 from reports.repeats import seed_spreads
 from reports.search import search_sentences, trial_rows
@@ -58,6 +59,8 @@ def print_results(results: RunResults, report: Path) -> None:
         if variant.status != "trained":
             console.print(f"[yellow]{variant.status}[/] {variant.name}: {escape(variant.reason)}", highlight=False)
     _print_spreads(results)
+    if results.decision:
+        console.print(f"{OUTCOMES[results.decision.outcome]}: {escape(results.decision.summary)}", highlight=False)
     if results.data.synthetic:
         console.print(
             "[yellow]Synthetic data: these figures show that the pipeline works and say nothing of real faces.[/]"

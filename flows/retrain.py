@@ -1,32 +1,38 @@
 """Retrain: from a data set to a comparison report."""
 
+import os
 import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Completed
 from pydantic import Field
 
 from data.hardware import default_parallel
 from data.source import parse_source
-from data.workspace import Workspace
+from data.workspace import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.housekeeping import keep_house
 from flows.ingest import DataChoices, prepare_data, short_source
+from flows.publishing import publish
 from flows.server import ends_with_its_runs
-from flows.settings import load_settings
+from flows.settings import REPORTS_URL_VARIABLE, load_settings
 from flows.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
 from models.presets import Preset, PresetChoice, load_preset
+from models.promotion import PromotionPolicy
 from models.repeats import MOST_SEEDS, training_seeds
 from models.variants import VariantName
 from tasks.audit import audit_variant_labels
-from tasks.report import ReportedStages, RunFacts, publish_report
+from tasks.report import ReportedStages, RunFacts
 from tasks.stages import record_if_done, record_of
 from tasks.tfrecords import build_views
+
+NOTHING_TO_DO = "Nothing to do"
 
 
 def name_run() -> str:
@@ -52,6 +58,7 @@ def retrain(
     relabel: str = "",
     policies: RulePolicies = RulePolicies(),
     limits: DataLimits = DataLimits(),
+    promotion: PromotionPolicy = PromotionPolicy(),
     force: bool = False,
 ) -> Path:
     """Retrain every variant on a data set and publish the comparison.
@@ -68,6 +75,7 @@ def retrain(
         relabel: path of a relabel.csv with a person's corrections.
         policies: what is done where a rule is broken.
         limits: how many images a data set needs, and how unlike its classes may be in size.
+        promotion: what is asked of a variant before it becomes the champion.
         force: do every stage again.
 
     Returns:
@@ -91,9 +99,20 @@ def retrain(
         views=record_of(views),
         audit=record_if_done(audit),
     )
-    report = record_of(publish_report(run_facts(started, chosen, workspace), reported, results, workspace))
+    report = publish(run_facts(started, chosen, workspace), reported, results, promotion, workspace)
     keep_house(settings, workspace)
-    return report.path
+    return end_run(report)
+
+
+def end_run(report: Produced) -> Path:
+    """Return the report's directory, under the state name "Nothing to do" where an earlier run had made it."""
+    if not report.cached:
+        return report.path
+    base = os.environ.get(REPORTS_URL_VARIABLE)
+    page = f"{base}/reports/{report.key}/index.html" if base else str(report.path / "index.html")
+    message = f"Same data, code and choices as before: the report is {page}; force trains all the same."
+    get_run_logger().info(message)
+    return Completed(name=NOTHING_TO_DO, message=message, data=report.path)  # type: ignore[return-value]
 
 
 def run_facts(started: float, preset: Preset, workspace: Workspace) -> RunFacts:
@@ -125,10 +144,11 @@ def repeat_command(parameters: dict[str, Any]) -> str:
         words += ["--relabel", parameters["relabel"]]
     words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
     words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
+    words += changed_choices("--promotion", PromotionPolicy.model_validate(parameters.get("promotion") or {}))
     return shlex.join(words)
 
 
-def changed_choices(option: str, form: RulePolicies | DataLimits) -> list[str]:
+def changed_choices(option: str, form: RulePolicies | DataLimits | PromotionPolicy) -> list[str]:
     """Return the option once for each field of the form that is not as usual."""
     usual = type(form)().model_dump()
     return [f"{option}={name}={choice}" for name, choice in form.model_dump().items() if choice != usual[name]]

@@ -32,13 +32,11 @@ from flows.server import (
     kept_mark,
     server_environment,
 )
-from flows.settings import Settings, settings_environment
+from flows.settings import REPORTS_URL_VARIABLE, Settings, settings_environment
 from flows.supervision import LogFollower, PartState, Supervisor, is_alive, log_path, remove_socket, stop, write_config
 
 FOLLOW_SECONDS = 0.5
 DOWN_SECONDS = 3 * GRACE_SECONDS
-REPORTS_URL_VARIABLE = "EMOTION_REPORTS_URL"
-"""Under this, runs of the worker know where their reports are served."""
 
 
 class UpRecord(BaseModel):

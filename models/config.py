@@ -150,3 +150,14 @@ class EnsembleSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidates: dict[str, Path] = Field(description="variant -> directory of its finished training")
+
+
+class ScoreSpec(BaseModel):
+    """What `python -m models.rescore OUT` reads from OUT/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: Path = Field(description="File of the saved network")
+    records: Path = Field(description="Directory of the TFRecords")
+    part: str = Field(description="Which part of them is scored")
+    threads: int = Field(ge=1, description="Threads of one operation")

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import OtherImages, PipelineError
-from data.promotion import ModelIdentity
-from data.records import Finding, Latency, VariantResult
+from data.records import Finding, Latency, ModelIdentity, VariantResult
 from data.tfrecord import ViewsIndex
 from data.workspace import hash_json
 from models.score import correctness_of, probabilities_of, read_predictions
@@ -36,6 +35,8 @@ class ScoredModel:
     latency: Latency | None = None
     machine: str = ""
     """What the latency was measured on, see `identify_machine`; empty where that is not known."""
+    synthetic: bool = False
+    """Whether it was trained on generated images."""
 
     @property
     def name(self) -> str:
@@ -63,6 +64,8 @@ class Evidence:
     reload_difference: float | None
     """Largest absolute difference, 0..1, between the exported model's probabilities and the stored ones; None where the
     export could not be loaded and asked."""
+    rolled_back: frozenset[str] = frozenset()
+    """Keys of models that somebody took out of use by a rollback and has not promoted since."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +85,13 @@ class Contest:
     gain_low: float
 
 
-def read_scored_model(result: VariantResult, images: str) -> ScoredModel:
+def read_scored_model(result: VariantResult, images: str, synthetic: bool = False) -> ScoredModel:
     """Return a trained variant as evidence.
 
     Args:
         result: with its directory in the workspace.
         images: identity of the validation images that it was scored on.
+        synthetic: whether it was trained on generated images.
     """
     directory = Path(result.directory)
     return ScoredModel(
@@ -97,6 +101,7 @@ def read_scored_model(result: VariantResult, images: str) -> ScoredModel:
         predictions=read_predictions(directory, JUDGED_PART),
         latency=result.latency,
         machine=identify_machine(result),
+        synthetic=synthetic,
     )
 
 

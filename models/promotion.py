@@ -8,8 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.classes import CLASSES
-from data.promotion import Criterion, Decision, Outcome
-from data.records import NOT_CHECKED, Finding, Latency
+from data.records import NOT_CHECKED, Criterion, Decision, Finding, Latency, Outcome
 from models.calibration import expected_calibration_error
 from models.evidence import Contest, Evidence, ScoredModel, find_challenger, hold_contest, sorted_predictions
 from models.score import probabilities_of
@@ -92,6 +91,7 @@ def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
         *_judge_latency(policy, contest),
         _judge_data(policy, evidence.findings),
         _judge_reload(policy, evidence.reload_difference),
+        *_judge_history(contest, evidence.rolled_back),
     )
     outcome: Outcome = "keep"
     if all(criterion.passed for criterion in criteria):
@@ -276,6 +276,34 @@ def _judge_reload(policy: PromotionPolicy, difference: float | None) -> Criterio
         )
     passed = isinstance(observed, float) and observed <= limit
     return Criterion(name="reload_difference", passed=passed, observed=observed, limit=limit, message=message)
+
+
+def _judge_history(contest: Contest, rolled_back: frozenset[str]) -> list[Criterion]:
+    """Judge that nobody decided against the challenger before, and that generated images replace no real ones."""
+    challenger, champion = contest.challenger, contest.champion
+    refused = challenger.key in rolled_back
+    refusal = "was taken out of use by a rollback; a person alone promotes it again"
+    criteria = [
+        Criterion(
+            name="not_rolled_back",
+            passed=not refused,
+            observed=float(refused),
+            limit=0.0,
+            message=f"{challenger.name} {refusal if refused else 'was not rolled back'}.",
+        )
+    ]
+    if champion and challenger.synthetic:
+        kind = "generated" if champion.synthetic else "real"
+        criteria.append(
+            Criterion(
+                name="kind_of_images",
+                passed=champion.synthetic,
+                observed="generated",
+                limit=kind,
+                message=f"{challenger.variant} was trained on generated images, {champion.variant} on {kind} ones.",
+            )
+        )
+    return criteria
 
 
 def _summarise(outcome: Outcome, contest: Contest, criteria: Sequence[Criterion]) -> str:

@@ -36,6 +36,10 @@ REGISTRY_TAG = "emotion.registry"
 MODEL_TAG = "emotion.model"
 """Of a version: the id of its logged model, which MLflow's database does not give back with a version."""
 
+NAME_TAG = "emotion.variant_name"
+SYNTHETIC_TAG = "emotion.synthetic"
+"""Of a version: whether it was trained on generated images, "true" or "false"."""
+
 LEFT_TAGS = ("emotion.champion.until", "emotion.champion.next")
 """Of a version that is champion no longer; empty where it is again."""
 
@@ -112,6 +116,53 @@ class ModelRegistry:
         with self._errors():
             registered = self._registered()
             return self.journal.done(registered.tags.get(REGISTRY_TAG, "")) if registered else []
+
+    def rolled_back(self) -> frozenset[str]:
+        """Return the keys of variants that a rollback took out of use and that were not made champion since."""
+        refused: set[int] = set()
+        for step in self.history():
+            refused.discard(step.move.target)
+            if step.move.kind == "rollback":
+                refused.add(step.move.source)
+        return frozenset(
+            version.tags[VARIANT_TAG]
+            for version in self.list_versions()
+            if version.version in refused and VARIANT_TAG in version.tags
+        )
+
+    def protected_keys(self) -> frozenset[str]:
+        """Return the keys, in the workspace, of what champion, its predecessor and a waiting challenger came from."""
+        serving = {self.champion(), self.previous(), self.challenger()} - {NONE}
+        versions = [version for version in self.list_versions() if version.version in serving] if serving else []
+        return frozenset(
+            version.tags[tag] for version in versions for tag in (VARIANT_TAG, REPORT_TAG) if tag in version.tags
+        )
+
+    def fetch_network(self, version: int, directory: Path) -> Path:
+        """Copy a version's saved network out of MLflow into a directory, and return its file.
+
+        Raises:
+            PipelineError: there is no such version, or its files are gone.
+        """
+        from mlflow.artifacts import download_artifacts
+
+        self.show(version)
+        with self._errors():
+            package = Path(
+                download_artifacts(
+                    artifact_uri=f"models:/{MODEL_NAME}/{version}",
+                    dst_path=str(directory),
+                    tracking_uri=tracking_uri(self.workspace),
+                    registry_uri=tracking_uri(self.workspace),
+                )
+            )
+        networks = sorted(package.rglob("*.keras"))
+        if not networks:
+            raise PipelineError(
+                f"got version {version} without a saved network, expected one among its files: promote another version "
+                "with emotion models promote VERSION"
+            )
+        return networks[0]
 
     def register(self, tracked: TrackedVariant, tags: Mapping[str, str]) -> int:
         """Make a version of a tracked variant; the same variant has one version, however often it is registered.
@@ -352,9 +403,11 @@ class ModelRegistry:
         return mlflow_errors(tracking_uri(self.workspace))
 
 
-def version_tags(variant_key: str, variant_name: str, report: str, decision: str = "") -> dict[str, str]:
+def version_tags(
+    variant_key: str, variant_name: str, report: str, decision: str = "", synthetic: bool = False
+) -> dict[str, str]:
     """Return the tags that lead from a version to its training, the report that compared it, and the decision."""
-    tags = {VARIANT_TAG: variant_key, "emotion.variant_name": variant_name, REPORT_TAG: report}
+    tags = {VARIANT_TAG: variant_key, NAME_TAG: variant_name, REPORT_TAG: report, SYNTHETIC_TAG: str(synthetic).lower()}
     return {**tags, "emotion.decision": decision} if decision else tags
 
 

@@ -104,6 +104,11 @@ def track_report(spec: TrackSpec) -> TrackedReport:
     )
 
 
+def _decision_text(results: RunResults) -> str:
+    """Return what was decided on the champion, in a sentence; an empty one where nothing was."""
+    return f"{results.decision.outcome}: {results.decision.summary}" if results.decision else ""
+
+
 def find_experiment(client: "MlflowClient", workspace: Path) -> str:
     """Return the id of the experiment that all runs are in; it is made where there is none."""
     from mlflow.exceptions import MlflowException
@@ -189,6 +194,7 @@ class ReportWriter:
             "prefect.flow_run_name": self.results.run_name,
             "prefect.url": self.results.prefect_url,
             "mlflow.source.git.commit": self.results.code_version,
+            "emotion.decision": _decision_text(self.results),
         }
         return {name: value for name, value in tags.items() if value}
 

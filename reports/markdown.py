@@ -4,7 +4,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from data.records import RepeatRecord, RunResults
+from data.records import Decision, RepeatRecord, RunResults
+from reports.decision import OUTCOMES, decision_rows
 from reports.formatting import MISSING, moment, number, percent, plural
 from reports.repeats import seed_sentences, seed_spreads
 from reports.summary import (
@@ -29,7 +30,8 @@ def render_markdown(results: RunResults) -> str:
         lines += [f"> **{caution.level}:** {escape_text(caution.text)}", ""]
     lines += [escape_text(" ".join(summary_sentences(results))), ""]
     lines += (
-        _leaderboard(results)
+        _decision(results)
+        + _leaderboard(results)
         + _seeds(results)
         + _per_class(results)
         + _confusion(results)
@@ -56,6 +58,17 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list
     table = [[escape_text(cell) for cell in header], marks]
     table += [[escape_text(cell) for cell in row] for row in rows]
     return [f"| {' | '.join(row)} |" for row in table] + [""]
+
+
+def decision_markdown(decision: Decision) -> str:
+    """Return a decision as Markdown."""
+    rows = [list(row.values()) for row in decision_rows(decision)]
+    lines = [f"**{OUTCOMES[decision.outcome]}.** {escape_text(decision.summary)}", ""]
+    return "\n".join(lines + markdown_table(["criterion", "holds", "why"], rows))
+
+
+def _decision(results: RunResults) -> list[str]:
+    return ["## Champion", "", decision_markdown(results.decision)] if results.decision else []
 
 
 def _leaderboard(results: RunResults) -> list[str]:

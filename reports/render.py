@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.records import RunResults, VariantResult
 from reports import architecture, figures, summary
 from reports.audit import SUSPECTS_NAME, load_audit, render_audit_markdown
+from reports.decision import OUTCOMES, decision_rows
 from reports.environment import make_environment
 from reports.evidence import CHANGED_LIST, QUARANTINE_LIST, DataEvidence, load_evidence
 from reports.markdown import render_markdown
@@ -68,6 +69,8 @@ def render_page(results: RunResults, sources: ReportSources = ReportSources()) -
         "missing": [(variant, summary.missing_reason(variant)) for variant in summary.missing_variants(results)],
         "differences": summary.making_differences(results),
         "cautions": summary.cautions(results),
+        "decision_outcome": OUTCOMES[results.decision.outcome] if results.decision else "",
+        "decision_rows": decision_rows(results.decision) if results.decision else [],
         "sentences": summary.summary_sentences(results),
         "spreads": seed_spreads(results),
         "seed_sentences": seed_sentences(results),

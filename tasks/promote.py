@@ -1,5 +1,6 @@
 """Register challengers, move the alias `champion`, and tell of it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +9,69 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from data.records import VariantResult
-from data.workspace import Produced, Workspace
+from data.records import Decision, VariantResult
+from data.workspace import Produced, Workspace, hash_json, read_record
 from models.mlflow_store import MODEL_NAME
 from models.moves import Move, Step
 from models.registry import ModelRegistry, version_tags
 from tasks.children import Children
+from tasks.decide import load_decision
+from tasks.events import APPROVAL_REQUESTED, CHAMPION_CHANGED, emit
+from tasks.report import load_results
+from tasks.stages import finish
 from tasks.track import write_report
 
-CHAMPION_CHANGED = "emotion.champion.changed"
+CARRIED_OUT_STAGE = "carried_out"
+VERSION_NAME = "version.json"
+BY_POLICY = "the promotion policy"
 MODEL_RESOURCE = f"emotion.model.{MODEL_NAME}"
 HISTORY_ROWS = 50
 
 
-@task(task_run_name="register {result.name}", cache_policy=NO_CACHE)
+@task(task_run_name="carry out the decision", cache_policy=NO_CACHE)
+def carry_out(
+    decision: Produced, variants: list[VariantResult], report: Produced, workspace: Workspace, children: Children
+) -> int:
+    """Do what was decided on the champion, once: move it, or ask for approval; what was interrupted is completed.
+
+    Args:
+        decision: the finished stage of the decision.
+        variants: of the run, the challenger among them.
+        report: the finished report with the decision in it.
+        workspace: has the journal.
+        children: write the report into MLflow first, where it is not there yet.
+
+    Returns:
+        The challenger's version, or 0 where everything stays as it is.
+
+    Raises:
+        PipelineError: MLflow is away; the next run carries it out.
+    """
+    inputs = {"decision": decision.key, "made": read_record(decision.path).created}
+    decided, move_id = load_decision(decision), hash_json(inputs)
+
+    def write(out: Path) -> None:
+        version = 0
+        if decided.outcome != "keep":
+            challenger = next(v for v in variants if Path(v.directory).name == decided.challenger.key)
+            version = register_challenger(challenger, report, workspace, children, decided)
+        if decided.outcome == "promote":
+            move = ModelRegistry(workspace.root).move_champion(version, BY_POLICY, decided.summary, move_id)
+            _tell_of(move, version, workspace)
+        elif decided.outcome == "ask":
+            emit(APPROVAL_REQUESTED, MODEL_NAME, version=version, summary=decided.summary)
+        (out / VERSION_NAME).write_text(json.dumps(version))
+
+    done = workspace.produce(CARRIED_OUT_STAGE, inputs, write, give_up=children.is_stopping)
+    return finish(json.loads((done.path / VERSION_NAME).read_text()), done.cached)
+
+
 def register_challenger(
-    result: VariantResult, report: Produced, workspace: Workspace, children: Children, decision: str = ""
+    result: VariantResult,
+    report: Produced,
+    workspace: Workspace,
+    children: Children,
+    decision: Decision | None = None,
 ) -> int:
     """Make a version of a trained variant and let the alias `challenger` name it.
 
@@ -32,7 +80,7 @@ def register_challenger(
         report: the finished report that compares it.
         workspace: has both, and the journal.
         children: writes the report into MLflow first, where it is not there yet.
-        decision: what was decided of it and why, in words or as JSON; kept as a tag.
+        decision: what was decided of it and why; kept as a tag.
 
     Returns:
         The version.
@@ -41,7 +89,9 @@ def register_challenger(
         PipelineError: MLflow is away, or the variant has no model.
     """
     tracked, _ = write_report(report, workspace, children)
-    tags = version_tags(Path(result.directory).name, result.name, report.key, decision)
+    synthetic = load_results(report).data.synthetic
+    decided = f"{decision.outcome}: {decision.summary}" if decision else ""
+    tags = version_tags(Path(result.directory).name, result.name, report.key, decided, synthetic)
     registry = ModelRegistry(workspace.root)
     version = registry.register(tracked.variants[result.name], tags)
     if version != registry.champion():
@@ -67,12 +117,8 @@ def move_champion(version: int, by: str, reason: str, workspace: Workspace, move
     Raises:
         PipelineError: there is no such version, MLflow is away, or another move is under way.
     """
-    registry = ModelRegistry(workspace.root)
-    move = registry.move_champion(version, by, reason, move_id)
-    if move is None:
-        get_run_logger().info("version %s is the champion already", version)
-    else:
-        _tell(move, registry)
+    move = ModelRegistry(workspace.root).move_champion(version, by, reason, move_id)
+    _tell_of(move, version, workspace)
     return move
 
 
@@ -120,6 +166,13 @@ def history_rows(steps: list[Step]) -> list[dict[str, Any]]:
         }
         for step in reversed(steps)
     ]
+
+
+def _tell_of(move: Move | None, version: int, workspace: Workspace) -> None:
+    if move is None:
+        get_run_logger().info("version %s is the champion already", version)
+    else:
+        _tell(move, ModelRegistry(workspace.root))
 
 
 def _tell(move: Move, registry: ModelRegistry) -> None:

@@ -12,7 +12,7 @@ from data.errors import PipelineError
 from data.hardware import describe_hardware
 from data.lineage import code_version, package_versions
 from data.preview import PICTURES_NAME
-from data.records import Record, RunResults, VariantResult
+from data.records import Decision, Record, RunResults, VariantResult
 from data.workspace import Produced, Workspace, digest_sources, read_record
 from models.comparison import compare_variants, rank_variants
 from reports.environment import digest_templates
@@ -28,6 +28,7 @@ from tasks.validate import load_summary
 
 REPORTS_STAGE = "reports"
 RESULTS_NAME = "results.json"
+DECISION_NAME = "decision.json"
 
 
 class RunFacts(Record):
@@ -53,9 +54,20 @@ class ReportedStages(Record):
 
 @task(task_run_name="publish report", cache_policy=NO_CACHE)
 def publish_report(
-    facts: RunFacts, stages: ReportedStages, variants: list[VariantResult], workspace: Workspace
+    facts: RunFacts,
+    stages: ReportedStages,
+    variants: list[VariantResult],
+    workspace: Workspace,
+    decision: Produced | None = None,
 ) -> Produced:
     """Compare the variants, render the report, and put its tables on the run.
+
+    Args:
+        facts: what the report says of its run.
+        stages: what it is drawn from.
+        variants: what it compares.
+        workspace: where it is written.
+        decision: the finished stage with the decision on the champion; None where none could be made.
 
     Raises:
         PipelineError: no variant was trained; the report is published first.
@@ -65,6 +77,7 @@ def publish_report(
         "verdict": stages.verdict.key,
         "views": stages.views.key,
         "audit": stages.audit.key if stages.audit else None,
+        "decision": decision.key if decision else None,
         "preset": facts.preset,
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
@@ -74,7 +87,7 @@ def publish_report(
     }
 
     def write(out: Path) -> None:
-        results = assemble_results(facts, stages, variants)
+        results = assemble_results(facts, stages, variants, decision)
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
             verdict=stages.verdict.path,
@@ -92,7 +105,9 @@ def publish_report(
     return finish(report, report.cached)
 
 
-def assemble_results(facts: RunFacts, stages: ReportedStages, variants: list[VariantResult]) -> RunResults:
+def assemble_results(
+    facts: RunFacts, stages: ReportedStages, variants: list[VariantResult], decision: Produced | None = None
+) -> RunResults:
     """Bring everything that the report is drawn from into one record."""
     comparisons, best = compare_variants(variants, facts.seed)
     return RunResults(
@@ -109,6 +124,7 @@ def assemble_results(facts: RunFacts, stages: ReportedStages, variants: list[Var
         variants=rank_variants(variants),
         comparisons=comparisons,
         best=best,
+        decision=Decision.model_validate_json((decision.path / DECISION_NAME).read_text()) if decision else None,
         lineage=trace_lineage(stages, variants),
         versions=package_versions(),
         hardware=describe_hardware(),

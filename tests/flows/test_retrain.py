@@ -12,6 +12,7 @@ from data.records import RunResults
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.retrain import repeat_command
+from models.registry import ModelRegistry
 from reports.summary import scored_variants
 from tasks.events import DATA_REJECTED
 from tests.emotion_command import run_emotion
@@ -57,7 +58,11 @@ def test_the_flow_run_and_its_tasks_completed(first, server):
         "train cnn_gray",
         "build ensemble",
         "audit labels",
+        "settle moves",
+        "decide on the champion",
         "publish report",
+        "track report",
+        "carry out the decision",
         "keep house",
     }
     assert {task["state"]["type"] for task in tasks.values()} == {"COMPLETED"}
@@ -91,7 +96,10 @@ def test_task_logs_hold_every_epoch(first, server, results):
 def test_artifacts_show_data_leaderboard_report_and_progress(first, server, results):
     artifacts = {artifact["key"]: artifact for artifact in server.ask("artifacts")}
     trainings = {"training-compact", "training-cnn-gray"}
-    assert set(artifacts) == {"data-quality", "label-audit", "leaderboard", "report", *trainings}
+    assert set(artifacts) == {
+        *("data-quality", "label-audit", "leaderboard", "report", "decision", "champion"),
+        *trainings,
+    }
     assert artifacts["training-compact"]["data"] == 100
     rows = json.loads(artifacts["leaderboard"]["data"])
     assert [row["variant"] for row in rows] == [variant.name for variant in results.variants]
@@ -126,8 +134,24 @@ def test_a_repeat_finds_every_stage_done(first, server, workspace):
     states = defaultdict(set)
     for name, task in server.tasks_of(runs[0]["id"]).items():
         states[task["state"]["name"]].add(name)
-    assert states.pop("Completed") == {"keep house"}
+    assert states.pop("Completed") == {"settle moves", "keep house"}
     assert set(states) == {"Cached"}
+    assert (runs[0]["state"]["type"], runs[0]["state"]["name"]) == ("COMPLETED", "Nothing to do")
+    (page,) = workspace.glob("reports/*/index.html")
+    assert str(page) in runs[0]["state"]["message"]
+    assert len(ModelRegistry(workspace).history()) == 1, "decided and carried out once"
+
+
+def test_the_first_run_makes_the_first_champion(first, results, workspace):
+    assert results.decision is not None
+    assert (results.decision.outcome, results.decision.champion) == ("promote", None)
+    registry = ModelRegistry(workspace)
+    version = registry.show(registry.champion())
+    assert version.tags["emotion.variant"] == results.decision.challenger.key
+    assert version.tags["emotion.report"] == next(workspace.glob("reports/*/index.html")).parent.name
+    assert version.tags["emotion.synthetic"] == "true"
+    (move,) = [step.move for step in registry.history()]
+    assert (move.source, move.target, move.by) == (0, version.version, "the promotion policy")
 
 
 def test_repeats_over_seeds_train_the_new_seeds_alone(first, results, server, workspace, tmp_path):

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from data.classes import CLASSES
 from data.errors import OtherImages, PipelineError
-from data.promotion import Decision
-from data.records import Finding, Latency, VariantResult
+from data.records import Decision, Finding, Latency, VariantResult
 from data.tfrecord import RecordFile, ViewsIndex
 from models.evidence import Evidence, ScoredModel, identify_images, identify_machine, read_scored_model
 from models.promotion import PromotionPolicy, decide_promotion, recall_differences

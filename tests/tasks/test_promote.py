@@ -4,7 +4,7 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from data.errors import PipelineError
-from data.records import RunResults
+from data.records import Decision, ModelIdentity, RunResults
 from data.workspace import Produced, Workspace
 from models.moves import Move
 from models.registry import CHALLENGER, ModelRegistry
@@ -13,6 +13,11 @@ from tasks.children import training_children
 from tasks.promote import history_rows, register_challenger, settle_moves
 from tests.models.registry_factory import make_report
 from tests.models.tiny_network import save_tiny_network
+
+
+def make_decision(outcome, summary) -> Decision:
+    challenger = ModelIdentity(variant="compact", key="compact")
+    return Decision(outcome=outcome, challenger=challenger, candidates=1, images=100, criteria=(), summary=summary)
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +36,23 @@ def report(workspace):
 def registered(workspace, report):
     results = RunResults.model_validate_json((report.path / "results.json").read_text())
 
-    def register(name, decision=""):
+    def register(name, decision=None):
         variant = next(variant for variant in results.variants if variant.name == name)
         with disable_run_logger(), training_children() as children:
-            return register_challenger.fn(variant, report, workspace, children, decision)
+            return register_challenger(variant, report, workspace, children, decision)
 
     return register
 
 
 def test_a_variant_becomes_the_challenger_and_has_one_version(registered, workspace):
-    assert registered("compact", "accuracy +2.1 points, low end +0.4") == 1
+    assert registered("compact", make_decision("promote", "accuracy +2.1 points, low end +0.4")) == 1
     assert registered("compact") == 1
     (version,) = ModelRegistry(workspace.root).list_versions()
     assert version.aliases == (CHALLENGER,)
     assert version.tags["emotion.report"] == "report1"
     assert version.model_id.startswith("m-")
-    assert version.tags["emotion.decision"] == "accuracy +2.1 points, low end +0.4"
+    assert version.tags["emotion.decision"] == "promote: accuracy +2.1 points, low end +0.4"
+    assert version.tags["emotion.synthetic"] == "true"
 
 
 def test_a_variant_that_failed_is_no_challenger(registered):

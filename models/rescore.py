@@ -1,0 +1,36 @@
+"""Score a saved network on a part of a data set: the child command `python -m models.rescore OUT`.
+
+OUT/spec.json says which network and which records. The command leaves predictions.parquet.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from data.child import emit, run_child
+from data.tfrecord import read_identified
+from models import layers  # noqa: F401 - registers the project's own layers with Keras
+from models.batches import EVALUATION_BATCH
+from models.config import ScoreSpec
+from models.fit import SPEC_NAME
+from models.score import PREDICTIONS_NAME, predict_part
+
+
+def main() -> None:
+    """Run the command on the directory named in the arguments."""
+    out = Path(sys.argv[1])
+    spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_text())
+    tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    emit("started")
+    network: Any = keras.saving.load_model(spec.network, compile=False)
+    batches = read_identified(spec.records, spec.part, batch_size=EVALUATION_BATCH)
+    predict_part(network, batches, spec.part).to_parquet(out / PREDICTIONS_NAME, index=False)
+    emit("done")
+
+
+if __name__ == "__main__":
+    run_child(main)

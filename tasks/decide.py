@@ -1,0 +1,174 @@
+"""Decide whether the best variant of a run takes the champion's place, on evidence that is collected for it."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed
+
+from data.errors import ChildKilled, PipelineError, TransientError
+from data.hardware import threads_per_child
+from data.records import Decision, VariantResult
+from data.tfrecord import ViewsIndex
+from data.workspace import Produced, Workspace, digest_sources, read_record
+from models.comparison import rank_variants
+from models.config import ScoreSpec
+from models.evidence import JUDGED_PART, Evidence, ScoredModel, identify_images, read_scored_model
+from models.promotion import PromotionPolicy, decide_promotion
+from models.registry import NAME_TAG, SYNTHETIC_TAG, ModelRegistry
+from models.score import probabilities_of, read_predictions
+from models.tracking import NETWORK_NAME as MODEL_NAME
+from models.tracking import RESULT_NAME, SPEC_NAME, VARIANT_TAG
+from reports.evidence import load_evidence
+from reports.markdown import decision_markdown
+from tasks.children import Children, ChildStopped, Event
+from tasks.report import DECISION_NAME, ReportedStages
+from tasks.stages import finish
+from tasks.train import VARIANTS_STAGE
+from tasks.validate import load_summary
+
+DECISIONS_STAGE = "decisions"
+
+
+class Contenders(NamedTuple):
+    """A run's trained variants, and what judges them."""
+
+    variants: list[VariantResult]
+    """Trained ones, the most accurate first."""
+    stages: ReportedStages
+    registry: ModelRegistry
+    workspace: Workspace
+    children: Children
+
+
+@task(task_run_name="decide on the champion", cache_policy=NO_CACHE)
+def decide_on_champion(
+    variants: list[VariantResult],
+    stages: ReportedStages,
+    policy: PromotionPolicy,
+    workspace: Workspace,
+    children: Children,
+) -> Produced | None:
+    """Judge the most accurate variant against the champion; the same variants on the same data are judged once.
+
+    Args:
+        variants: of the run.
+        stages: the data that they were trained on.
+        policy: what is asked of a new champion.
+        workspace: has all of it, and gets the decision.
+        children: score networks.
+
+    Returns:
+        The stage with the decision, or None where there is nothing to decide or MLflow, which knows the champion, is
+        away: the next run decides then.
+    """
+    trained = [variant for variant in rank_variants(variants) if variant.status == "trained" and variant.directory]
+    if not trained:
+        return Completed(name="Skipped", message="no variant was trained", data=None)  # type: ignore[return-value]
+    inputs = {
+        "candidates": {variant.name: Path(variant.directory).name for variant in trained},
+        "views": stages.views.key,
+        "dataset": stages.dataset.key,
+        "verdict": stages.verdict.key,
+        "policy": policy.model_dump(mode="json"),
+        "code": digest_sources(["models.promotion", "models.rescore"]),
+    }
+    contenders = Contenders(trained, stages, ModelRegistry(workspace.root), workspace, children)
+    try:
+        produced = workspace.produce(
+            DECISIONS_STAGE, inputs, partial(_decide, contenders, policy), give_up=children.is_stopping
+        )
+    except (ChildKilled, ChildStopped):
+        raise
+    except TransientError as error:
+        get_run_logger().warning("no decision on the champion, the next run takes it: %s", error)
+        return Completed(name="Deferred", message=str(error)[:500], data=None)  # type: ignore[return-value]
+    decision = load_decision(produced)
+    get_run_logger().info(decision.summary)
+    create_markdown_artifact(key="decision", markdown=decision_markdown(decision), description=decision.summary)
+    return finish(produced, produced.cached)
+
+
+def load_decision(stage: Produced) -> Decision:
+    """Return the decision of a finished stage."""
+    return Decision.model_validate_json((stage.path / DECISION_NAME).read_text())
+
+
+def _decide(contenders: Contenders, policy: PromotionPolicy, out: Path) -> None:
+    evidence = collect_evidence(contenders, out)
+    (out / DECISION_NAME).write_text(decide_promotion(policy, evidence).model_dump_json(indent=1))
+
+
+def collect_evidence(contenders: Contenders, out: Path) -> Evidence:
+    """Collect what the decision rests on; the champion is scored again where it was scored on other images.
+
+    Raises:
+        TransientError: MLflow is away.
+        PipelineError: a child failed, or there is no validation image.
+    """
+    variants, stages = contenders.variants, contenders.stages
+    images = identify_images(ViewsIndex.load(stages.views.path))
+    data = load_summary(stages.dataset)
+    candidates = tuple(read_scored_model(variant, images, data.synthetic) for variant in variants)
+    return Evidence(
+        candidates=candidates,
+        challenger=candidates[0].key,
+        champion=_find_champion(contenders, images, out),
+        findings=(*data.after.findings, *load_evidence(stages.verdict.path).changes),
+        reload_difference=_measure_reload(contenders, out / "challenger"),
+        rolled_back=contenders.registry.rolled_back(),
+    )
+
+
+def _find_champion(contenders: Contenders, images: str, out: Path) -> ScoredModel | None:
+    """Return the champion with its answers to the same images, or None where there is none."""
+    registry, number = contenders.registry, contenders.registry.champion()
+    if not number:
+        return None
+    version = registry.show(number)
+    key, synthetic = version.tags.get(VARIANT_TAG, f"version {number}"), version.tags.get(SYNTHETIC_TAG) == "true"
+    directory = contenders.workspace.root / VARIANTS_STAGE / key
+    if not (directory / MODEL_NAME).exists():  # of another workspace, so that its latency is not known either
+        get_run_logger().info("scoring the champion, version %s, from MLflow", number)
+        predictions = _score(contenders, registry.fetch_network(number, out), out / "champion")
+        return ScoredModel(version.tags.get(NAME_TAG, "champion"), key, images, predictions, synthetic=synthetic)
+    stored = VariantResult.model_validate_json((directory / RESULT_NAME).read_text())
+    model = read_scored_model(stored.model_copy(update={"directory": str(directory)}), images, synthetic)
+    if read_record(directory).inputs.get("views") == contenders.stages.views.key:
+        return model
+    get_run_logger().info("scoring the champion %s on this validation split", model.name)
+    return replace(model, predictions=_score(contenders, directory / MODEL_NAME, out / "champion"))
+
+
+def _measure_reload(contenders: Contenders, out: Path) -> float | None:
+    """Return how far the challenger's saved network is from its stored predictions; None where it cannot be loaded."""
+    directory = Path(contenders.variants[0].directory)
+    try:
+        again = _score(contenders, directory / MODEL_NAME, out)
+    except (ChildKilled, ChildStopped):
+        raise
+    except PipelineError as error:
+        get_run_logger().warning("the saved network of %s could not be asked: %s", contenders.variants[0].name, error)
+        return None
+    stored = read_predictions(directory, JUDGED_PART)
+    return float(np.abs(probabilities_of(again) - probabilities_of(stored)).max())
+
+
+def _score(contenders: Contenders, network: Path, out: Path) -> pd.DataFrame:
+    """Return a network's predictions of the validation part, sorted by image id."""
+    out.mkdir()
+    threads = threads_per_child(1)
+    spec = ScoreSpec(network=network.resolve(), records=contenders.stages.views.path, part=JUDGED_PART, threads=threads)
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    contenders.children.run("models.rescore", out, out / "child.log", _ignore, threads=threads)
+    return read_predictions(out, JUDGED_PART)
+
+
+def _ignore(_event: Event) -> None:
+    """Take an event that says no more than that the child lives."""
