@@ -10,7 +10,6 @@ import pandas as pd
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed
 
 from data.errors import ChildKilled, PipelineError, TransientError
 from data.hardware import threads_per_child
@@ -70,7 +69,7 @@ def decide_on_champion(
     """
     trained = [variant for variant in rank_variants(variants) if variant.status == "trained" and variant.directory]
     if not trained:
-        return Completed(name="Skipped", message="no variant was trained", data=None)  # type: ignore[return-value]
+        return None
     inputs = {
         "candidates": {variant.name: Path(variant.directory).name for variant in trained},
         "views": stages.views.key,
@@ -88,7 +87,7 @@ def decide_on_champion(
         raise
     except TransientError as error:
         get_run_logger().warning("no decision on the champion, the next run takes it: %s", error)
-        return Completed(name="Deferred", message=str(error)[:500], data=None)  # type: ignore[return-value]
+        return None
     decision = load_decision(produced)
     get_run_logger().info(decision.summary)
     create_markdown_artifact(key="decision", markdown=decision_markdown(decision), description=decision.summary)
