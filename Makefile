@@ -1,6 +1,6 @@
 # `make run` and `make test` need nothing but make and Python 3.11 to 3.13; they make .venv on first use.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format lock bench clean
+.PHONY: help run test test-slow test-ui check format lock bench clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -20,6 +20,12 @@ test: $(INSTALLED)  ## Run the test suite
 test-slow: $(INSTALLED)  ## Run the slow tests too, those on the real images among them
 	$(BIN)/python -m pytest -m "slow or shared_data or not slow"
 
+test-ui: $(INSTALLED)  ## Drive Prefect's UI in a browser, and live through weeks (needs Chromium)
+	@if command -v uv >/dev/null 2>&1; then \
+	uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-ui.lock; fi
+	$(BIN)/python -m pytest -m ui
+
 check: $(INSTALLED)  ## Lint, check formatting, types, the rooms' direction and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +43,7 @@ bench: $(INSTALLED)  ## Measure rows of docs/benchmarks.md: make bench SOURCE=im
 
 lock:  ## Resolve requirements.lock again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev --extra lite0 --extra postgres pyproject.toml -o requirements.lock
+	echo playwright | uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -c requirements.lock - -o requirements-ui.lock
 
 clean:  ## Remove .venv; the workspace stays
 	rm -rf .venv

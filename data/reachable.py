@@ -23,6 +23,7 @@ from data.workspace import RECORD_NAME, StageRecord, find_damage, read_record
 
 REPORTS, VERDICTS, DATASETS, AUDITS, SEARCHES = "reports", "verdicts", "datasets", "audits", "searches"
 VIEWS, FEATURES = "views", "features"
+DEEDS = ("tracked", "carried_out")
 """Stages that are kept for another reason than that a report names them; tasks/ and models/ write them."""
 
 ACCEPTED_FOLDER = "accepted"
@@ -104,7 +105,7 @@ def mark(stages: list[Stored], root: Path, policy: PrunePolicy) -> dict[tuple[st
     expanded: set[tuple[str, str]] = set()
     for start in _find_roots(stages, by_key, root, policy):
         _follow(start, by_key, kept, expanded)
-    return kept | _features_of(stages, kept)
+    return kept | _deeds_on(stages, kept) | _features_of(stages, kept)
 
 
 def _follow(
@@ -224,6 +225,18 @@ def _winning_training(search: Path) -> str:
 def is_edited(stored: Stored) -> bool:
     """Return whether files of a stage are no longer what was written: a person may have worked on them."""
     return bool(find_damage(stored.path))
+
+
+def _deeds_on(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
+    """Return the marks that something was done with a stage that stays, so that it is not done a second time."""
+    reasons = {key: reason for (_, key), reason in kept.items()}
+    return {
+        stored.name: reasons[key]
+        for stored in stages
+        if stored.record.stage in DEEDS and stored.name not in kept
+        for _, key in references(stored.record.inputs)
+        if key in reasons
+    }
 
 
 def _features_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:

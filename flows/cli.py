@@ -50,6 +50,7 @@ from flows.server import (
 )
 from flows.settings import Settings, load_settings
 from flows.up import UpRecord, end_up, find_up, part_states, run_up, start_detached
+from models.mlflow_prune import MlflowPruner
 from models.presets import PRESETS, load_preset
 from models.promotion import PromotionPolicy
 from models.registry import ModelRegistry
@@ -296,9 +297,8 @@ def prune(
     """Remove from the workspace what the newest reports do not need, and the Prefect runs behind it."""
     settings = load_settings()
     protected = ModelRegistry(settings.workspace).protected_keys()
-    counts, times = prune_workspace(
-        settings.open_workspace(), PrunePolicy(keep=keep, days=days, protected=protected), dry_run
-    )
+    policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]
+    counts, times = prune_workspace(settings.open_workspace(), policy, dry_run, pruners)
     print_pruned(counts, dry_run)
     with _server() as url:  # last, since a server may not start on a full disk
         from tasks.housekeeping import prune_flow_runs
@@ -355,12 +355,18 @@ def status() -> None:
 def schedule(
     switch: Annotated[Literal["on", "off"], typer.Argument(help="Whether retrain and ingest run by themselves.")],
     source: Annotated[str, typer.Option(help="Their data set from now on, instead of the deployment's.")] = "",
+    preset: Annotated[str, typer.Option(help=f"The preset of retrain from now on: {PRESET_HELP}")] = "",
 ) -> None:
     """Switch the weekly retrain and the daily ingest on or off, now and after every deploy."""
     settings = load_settings()
     if source:
         parse_source(source)
-    choice = ScheduleChoice(on=switch == "on", source=_absolute(source or read_schedule(settings.workspace).source))
+    if preset:
+        load_preset(preset)
+    former = read_schedule(settings.workspace)
+    choice = ScheduleChoice(
+        on=switch == "on", source=_absolute(source or former.source), preset=_absolute(preset or former.preset)
+    )
     write_schedule(choice, settings.workspace)
     if _use_server(settings):
         apply_schedule(choice, settings.schedule_cron)
@@ -440,7 +446,7 @@ def _use_server(settings: Settings) -> bool:
 
 
 def _absolute(source: str) -> str:
-    """Return a path that the worker, which is elsewhere, finds too; other sources as they are."""
+    """Return a path that the worker, which is elsewhere, finds too; other sources and names as they are."""
     location, mark, pin = source.partition("#")
     return f"{Path(location).resolve()}{mark}{pin}" if location and Path(location).exists() else source
 

@@ -156,6 +156,7 @@ def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:
 def print_schedule(choice: ScheduleChoice) -> None:
     """Print whether flows run by themselves."""
     source = f", on {escape(choice.source)}" if choice.source else ""
+    source += f", preset {escape(choice.preset)}" if choice.preset else ""
     off = "off: emotion schedule on lets retrain run weekly and ingest daily"
     console.print(f"schedule: {f'on{source}' if choice.on else off}", highlight=False, soft_wrap=True)
 

@@ -8,6 +8,7 @@ from data.prune import PrunePolicy
 from data.workspace import Workspace
 from flows.server import ends_with_its_runs
 from flows.settings import Settings
+from models.mlflow_prune import MlflowPruner
 from models.registry import ModelRegistry
 from tasks.housekeeping import prune_after_run
 
@@ -29,4 +30,4 @@ def keep_house(settings: Settings, workspace: Workspace) -> None:
             return
         policy = PrunePolicy(keep=settings.keep_reports, protected=protected)
         owns_server = ends_with_its_runs(PREFECT_API_URL.value() or "", workspace.root)
-        prune_after_run(workspace, policy, owns_server, return_state=True)
+        prune_after_run(workspace, policy, owns_server, [MlflowPruner(workspace.root)], return_state=True)

@@ -1,6 +1,5 @@
 """Retrain: from a data set to a comparison report."""
 
-import os
 import shlex
 import time
 from pathlib import Path
@@ -21,13 +20,14 @@ from flows.housekeeping import keep_house
 from flows.ingest import DataChoices, prepare_data, short_source
 from flows.publishing import publish
 from flows.server import ends_with_its_runs
-from flows.settings import REPORTS_URL_VARIABLE, load_settings
+from flows.settings import load_settings
 from flows.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
 from models.presets import Preset, PresetChoice, load_preset
 from models.promotion import PromotionPolicy
 from models.repeats import MOST_SEEDS, training_seeds
 from models.variants import VariantName
 from tasks.audit import audit_variant_labels
+from tasks.links import report_page
 from tasks.report import ReportedStages, RunFacts
 from tasks.stages import record_if_done, record_of
 from tasks.tfrecords import build_views
@@ -108,8 +108,7 @@ def end_run(report: Produced) -> Path:
     """Return the report's directory, under the state name "Nothing to do" where an earlier run had made it."""
     if not report.cached:
         return report.path
-    base = os.environ.get(REPORTS_URL_VARIABLE)
-    page = f"{base}/reports/{report.key}/index.html" if base else str(report.path / "index.html")
+    page = report_page(report)
     message = f"Same data, code and choices as before: the report is {page}; force trains all the same."
     get_run_logger().info(message)
     return Completed(name=NOTHING_TO_DO, message=message, data=report.path)  # type: ignore[return-value]

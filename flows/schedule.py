@@ -22,6 +22,13 @@ class ScheduleChoice(BaseModel):
     on: bool = False
     source: str = ""
     """The data set of scheduled runs; empty: that of the deployment."""
+    preset: str = ""
+    """The preset of scheduled retraining; empty: that of the deployment."""
+
+    def parameters_of(self, flow: str) -> dict[str, str]:
+        """Return the parameters of a scheduled run that are not the deployment's own."""
+        chosen = {"source": self.source, "preset": self.preset if flow == "retrain" else ""}
+        return {name: choice for name, choice in chosen.items() if choice}
 
 
 def read_schedule(workspace: Path) -> ScheduleChoice:
@@ -52,7 +59,7 @@ def apply_schedule(choice: ScheduleChoice, cron: str = "") -> None:
     """Switch the schedules of the deployments in the server of PREFECT_API_URL on or off.
 
     Args:
-        choice: on or off, and of which data set.
+        choice: on or off, of which data set and by which preset.
         cron: when, instead of what prefect.yaml says; for trying it out.
 
     Raises:
@@ -78,5 +85,5 @@ def apply_schedule(choice: ScheduleChoice, cron: str = "") -> None:
                     schedule.id,
                     active=choice.on,
                     schedule=other,
-                    parameters={"source": choice.source} if choice.source else {},
+                    parameters=choice.parameters_of(name),
                 )

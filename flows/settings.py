@@ -25,10 +25,6 @@ def _require_user_and_password(value: SecretStr) -> SecretStr:
 UserAndPassword = Annotated[SecretStr, AfterValidator(_require_user_and_password)]
 
 
-REPORTS_URL_VARIABLE = "EMOTION_REPORTS_URL"
-"""Under this, runs of the worker know where their reports are served."""
-
-
 class Settings(BaseSettings):
     """Where things are on this machine; what a run does is in its parameters instead."""
 

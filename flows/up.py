@@ -32,8 +32,10 @@ from flows.server import (
     kept_mark,
     server_environment,
 )
-from flows.settings import REPORTS_URL_VARIABLE, Settings, settings_environment
+from flows.settings import Settings, settings_environment
 from flows.supervision import LogFollower, PartState, Supervisor, is_alive, log_path, remove_socket, stop, write_config
+from models.mlflow_store import shown_uri
+from tasks.links import MLFLOW_PAGE_VARIABLE, REPORTS_URL_VARIABLE
 
 FOLLOW_SECONDS = 0.5
 DOWN_SECONDS = 3 * GRACE_SECONDS
@@ -98,6 +100,7 @@ def part_environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it scores traces of language models: there are none
         "PYTHONPATH": python_path,
         REPORTS_URL_VARIABLE: found["reports"],
+        **({MLFLOW_PAGE_VARIABLE: shown_uri(found["mlflow"])} if found["mlflow"].startswith("http") else {}),
         UP_VARIABLE: str(settings.workspace.resolve()),
     }
 

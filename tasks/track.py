@@ -15,6 +15,7 @@ from data.workspace import Produced, Workspace, hash_json, write_atomically
 from models.mlflow_store import shown_uri, tracking_uri
 from models.tracking import RESULT_NAME, SPEC_NAME, TrackedReport, TrackSpec
 from tasks.children import Children, ChildStopped, Event
+from tasks.links import link_mlflow_run
 from tasks.stages import finish
 
 TRACKED_STAGE = "tracked"
@@ -49,6 +50,7 @@ def track_report(report: Produced, workspace: Workspace, children: Children) -> 
     except PipelineError as error:
         get_run_logger().warning("MLflow does not have this run yet, the next one writes it: %s", error)
         return Completed(name="Deferred", message=str(error)[:500], data=None)  # type: ignore[return-value]
+    link_mlflow_run(tracked.experiment_id, tracked.run_id)
     get_run_logger().info("MLflow run %s of %s has this report", tracked.run_id, tracked.store)
     _write_waiting(workspace, children)
     return finish(tracked, cached)

@@ -14,7 +14,18 @@ from data import prune as prune_module
 from data import workspace as workspace_module
 from data.errors import PipelineError
 from data.prune import DATA_DOCS_FOLDER, IMAGES, LOG_TAIL_BYTES, count_kinds, plan_prune, prune_workspace, sweep
-from data.reachable import ACCEPTED_FOLDER, AUDITS, DATASETS, FEATURES, REPORTS, SEARCHES, VERDICTS, VIEWS, PrunePolicy
+from data.reachable import (
+    ACCEPTED_FOLDER,
+    AUDITS,
+    DATASETS,
+    DEEDS,
+    FEATURES,
+    REPORTS,
+    SEARCHES,
+    VERDICTS,
+    VIEWS,
+    PrunePolicy,
+)
 from data.search import SearchRecord, TrialOutcome, TrialRecord
 from data.workspace import Workspace, hash_file
 from tests.data.test_holds import start_holder
@@ -57,9 +68,12 @@ class Tree:
         vote = self.add(w + "ensemble", "variants", week, candidates={str(n): key for n, key in enumerate(trained)})
         audit = self.add(w + "audit", AUDITS, week, dataset=dataset, variants=trained)
         named = {str(n): ["trained", "", 3, key] for n, key in enumerate([*trained, vote])}
-        return self.add(
-            w + "report", REPORTS, week, dataset=dataset, verdict=verdict, views=views, audit=audit, variants=named
-        )
+        decision = self.add(w + "decision", "decisions", week, candidates=named, views=views, verdict=verdict)
+        made = {"dataset": dataset, "verdict": verdict, "views": views, "audit": audit, "decision": decision}
+        report = self.add(w + "report", REPORTS, week, variants=named, **made)
+        self.add(w + "tracked", "tracked", week, report=report, store="sqlite:///mlflow.db")
+        self.add(w + "carried out", "carried_out", week, decision=decision, made="2026-03-14T09:26:53+0000")
+        return report
 
     def checksum(self, stage: str, key: str) -> str:
         return hash_file(self.root / stage / key / "content")
@@ -367,10 +381,11 @@ def find_path(tree, name: str) -> Path:
 
 
 def test_stages_are_named_as_their_writers_name_them():
-    from tasks import audit, download, drift, report, search, tfrecords, validate, verdict
+    from tasks import audit, download, drift, promote, report, search, tfrecords, track, validate, verdict
 
     assert (REPORTS, VERDICTS, DATASETS) == (report.REPORTS_STAGE, verdict.VERDICTS_STAGE, validate.DATASETS_STAGE)
     assert (AUDITS, SEARCHES, IMAGES) == (audit.AUDITS_STAGE, search.SEARCHES_STAGE, download.IMAGES_STAGE)
     assert tfrecords.VIEWS_STAGE == VIEWS
+    assert (track.TRACKED_STAGE, promote.CARRIED_OUT_STAGE) == DEEDS
     assert (ACCEPTED_FOLDER, DATA_DOCS_FOLDER) == (drift.ACCEPTED_FOLDER, validate.DATA_DOCS_FOLDER)
     assert prune_module.DOWNLOADS_FOLDER == "downloads"

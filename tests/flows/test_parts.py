@@ -9,12 +9,7 @@ from data.errors import PipelineError
 from flows.parts import addresses, arrange_mlflow, list_parts, require_free_ports
 from flows.server import server_environment
 from flows.settings import Settings, load_settings, settings_environment
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.up_command import free_port
 
 
 def test_a_taken_port_is_named_with_who_has_it_and_the_setting():

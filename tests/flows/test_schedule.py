@@ -16,3 +16,10 @@ def test_a_foreign_file_is_named(tmp_path):
     (tmp_path / SCHEDULE_NAME).write_text('{"sometimes": true}')
     with pytest.raises(PipelineError, match=rf"{SCHEDULE_NAME}.*emotion schedule on or off"):
         read_schedule(tmp_path)
+
+
+def test_the_preset_is_of_retrain_alone():
+    choice = ScheduleChoice(on=True, source="images.zip", preset="smoke")
+    assert choice.parameters_of("retrain") == {"source": "images.zip", "preset": "smoke"}
+    assert choice.parameters_of("ingest") == {"source": "images.zip"}
+    assert ScheduleChoice(on=True).parameters_of("retrain") == {}

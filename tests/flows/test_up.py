@@ -3,12 +3,8 @@
 One start serves every test of this module, in their order: the last one ends it.
 """
 
-import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 
 import psutil
 import pytest
@@ -18,74 +14,19 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from data.errors import PipelineError
-from data.workspace import PROJECT_ROOT
 from flows.automations import apply_automations, find_dead_runs
 from flows.deploy import deploy_flows, make_pool
 from flows.history import last_run
-from flows.marked import find_marked
-from flows.parts import POOL, addresses
+from flows.parts import POOL
 from flows.schedule import SCHEDULED, ScheduleChoice, apply_schedule, read_schedule
 from flows.server import RUN_ENVIRONMENT, ends_with_its_runs, find_kept_server, prefect_server
-from flows.settings import Settings
-from flows.up import find_up, part_states, run_up
-from tests.flows.test_parts import free_port
+from flows.up import part_states, run_up
+from tests.up_command import SLOW_SECONDS, Up, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-SLOW_SECONDS = 600
 PREFECT_AUTH = ("admin", "prefect-secret")
 MLFLOW_AUTH = ("admin", "mlflow-secret-12")
-
-
-class Up:
-    """An `emotion up` in a process of its own."""
-
-    def __init__(self, workspace):
-        self.settings = Settings(
-            workspace=workspace,
-            prefect_port=free_port(),
-            mlflow_port=free_port(),
-            reports_port=free_port(),
-            prefect_auth=":".join(PREFECT_AUTH),
-            mlflow_auth=":".join(MLFLOW_AUTH),
-            server_start_seconds=SLOW_SECONDS,
-        )
-        self.addresses = addresses(self.settings)
-        self.api = f"{self.addresses['server']}/api"
-        self.log = workspace.parent / "up.log"
-        environment = {**os.environ, **self.variables(), "PYTHONPATH": str(PROJECT_ROOT)}
-        environment.pop("PREFECT_API_URL", None)
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "flows.cli", "up"],
-                cwd=PROJECT_ROOT,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def variables(self):
-        from flows.settings import settings_environment
-
-        return settings_environment(self.settings)
-
-    def record(self):
-        return find_up(self.settings.workspace)
-
-    def is_ready(self):
-        assert self.process.poll() is None, self.log.read_text()
-        record = self.record()
-        return bool(record and record.ready)
-
-    def processes(self):
-        return find_marked(up=str(self.settings.workspace.resolve()))
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + SLOW_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
 
 
 def asks_for_password(url):
@@ -94,12 +35,14 @@ def asks_for_password(url):
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
-    started = Up(tmp_path_factory.mktemp("up") / "workspace")
+    started = Up(
+        tmp_path_factory.mktemp("up") / "workspace",
+        prefect_auth=":".join(PREFECT_AUTH),
+        mlflow_auth=":".join(MLFLOW_AUTH),
+    )
     wait_until(started.is_ready)
     yield started
-    if started.process.poll() is None:
-        started.process.send_signal(signal.SIGINT)
-        started.process.wait(SLOW_SECONDS)
+    started.end()
 
 
 @pytest.fixture
@@ -169,7 +112,7 @@ def test_runs_use_the_kept_server_and_leave_it(up, monkeypatch):
 
 def test_flows_are_deployed_one_run_at_a_time(client):
     assert client.read_work_pool(POOL).type == "process"
-    for name in ("retrain", "ingest", "audit", "tune"):
+    for name in ("retrain", "ingest", "audit", "tune", "promote", "rollback"):
         deployment = client.read_deployment_by_name(f"{name}/{name}")
         assert deployment.description
         assert deployment.enforce_parameter_schema
@@ -190,9 +133,7 @@ def test_a_schedule_is_off_until_switched_on_and_survives_a_deploy(up, client):
     workspace = up.settings.workspace
     usual = {("retrain", "weekly"): "0 3 * * 1", ("ingest", "daily"): "0 1 * * *"}
     assert schedules(client) == {key: (False, cron, {}) for key, cron in usual.items()}
-    command = [sys.executable, "-m", "flows.cli", "schedule", "on", "--source", "sample"]
-    environment = {**os.environ, **up.variables(), "PYTHONPATH": str(PROJECT_ROOT)}
-    subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=True, timeout=SLOW_SECONDS)
+    up.run("schedule", "on", "--source", "sample")
     on = {key: (True, cron, {"source": "sample"}) for key, cron in usual.items()}
     assert schedules(client) == on
     assert read_schedule(workspace) == ScheduleChoice(on=True, source="sample")

@@ -31,7 +31,7 @@ def test_a_backbone_counts_with_all_its_layers():
 
 @pytest.mark.parametrize(
     ("name", "millions"),
-    [("compact", 35.0), ("residual", 206.0), ("cnn_gray", 103.0), ("efficientnet_lite0", 70.8)],
+    [("light", 10.0), ("compact", 35.0), ("residual", 206.0), ("cnn_gray", 103.0), ("efficientnet_lite0", 70.8)],
 )
 def test_variants_cost_what_their_architecture_says(name, millions):
     model = load_builder(find_variant(name).builder)(4, None)

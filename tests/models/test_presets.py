@@ -37,7 +37,7 @@ def test_no_other_preset_chooses_on_validation(name):
     assert {recipe.monitor for recipe in (preset.train, *preset.recipes.values())} == {"selection"}
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(0, 3.5), (1.5, 1.5), (60, 3.5)])
+@pytest.mark.parametrize(("asked", "expected"), [(0, 3.2), (1.5, 1.5), (60, 3.2)])
 def test_a_budget_shortens_and_never_lengthens(asked, expected):
     assert PRESETS["quick"].recipe("cnn_gray", asked).time_budget_minutes == expected
 

@@ -1,0 +1,35 @@
+"""Where a person reads what a run made, for links on its page; known where `emotion up` serves it."""
+
+import os
+
+from data.workspace import Produced
+
+REPORTS_URL_VARIABLE = "EMOTION_REPORTS_URL"
+"""Under this, runs of the worker know where their reports are served."""
+
+MLFLOW_PAGE_VARIABLE = "EMOTION_MLFLOW_URL"
+"""Under this, they know where MLflow's pages are."""
+
+
+def report_page(report: Produced) -> str:
+    """Return the address of a report's page, or its path where nobody serves it."""
+    base = os.environ.get(REPORTS_URL_VARIABLE)
+    return f"{base}/reports/{report.key}/index.html" if base else str(report.path / "index.html")
+
+
+def link_report(report: Produced) -> None:
+    """Put a link to a report's page on the running flow, where it is served."""
+    from prefect.artifacts import create_link_artifact
+
+    if os.environ.get(REPORTS_URL_VARIABLE):
+        create_link_artifact(key="report-page", link=report_page(report), link_text="the whole report")
+
+
+def link_mlflow_run(experiment_id: str, run_id: str) -> None:
+    """Put a link to a run's page in MLflow on the running flow, where there is one."""
+    from prefect.artifacts import create_link_artifact
+
+    base = os.environ.get(MLFLOW_PAGE_VARIABLE)
+    if base:
+        page = f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
+        create_link_artifact(key="mlflow-run", link=page, link_text="the run in MLflow")
