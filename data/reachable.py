@@ -229,7 +229,7 @@ def is_edited(stored: Stored) -> bool:
 
 def _deeds_on(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
     """Return the marks that something was done with a stage that stays, so that it is not done a second time."""
-    reasons = {key: reason for (_, key), reason in kept.items()}
+    reasons: dict[str, Reason] = {key: reason for (_, key), reason in kept.items()}
     return {
         stored.name: reasons[key]
         for stored in stages

@@ -148,14 +148,10 @@ class ModelRegistry:
 
         self.show(version)
         with self._errors():
-            package = Path(
-                download_artifacts(
-                    artifact_uri=f"models:/{MODEL_NAME}/{version}",
-                    dst_path=str(directory),
-                    tracking_uri=tracking_uri(self.workspace),
-                    registry_uri=tracking_uri(self.workspace),
-                )
-            )
+            # models:/NAME/VERSION would be looked up in whichever registry MLflow takes for the default one.
+            source = self.client.get_model_version_download_uri(MODEL_NAME, str(version))
+            place = {"dst_path": str(directory), "tracking_uri": tracking_uri(self.workspace)}
+            package = Path(download_artifacts(artifact_uri=source, **place))
         networks = sorted(package.rglob("*.keras"))
         if not networks:
             raise PipelineError(

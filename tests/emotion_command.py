@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import requests
 
+EVENT_SECONDS = 30
 EMOTION = Path(sys.executable).with_name("emotion")
 
 
@@ -22,9 +24,16 @@ class Server:
         return response.json()
 
     def events_named(self, name):
-        response = requests.post(f"{self.url}/events/filter", json={"filter": {"event": {"name": [name]}}}, timeout=10)
-        response.raise_for_status()
-        return response.json()["events"]
+        """Return the events of this name, which the server writes a while after it got them."""
+        deadline = time.monotonic() + EVENT_SECONDS
+        while True:
+            wanted = {"filter": {"event": {"name": [name]}}}
+            response = requests.post(f"{self.url}/events/filter", json=wanted, timeout=10)
+            response.raise_for_status()
+            found = response.json()["events"]
+            if found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
 
     def tasks_of(self, flow_run_id):
         of_run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}

@@ -102,10 +102,10 @@ def changed(**fields):
         ("[]", "file: Input should be an object"),
         ("{}", "description: Field required; variants: Field required"),
         (changed(variants=[]), "variants: Tuple should have at least 1 item"),
-        (changed(variants=["cnn_9"]), "Got variant 'cnn_9'; expected one of compact"),
+        (changed(variants=["cnn_9"]), "Got variant 'cnn_9'; expected one of light"),
         (changed(recipes={"cnn_9": {}}), "Got variant 'cnn_9'"),
         (changed(recipes={"compact": {"learning_rate": 0}}), "recipes.compact.learning_rate: Input should be greater"),
-        (changed(student="cnn_9"), "student: Input should be 'compact', "),
+        (changed(student="cnn_9"), "student: Input should be 'light', "),
         (changed(recipes={"student": {}}), "Got variant 'student'"),
         (changed(student="compact", variants=["student"]), "Got variant 'student'"),
         (
