@@ -4,6 +4,8 @@ import pytest
 
 from tests.emotion_command import run_emotion
 
+pytestmark = pytest.mark.slow
+
 NEVER = {"EMOTION_KEEP_REPORTS": "0"}
 
 

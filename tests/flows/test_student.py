@@ -8,6 +8,8 @@ from models.config import TrainConfig
 from models.presets import Preset
 from tests.emotion_command import run_emotion
 
+pytestmark = pytest.mark.slow
+
 RUN_NAME = "taught on sample"
 
 

@@ -51,6 +51,23 @@ def test_versions_are_listed_newest_first_with_their_aliases(registry):
     ]
 
 
+def test_champion_predecessor_and_challenger_are_protected_and_no_other(registry):
+    assert registry.protected_keys() == frozenset()
+    promote(registry, 1, 2)
+    assert registry.protected_keys() == {"variant1", "variant2"}
+    registry.set_challenger(3)
+    assert registry.protected_keys() == {"variant1", "variant2", "variant3"}
+
+
+def test_what_a_rollback_took_out_of_use_is_known_until_it_is_promoted(registry):
+    promote(registry, 1, 2)
+    assert registry.rolled_back() == frozenset()
+    registry.rollback("a person", "worse in use")
+    assert registry.rolled_back() == {"variant2"}
+    promote(registry, 2)
+    assert registry.rolled_back() == frozenset()
+
+
 def test_a_move_is_in_the_journal_and_on_the_versions(registry):
     promote(registry, 1, 2)
     assert registry.champion() == 2
