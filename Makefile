@@ -20,10 +20,7 @@ test: $(INSTALLED)  ## Run the test suite
 test-slow: $(INSTALLED)  ## Run the slow tests too, those on the real images among them
 	$(BIN)/python -m pytest -m "slow or shared_data or not slow"
 
-test-ui: $(INSTALLED)  ## Drive Prefect's UI in a browser, and live through weeks (needs Chromium)
-	@if command -v uv >/dev/null 2>&1; then \
-	uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-ui.lock; fi
+test-ui: $(INSTALLED)  ## Live through weeks of a minute under emotion up, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -m ui
 
 check: $(INSTALLED)  ## Lint, check formatting, types, the rooms' direction and spelling
@@ -43,7 +40,6 @@ bench: $(INSTALLED)  ## Measure rows of docs/benchmarks.md: make bench SOURCE=im
 
 lock:  ## Resolve requirements.lock again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev --extra lite0 --extra postgres pyproject.toml -o requirements.lock
-	echo playwright | uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -c requirements.lock - -o requirements-ui.lock
 
 clean:  ## Remove .venv; the workspace stays
 	rm -rf .venv
