@@ -29,6 +29,10 @@ LOG_TAIL_LINES = 15
 Event = dict[str, Any]
 
 
+def ignore_event(_event: Event) -> None:
+    """Take an event that says no more than that the child lives."""
+
+
 class ChildStopped(PipelineError):
     """Report a child that was stopped because its run ends; it is not started again."""
 

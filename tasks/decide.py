@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data.errors import ChildKilled, PipelineError, TransientError
 from data.hardware import threads_per_child
-from data.records import Decision, VariantResult
+from data.records import VariantResult
 from data.tfrecord import ViewsIndex
 from data.workspace import Produced, Workspace, digest_sources, read_record
 from models.comparison import rank_variants
@@ -26,8 +26,8 @@ from models.tracking import NETWORK_NAME as MODEL_NAME
 from models.tracking import RESULT_NAME, SPEC_NAME, VARIANT_TAG
 from reports.evidence import load_evidence
 from reports.markdown import decision_markdown
-from tasks.children import Children, ChildStopped, Event
-from tasks.report import DECISION_NAME, ReportedStages
+from tasks.children import Children, ChildStopped, ignore_event
+from tasks.report import DECISION_NAME, ReportedStages, load_decision
 from tasks.stages import finish
 from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
@@ -92,11 +92,6 @@ def decide_on_champion(
     get_run_logger().info(decision.summary)
     create_markdown_artifact(key="decision", markdown=decision_markdown(decision), description=decision.summary)
     return finish(produced, produced.cached)
-
-
-def load_decision(stage: Produced) -> Decision:
-    """Return the decision of a finished stage."""
-    return Decision.model_validate_json((stage.path / DECISION_NAME).read_text())
 
 
 def _decide(contenders: Contenders, policy: PromotionPolicy, out: Path) -> None:
@@ -165,9 +160,5 @@ def _score(contenders: Contenders, network: Path, out: Path) -> pd.DataFrame:
     threads = threads_per_child(1)
     spec = ScoreSpec(network=network.resolve(), records=contenders.stages.views.path, part=JUDGED_PART, threads=threads)
     (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
-    contenders.children.run("models.rescore", out, out / "child.log", _ignore, threads=threads)
+    contenders.children.run("models.rescore", out, out / "child.log", ignore_event, threads=threads)
     return read_predictions(out, JUDGED_PART)
-
-
-def _ignore(_event: Event) -> None:
-    """Take an event that says no more than that the child lives."""

@@ -13,7 +13,7 @@ from data.errors import ChildKilled, PipelineError
 from data.records import VariantResult
 from data.workspace import Workspace, digest_sources
 from models.config import ENSEMBLE_NAME, EnsembleSpec
-from tasks.children import Children, ChildStopped, Event
+from tasks.children import Children, ChildStopped, ignore_event
 from tasks.stages import finish
 from tasks.train import VARIANTS_STAGE
 
@@ -57,8 +57,4 @@ def unfinished_ensemble(status: Literal["skipped", "failed"], reason: str) -> Va
 def _run_child(trained: dict[str, Path], children: Children, out: Path) -> None:
     spec = EnsembleSpec(candidates={name: directory.resolve() for name, directory in trained.items()})
     (out / "spec.json").write_text(spec.model_dump_json(indent=1))
-    children.run("models.ensemble", out, out / "child.log", _ignore)
-
-
-def _ignore(_event: Event) -> None:
-    """Take an event that says no more than that the child lives."""
+    children.run("models.ensemble", out, out / "child.log", ignore_event)

@@ -15,9 +15,8 @@ from models.mlflow_store import MODEL_NAME
 from models.moves import Move, Step
 from models.registry import ModelRegistry, version_tags
 from tasks.children import Children
-from tasks.decide import load_decision
 from tasks.events import APPROVAL_REQUESTED, CHAMPION_CHANGED, emit
-from tasks.report import load_results
+from tasks.report import load_decision, load_results
 from tasks.stages import finish
 from tasks.track import write_report
 

@@ -125,7 +125,7 @@ def assemble_results(
         variants=rank_variants(variants),
         comparisons=comparisons,
         best=best,
-        decision=Decision.model_validate_json((decision.path / DECISION_NAME).read_text()) if decision else None,
+        decision=load_decision(decision) if decision else None,
         lineage=trace_lineage(stages, variants),
         versions=package_versions(),
         hardware=describe_hardware(),
@@ -162,6 +162,11 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
 def _soft_labels_of(variant: VariantResult) -> str:
     """Return the key of the soft labels that a variant was trained with, or an empty string."""
     return read_record(Path(variant.directory)).inputs.get("soft_labels", "") if variant.directory else ""
+
+
+def load_decision(stage: Produced) -> Decision:
+    """Return the decision of a finished stage."""
+    return Decision.model_validate_json((stage.path / DECISION_NAME).read_text())
 
 
 def load_results(report: Produced) -> RunResults:

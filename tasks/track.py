@@ -14,7 +14,7 @@ from data.records import Record
 from data.workspace import Produced, Workspace, hash_json, write_atomically
 from models.mlflow_store import shown_uri, tracking_uri
 from models.tracking import RESULT_NAME, SPEC_NAME, TrackedReport, TrackSpec
-from tasks.children import Children, ChildStopped, Event
+from tasks.children import Children, ChildStopped, ignore_event
 from tasks.links import link_mlflow_run
 from tasks.stages import finish
 
@@ -90,7 +90,7 @@ def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[
     def write(out: Path) -> None:
         spec = TrackSpec(report=waiting.report, workspace=workspace.root, flow_run_id=waiting.flow_run_id)
         (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
-        children.run("models.tracking", out, out / "child.log", _ignore)
+        children.run("models.tracking", out, out / "child.log", ignore_event)
 
     inputs = _inputs(waiting.report, workspace)
     stage = workspace.produce(TRACKED_STAGE, inputs, write, give_up=children.is_stopping)
@@ -129,7 +129,3 @@ def _inputs(report: Path, workspace: Workspace) -> dict[str, str]:
 
 def _key(report: Path, workspace: Workspace) -> str:
     return hash_json(_inputs(report, workspace))
-
-
-def _ignore(_event: Event) -> None:
-    """Take an event that says no more than that the child lives."""

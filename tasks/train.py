@@ -84,14 +84,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     make_log = partial(TrainingLog, job.title, job.train.monitor)
     write = partial(train_in_child, job, views, weights, children, make_log)
     try:
-        produced = workspace.produce(
-            VARIANTS_STAGE,
-            inputs,
-            write,
-            resumable=True,
-            give_up=children.is_stopping,
-            need=lambda: count_training_bytes(weights),
-        )
+        produced = produce_training(inputs, write, weights, workspace, children)
     except (ChildKilled, ChildStopped):
         raise
     except PipelineError as error:
@@ -99,6 +92,32 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         failed = unfinished_result(variant, "failed", str(error), epochs=history, monitor=job.train.monitor)
         return Failed(message=str(error), data=failed)  # type: ignore[return-value]
     return finish(load_result(variant, produced), produced.cached)
+
+
+def produce_training(
+    inputs: dict[str, Any],
+    write: Callable[[Path], None],
+    weights: Path | None,
+    workspace: Workspace,
+    children: Children,
+) -> Produced:
+    """Return the stage of a training, which is done where it was not yet; a broken-off one is gone on with.
+
+    Args:
+        inputs: what its result depends on, see `training_inputs`.
+        write: trains in a directory.
+        weights: pretrained ones of its backbone, where it has one; they tell how much room it needs.
+        workspace: where it is written.
+        children: of the run; once that ends, nothing is waited for.
+    """
+    return workspace.produce(
+        VARIANTS_STAGE,
+        inputs,
+        write,
+        resumable=True,
+        give_up=children.is_stopping,
+        need=lambda: count_training_bytes(weights),
+    )
 
 
 def train_in_child(

@@ -10,7 +10,6 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
 from data.errors import ChildKilled, PipelineError, VariantUnavailable
-from data.estimates import count_training_bytes
 from data.search import TrialOutcome
 from data.workspace import Produced, Workspace
 from models.study import Trial
@@ -18,10 +17,10 @@ from tasks.children import Children, ChildStopped, Event
 from tasks.stages import finish
 from tasks.train import (
     KILLED_RETRIES,
-    VARIANTS_STAGE,
     TrainingJob,
     TrainingLog,
     load_result,
+    produce_training,
     train_in_child,
     training_inputs,
     was_killed,
@@ -81,14 +80,7 @@ def run_trial(
     write = partial(_train_or_prune, partial(train_in_child, job, views, weights, children, partial(TrialLog, trial)))
     inputs = training_inputs(job, views, weights)
     try:
-        produced = workspace.produce(
-            VARIANTS_STAGE,
-            inputs,
-            write,
-            resumable=True,
-            give_up=children.is_stopping,
-            need=lambda: count_training_bytes(weights),
-        )
+        produced = produce_training(inputs, write, weights, workspace, children)
     except TrialPruned as pruned:
         outcome = TrialOutcome(
             state="pruned", accuracy=trial.best_accuracy, epochs=trial.last_epoch, reason=str(pruned)

@@ -19,9 +19,9 @@ from models.score import PREDICTIONS_NAME, PROBABILITY_COLUMNS
 from reports.evidence import EVIDENCE_NAME, DataEvidence
 from tasks import decide, promote
 from tasks.children import Children
-from tasks.decide import decide_on_champion, load_decision
+from tasks.decide import decide_on_champion
 from tasks.promote import carry_out
-from tasks.report import ReportedStages
+from tasks.report import ReportedStages, load_decision
 from tasks.validate import SUMMARY_NAME
 from tests.reports.results_factory import make_data, make_part
 
