@@ -291,6 +291,7 @@ class RunResults(Record):
     comparisons: tuple[Comparison, ...] = ()
     best: BestOfMany | None = None
     decision: Decision | None = Field(default=None, description="on the champion; none where none could be made")
+    undecided: str = Field(default="", description="why no decision could be made")
     lineage: dict[str, str] = Field(description="stage -> key in the workspace")
     versions: dict[str, str] = Field(description="package -> version, of the report as are hardware and code_version")
     hardware: dict[str, str]

@@ -4,7 +4,7 @@ from data.records import VariantResult
 from data.workspace import Produced, Workspace
 from models.promotion import PromotionPolicy
 from tasks.children import training_children
-from tasks.decide import decide_on_champion
+from tasks.decide import decide_on_champion, read_outcome
 from tasks.promote import carry_out, settle_moves
 from tasks.report import ReportedStages, RunFacts, publish_report
 from tasks.stages import record_of
@@ -25,8 +25,9 @@ def publish(
     """
     with training_children() as children:
         settle_moves(workspace, return_state=True)
-        decision = record_of(decide_on_champion(variants, stages, policy, workspace, children))
-        report = record_of(publish_report(facts, stages, variants, workspace, decision))
+        decided = decide_on_champion(variants, stages, policy, workspace, children, return_state=True)
+        decision, undecided = read_outcome(decided)
+        report = record_of(publish_report(facts, stages, variants, workspace, decision, undecided))
         track_report(report, workspace, children)
         if decision:
             carry_out(decision, variants, report, workspace, children, return_state=True)

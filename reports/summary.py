@@ -231,6 +231,9 @@ def making_of_report(results: RunResults) -> dict[str, str]:
 def cautions(results: RunResults) -> list[Caution]:
     """Return what a reader must know before reading a figure, the gravest first."""
     found = _data_cautions(results) + _variant_cautions(results)
+    if results.undecided:
+        text = f"Nothing was decided on the champion, which stays as it is: {results.undecided}"
+        found.append(Caution(level="warning", text=text))
     return sorted(found, key=lambda caution: caution.level != "critical")
 
 

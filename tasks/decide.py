@@ -3,13 +3,15 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from data.errors import ChildKilled, PipelineError, TransientError
 from data.hardware import threads_per_child
@@ -28,11 +30,12 @@ from reports.evidence import load_evidence
 from reports.markdown import decision_markdown
 from tasks.children import Children, ChildStopped, ignore_event
 from tasks.report import DECISION_NAME, ReportedStages, load_decision
-from tasks.stages import finish
+from tasks.stages import finish, record_if_done
 from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
 
 DECISIONS_STAGE = "decisions"
+UNDECIDED = "No decision"
 
 
 class Contenders(NamedTuple):
@@ -65,7 +68,7 @@ def decide_on_champion(
 
     Returns:
         The stage with the decision, or None where there is nothing to decide or MLflow, which knows the champion, is
-        away: the next run decides then.
+        away: the next run decides then, and the state's message says why.
     """
     trained = [variant for variant in rank_variants(variants) if variant.status == "trained" and variant.directory]
     if not trained:
@@ -87,11 +90,29 @@ def decide_on_champion(
         raise
     except TransientError as error:
         get_run_logger().warning("no decision on the champion, the next run takes it: %s", error)
-        return None
+        return Completed(name=UNDECIDED, message=f"the next run takes it: {error}")  # type: ignore[return-value]
     decision = load_decision(produced)
     get_run_logger().info(decision.summary)
     create_markdown_artifact(key="decision", markdown=decision_markdown(decision), description=decision.summary)
     return finish(produced, produced.cached)
+
+
+def read_outcome(state: State[Produced | None]) -> tuple[Produced | None, str]:
+    """Return the decision of an ended `decide_on_champion`, and why there is none where one was asked for.
+
+    A decision that failed is told in the report, which does not wait for it.
+
+    Raises:
+        ChildStopped: the run is ending.
+    """
+    if state.name == UNDECIDED:
+        return None, state.message or ""
+    if state.is_completed():
+        return record_if_done(state), ""
+    error: Any = state.result(raise_on_failure=False)
+    if isinstance(error, ChildStopped):
+        raise error
+    return None, f"the decision failed: {error}"
 
 
 def _decide(contenders: Contenders, policy: PromotionPolicy, out: Path) -> None:

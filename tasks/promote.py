@@ -9,6 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
+from data.errors import TransientError
 from data.records import Decision, VariantResult
 from data.workspace import Produced, Workspace, hash_json, read_record
 from models.mlflow_store import MODEL_NAME
@@ -136,9 +137,16 @@ def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str 
 
 @task(task_run_name="settle moves", cache_policy=NO_CACHE)
 def settle_moves(workspace: Workspace) -> list[Step]:
-    """Complete the record of a move of the champion that was interrupted, and tell of what came about."""
+    """Complete the record of a move of the champion that was interrupted, and tell of what came about.
+
+    Where MLflow is away, the next run does it.
+    """
     registry = ModelRegistry(workspace.root)
-    steps = registry.settle_moves()
+    try:
+        steps = registry.settle_moves()
+    except TransientError as error:
+        get_run_logger().warning("an interrupted move of the champion, if any, waits for the next run: %s", error)
+        return []
     for step in steps:
         if step.event == "done":
             _tell(step.move, registry)

@@ -60,6 +60,7 @@ def publish_report(
     variants: list[VariantResult],
     workspace: Workspace,
     decision: Produced | None = None,
+    undecided: str = "",
 ) -> Produced:
     """Compare the variants, render the report, and put its tables on the run.
 
@@ -69,6 +70,7 @@ def publish_report(
         variants: what it compares.
         workspace: where it is written.
         decision: the finished stage with the decision on the champion; None where none could be made.
+        undecided: why none could be made.
 
     Raises:
         PipelineError: no variant was trained; the report is published first.
@@ -79,6 +81,7 @@ def publish_report(
         "views": stages.views.key,
         "audit": stages.audit.key if stages.audit else None,
         "decision": decision.key if decision else None,
+        "undecided": undecided,
         "preset": facts.preset,
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
@@ -88,7 +91,7 @@ def publish_report(
     }
 
     def write(out: Path) -> None:
-        results = assemble_results(facts, stages, variants, decision)
+        results = assemble_results(facts, stages, variants, decision, undecided)
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
             verdict=stages.verdict.path,
@@ -107,7 +110,11 @@ def publish_report(
 
 
 def assemble_results(
-    facts: RunFacts, stages: ReportedStages, variants: list[VariantResult], decision: Produced | None = None
+    facts: RunFacts,
+    stages: ReportedStages,
+    variants: list[VariantResult],
+    decision: Produced | None = None,
+    undecided: str = "",
 ) -> RunResults:
     """Bring everything that the report is drawn from into one record."""
     comparisons, best = compare_variants(variants, facts.seed)
@@ -126,6 +133,7 @@ def assemble_results(
         comparisons=comparisons,
         best=best,
         decision=load_decision(decision) if decision else None,
+        undecided=undecided,
         lineage=trace_lineage(stages, variants),
         versions=package_versions(),
         hardware=describe_hardware(),

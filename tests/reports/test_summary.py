@@ -127,6 +127,12 @@ def test_epochs_chosen_on_validation_are_marked(tmp_path):
     assert one.name in found[0].text and other.name not in found[0].text
 
 
+def test_a_decision_that_could_not_be_made_is_said_with_its_reason(tmp_path):
+    results = make_results(tmp_path, undecided="the decision failed: got NaN as a probability")
+    (text,) = [caution.text for caution in cautions(results) if "champion" in caution.text]
+    assert text.endswith("stays as it is: the decision failed: got NaN as a probability")
+
+
 def test_no_caution_where_nothing_is_wrong(tmp_path):
     results = make_results(tmp_path, trained=2, data=make_data(synthetic=False, clean=True))
     assert cautions(results.model_copy(update={"variants": results.variants[:2]})) == []

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
+from prefect.states import Completed, Failed
 
 from data.classes import CLASSES
+from data.errors import PipelineError
 from data.records import Latency, VariantResult
 from data.tfrecord import INDEX_NAME, RecordFile, ViewsIndex
 from data.workspace import Produced, Workspace
@@ -18,8 +20,8 @@ from models.registry import ModelRegistry
 from models.score import PREDICTIONS_NAME, PROBABILITY_COLUMNS
 from reports.evidence import EVIDENCE_NAME, DataEvidence
 from tasks import decide, promote
-from tasks.children import Children
-from tasks.decide import decide_on_champion
+from tasks.children import Children, ChildStopped
+from tasks.decide import decide_on_champion, read_outcome
 from tasks.promote import carry_out
 from tasks.report import ReportedStages, load_decision
 from tasks.validate import SUMMARY_NAME
@@ -222,7 +224,12 @@ def test_an_mlflow_that_is_away_defers_the_decision(lab, monkeypatch):
     variants = [lab.variant("strong", 0.8, stages)]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    assert lab.decide(variants, stages) is None
+    with disable_run_logger():
+        state = decide_on_champion.fn(variants, stages, PromotionPolicy(), lab.workspace, lab.children)
+    decision, undecided = read_outcome(state)
+    assert decision is None
+    assert "the next run takes it" in undecided
+    assert "127.0.0.1:1" in undecided
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert load_decision(lab.decide(variants, stages)).outcome == "promote"
 
@@ -230,3 +237,15 @@ def test_an_mlflow_that_is_away_defers_the_decision(lab, monkeypatch):
 def test_nothing_trained_is_nothing_to_decide(lab):
     failed = VariantResult(name="broken", description="", status="failed", reason="no memory")
     assert lab.decide([failed], lab.data()) is None
+
+
+def test_a_decision_that_fails_is_a_reason_in_the_report_and_not_its_end():
+    failed = Failed(message="Task run encountered an exception", data=PipelineError("got NaN as a probability"))
+    assert read_outcome(failed) == (None, "the decision failed: got NaN as a probability")
+    made = Produced(stage="decisions", key="d", path=Path(), cached=False)
+    assert read_outcome(Completed(data=made)) == (made, "")
+
+
+def test_a_run_that_ends_while_it_decides_publishes_nothing():
+    with pytest.raises(ChildStopped):
+        read_outcome(Failed(data=ChildStopped("models.rescore was stopped: the run is ending")))
