@@ -28,7 +28,7 @@ class RulePolicies(BaseModel):
 
     known_splits: Necessary = Field(default="quarantine", description="files outside train, validation and test")
     known_labels: Necessary = Field(default="quarantine", description="files outside the four classes")
-    nested_folder: Judged = Field(default="warn", description="files in folders below <split>/<class>/")
+    nested_folder: Judged = Field(default="warn", description="files in folders below that of their class")
     not_an_image: Necessary = Field(default="quarantine", description="files that are neither JPEG nor PNG inside")
     decodable: Necessary = Field(default="quarantine", description="damaged, cut short or oversized images")
     image_size: Necessary = Field(default="quarantine", description="images of another size than 48x48")

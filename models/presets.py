@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
 from data.augment import LIGHT_AUGMENT, SEED_AUGMENT, STRONG_AUGMENT, AugmentConfig
 from data.errors import PipelineError
@@ -232,9 +232,16 @@ def _is_preset(preset: str) -> str:
 PresetChoice = Annotated[
     str,
     AfterValidator(_is_preset),
-    Field(description=f"{', '.join(PRESETS)}, or the path of a preset file", examples=[*PRESETS]),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"title": "built-in", "type": "string", "enum": [*PRESETS]},
+                {"title": "file", "type": "string", "description": "Path of a preset file, such as of emotion tune"},
+            ]
+        }
+    ),
 ]
-"""A flow's parameter: a built-in preset's name, or the path of a preset file."""
+"""A flow's parameter: a built-in preset's name, or the path of a preset file; a form offers the names as a choice."""
 
 
 def narrow_preset(preset: Preset, variant: str, recipe: TrainConfig, description: str) -> Preset:

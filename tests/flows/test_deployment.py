@@ -32,7 +32,8 @@ def test_the_form_offers_choices_and_limits(monkeypatch):
     monkeypatch.chdir(PROJECT_ROOT)
     flow = load_flow_from_entrypoint(ENTRYPOINTS["retrain"])
     properties = flow.parameters.model_dump()["properties"]
-    assert set(properties["preset"]["examples"]) >= {"smoke", "quick", "seed"}
+    built_in, _path = properties["preset"].pop("anyOf")
+    assert built_in["enum"] == ["smoke", "quick", "best", "seed"]
     assert "compact" in properties["variants"]["items"]["enum"]
     assert properties["parallel"]["minimum"] == 0
     assert (properties["seeds"]["minimum"], properties["seeds"]["maximum"]) == (1, 20)
@@ -84,4 +85,5 @@ def test_every_parameter_has_a_default_and_a_help_text(deployment, monkeypatch):
     assert schema["required"] == []
     for name, field in schema["properties"].items():
         assert field.get("description"), name
-        assert "type" in field or "allOf" in field or "$ref" in field, f"{name} shows as no proper control"
+        choices = field.get("anyOf", [field])  # shown as tabs
+        assert all({"type", "allOf", "$ref"} & set(choice) for choice in choices), f"{name} shows as no proper control"

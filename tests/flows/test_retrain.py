@@ -154,6 +154,7 @@ def test_the_first_run_makes_the_first_champion(first, results, workspace):
     assert (move.source, move.target, move.by) == (0, version.version, "the promotion policy")
 
 
+@pytest.mark.slow
 def test_repeats_over_seeds_train_the_new_seeds_alone(first, results, server, workspace, tmp_path):
     copied = shutil.copytree(workspace, tmp_path / "workspace")
     outcome = run_emotion(copied, "run", "--preset", "smoke", "--variants", "compact", "--seeds", "2")

@@ -218,6 +218,7 @@ def test_a_student_whose_teacher_has_no_share_trains_as_if_there_were_none(train
     assert figures_of(load_result(tmp_path)) == figures_of(load_result(trained[0]))
 
 
+@pytest.mark.slow
 def test_a_killed_student_ends_as_if_never_stopped_and_its_cost_is_told_in_all(trained, views, soft_labels, tmp_path):
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     for run_dir in (straight, killed):
