@@ -21,6 +21,9 @@ from reports.summary import (
     teaching_sentences,
 )
 
+LONGEST_FIGURE = 20
+"""Characters of a cell that may be a figure with its unit or interval; longer ones are sentences."""
+
 
 def render_markdown(results: RunResults) -> str:
     """Return the report of a run as Markdown without images."""
@@ -51,20 +54,31 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list
     """Return the lines of a table, and the empty line that ends it.
 
     Args:
-        header: column names; the first column is aligned left, the others right.
+        header: column names; a column is aligned right where it holds figures.
         rows: cells, as many as there are names.
     """
-    marks = ["---"] + ["---:"] * (len(header) - 1)
+    cells = [list(row) for row in rows]
+    columns = zip(*cells, strict=True) if cells else ((),) * len(header)
+    marks = ["---:" if _holds_figures(column) else "---" for column in columns]
     table = [[escape_text(cell) for cell in header], marks]
-    table += [[escape_text(cell) for cell in row] for row in rows]
+    table += [[escape_text(cell) for cell in row] for row in cells]
     return [f"| {' | '.join(row)} |" for row in table] + [""]
 
 
+def _holds_figures(cells: Sequence[str]) -> bool:
+    """Return whether the cells are figures, missing ones aside."""
+    found = [cell for cell in cells if cell not in ("", MISSING)]
+    return bool(found) and all(len(cell) <= LONGEST_FIGURE and cell.lstrip("<+-−≈ ")[:1].isdigit() for cell in found)
+
+
 def decision_markdown(decision: Decision) -> str:
-    """Return a decision as Markdown."""
-    rows = [list(row.values()) for row in decision_rows(decision)]
+    """Return a decision as Markdown: a list, since the reasons are sentences, and Prefect's tables do not wrap."""
     lines = [f"**{OUTCOMES[decision.outcome]}.** {escape_text(decision.summary)}", ""]
-    return "\n".join(lines + markdown_table(["criterion", "holds", "why"], rows))
+    reasons = [
+        f"- {'✓' if row['holds'] == 'yes' else '✗'} **{escape_text(row['criterion'])}**: {escape_text(row['why'])}"
+        for row in decision_rows(decision)
+    ]
+    return "\n".join([*lines, *reasons, ""])
 
 
 def _decision(results: RunResults) -> list[str]:

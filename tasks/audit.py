@@ -25,6 +25,7 @@ from reports.audit import (
 )
 from reports.environment import digest_templates
 from tasks.inventory import MANIFEST_NAME
+from tasks.links import page_address
 from tasks.relabel import load_answers
 from tasks.stages import IMAGES_FOLDER, finish
 from tasks.validate import load_summary
@@ -120,5 +121,5 @@ def _publish(audit: LabelAudit, audited: Produced) -> None:
     create_table_artifact(
         key="label-audit",
         table=suspect_rows(audit, ARTIFACT_ROWS),
-        description=" ".join([*audit_sentences(audit), str(audited.path / SUSPECTS_NAME)]),
+        description=" ".join([*audit_sentences(audit), page_address(audited.path / SUSPECTS_NAME)]),
     )

@@ -1,6 +1,7 @@
 """Where a person reads what a run made, for links on its page; known where `emotion up` serves it."""
 
 import os
+from pathlib import Path
 
 from data.workspace import Produced
 
@@ -11,10 +12,15 @@ MLFLOW_PAGE_VARIABLE = "EMOTION_MLFLOW_URL"
 """Under this, they know where MLflow's pages are."""
 
 
+def page_address(page: Path) -> str:
+    """Return the address of a page in the directory of a stage, or its path where nobody serves it."""
+    base = os.environ.get(REPORTS_URL_VARIABLE)
+    return f"{base}/{page.relative_to(page.parents[2]).as_posix()}" if base else str(page)
+
+
 def report_page(report: Produced) -> str:
     """Return the address of a report's page, or its path where nobody serves it."""
-    base = os.environ.get(REPORTS_URL_VARIABLE)
-    return f"{base}/reports/{report.key}/index.html" if base else str(report.path / "index.html")
+    return page_address(report.path / "index.html")
 
 
 def link_report(report: Produced) -> None:

@@ -21,7 +21,7 @@ from reports.render import ReportSources, render_report
 from reports.summary import leaderboard_rows
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFESTS_STAGE
-from tasks.links import link_report
+from tasks.links import link_report, report_page
 from tasks.stages import finish
 from tasks.teach import SOFT_LABELS_STAGE
 from tasks.train import VARIANTS_STAGE
@@ -183,8 +183,8 @@ def load_results(report: Produced) -> RunResults:
 
 
 def _publish(results: RunResults, report: Produced) -> None:
-    page = report.path / "index.html"
+    page = report_page(report)
     get_run_logger().info("report: %s", page)
     create_table_artifact(key="leaderboard", table=leaderboard_rows(results), description=f"Variants of {page}")
     link_report(report)
-    create_markdown_artifact(key="report", markdown=(report.path / "report.md").read_text(), description=str(page))
+    create_markdown_artifact(key="report", markdown=(report.path / "report.md").read_text(), description=page)

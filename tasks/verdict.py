@@ -26,6 +26,7 @@ from reports.verdict import VERDICT_PAGE, render_verdict, verdict_markdown
 from tasks.drift import compared_with, load_changed_images, load_changes, read_accepted, write_accepted
 from tasks.events import DATA_REJECTED, emit
 from tasks.inventory import MANIFEST_NAME
+from tasks.links import page_address
 from tasks.stages import IMAGES_FOLDER, finish
 from tasks.validate import (
     DATA_DOCS_FOLDER,
@@ -126,9 +127,9 @@ def _publish(verdict: Produced, dataset: Produced, workspace: Workspace) -> None
     summary = load_summary(dataset)
     get_run_logger().info("data verdict: %s", page)
     places = {
-        "Verdict": page.as_uri(),
-        "Datasheet": (dataset.path / DATASHEET_NAME).as_uri(),
-        "Data Docs": (find_data_docs(dataset, workspace) / "index.html").as_uri(),
+        "Verdict": page_address(page),
+        "Datasheet": page_address(dataset.path / DATASHEET_NAME),
+        "Data Docs": page_address(find_data_docs(dataset, workspace) / "index.html"),
     }
     create_markdown_artifact(
         key="data-quality",

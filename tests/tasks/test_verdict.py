@@ -84,7 +84,7 @@ def test_a_mended_data_set_is_accepted_with_its_page(desk, tmp_path):
     assert "train/happy/leak.jpg,train,happy,leaking_train" in listed
     (artifact,) = desk.artifacts
     assert artifact["key"] == "data-quality"
-    assert (judged.verdict.path / "verdict.html").as_uri() in artifact["markdown"]
+    assert str(judged.verdict.path / "verdict.html") in artifact["markdown"]
     assert "| no_duplicates_across_splits | quarantine | warning | passed |" in artifact["markdown"]
 
 
