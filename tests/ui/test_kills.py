@@ -93,7 +93,7 @@ class Training:
         return [line["message"] for line in found]
 
     def finished_epochs(self):
-        return [int(number) for line in self.logged() for number in re.findall(r"compact: epoch (\d+)/", line)]
+        return [int(number) for line in self.logged() for number in re.findall(r"compact: epoch (\d+)/\d+, loss", line)]
 
     def wait_for_epoch(self, number):
         wait_until(lambda: number in self.finished_epochs(), 900)

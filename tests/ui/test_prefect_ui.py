@@ -142,7 +142,7 @@ def test_a_run_is_started_from_its_form_watched_read_and_rolled_back(visit, up):
     visit.wait_for_end()
     visit.shoot("completed")
     visit.open_tab("Logs")
-    page.get_by_text(re.compile("light: epoch 1/")).first.wait_for()
+    page.get_by_text(re.compile("light: epoch 1/[0-9]+, loss")).first.wait_for()
 
     texts = visit.open_artifacts()
     assert {"data-quality", "training-compact", "training-light", "leaderboard", "label-audit"} <= set(texts)
