@@ -1,5 +1,6 @@
 """The statistics of comparing variants on the same images."""
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +11,18 @@ from data.records import BestOfMany, Comparison
 CONFIDENCE = 0.95
 RESAMPLES = 5000
 NORMAL_DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more accurate a variant became, with what can be said for sure."""
+
+    gain: float
+    """Later accuracy minus earlier one, -1..1."""
+    low: float
+    high: float
+    p_value: float
+    p_holm: float
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -107,6 +120,73 @@ def compare_with_best(correct: dict[str, np.ndarray], seed: int) -> tuple[Compar
                 )
             )
     return tuple(sorted(comparisons, key=lambda comparison: comparison.difference))
+
+
+def compare_matched(earlier: dict[str, np.ndarray], later: dict[str, np.ndarray], seed: int) -> list[Difference]:
+    """Compare each variant with itself in an earlier run, on the same images.
+
+    The p-values are exact McNemar, corrected by Holm over the variants; the intervals hold for all of them at once, by
+    the largest studentised deviation of the bootstrap.
+
+    Args:
+        earlier: variant -> (n,) booleans, right or wrong on each image.
+        later: the same variants on the same images in the same order.
+        seed: of the resampling.
+    """
+    if not earlier:
+        return []
+    names = list(earlier)
+    table = np.stack([*earlier.values(), *(later[name] for name in names)], axis=1)
+    pairs = [(index, index + len(names)) for index in range(len(names))]
+    gains = [float(table[:, after].mean() - table[:, before].mean()) for before, after in pairs]
+    p_values = [mcnemar_p_value(table[:, before], table[:, after]) for before, after in pairs]
+    half_widths = _simultaneous_half_widths(table, pairs, seed).tolist()
+    bounds = [(gain - half, gain + half) for gain, half in zip(gains, half_widths, strict=True)]
+    return _differences(gains, bounds, p_values)
+
+
+def compare_proportions(earlier: list[tuple[int, int]], later: list[tuple[int, int]]) -> list[Difference]:
+    """Compare pairs of accuracies that were measured on different images.
+
+    The p-values are those of the pooled two-proportion z test, corrected by Holm over the pairs; the intervals are
+    Newcombe's hybrid score intervals, at a level by Bonferroni at which all hold at once.
+
+    Args:
+        earlier: right answers and images of each variant.
+        later: the same of the later run, in the same order.
+
+    Source: Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
+    """
+    level = 1 - (1 - CONFIDENCE) / max(1, len(earlier))
+    gains = [after[0] / after[1] - before[0] / before[1] for before, after in zip(earlier, later, strict=True)]
+    bounds = [_newcombe_interval(before, after, level) for before, after in zip(earlier, later, strict=True)]
+    p_values = [_two_proportion_p_value(before, after) for before, after in zip(earlier, later, strict=True)]
+    return _differences(gains, bounds, p_values)
+
+
+def _differences(gains: list[float], bounds: list[tuple[float, float]], p_values: list[float]) -> list[Difference]:
+    corrected = holm_correction(p_values)
+    return [
+        Difference(gain=gain, low=low, high=high, p_value=p_value, p_holm=p_holm)
+        for gain, (low, high), p_value, p_holm in zip(gains, bounds, p_values, corrected, strict=True)
+    ]
+
+
+def _newcombe_interval(earlier: tuple[int, int], later: tuple[int, int], level: float) -> tuple[float, float]:
+    """Return the interval of the later proportion minus the earlier one."""
+    before, after = earlier[0] / earlier[1], later[0] / later[1]
+    low_before, high_before = binomtest(*earlier).proportion_ci(level, method="wilson")
+    low_after, high_after = binomtest(*later).proportion_ci(level, method="wilson")
+    below = np.hypot(after - low_after, high_before - before)
+    above = np.hypot(high_after - after, before - low_before)
+    return float(after - before - below), float(after - before + above)
+
+
+def _two_proportion_p_value(earlier: tuple[int, int], later: tuple[int, int]) -> float:
+    pooled = (earlier[0] + later[0]) / (earlier[1] + later[1])
+    error = np.sqrt(pooled * (1 - pooled) * (1 / earlier[1] + 1 / later[1]))
+    gain = later[0] / later[1] - earlier[0] / earlier[1]
+    return float(2 * norm.sf(abs(gain) / error)) if error > 0 else 1.0
 
 
 def gain_lower_bounds(differences: np.ndarray, seed: int) -> np.ndarray:
