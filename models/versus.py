@@ -155,12 +155,14 @@ def _compare(area: Area, earlier: Mapping[str, Any], later: Mapping[str, Any]) -
 
 
 def _data_facts(results: RunResults) -> dict[str, Any]:
-    stages = ("archive SHA-256", "relabel.csv SHA-256", "images", "manifests", "datasets", "views")
+    digests = ("archive SHA-256", "relabel.csv SHA-256")
+    stages = ("images", "manifests", "datasets", "views")
     counts = results.data.counts_used
     return {
         "source": results.data.source,
         **{f"images of {part}": sum(counts[part].values()) for part in counts},
-        **{stage: results.lineage[stage] for stage in stages if stage in results.lineage},
+        **{name: results.lineage[name] for name in digests if name in results.lineage},
+        **{f"key of {stage}": results.lineage[stage] for stage in stages if stage in results.lineage},
     }
 
 

@@ -85,3 +85,8 @@ def listing(names: list[str]) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, in the plural where it is not one."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def shorten(text: str, letters: int) -> str:
+    """Return text of at most so many letters, its end left out where it is longer."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
