@@ -60,6 +60,7 @@ from models.repeats import MOST_SEEDS, training_seeds
 from models.search import load_space
 from models.variants import find_variant
 from reports.audit import AUDIT_NAME
+from reports.index import write_index
 from reports.pdf import find_browser, print_pdf
 from reports.stored import LAST
 from reports.verdict import SUMMARY_NAME, VERDICT_PAGE
@@ -326,6 +327,8 @@ def prune(
     protected = ModelRegistry(settings.workspace).protected_keys()
     policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]
     counts, times = prune_workspace(settings.open_workspace(), policy, dry_run, pruners)
+    if not dry_run:
+        write_index(settings.workspace)
     print_pruned(counts, dry_run)
     with _server() as url:  # last, since a server may not start on a full disk
         from tasks.housekeeping import prune_flow_runs

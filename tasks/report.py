@@ -17,6 +17,7 @@ from data.workspace import Produced, Workspace, digest_sources, read_record
 from models.comparison import compare_variants, rank_variants
 from reports.environment import digest_templates
 from reports.evidence import load_evidence
+from reports.index import write_index
 from reports.render import ReportSources, render_report
 from reports.summary import leaderboard_rows
 from tasks.download import IMAGES_STAGE
@@ -101,12 +102,21 @@ def publish_report(
 
     report = workspace.produce(REPORTS_STAGE, inputs, write)
     results = load_results(report)
+    refresh_index(workspace)
     _publish(results, report)
     if results.best is None:
         reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
         seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
         raise PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
     return finish(report, report.cached)
+
+
+def refresh_index(workspace: Workspace) -> None:
+    """Write the index of the reports again; one that cannot be written costs a run nothing."""
+    try:
+        write_index(workspace.root)
+    except Exception as error:  # whatever an older report holds
+        get_run_logger().warning("the index of the reports could not be written: %s", error)
 
 
 def assemble_results(
