@@ -15,9 +15,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from matplotlib.transforms import Bbox
 
 from data.records import EpochRecord, RunResults, VariantResult
-from data.versus import RunDifference, VariantDifference
-from reports.formatting import percent, points, shorten
-from reports.summary import DISTINGUISHABLE_BELOW, scored_variants
+from reports.formatting import percent
+from reports.summary import scored_variants
 
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -36,9 +35,6 @@ CLASS_COLOURS = (ORANGE, BLUE, PURPLE, GREEN)
 
 LABEL_SIDES = (((9, 0), "left"), ((-9, 0), "right"), ((0, 11), "center"), ((0, -11), "center"), ((9, -11), "left"))
 """Where the name of a point may stand: offset in points, and how the text is aligned there."""
-
-LABEL_LETTERS = 30
-"""Longer names are cut where they stand beside an axis."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -221,38 +217,6 @@ def class_balance_figure(part: str, counts: Mapping[str, int], classes: Sequence
         axes.spines[["left", "bottom"]].set_visible(False)
     label = ", ".join(f"{name} {count}" for name, count in zip(classes, images, strict=True))
     return _as_svg(drawn, f"Images of each class in {part}: {label}")
-
-
-def differences_figure(difference: RunDifference) -> str:
-    """Draw how far each variant moved from one run to the next, as dots with whiskers about 0; nothing untested."""
-    moved = [variant for variant in difference.variants if variant.difference is not None]
-    if not moved:
-        return ""
-    with _figure("differences", 9.0, 0.9 + 0.42 * len(moved)) as (figure, drawn):
-        axes = figure.subplots()
-        axes.axvline(0, color=MUTED, linewidth=1.2)
-        for row, variant in enumerate(moved):
-            _draw_move(axes, row, variant)
-        axes.set_yticks(range(len(moved)), [shorten(variant.name, LABEL_LETTERS) for variant in moved])
-        axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
-        axes.set_ylim(len(moved) - 0.4, -0.6)
-        axes.grid(visible=False, axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.margins(x=0.12)
-        axes.set_xlabel("later minus earlier, percentage points")
-    label = "; ".join(f"{variant.name} {points(variant.difference or 0)}" for variant in moved)
-    return _as_svg(drawn, f"Differences of validation accuracy in points: {label}")
-
-
-def _draw_move(axes: Axes, row: int, variant: VariantDifference) -> None:
-    low, middle, high = (100 * (value or 0.0) for value in (variant.low, variant.difference, variant.high))
-    significant = variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
-    colour = (GREEN if middle > 0 else ORANGE) if significant else BLUE
-    axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
-    face = colour if significant else "none"
-    axes.plot([middle], [row], marker="o", markersize=8, color=colour, markerfacecolor=face)
-    label = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
-    axes.annotate(points(middle / 100), (middle, row), fontsize=9, **label)
 
 
 class _Drawn:

@@ -1,4 +1,4 @@
-"""Charts over the reports of a workspace: how accuracy and cost went with time."""
+"""Charts over several reports: how accuracy and cost went with time, and what moved between two runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from data.versus import RunDifference, VariantDifference
 from reports.entries import ReportEntry
-from reports.figures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, _as_svg, _figure
-from reports.formatting import plural
+from reports.figures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE
+from reports.figures import _as_svg as as_svg
+from reports.figures import _figure as draw_figure
+from reports.formatting import plural, points, shorten
+from reports.summary import DISTINGUISHABLE_BELOW
+
+LABEL_LETTERS = 30
+"""Longer names are cut where they stand beside an axis."""
 
 SOURCE_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
 OTHER_SOURCES = "muted"
@@ -36,7 +43,7 @@ def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -
     shown = [entry for entry in entries if all(map(math.isfinite, (entry.low, entry.accuracy, entry.high)))]
     if not shown:
         return ""
-    with _figure("accuracy-trend", *CHART_INCHES) as (figure, drawn):
+    with draw_figure("accuracy-trend", *CHART_INCHES) as (figure, drawn):
         axes = figure.subplots()
         _join(axes, shown, [100 * entry.accuracy for entry in shown], colours)
         for entry in shown:
@@ -48,7 +55,7 @@ def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -
         _arrange_time(axes, shown)
         axes.margins(y=0.14)
         axes.set_ylabel("validation accuracy, %")
-    return _as_svg(drawn, f"Best validation accuracy with its 95% interval of {plural(len(shown), 'report')} by time")
+    return as_svg(drawn, f"Best validation accuracy with its 95% interval of {plural(len(shown), 'report')} by time")
 
 
 def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> str:
@@ -56,7 +63,7 @@ def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> st
     shown = [entry for entry in entries if entry.core_seconds > 0]
     if not shown:
         return ""
-    with _figure("cost-trend", *CHART_INCHES) as (figure, drawn):
+    with draw_figure("cost-trend", *CHART_INCHES) as (figure, drawn):
         axes = figure.subplots()
         axes.set_yscale("log")
         _join(axes, shown, [entry.core_seconds for entry in shown], colours)
@@ -66,7 +73,7 @@ def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> st
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylabel("core-seconds (log scale)")
-    return _as_svg(drawn, f"Core-seconds of training of the best variant of {plural(len(shown), 'report')} by time")
+    return as_svg(drawn, f"Core-seconds of training of the best variant of {plural(len(shown), 'report')} by time")
 
 
 def _join(axes: Axes, entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[str, str]) -> None:
@@ -94,3 +101,35 @@ def _arrange_time(axes: Axes, entries: Sequence[ReportEntry]) -> None:
     locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+
+
+def differences_figure(difference: RunDifference) -> str:
+    """Draw how far each variant moved from one run to the next, as dots with whiskers about 0; nothing untested."""
+    moved = [variant for variant in difference.variants if variant.difference is not None]
+    if not moved:
+        return ""
+    with draw_figure("differences", 9.0, 0.9 + 0.42 * len(moved)) as (figure, drawn):
+        axes = figure.subplots()
+        axes.axvline(0, color=MUTED, linewidth=1.2)
+        for row, variant in enumerate(moved):
+            _draw_move(axes, row, variant)
+        axes.set_yticks(range(len(moved)), [shorten(variant.name, LABEL_LETTERS) for variant in moved])
+        axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
+        axes.set_ylim(len(moved) - 0.4, -0.6)
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.margins(x=0.12)
+        axes.set_xlabel("later minus earlier, percentage points")
+    label = "; ".join(f"{variant.name} {points(variant.difference or 0)}" for variant in moved)
+    return as_svg(drawn, f"Differences of validation accuracy in points: {label}")
+
+
+def _draw_move(axes: Axes, row: int, variant: VariantDifference) -> None:
+    low, middle, high = (100 * (value or 0.0) for value in (variant.low, variant.difference, variant.high))
+    significant = variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
+    colour = (GREEN if middle > 0 else ORANGE) if significant else BLUE
+    axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
+    face = colour if significant else "none"
+    axes.plot([middle], [row], marker="o", markersize=8, color=colour, markerfacecolor=face)
+    label = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
+    axes.annotate(points(middle / 100), (middle, row), fontsize=9, **label)

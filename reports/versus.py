@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict
 
 from data.versus import RunDifference, RunLabel, VariantDifference
 from reports.environment import make_environment
-from reports.figures import differences_figure
 from reports.formatting import (
     MISSING,
     listing,
@@ -23,6 +22,7 @@ from reports.formatting import (
 )
 from reports.markdown import escape_text, markdown_table
 from reports.summary import DISTINGUISHABLE_BELOW, Caution
+from reports.trends import differences_figure
 
 VERSUS_PAGE = "compare.html"
 VERSUS_MARKDOWN = "compare.md"
