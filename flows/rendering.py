@@ -3,13 +3,11 @@
 from datetime import datetime
 from pathlib import Path
 
+from data.prune import RENDERED_FOLDER
 from models.versus import compare_runs
 from reports.render import render_report
 from reports.stored import StoredReport, find_report, list_reports, report_sources
 from reports.versus import render_versus
-
-RENDERED_FOLDER = "rendered"
-"""Not in the report's own directory: what a finished stage holds is never written again."""
 
 REPORT_PDF = "report.pdf"
 COMPARED_PDF = "compare.pdf"

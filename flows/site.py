@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from flows.rendering import RENDERED_FOLDER
+from data.prune import RENDERED_FOLDER
 from reports.index import write_index
 
 SERVED_FOLDERS = ("reports", RENDERED_FOLDER, "verdicts", "audits", "searches", "datasets", "data_docs")
