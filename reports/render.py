@@ -27,6 +27,7 @@ class ReportSources(BaseModel):
     pictures: Path | None = Field(default=None, description="pictures.npz with faces of train and augmented views")
     verdict: Path | None = Field(default=None, description="directory of the verdict on the data")
     audit: Path | None = Field(default=None, description="directory of the audit of the labels")
+    faces: Path | None = Field(default=None, description="faces.npz with the validation images that the analysis names")
 
 
 def render_report(results: RunResults, out: Path, sources: ReportSources = ReportSources()) -> None:
