@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from data.analysis import Certainty, Rejection, ReliabilityBin
 from reports.drawing import BLUE, LINE, MUTED, ORANGE, as_svg, draw_figure
-from reports.formatting import number, percent, percent_range
+from reports.formatting import number, percent, percent_range, shorten
 
 
 def certainty_figure(certainty: Certainty, name: str, rejection: Rejection | None = None) -> str:
@@ -24,7 +24,9 @@ def certainty_figure(certainty: Certainty, name: str, rejection: Rejection | Non
         reliability, coverage = figure.subplots(1, 2)
         _draw_reliability(reliability, certainty)
         _draw_coverage(coverage, certainty, rejection)
-    return as_svg(drawn, f"Reliability of {certainty.variant} and its accuracy on the images that it is surest of")
+    return as_svg(
+        drawn, f"Reliability of {shorten(certainty.variant)} and its accuracy on the images that it is surest of"
+    )
 
 
 def _draw_reliability(axes: Axes, certainty: Certainty) -> None:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from data.records import EpochRecord, RunResults, VariantResult
 from reports.drawing import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, as_svg, draw_figure
-from reports.formatting import percent
+from reports.formatting import percent, shorten
 from reports.summary import scored_variants
 
 
@@ -25,14 +25,14 @@ def leaderboard_figure(results: RunResults) -> str:
             axes.fill_betweenx([-0.32, 0.32], *span, color=ORANGE, alpha=0.22, linewidth=0)
         for row, variant in enumerate(variants):
             _draw_whisker(axes, row, variant)
-        axes.set_yticks(range(len(variants)), [variant.name for variant in variants])
+        axes.set_yticks(range(len(variants)), [shorten(variant.name) for variant in variants])
         axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
         axes.set_ylim(len(variants) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.12)
         axes.set_xlabel("validation accuracy, %")
-    label = "; ".join(f"{v.name} {percent(v.parts['validation'].accuracy)}" for v in variants)
+    label = "; ".join(f"{shorten(v.name)} {percent(v.parts['validation'].accuracy)}" for v in variants)
     return as_svg(drawn, f"Validation accuracy with 95% intervals: {label}")
 
 
@@ -79,7 +79,7 @@ def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[flo
         axes.set_xlabel("epoch")
         axes.set_ylabel("accuracy, %")
     marks = [f"best epoch {variant.best_epoch}"] if variant.best_epoch else []
-    return as_svg(drawn, f"Accuracy of {variant.name} over {len(epochs)} epochs; {', '.join(marks)}")
+    return as_svg(drawn, f"Accuracy of {shorten(variant.name)} over {len(epochs)} epochs; {', '.join(marks)}")
 
 
 def _mark_epochs(axes: Axes, variant: VariantResult) -> None:
@@ -112,7 +112,7 @@ def class_balance_figure(part: str, counts: Mapping[str, int], classes: Sequence
         colours = [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(classes))]
         bars = axes.barh(range(len(classes)), images, color=colours, height=0.62)
         axes.bar_label(bars, labels=[f"{count:,}" for count in images], padding=4, fontsize=9.5)
-        axes.set_yticks(range(len(classes)), list(classes))
+        axes.set_yticks(range(len(classes)), [shorten(name) for name in classes])
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.invert_yaxis()
         axes.set_xlim(0, 1.25 * max([1, *images]))

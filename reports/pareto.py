@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from data.records import RunResults, VariantResult
 from reports.drawing import BLUE, ORANGE, as_svg, draw_figure
-from reports.formatting import listing
+from reports.formatting import listing, shorten
 from reports.summary import scored_variants
 
 LABEL_SIDES = (((0, 11), "center"), ((-9, 0), "right"), ((9, 0), "left"), ((0, -11), "center"), ((9, -11), "left"))
@@ -88,10 +88,10 @@ def pareto_figure(chart: CostChart) -> str:
         axes.margins(x=0.2, y=0.16)
         _count_axis(axes)
         figure.draw_without_rendering()  # settles the scales that the labels are fitted in
-        _label_points(axes, [point.name for point in chart.points], places)
+        _label_points(axes, [shorten(point.name) for point in chart.points], places)
         axes.set_xlabel(f"{chart.counts} (log scale)")
         axes.set_ylabel("validation accuracy, %")
-    front = listing([point.name for point in chart.front])
+    front = listing([shorten(point.name) for point in chart.front])
     return as_svg(drawn, f"Validation accuracy against {chart.counts}. On the front, cheapest first: {front}")
 
 

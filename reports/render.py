@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.records import RunResults, VariantResult
 from reports import architecture, figures, summary
+from reports.attention import load_attention
 from reports.audit import SUSPECTS_NAME, load_audit, render_audit_markdown
 from reports.certainty import certainty_figure, rejection_sentences
 from reports.comparison import COMPARISON_LIST, write_comparison
@@ -16,6 +17,7 @@ from reports.decision import OUTCOMES, decision_rows
 from reports.environment import TABLES_SCRIPT, hash_script, make_environment
 from reports.errors import certainty_strips, confusion_strips, errors_of, load_faces
 from reports.evidence import CHANGED_LIST, QUARANTINE_LIST, DataEvidence, load_evidence
+from reports.formatting import listing
 from reports.markdown import render_markdown
 from reports.model_card import SOURCES as CARD_SOURCES
 from reports.model_card import write_card
@@ -163,10 +165,14 @@ def _describe_training(results: RunResults) -> dict[str, Any]:
     """Return what the sections on what was trained and where it looks are filled with."""
     scored = summary.scored_variants(results)
     with_layers = [variant for variant in results.variants if variant.layers]
+    explained = _explain(scored, results.classes)
+    without = [v.name for v in scored if v.name not in {variant.name for variant, _ in explained}]
     return {
         "calibrated": [variant for variant in scored if variant.calibration],
         "differences": summary.making_differences(results),
-        "explanations": _explain(scored, results.classes),
+        "explanations": explained,
+        "unexplained": listing(without) if without else "",
+        "attention": {variant.name: load_attention(variant.directory, results.classes) for variant in scored},
         "architectures": [(variant, architecture.draw_blocks(variant.layers)) for variant in with_layers],
     }
 

@@ -115,6 +115,10 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
         "Holm p": probability_value(comparison.p_holm) if comparison else MISSING,
         "test accuracy": percent(test.accuracy) if test else MISSING,
         "calibration error": percent(variant.calibration.before.expected_error) if variant.calibration else MISSING,
+        "error after temperature": percent(variant.calibration.after.expected_error)
+        if variant.calibration
+        else MISSING,
+        "ties": tie_letters(results).get(variant.name, MISSING),
         "parameters": number(variant.parameters_total),
         "multiply-adds": f"{number(variant.multiply_adds / 1e6, 1)} M" if variant.multiply_adds else MISSING,
         "one image": f"{number(variant.latency.single_milliseconds, 1)} ms" if variant.latency else MISSING,
@@ -129,7 +133,16 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
 
 def _missing_row(variant: VariantResult) -> dict[str, str]:
     keys = ("validation accuracy", "95% interval", "macro F1", "log loss", "behind the best", "Holm p")
-    keys += ("test accuracy", "calibration error", "parameters", "multiply-adds", "one image", "file")
+    keys += (
+        "test accuracy",
+        "calibration error",
+        "error after temperature",
+        "ties",
+        "parameters",
+        "multiply-adds",
+        "one image",
+        "file",
+    )
     keys += ("core-seconds", "wall time", "peak memory", "best epoch")
     note = f"{variant.status}: {missing_reason(variant)}"
     return {"variant": variant.name, **dict.fromkeys(keys, MISSING), "note": note}
