@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, fisher_exact, norm
 
 from data.records import BestOfMany, Comparison
 
@@ -59,6 +60,80 @@ def holm_correction(p_values: list[float]) -> list[float]:
     result = np.empty(len(p_values))
     result[order] = adjusted
     return result.tolist()
+
+
+def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """Return the exact two-sided p-value that two proportions of different images are equal.
+
+    Args:
+        first: successes and trials.
+        second: successes and trials of other images.
+
+    Source: Fisher (1922), "On the interpretation of chi-squared from contingency tables".
+    """
+    table = [[successes, trials - successes] for successes, trials in (first, second)]
+    result: Any = fisher_exact(table)
+    return float(result.pvalue)
+
+
+def newcombe_interval(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
+    """Return the 95 % interval of the first proportion minus the second, of different images, each end -1..1.
+
+    Args:
+        first: successes and trials, at least one.
+        second: successes and trials, at least one.
+
+    Source: Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
+    """
+    (p, q), (first_ends, second_ends) = (
+        (s / n for s, n in (first, second)),
+        (wilson_interval(*first), wilson_interval(*second)),
+    )
+    below = np.hypot(p - first_ends[0], second_ends[1] - q)
+    above = np.hypot(first_ends[1] - p, q - second_ends[0])
+    return p - q - float(below), p - q + float(above)
+
+
+def paired_intervals(
+    correct: dict[str, np.ndarray], pairs: list[tuple[str, str]], seed: int
+) -> list[tuple[float, float]]:
+    """Return intervals of the first's accuracy minus the second's, such that those of all pairs hold at once with 95 %.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order.
+        pairs: of variants.
+        seed: of the resampling.
+    """
+    names = list(correct)
+    table = np.stack(list(correct.values()), axis=1)
+    places = [(names.index(first), names.index(second)) for first, second in pairs]
+    half_widths = _simultaneous_half_widths(table, places, seed)
+    differences = [float(table[:, i].mean() - table[:, j].mean()) for i, j in places]
+    return [(d - float(half), d + float(half)) for d, half in zip(differences, half_widths, strict=True)]
+
+
+def group_ties(correct: dict[str, np.ndarray], level: float) -> tuple[tuple[str, ...], ...]:
+    """Return the largest groups of variants no two of which differ, by exact McNemar after Holm over all pairs.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order, best first.
+        level: below which a corrected p-value counts as a difference.
+
+    Returns:
+        Groups in the order of their best variants; a variant may be in several, and is in at least one.
+
+    Source: Piepho (2004), "An algorithm for a letter-based representation of all-pairwise comparisons".
+    """
+    pairs = list(combinations(correct, 2))
+    p_holm = holm_correction([mcnemar_p_value(correct[a], correct[b]) for a, b in pairs])
+    groups = [frozenset(correct)]
+    for pair, p_value in zip(pairs, p_holm, strict=True):
+        if p_value < level:
+            split = [group - {one} for group in groups for one in (pair if group.issuperset(pair) else ("",))]
+            groups = [group for group in dict.fromkeys(split) if not any(group < other for other in split)]
+    order = {name: place for place, name in enumerate(correct)}
+    ranked = [tuple(sorted(group, key=order.__getitem__)) for group in groups if group]
+    return tuple(sorted(ranked, key=lambda group: [order[name] for name in group]))
 
 
 def best_of_many(correct: dict[str, np.ndarray], seed: int) -> BestOfMany:

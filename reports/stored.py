@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from data.errors import PipelineError
-from data.preview import PICTURES_NAME
+from data.preview import FACES_NAME, PICTURES_NAME
 from data.reachable import AUDITS, REPORTS, VERDICTS, VIEWS
 from data.records import RunResults
 from data.workspace import RECORD_NAME, read_record
@@ -110,4 +110,5 @@ def report_sources(report: StoredReport) -> ReportSources:
         pictures=kept[VIEWS] / PICTURES_NAME if VIEWS in kept else None,
         verdict=kept.get(VERDICTS),
         audit=kept.get(AUDITS),
+        faces=report.path / FACES_NAME,
     )

@@ -9,15 +9,10 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from data.versus import RunDifference, VariantDifference
+from reports.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure
 from reports.entries import ReportEntry
-from reports.figures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE
-from reports.figures import _as_svg as as_svg
-from reports.figures import _figure as draw_figure
 from reports.formatting import plural, points, shorten
 from reports.summary import DISTINGUISHABLE_BELOW
-
-LABEL_LETTERS = 30
-"""Longer names are cut where they stand beside an axis."""
 
 SOURCE_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
 OTHER_SOURCES = "muted"
@@ -113,7 +108,7 @@ def differences_figure(difference: RunDifference) -> str:
         axes.axvline(0, color=MUTED, linewidth=1.2)
         for row, variant in enumerate(moved):
             _draw_move(axes, row, variant)
-        axes.set_yticks(range(len(moved)), [shorten(variant.name, LABEL_LETTERS) for variant in moved])
+        axes.set_yticks(range(len(moved)), [shorten(variant.name) for variant in moved])
         axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
         axes.set_ylim(len(moved) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")

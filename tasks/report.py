@@ -11,15 +11,16 @@ from data.classes import CLASSES
 from data.errors import PipelineError
 from data.hardware import describe_hardware
 from data.lineage import code_version, package_versions
-from data.preview import PICTURES_NAME
+from data.preview import FACES_NAME, PICTURES_NAME
 from data.records import Decision, Record, RunResults, VariantResult
-from data.workspace import Produced, Workspace, digest_sources, read_record
+from data.workspace import Produced, Workspace, digest_sources, hash_json, read_record
 from models.comparison import compare_variants, rank_variants
 from reports.environment import digest_templates
 from reports.evidence import load_evidence
 from reports.index import write_index
 from reports.render import ReportSources, render_report
 from reports.summary import leaderboard_rows
+from tasks.analysis import RESULTS_NAME, add_analysis
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFESTS_STAGE
 from tasks.links import link_report, report_page
@@ -29,7 +30,6 @@ from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
 
 REPORTS_STAGE = "reports"
-RESULTS_NAME = "results.json"
 DECISION_NAME = "decision.json"
 
 
@@ -87,16 +87,18 @@ def publish_report(
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
         "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
-        "code": digest_sources(["reports.render", "models.comparison"]),
+        "code": digest_sources(["reports.render", "models.comparison", "tasks.analysis"]),
         "templates": digest_templates(),
     }
 
     def write(out: Path) -> None:
         results = assemble_results(facts, stages, variants, decision, undecided)
+        results = add_analysis(results, workspace.root, hash_json(inputs), out / FACES_NAME)
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
             verdict=stages.verdict.path,
             audit=stages.audit.path if stages.audit else None,
+            faces=out / FACES_NAME,
         )
         render_report(results, out, sources)
 
