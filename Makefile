@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& echo $$python && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+INSTALLED_UI := .venv/.installed-ui
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +21,7 @@ test: $(INSTALLED)  ## Run the test suite
 test-slow: $(INSTALLED)  ## Run the slow tests too, those on the real images among them
 	$(BIN)/python -m pytest -m "slow or shared_data or not slow"
 
-test-ui: $(INSTALLED)  ## Live through weeks of a minute under emotion up, on SQLite and PostgreSQL
+test-ui: $(INSTALLED_UI)  ## Drive pages in Chromium, and live through weeks of a minute under emotion up
 	$(BIN)/python -m pytest -m ui
 
 check: $(INSTALLED)  ## Lint, check formatting, types, the rooms' direction and spelling
@@ -38,8 +39,11 @@ bench: $(INSTALLED)  ## Measure rows of docs/benchmarks.md: make bench SOURCE=im
 	@test -n "$(SOURCE)" || { echo "got no SOURCE, expected the real images: make bench SOURCE=PATH_OR_URL_OR_DRIVE_ID [ROW=name]"; exit 1; }
 	$(BIN)/python -m benchmarks "$(SOURCE)" $(ROW)
 
-lock:  ## Resolve requirements.lock again (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev --extra lite0 --extra postgres pyproject.toml -o requirements.lock
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
+
+lock:  ## Resolve requirements.lock and requirements-ui.lock again (needs uv)
+	$(COMPILE) --group dev --extra lite0 --extra postgres pyproject.toml -o requirements.lock
+	$(COMPILE) --group ui --constraints requirements.lock -o requirements-ui.lock
 
 clean:  ## Remove .venv; the workspace stays
 	rm -rf .venv
@@ -48,6 +52,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "got $$(python3 --version 2>&1 || echo no python3), expected Python 3.11, 3.12 or 3.13: install one of them (Debian: apt install python3 python3-venv) or run make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else f"got Python {v[0]}.{v[1]} ({sys.executable}), expected 3.11, 3.12 or 3.13: run make PYTHON=/path/to/python")'
 	@if command -v uv >/dev/null 2>&1; then $(MAKE) --no-print-directory install-uv; else $(MAKE) --no-print-directory install-pip; fi
+	@touch $@
+
+# A browser is not installed: what drives it takes the Chromium of the machine.
+$(INSTALLED_UI): $(INSTALLED) requirements-ui.lock
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-ui.lock; fi
 	@touch $@
 
 .PHONY: install-uv install-pip

@@ -1,14 +1,16 @@
-"""A few train faces of each class and what augmentation makes of them, for the report."""
+"""Small pictures for the report: train faces of each class and what augmentation makes of them, and named faces."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from data.augment import AugmentConfig, augment_batch
 
 PICTURES_NAME = "pictures.npz"
+FACES_NAME = "faces.npz"
 FACES_PER_CLASS = 6
 PREVIEWED_VIEW = 1
 
@@ -35,3 +37,16 @@ def write_pictures(
     augmented = augment_batch(samples, chosen, PREVIEWED_VIEW, seed, augment)
     shape = (len(paths_by_class), shown, *samples.shape[1:3])
     np.savez_compressed(out / PICTURES_NAME, samples=samples.reshape(shape), augmented=augmented.reshape(shape))
+
+
+def write_faces(images: Path, image_ids: Sequence[str], path: Path) -> None:
+    """Write named faces as an .npz: images uint8 (n, 48, 48), gray, 0..255, and image_ids str (n,); none writes none.
+
+    Args:
+        images: directory that the ids, which are paths, start from.
+        image_ids: which faces; of a data set whose images are all of one size.
+        path: of the .npz.
+    """
+    if image_ids:
+        faces = [np.asarray(Image.open(images / image_id).convert("L")) for image_id in image_ids]
+        np.savez_compressed(path, images=np.stack(faces), image_ids=np.array(image_ids))

@@ -25,6 +25,8 @@ from data.workspace import (
 )
 
 IMAGES, DATA_DOCS_FOLDER, DOWNLOADS_FOLDER = "images", "data_docs", "downloads"
+RENDERED_FOLDER = "rendered"
+"""Pages made again from reports, in folders named for these: a finished report is never written again."""
 
 LOG_BYTES = 5_000_000
 """A log above this size is cut to its last `LOG_TAIL_BYTES`."""
@@ -81,6 +83,7 @@ def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
     others = chain(
         _broken_off(workspace, policy),
         _data_docs(workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == DATASETS}),
+        _rendered(workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == REPORTS}),
         _downloads(workspace.root, policy, kept_stages),
         _logs(workspace.root),
         _leftovers(workspace.root),
@@ -111,6 +114,15 @@ def _data_docs(root: Path, kept: set[str]) -> Iterator[Item]:
     for path in sorted((root / DATA_DOCS_FOLDER).glob("[!.]*")):
         kept_for = "kept data sets" if path.name in kept else ""
         yield Item("data docs", path, measure(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock")))
+
+
+def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
+    """Yield pages that were made again from reports, which stay as long as these."""
+    for path in sorted((root / RENDERED_FOLDER).glob("[!.]*/")):
+        kept_for = "kept reports" if kept.issuperset(path.name.split("-")) else ""
+        yield Item(
+            "rendered pages", path, measure(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock"))
+        )
 
 
 def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[Item]:
@@ -153,7 +165,7 @@ def _leftovers(root: Path) -> Iterator[Item]:
     for path in sorted(root.glob("[!.]*/.*.old")):
         target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
         key = target.name.removeprefix(".").removesuffix(".work")
-        lock = ".lock" if path.parent.name == DATA_DOCS_FOLDER else f".{key}.lock"
+        lock = ".lock" if path.parent.name in (DATA_DOCS_FOLDER, RENDERED_FOLDER) else f".{key}.lock"
         yield Item("leftovers", path, measure(path), "", _bind(_remove_leftover, path, path.with_name(lock)))
 
 

@@ -2,19 +2,15 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from data.analysis import Analysis
+from data.record import Record
 
 Severity = Literal["critical", "warning", "info"]
 
 NOT_CHECKED = "not checked"
 """What a finding has observed where its check raised."""
-
-
-class Record(BaseModel):
-    """A frozen record that refuses unknown fields, so that a typing error never passes silently."""
-
-    # NaN and infinity are written as such: null would not be read back as a number.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class Finding(Record):
@@ -292,6 +288,7 @@ class RunResults(Record):
     best: BestOfMany | None = None
     decision: Decision | None = Field(default=None, description="on the champion; none where none could be made")
     undecided: str = Field(default="", description="why no decision could be made")
+    analysis: Analysis | None = Field(default=None, description="none in reports of earlier versions")
     lineage: dict[str, str] = Field(description="stage -> key in the workspace")
     versions: dict[str, str] = Field(description="package -> version, of the report as are hardware and code_version")
     hardware: dict[str, str]

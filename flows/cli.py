@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ from flows.console import (
 from flows.deploy import deploy_all
 from flows.doctor import examine
 from flows.models_cli import app as models_app
+from flows.rendering import COMPARED_PDF, REPORT_PDF, compare_again, render_again
 from flows.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
 from flows.server import (
     API_URL_VARIABLE,
@@ -58,6 +60,9 @@ from models.repeats import MOST_SEEDS, training_seeds
 from models.search import load_space
 from models.variants import find_variant
 from reports.audit import AUDIT_NAME
+from reports.index import write_index
+from reports.pdf import find_browser, print_pdf
+from reports.stored import LAST
 from reports.verdict import SUMMARY_NAME, VERDICT_PAGE
 
 app = typer.Typer(
@@ -287,6 +292,29 @@ def tune(
 
 
 @app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="A report's key or its beginning, a run's name, or last.")] = LAST,
+    compare: Annotated[str, typer.Option(help="A second run: write what changed between the two instead.")] = "",
+    out: Annotated[str, typer.Option(help="Directory to write into; else one in the workspace's rendered.")] = "",
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print the page as a PDF too, with a Chromium found here.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser of this desktop.")] = False,
+) -> None:
+    """Render a run's report again from what is stored, or compare two runs; nothing is trained."""
+    workspace = load_settings().workspace
+    browser = find_browser() if pdf else None
+    page = compare_again(workspace, run, compare, out) if compare else render_again(workspace, run, out)
+    console.print(f"[bold]{'Comparison' if compare else 'Report'}:[/] {escape(str(page))}", soft_wrap=True)
+    if browser:
+        printed = page.with_name(COMPARED_PDF if compare else REPORT_PDF)
+        print_pdf(page, printed, browser)
+        console.print(f"[bold]PDF:[/] {escape(str(printed))}", soft_wrap=True)
+    if show and not webbrowser.open(page.as_uri()):
+        raise PipelineError(f"got no browser that opens on this machine, expected one: open {page} yourself")
+
+
+@app.command()
 def prune(
     keep: Annotated[int, typer.Option(help="Newest reports to keep, with all they were made from.", min=1)] = 8,
     days: Annotated[
@@ -299,6 +327,8 @@ def prune(
     protected = ModelRegistry(settings.workspace).protected_keys()
     policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]
     counts, times = prune_workspace(settings.open_workspace(), policy, dry_run, pruners)
+    if not dry_run:
+        write_index(settings.workspace)
     print_pruned(counts, dry_run)
     with _server() as url:  # last, since a server may not start on a full disk
         from tasks.housekeeping import prune_flow_runs

@@ -4,7 +4,6 @@ Reports link to verdicts, datasheets and Data Docs beside them, so the pages of 
 else: no checkpoint, no database, no image of the data set.
 """
 
-import html
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +11,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-SERVED_FOLDERS = ("reports", "verdicts", "audits", "searches", "datasets", "data_docs")
+from data.prune import RENDERED_FOLDER
+from reports.index import write_index
+
+SERVED_FOLDERS = ("reports", RENDERED_FOLDER, "verdicts", "audits", "searches", "datasets", "data_docs")
 PAGES = {".html", ".css", ".js", ".md", ".json", ".csv", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".ico"}
 FONTS = {".woff", ".woff2", ".ttf", ".eot"}
 REPORTS_PATH = "/reports/"
@@ -33,16 +35,9 @@ class Pages(SimpleHTTPRequestHandler):
         return str(found if is_served(found, root) else root / ".not-served")
 
     def list_directory(self, path: Any) -> BytesIO | None:
-        """List the reports; every other folder is reached from one of them."""
-        if Path(path).resolve() != Path(self.directory).resolve() / "reports":
-            self.send_error(404, "File not found")
-            return None
-        page = list_reports(Path(path)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        return BytesIO(page)
+        """Refuse: a folder is reached from a page, the reports from their index."""
+        self.send_error(404, "File not found")
+        return None
 
     def send_head(self) -> Any:
         """Lead to the list of reports where no page is named."""
@@ -74,20 +69,10 @@ def is_served(path: Path, root: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in PAGES | FONTS
 
 
-def list_reports(folder: Path) -> str:
-    """Return a page that links to every finished report, the newest first."""
-    pages = sorted(folder.glob("[!.]*/index.html"), key=lambda page: page.stat().st_mtime, reverse=True)
-    names = [html.escape(page.parent.name) for page in pages]
-    items = "".join(f'<li><a href="{name}/index.html">{name}</a></li>' for name in names) or "<li>none yet</li>"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Reports</title><h1>Reports</h1><ol>{items}</ol>'
-    )
-
-
 def main() -> None:
     """Serve until told to stop."""
     host, port, workspace = sys.argv[1:]
-    (Path(workspace) / "reports").mkdir(parents=True, exist_ok=True)
+    write_index(Path(workspace))
     ThreadingHTTPServer((host, int(port)), partial(Pages, directory=workspace)).serve_forever()
 
 

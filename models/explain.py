@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from data.errors import PipelineError
 from data.records import LayerRow
@@ -63,6 +64,52 @@ def pick_examples(labels: npt.ArrayLike, seed: int, per_class: int = 1) -> npt.N
         positions = generator.permutation(np.flatnonzero(known == label))
         chosen.append(np.sort(positions[:per_class]))
     return np.concatenate(chosen)
+
+
+def average_heatmaps(heatmaps: npt.NDArray[Any], labels: npt.ArrayLike, classes: int) -> npt.NDArray[np.float32]:
+    """Return the mean heatmap of each class.
+
+    Args:
+        heatmaps: (n, height, width), 0..1.
+        labels: class of each image (n,).
+        classes: how many there are.
+
+    Returns:
+        (classes, height, width), float32, 0..1; all 0 where a class has no image.
+    """
+    known = np.asarray(labels)
+    means = [heatmaps[known == label].mean(axis=0) if (known == label).any() else None for label in range(classes)]
+    blank = np.zeros(heatmaps.shape[1:], np.float32)
+    return np.stack([blank if mean is None else mean.astype(np.float32) for mean in means])
+
+
+def compare_with_shuffled(
+    model: "keras.Model", images: npt.NDArray[Any], heatmaps: npt.NDArray[Any], seed: int
+) -> npt.NDArray[np.float32]:
+    """Return how alike the heatmaps are to those of the same network with the values of each weight shuffled.
+
+    Maps that show what was learnt change with it. The network has its own weights again afterwards.
+
+    Args:
+        model: a trained variant.
+        images: pixels (n, 48, 48, 1), 0..255.
+        heatmaps: its own (n, 48, 48) of them.
+        seed: of the shuffling.
+
+    Returns:
+        Spearman's rank correlation for each image, float32 (m,), -1..1, without those whose map is flat in either.
+
+    Source: Adebayo et al., "Sanity Checks for Saliency Maps", 2018, which initialises the weights anew.
+    """
+    generator, trained = np.random.default_rng(seed), model.get_weights()
+    try:
+        model.set_weights([generator.permutation(weight.ravel()).reshape(weight.shape) for weight in trained])
+        shuffled = explain_images(model, images)
+    finally:
+        model.set_weights(trained)
+    pairs = zip(heatmaps.reshape(len(heatmaps), -1), shuffled.reshape(len(shuffled), -1), strict=True)
+    ranked = [np.stack([rankdata(own), rankdata(other)]) for own, other in pairs if np.ptp(own) and np.ptp(other)]
+    return np.array([np.corrcoef(ranks)[0, 1] for ranks in ranked], np.float32)
 
 
 def summarize_layers(model: "keras.Model") -> list[LayerRow]:

@@ -35,7 +35,7 @@ from models.batches import (
 from models.checkpoint import TrainState, remove_checkpoints
 from models.config import FitSpec, TrainConfig
 from models.cost import count_multiply_adds, measure_latency
-from models.explain import explain_images, pick_examples, summarize_layers
+from models.explain import average_heatmaps, compare_with_shuffled, explain_images, pick_examples, summarize_layers
 from models.features import FeatureStore, split_frozen
 from models.layers import FlipVote, make_pixel_input
 from models.metrics import measure_predictions
@@ -59,6 +59,8 @@ SPEC_NAME = "spec.json"
 RESULT_NAME = "result.json"
 MODEL_NAME = "model.keras"
 EXPLANATIONS_NAME = "explanations.npz"
+AVERAGED_FACES = 32
+"""Of each class, for the mean heatmaps."""
 SCORED_PARTS = ("selection", "validation", "test")
 
 
@@ -269,18 +271,26 @@ def with_teaching(result: VariantResult, teaching: Teaching) -> VariantResult:
 
 
 def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:
-    """Write Grad-CAM maps of one validation face a class, the same faces for every variant of a run."""
+    """Write Grad-CAM maps of one validation face a class, the same faces for every variant of a run.
+
+    With them go the mean maps of more faces of each class, and how alike these are once the weights are shuffled.
+    """
     validation = predictions[predictions["part"] == "validation"].reset_index(drop=True)
-    chosen = pick_examples(validation["label"].to_numpy(), spec.seed)
+    labels = validation["label"].to_numpy()
+    chosen, many = pick_examples(labels, spec.seed), pick_examples(labels, spec.seed, AVERAGED_FACES)
     batches = read_part(spec.views, "validation", batch_size=EVALUATION_BATCH)
-    images = np.concatenate([np.asarray(pixels) for pixels, _ in batches])[chosen]
+    pixels = np.concatenate([np.asarray(batch) for batch, _ in batches])
+    images, heatmaps = pixels[chosen], explain_images(model, pixels[many])
     np.savez_compressed(
         path,
         images=images[..., 0],
         heatmaps=explain_images(model, images),
-        labels=validation["label"].to_numpy()[chosen],
+        labels=labels[chosen],
         probabilities=probabilities_of(validation)[chosen],
         image_ids=validation["image_id"].to_numpy(str)[chosen],
+        mean_heatmaps=average_heatmaps(heatmaps, labels[many], len(CLASSES)),
+        averaged_faces=np.bincount(labels[many], minlength=len(CLASSES)),
+        shuffled_correlations=compare_with_shuffled(model, pixels[many], heatmaps, spec.seed),
     )
 
 

@@ -1,15 +1,29 @@
 """The statistics of comparing variants on the same images."""
 
+from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, fisher_exact, norm
 
 from data.records import BestOfMany, Comparison
 
 CONFIDENCE = 0.95
 RESAMPLES = 5000
 NORMAL_DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more accurate a variant became, with what can be said for sure."""
+
+    gain: float
+    """Later accuracy minus earlier one, -1..1."""
+    low: float
+    high: float
+    p_value: float
+    p_holm: float
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -46,6 +60,80 @@ def holm_correction(p_values: list[float]) -> list[float]:
     result = np.empty(len(p_values))
     result[order] = adjusted
     return result.tolist()
+
+
+def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """Return the exact two-sided p-value that two proportions of different images are equal.
+
+    Args:
+        first: successes and trials.
+        second: successes and trials of other images.
+
+    Source: Fisher (1922), "On the interpretation of chi-squared from contingency tables".
+    """
+    table = [[successes, trials - successes] for successes, trials in (first, second)]
+    result: Any = fisher_exact(table)
+    return float(result.pvalue)
+
+
+def newcombe_interval(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
+    """Return the 95 % interval of the first proportion minus the second, of different images, each end -1..1.
+
+    Args:
+        first: successes and trials, at least one.
+        second: successes and trials, at least one.
+
+    Source: Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
+    """
+    (p, q), (first_ends, second_ends) = (
+        (s / n for s, n in (first, second)),
+        (wilson_interval(*first), wilson_interval(*second)),
+    )
+    below = np.hypot(p - first_ends[0], second_ends[1] - q)
+    above = np.hypot(first_ends[1] - p, q - second_ends[0])
+    return p - q - float(below), p - q + float(above)
+
+
+def paired_intervals(
+    correct: dict[str, np.ndarray], pairs: list[tuple[str, str]], seed: int
+) -> list[tuple[float, float]]:
+    """Return intervals of the first's accuracy minus the second's, such that those of all pairs hold at once with 95 %.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order.
+        pairs: of variants.
+        seed: of the resampling.
+    """
+    names = list(correct)
+    table = np.stack(list(correct.values()), axis=1)
+    places = [(names.index(first), names.index(second)) for first, second in pairs]
+    half_widths = _simultaneous_half_widths(table, places, seed)
+    differences = [float(table[:, i].mean() - table[:, j].mean()) for i, j in places]
+    return [(d - float(half), d + float(half)) for d, half in zip(differences, half_widths, strict=True)]
+
+
+def group_ties(correct: dict[str, np.ndarray], level: float) -> tuple[tuple[str, ...], ...]:
+    """Return the largest groups of variants no two of which differ, by exact McNemar after Holm over all pairs.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order, best first.
+        level: below which a corrected p-value counts as a difference.
+
+    Returns:
+        Groups in the order of their best variants; a variant may be in several, and is in at least one.
+
+    Source: Piepho (2004), "An algorithm for a letter-based representation of all-pairwise comparisons".
+    """
+    pairs = list(combinations(correct, 2))
+    p_holm = holm_correction([mcnemar_p_value(correct[a], correct[b]) for a, b in pairs])
+    groups = [frozenset(correct)]
+    for pair, p_value in zip(pairs, p_holm, strict=True):
+        if p_value < level:
+            split = [group - {one} for group in groups for one in (pair if group.issuperset(pair) else ("",))]
+            groups = [group for group in dict.fromkeys(split) if not any(group < other for other in split)]
+    order = {name: place for place, name in enumerate(correct)}
+    ranked = [tuple(sorted(group, key=order.__getitem__)) for group in groups if group]
+    return tuple(sorted(ranked, key=lambda group: [order[name] for name in group]))
 
 
 def best_of_many(correct: dict[str, np.ndarray], seed: int) -> BestOfMany:
@@ -107,6 +195,73 @@ def compare_with_best(correct: dict[str, np.ndarray], seed: int) -> tuple[Compar
                 )
             )
     return tuple(sorted(comparisons, key=lambda comparison: comparison.difference))
+
+
+def compare_matched(earlier: dict[str, np.ndarray], later: dict[str, np.ndarray], seed: int) -> list[Difference]:
+    """Compare each variant with itself in an earlier run, on the same images.
+
+    The p-values are exact McNemar, corrected by Holm over the variants; the intervals hold for all of them at once, by
+    the largest studentised deviation of the bootstrap.
+
+    Args:
+        earlier: variant -> (n,) booleans, right or wrong on each image.
+        later: the same variants on the same images in the same order.
+        seed: of the resampling.
+    """
+    if not earlier:
+        return []
+    names = list(earlier)
+    table = np.stack([*earlier.values(), *(later[name] for name in names)], axis=1)
+    pairs = [(index, index + len(names)) for index in range(len(names))]
+    gains = [float(table[:, after].mean() - table[:, before].mean()) for before, after in pairs]
+    p_values = [mcnemar_p_value(table[:, before], table[:, after]) for before, after in pairs]
+    half_widths = _simultaneous_half_widths(table, pairs, seed).tolist()
+    bounds = [(gain - half, gain + half) for gain, half in zip(gains, half_widths, strict=True)]
+    return _differences(gains, bounds, p_values)
+
+
+def compare_proportions(earlier: list[tuple[int, int]], later: list[tuple[int, int]]) -> list[Difference]:
+    """Compare pairs of accuracies that were measured on different images.
+
+    The p-values are those of the pooled two-proportion z test, corrected by Holm over the pairs; the intervals are
+    Newcombe's hybrid score intervals, at a level by Bonferroni at which all hold at once.
+
+    Args:
+        earlier: right answers and images of each variant.
+        later: the same of the later run, in the same order.
+
+    Source: Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
+    """
+    level = 1 - (1 - CONFIDENCE) / max(1, len(earlier))
+    gains = [after[0] / after[1] - before[0] / before[1] for before, after in zip(earlier, later, strict=True)]
+    bounds = [_newcombe_interval(before, after, level) for before, after in zip(earlier, later, strict=True)]
+    p_values = [_two_proportion_p_value(before, after) for before, after in zip(earlier, later, strict=True)]
+    return _differences(gains, bounds, p_values)
+
+
+def _differences(gains: list[float], bounds: list[tuple[float, float]], p_values: list[float]) -> list[Difference]:
+    corrected = holm_correction(p_values)
+    return [
+        Difference(gain=gain, low=low, high=high, p_value=p_value, p_holm=p_holm)
+        for gain, (low, high), p_value, p_holm in zip(gains, bounds, p_values, corrected, strict=True)
+    ]
+
+
+def _newcombe_interval(earlier: tuple[int, int], later: tuple[int, int], level: float) -> tuple[float, float]:
+    """Return the interval of the later proportion minus the earlier one."""
+    before, after = earlier[0] / earlier[1], later[0] / later[1]
+    low_before, high_before = binomtest(*earlier).proportion_ci(level, method="wilson")
+    low_after, high_after = binomtest(*later).proportion_ci(level, method="wilson")
+    below = np.hypot(after - low_after, high_before - before)
+    above = np.hypot(high_after - after, before - low_before)
+    return float(after - before - below), float(after - before + above)
+
+
+def _two_proportion_p_value(earlier: tuple[int, int], later: tuple[int, int]) -> float:
+    pooled = (earlier[0] + later[0]) / (earlier[1] + later[1])
+    error = np.sqrt(pooled * (1 - pooled) * (1 / earlier[1] + 1 / later[1]))
+    gain = later[0] / later[1] - earlier[0] / earlier[1]
+    return float(2 * norm.sf(abs(gain) / error)) if error > 0 else 1.0
 
 
 def gain_lower_bounds(differences: np.ndarray, seed: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The environment that the pages' templates are filled in."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -8,6 +10,15 @@ from data.workspace import checksum_files, hash_json
 from reports import formatting
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+TABLES_SCRIPT = (TEMPLATES / "tables.js").read_text(encoding="utf-8")
+"""The one script of a page: sorts and filters its tables."""
+
+
+def hash_script(script: str) -> str:
+    """Return what a Content-Security-Policy names an inline script by, so that no other one runs."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def digest_templates() -> str:

@@ -82,6 +82,11 @@ def listing(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def shorten(name: str, most: int = 32) -> str:
+    """Return a name for a chart, cut where it is longer than `most` characters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, in the plural where it is not one."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,13 +1,20 @@
 """The report as Markdown: tables alone, for places that show no pictures."""
 
 import html
+import math
 import re
 from collections.abc import Iterable, Sequence
 
 from data.records import Decision, RepeatRecord, RunResults
+from reports.certainty import rejection_sentences
 from reports.decision import OUTCOMES, decision_rows
-from reports.formatting import MISSING, moment, number, percent, plural
+from reports.errors import confusion_sentence, errors_of, shared_sentence
+from reports.formatting import MISSING, moment, number, percent, plural, shorten
+from reports.model_card import write_card
+from reports.questions import list_questions
 from reports.repeats import seed_sentences, seed_spreads
+from reports.since_last import movement_rows, movement_sentences
+from reports.slices import slice_rows, slice_sentence
 from reports.summary import (
     best_variant,
     cautions,
@@ -35,13 +42,17 @@ def render_markdown(results: RunResults) -> str:
     lines += (
         _decision(results)
         + _leaderboard(results)
+        + _questions(results)
         + _seeds(results)
         + _per_class(results)
         + _confusion(results)
+        + _errors(results)
+        + _rejection(results)
         + _data(results)
+        + _since_last(results)
         + _missing(results)
     )
-    return "\n".join(lines + _lineage(results))
+    return "\n".join(lines + _lineage(results) + _limits(results))
 
 
 def escape_text(text: str) -> str:
@@ -92,7 +103,69 @@ def _leaderboard(results: RunResults) -> list[str]:
     note = "Ranked on validation; the test accuracy stands beside it and decides nothing."
     table = markdown_table(list(rows[0]), [list(row.values()) for row in rows])
     teachings = [line for sentence in teaching_sentences(results) for line in (escape_text(sentence), "")]
-    return ["## Leaderboard", "", note, "", *table, *teachings]
+    return ["## Leaderboard", "", note, "", *table, *_accuracy_chart(results), *teachings]
+
+
+def _accuracy_chart(results: RunResults) -> list[str]:
+    """Return validation accuracies as a Mermaid bar chart; its axis starts at 0, as bars must."""
+    finite = [v for v in scored_variants(results) if math.isfinite(v.parts["validation"].accuracy)]
+    if not finite:
+        return []
+    names = ", ".join(f'"{_mermaid_text(variant.name)}"' for variant in finite)
+    bars = ", ".join(f"{100 * variant.parts['validation'].accuracy:.1f}" for variant in finite)
+    chart = ["xychart-beta horizontal", '    title "Validation accuracy, %"', f"    x-axis [{names}]"]
+    return ["```mermaid", *chart, "    y-axis 0 --> 100", f"    bar [{bars}]", "```", ""]
+
+
+def _mermaid_text(name: str) -> str:
+    """Return a name that cannot end its quotes, its line or its block."""
+    return re.sub(r"[^\w .+-]", "_", shorten(name))
+
+
+def _questions(results: RunResults) -> list[str]:
+    asked = list_questions(results)
+    lines = [
+        f"- **{question.question}** {escape_text(' '.join(question.sentences) or question.not_asked)}"
+        for question in asked
+    ]
+    return ["## Questions", "", *lines, ""] if asked else []
+
+
+def _errors(results: RunResults) -> list[str]:
+    errors = errors_of(results)
+    if errors is None:
+        return []
+    pairs = [[f"{pair.label} taken for {pair.predicted}", confusion_sentence(pair)] for pair in errors.pairs]
+    lines = [f"## Errors of {escape_text(errors.variant)} on validation", ""]
+    lines += markdown_table(["confusion", "images"], pairs) if pairs else []
+    lines += [escape_text(shared_sentence(errors)), ""] if errors.variants > 1 else []
+    lines += [escape_text(slice_sentence(results)), ""]
+    rows = slice_rows(results)
+    return lines + (markdown_table(list(rows[0]), [list(row.values()) for row in rows]) if rows else [])
+
+
+def _rejection(results: RunResults) -> list[str]:
+    rejection = results.analysis.rejection if results.analysis else None
+    if rejection is None:
+        return []
+    return ["## When to refuse an answer", "", escape_text(" ".join(rejection_sentences(rejection))), ""]
+
+
+def _since_last(results: RunResults) -> list[str]:
+    since = results.analysis.since_last if results.analysis else None
+    if since is None:
+        return []
+    lines = ["## Since the last report", "", escape_text(" ".join(movement_sentences(since))), ""]
+    rows = movement_rows(since)
+    lines += markdown_table(list(rows[0]), [list(row.values()) for row in rows]) if rows else []
+    changes = [[change.what, change.name, change.before, change.now] for change in since.changes]
+    return lines + (markdown_table(["changed", "name", "then", "now"], changes) if changes else [])
+
+
+def _limits(results: RunResults) -> list[str]:
+    """Return the model card, a paragraph a heading."""
+    parts = [f"**{part.heading}.** {escape_text(' '.join(part.paragraphs))}" for part in write_card(results)]
+    return ["## Model card", "", *(line for part in parts for line in (part, ""))] if parts else []
 
 
 def _seeds(results: RunResults) -> list[str]:

@@ -85,15 +85,16 @@ def overlay_heatmap(image: NDArray, heatmap: NDArray) -> NDArray:
         uint8 (96, 96, 3), RGB: the face where the map is cold, coloured where it is hot.
     """
     heat = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, 1)
-    face = _enlarge(image.astype(np.float32) / 255)
-    heat = _enlarge(heat.astype(np.float32))
+    face = enlarge(image.astype(np.float32) / 255)
+    heat = enlarge(heat.astype(np.float32))
     colours = matplotlib.colormaps["inferno"](heat)[..., :3]
     weight = (OVERLAY_STRENGTH * heat)[..., None]
     mixed = (1 - weight) * face[..., None] + weight * colours
     return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
 
 
-def _enlarge(plane: NDArray) -> NDArray:
+def enlarge(plane: NDArray) -> NDArray:
+    """Return a float plane of any size as float32 (96, 96), interpolated."""
     picture = Image.fromarray(plane.astype(np.float32))
     return np.asarray(picture.resize((OVERLAY_SIZE, OVERLAY_SIZE), Image.Resampling.BILINEAR))
 

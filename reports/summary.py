@@ -1,6 +1,7 @@
 """What a run's results come to: the ranking, the answer in sentences, and what a reader must be warned of."""
 
 import math
+from string import ascii_lowercase
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -69,6 +70,16 @@ def comparison_of(results: RunResults, name: str) -> Comparison | None:
     return next((comparison for comparison in results.comparisons if comparison.name == name), None)
 
 
+def tie_letters(results: RunResults) -> dict[str, str]:
+    """Return variant -> the letters of its groups of ties, such as "ab": variants that share a letter do not differ."""
+    groups = results.analysis.ties if results.analysis else ()
+    letters: dict[str, str] = {}
+    for letter, group in zip(ascii_lowercase, groups, strict=False):
+        for name in group:
+            letters[name] = letters.get(name, "") + letter
+    return letters
+
+
 def leaderboard_rows(results: RunResults) -> list[dict[str, str]]:
     """Return the leaderboard, one row a variant, best first, then those without scores and why.
 
@@ -104,6 +115,10 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
         "Holm p": probability_value(comparison.p_holm) if comparison else MISSING,
         "test accuracy": percent(test.accuracy) if test else MISSING,
         "calibration error": percent(variant.calibration.before.expected_error) if variant.calibration else MISSING,
+        "error after temperature": percent(variant.calibration.after.expected_error)
+        if variant.calibration
+        else MISSING,
+        "ties": tie_letters(results).get(variant.name, MISSING),
         "parameters": number(variant.parameters_total),
         "multiply-adds": f"{number(variant.multiply_adds / 1e6, 1)} M" if variant.multiply_adds else MISSING,
         "one image": f"{number(variant.latency.single_milliseconds, 1)} ms" if variant.latency else MISSING,
@@ -118,26 +133,47 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
 
 def _missing_row(variant: VariantResult) -> dict[str, str]:
     keys = ("validation accuracy", "95% interval", "macro F1", "log loss", "behind the best", "Holm p")
-    keys += ("test accuracy", "calibration error", "parameters", "multiply-adds", "one image", "file")
+    keys += (
+        "test accuracy",
+        "calibration error",
+        "error after temperature",
+        "ties",
+        "parameters",
+        "multiply-adds",
+        "one image",
+        "file",
+    )
     keys += ("core-seconds", "wall time", "peak memory", "best epoch")
     note = f"{variant.status}: {missing_reason(variant)}"
     return {"variant": variant.name, **dict.fromkeys(keys, MISSING), "note": note}
 
 
 def summary_sentences(results: RunResults) -> list[str]:
-    """Return the answer in at most three sentences: which variant is best, what it beats, what it cost.
+    """Return the answer in three sentences: which variant is best, what it beats and costs, whether it is promoted.
 
     Args:
         results: the run.
 
     Returns:
-        One to three sentences, made from the figures alone.
+        Sentences that are made from the figures alone; one where nothing is scored.
     """
     best = best_variant(results)
     if best is None:
         return [_nothing_scored(results)]
-    sentences = [_accuracy_sentence(results, best), _comparison_sentence(results, best), _cost_sentence(results, best)]
-    return [sentence for sentence in sentences if sentence]
+    return [_accuracy_sentence(results, best), _standing_sentence(results, best), _decision_sentence(results)]
+
+
+def _standing_sentence(results: RunResults, best: VariantResult) -> str:
+    """Return what the best variant beats and what it cost, in one sentence."""
+    compared, cost = _comparison_clause(results, best), _cost_clause(results, best)
+    return f"{compared}; it {cost}." if compared else f"It {cost}."
+
+
+def _decision_sentence(results: RunResults) -> str:
+    """Return whether the best variant is promoted, and why."""
+    if results.decision is None:
+        return "Nothing was decided on the champion, so it stays."
+    return results.decision.summary
 
 
 def _nothing_scored(results: RunResults) -> str:
@@ -162,24 +198,23 @@ def _accuracy_sentence(results: RunResults, best: VariantResult) -> str:
     )
 
 
-def _comparison_sentence(results: RunResults, best: VariantResult) -> str:
+def _comparison_clause(results: RunResults, best: VariantResult) -> str:
     compared = [comparison for comparison in results.comparisons if comparison.name != best.name]
     if not compared:
         return ""
     close = [c for c in compared if not c.p_holm < DISTINGUISHABLE_BELOW]
     if not close:
         rest = "the only other variant" if len(compared) == 1 else f"all {len(compared)} others"
-        return f"After Holm's correction it is distinguishable from {rest} on these images."
+        return f"After Holm's correction it is distinguishable from {rest} on these images"
     names = listing([f"{c.name} ({points(-c.difference)} points)" for c in close])
     verb = "is" if len(close) == 1 else "are"
-    return f"After Holm's correction {names} {verb} not distinguishable from it on these images."
+    return f"After Holm's correction {names} {verb} not distinguishable from it on these images"
 
 
-def _cost_sentence(results: RunResults, best: VariantResult) -> str:
+def _cost_clause(results: RunResults, best: VariantResult) -> str:
     return (
-        f"It cost {number(best.core_seconds)} core-seconds ({duration(best.wall_seconds)} of wall time, "
-        f"{file_size(best.peak_memory_bytes)} at its peak) and has {number(best.parameters_total)} parameters; "
-        f"the whole run took {duration(results.seconds)}."
+        f"cost {number(best.core_seconds)} core-seconds ({duration(best.wall_seconds)} of wall time, "
+        f"{file_size(best.peak_memory_bytes)} at its peak) and has {number(best.parameters_total)} parameters"
     )
 
 

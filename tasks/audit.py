@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from data.classes import CLASSES
 from data.manifest import read_manifest
+from data.preview import write_faces
 from data.records import VariantResult
 from data.relabel import LabelAudit, leave_out_answered, write_audit_csv
 from data.workspace import Produced, Workspace, digest_sources
@@ -110,9 +109,7 @@ def write_thumbnails(audit: LabelAudit, images: Path, path: Path) -> None:
         for name in CLASSES
         for suspect in [suspect for suspect in audit.suspects if suspect.label == name][:FACES_PER_CLASS]
     ]
-    if chosen:
-        faces = [np.asarray(Image.open(images / name).convert("L")) for name in chosen]
-        np.savez_compressed(path, images=np.stack(faces), image_ids=np.array(chosen))
+    write_faces(images, chosen, path)
 
 
 def _publish(audit: LabelAudit, audited: Produced) -> None:

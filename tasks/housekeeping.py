@@ -27,6 +27,7 @@ from prefect.exceptions import ObjectNotFound
 
 from data.prune import KindCount, PrunePolicy, RunPruner, prune_workspace
 from data.workspace import Workspace
+from tasks.report import refresh_index
 
 OUR_FLOWS = ("retrain", "ingest", "audit", "tune", "promote", "rollback")
 OUR_TAG = "emotion"
@@ -53,6 +54,7 @@ def prune_after_run(
         run_pruners: of stores beside the workspace.
     """
     counts, times = prune_workspace(workspace, policy, run_pruners=run_pruners)
+    refresh_index(workspace)
     counts = (*counts, prune_flow_runs(times, policy.keep, False, owns_server))
     for count in counts:
         if count.removed:

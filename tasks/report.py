@@ -11,14 +11,16 @@ from data.classes import CLASSES
 from data.errors import PipelineError
 from data.hardware import describe_hardware
 from data.lineage import code_version, package_versions
-from data.preview import PICTURES_NAME
+from data.preview import FACES_NAME, PICTURES_NAME
 from data.records import Decision, Record, RunResults, VariantResult
-from data.workspace import Produced, Workspace, digest_sources, read_record
+from data.workspace import Produced, Workspace, digest_sources, hash_json, read_record
 from models.comparison import compare_variants, rank_variants
 from reports.environment import digest_templates
 from reports.evidence import load_evidence
+from reports.index import write_index
 from reports.render import ReportSources, render_report
 from reports.summary import leaderboard_rows
+from tasks.analysis import RESULTS_NAME, add_analysis
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFESTS_STAGE
 from tasks.links import link_report, report_page
@@ -28,7 +30,6 @@ from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
 
 REPORTS_STAGE = "reports"
-RESULTS_NAME = "results.json"
 DECISION_NAME = "decision.json"
 
 
@@ -86,27 +87,38 @@ def publish_report(
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
         "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
-        "code": digest_sources(["reports.render", "models.comparison"]),
+        "code": digest_sources(["reports.render", "models.comparison", "tasks.analysis"]),
         "templates": digest_templates(),
     }
 
     def write(out: Path) -> None:
         results = assemble_results(facts, stages, variants, decision, undecided)
+        results = add_analysis(results, workspace.root, hash_json(inputs), out / FACES_NAME)
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
             verdict=stages.verdict.path,
             audit=stages.audit.path if stages.audit else None,
+            faces=out / FACES_NAME,
         )
         render_report(results, out, sources)
 
     report = workspace.produce(REPORTS_STAGE, inputs, write)
     results = load_results(report)
+    refresh_index(workspace)
     _publish(results, report)
     if results.best is None:
         reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
         seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
         raise PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
     return finish(report, report.cached)
+
+
+def refresh_index(workspace: Workspace) -> None:
+    """Write the index of the reports again; one that cannot be written costs a run nothing."""
+    try:
+        write_index(workspace.root)
+    except Exception as error:  # whatever an older report holds
+        get_run_logger().warning("the index of the reports could not be written: %s", error)
 
 
 def assemble_results(

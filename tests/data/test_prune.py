@@ -13,7 +13,16 @@ import pytest
 from data import prune as prune_module
 from data import workspace as workspace_module
 from data.errors import PipelineError
-from data.prune import DATA_DOCS_FOLDER, IMAGES, LOG_TAIL_BYTES, count_kinds, plan_prune, prune_workspace, sweep
+from data.prune import (
+    DATA_DOCS_FOLDER,
+    IMAGES,
+    LOG_TAIL_BYTES,
+    RENDERED_FOLDER,
+    count_kinds,
+    plan_prune,
+    prune_workspace,
+    sweep,
+)
 from data.reachable import (
     ACCEPTED_FOLDER,
     AUDITS,
@@ -321,6 +330,17 @@ def test_what_is_no_stage_is_kept_for_its_own_reasons(tree):
 
 def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_pages_made_again_stay_as_long_as_their_reports(tree):
+    tree.run(1), tree.run(9)
+    old, new = (key for name, key in tree.keys.items() if key in {p.name for p in (tree.root / REPORTS).iterdir()})
+    for name in (old, new, f"{old}-{new}"):
+        (tree.root / RENDERED_FOLDER / name).mkdir(parents=True)
+        (tree.root / RENDERED_FOLDER / name / "index.html").write_text("page")
+    counts = tree.prune(keep=1)
+    assert [path.name for path in (tree.root / RENDERED_FOLDER).glob("[!.]*")] == [new]
+    assert (counts["rendered pages"].removed, counts["rendered pages"].kept) == (2, 1)
 
 
 def test_a_log_is_cut_to_whole_lines_while_its_writer_goes_on(tree):

@@ -37,13 +37,13 @@ def two_runs(server, workspace):
 
 
 def test_of_two_runs_the_newer_stays_and_is_found_whole(two_runs, server):
-    assert len(list(two_runs.glob("reports/[!.]*"))) == 2
+    assert len(list(two_runs.glob("reports/[!.]*/"))) == 2
     assert len(list(two_runs.glob("variants/[!.]*"))) == 3
     said = prune(two_runs, "--keep", "1", "--dry-run")
     assert "What would be removed" in said
     assert len(list(two_runs.glob("variants/[!.]*"))) == 3
     assert "What was removed" in prune(two_runs, "--keep", "1")
-    assert len(list(two_runs.glob("reports/[!.]*"))) == 1
+    assert len(list(two_runs.glob("reports/[!.]*/"))) == 1
     assert len(list(two_runs.glob("variants/[!.]*"))) == 1
     run_smoke(two_runs, "--variants", "compact", EMOTION_KEEP_REPORTS="1")
     states = state_names(server, "smoke on sample")

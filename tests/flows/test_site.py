@@ -51,12 +51,11 @@ def test_pages_are_served_with_what_they_link_to(site):
     assert site(f"/{REPORT}", "HEAD") == (200, "")
 
 
-def test_finished_reports_are_listed(site):
-    status, page = site("/reports/")
-    assert status == 200
-    assert "0123456789abcdef/index.html" in page
-    assert "fedcba9876543210" not in page
+def test_the_index_of_the_reports_is_the_first_page(site, tmp_path):
     assert site("/")[0] == 302
+    assert site("/reports/")[0] == 404  # a folder is no page
+    (tmp_path / "workspace" / "reports" / "index.html").write_text("<p>index</p>")
+    assert site("/reports/") == (200, "<p>index</p>")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from data.errors import PipelineError
-from models.explain import explain_images, pick_examples, summarize_layers
+from models.explain import (
+    average_heatmaps,
+    compare_with_shuffled,
+    explain_images,
+    pick_examples,
+    summarize_layers,
+)
 from models.layers import make_pixel_input, make_probabilities, scale_to_unit
 from models.variants import find_variant, load_builder
 
@@ -109,3 +115,25 @@ def test_summary_counts_every_parameter_once() -> None:
         "parameters": 68,
         "trainable": True,
     }
+
+
+def test_mean_heatmaps_are_of_each_class_alone() -> None:
+    heatmaps = np.stack([np.full((2, 2), value, np.float32) for value in (0.2, 0.4, 1.0)])
+    means = average_heatmaps(heatmaps, [0, 0, 2], 3)
+    assert means[:, 0, 0].tolist() == pytest.approx([0.3, 0.0, 1.0])
+
+
+def test_shuffled_weights_change_the_maps_and_are_put_back(pixels: np.ndarray) -> None:
+    model = _build("compact")
+    before, heatmaps = model.get_weights(), explain_images(model, pixels)
+    correlations = compare_with_shuffled(model, pixels, heatmaps, seed=1)
+    assert correlations.size and correlations.max() < 0.95
+    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+def test_maps_that_do_not_depend_on_the_weights_correlate_fully(pixels: np.ndarray) -> None:
+    model = _bright_corner_detector()
+    convolution = model.layers[2]
+    assert convolution.get_weights()[0].std() == 0  # shuffling leaves it as it is
+    heatmaps = explain_images(model, pixels)
+    assert compare_with_shuffled(model, pixels, heatmaps, seed=0) == pytest.approx(1, abs=1e-5)

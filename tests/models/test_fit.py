@@ -176,6 +176,9 @@ def test_explanations_show_one_face_a_class(trained):
     explanations = np.load(run_dir / "explanations.npz")
     assert explanations["images"].shape == explanations["heatmaps"].shape == (4, 48, 48)
     assert sorted(explanations["labels"]) == [0, 1, 2, 3]
+    assert explanations["mean_heatmaps"].shape == (4, 48, 48)
+    assert len(explanations["shuffled_correlations"]) <= explanations["averaged_faces"].sum()
+    assert np.abs(explanations["shuffled_correlations"]).max(initial=0) <= 1
 
 
 def test_nothing_but_the_results_is_kept(trained):

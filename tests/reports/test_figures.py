@@ -11,7 +11,8 @@ from PIL import Image
 
 from data.records import LayerRow
 from reports.architecture import draw_blocks
-from reports.figures import accuracy_range, class_balance_figure, cost_figure, leaderboard_figure, training_figure
+from reports.figures import accuracy_range, class_balance_figure, leaderboard_figure, training_figure
+from reports.pareto import CostPoint, mark_front, pareto_figure, weigh_costs
 from reports.pictures import OVERLAY_SIZE, encode_png, load_contact_sheets, load_explanations, overlay_heatmap
 from tests.reports.results_factory import make_layers, make_results, with_accuracy, write_pictures
 
@@ -45,14 +46,32 @@ def test_cost_figure_needs_a_defined_point(results):
     variant = results.variants[0]
     free = variant.model_copy(update={"core_seconds": 0.0})
     undefined = with_accuracy(variant, math.nan)
-    assert cost_figure(results.model_copy(update={"variants": (free, undefined)})) == ""
-    assert variant.name in cost_figure(results.model_copy(update={"variants": (variant, undefined)}))
+    charts = weigh_costs(results.model_copy(update={"variants": (free, undefined)}))
+    assert [chart.anchor for chart in charts] == ["latency", "size", "work"]
+    (chart, *_) = weigh_costs(results.model_copy(update={"variants": (variant, undefined)}))
+    assert [point.name for point in chart.points] == [variant.name]
+    assert variant.name in pareto_figure(chart)
+    assert weigh_costs(results.model_copy(update={"variants": (undefined,)})) == []
+
+
+def test_the_front_holds_what_nothing_betters():
+    points = [
+        CostPoint(name=name, cost=cost, accuracy=accuracy)
+        for name, cost, accuracy in [
+            ("cheap", 1, 0.5),
+            ("dear", 9, 0.8),
+            ("same", 9, 0.8),
+            ("bad", 10, 0.7),
+            ("x", 1, 0.4),
+        ]
+    ]
+    assert [point.name for point in mark_front(points) if point.on_front] == ["cheap", "dear", "same"]
 
 
 def test_labels_of_equal_points_do_not_stand_on_each_other(results):
     one, other = (variant.model_copy(update={"core_seconds": 900.0}) for variant in results.variants[:2])
     other = with_accuracy(other, one.parts["validation"].accuracy)
-    svg = cost_figure(results.model_copy(update={"variants": (one, other)}))
+    svg = pareto_figure(weigh_costs(results.model_copy(update={"variants": (one, other)}))[0])
     places = [re.search(rf'<text[^>]*x="([\d.]+)" y="([\d.]+)"[^>]*>{name}<', svg) for name in (one.name, other.name)]
     assert all(places) and len({place.groups() for place in places if place}) == 2
 

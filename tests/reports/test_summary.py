@@ -74,14 +74,13 @@ def test_answer_names_the_best_its_interval_and_the_indistinguishable(tmp_path):
         c.model_copy(update={"p_holm": 0.4 if c.name == second.name else 0.0001, "difference": 0.0123})
         for c in results.comparisons
     )
-    answer, distinguishable, cost = summary_sentences(
-        results.model_copy(update={"best": many, "comparisons": comparisons})
-    )
+    answer, standing, decided = summary_sentences(results.model_copy(update={"best": many, "comparisons": comparisons}))
     assert f"{best.name} is the most accurate" in answer and "4,977 validation images" in answer
     assert "73.1 to 78.2" in answer and "best of 5" in answer
-    assert f"{second.name} (−1.2 points) is not distinguishable" in distinguishable
-    assert not any(c.name in distinguishable for c in comparisons if c.name != second.name)
-    assert number(best.core_seconds) in cost
+    assert f"{second.name} (−1.2 points) is not distinguishable" in standing
+    assert not any(c.name in standing for c in comparisons if c.name != second.name)
+    assert number(best.core_seconds) in standing
+    assert decided == "Nothing was decided on the champion, so it stays."
 
 
 def test_answer_when_all_others_are_distinguishable(tmp_path):
@@ -94,7 +93,7 @@ def test_answer_when_all_others_are_distinguishable(tmp_path):
 def test_single_variant_has_its_own_interval_and_no_comparison(tmp_path):
     results = make_results(tmp_path, trained=1)
     sentences = summary_sentences(results)
-    assert len(sentences) == 2
+    assert len(sentences) == 3 and sentences[1].startswith("It cost ")
     assert "best of" not in sentences[0] and "95% interval" in sentences[0]
 
 

@@ -1,0 +1,84 @@
+"""How every chart of a page is drawn: the house's style and colours, as SVG that takes them from the page's theme."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+INK, MUTED, LINE = "#010101", "#020202", "#030303"
+BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+"""Okabe and Ito's colours, told apart by colour-blind readers."""
+
+THEME = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+    PURPLE: "var(--purple)",
+}
+CLASS_COLOURS = (ORANGE, BLUE, PURPLE, GREEN)
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.8,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+}
+METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+class Drawn:
+    """What a drawn figure leaves behind: its SVG as matplotlib writes it, and its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = re.sub(r"[^a-z0-9-]", "-", name.lower())
+        self.svg = ""
+
+
+@contextmanager
+def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterator[tuple[Figure, Drawn]]:
+    """Hand out a figure in the house's style, and write it as SVG when its block ends."""
+    drawn = Drawn(name)
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": drawn.name}):
+        figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+        yield figure, drawn
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata=METADATA)
+        drawn.svg = buffer.getvalue()
+
+
+def as_svg(drawn: Drawn, label: str) -> str:
+    """Make matplotlib's SVG part of a page: theme colours, page fonts, unique ids, a label, no declarations."""
+    svg = drawn.svg[drawn.svg.index("<svg") :]
+    svg = re.sub(r"<style.*?</style>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{drawn.name}-", svg)
+    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", svg)
+    svg = re.sub("|".join(THEME), lambda match: THEME[match[0]], svg)
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2]
+    size = f'style="width: {float(width) / 72 * 96:.0f}px; aspect-ratio: {width} / {height}"'
+    svg = re.sub(r'(?:width|height)="[\d.]+pt" ?', "", svg, count=2)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}" {size}', 1)

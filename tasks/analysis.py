@@ -1,0 +1,108 @@
+"""Gather what a report's analysis is made from: the data set, its suspects, and the last report on the same source."""
+
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from data.errors import PipelineError
+from data.manifest import read_manifest
+from data.preview import write_faces
+from data.reachable import REPORTS as REPORTS_STAGE
+from data.records import RunResults
+from data.relabel import LabelAudit
+from data.tfrecord import ViewsIndex
+from data.workspace import RECORD_NAME, find_damage, read_record
+from models.analysis import Material, analyse_run, list_faces
+from models.evidence import identify_images
+from models.since_last import LastReport
+from reports.audit import AUDIT_NAME
+from tasks.download import IMAGES_STAGE
+from tasks.inventory import MANIFEST_NAME
+from tasks.stages import IMAGES_FOLDER
+from tasks.tfrecords import VIEWS_STAGE
+
+RESULTS_NAME = "results.json"
+
+
+def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> RunResults:
+    """Return the results with their analysis, and write the faces that it names.
+
+    Args:
+        results: the run, with the keys of its stages in the lineage.
+        root: of the workspace, which has those stages.
+        own_key: of the report that is made; it is not compared with itself.
+        faces: the .npz to write, see `data.preview.write_faces`.
+    """
+    audit = find_stage(results, root, "audits")
+    material = Material(
+        manifest=read_manifest(require_stage(results, root, "datasets") / MANIFEST_NAME),
+        suspects=load_suspects(audit) if audit else None,
+        last=find_last_report(results, root, own_key),
+    )
+    analysis = analyse_run(results, material)
+    write_faces(require_stage(results, root, IMAGES_STAGE) / IMAGES_FOLDER, list_faces(analysis), faces)
+    return results.model_copy(update={"analysis": analysis})
+
+
+def find_stage(results: RunResults, root: Path, stage: str) -> Path | None:
+    """Return the directory of a stage that a report was made from, or None where the lineage has none of it."""
+    key = results.lineage.get(stage)
+    return root / stage / key if key else None
+
+
+def require_stage(results: RunResults, root: Path, stage: str) -> Path:
+    """Return the directory of a stage that a report was made from.
+
+    Raises:
+        PipelineError: it is not in the workspace any more.
+    """
+    path = find_stage(results, root, stage)
+    if path is None or find_damage(path):
+        raise PipelineError(
+            f"got no whole {stage} stage of the report in {root} ({path or 'not in its lineage'}), expected the one "
+            "that it was made from: run again with the same choices"
+        )
+    return path
+
+
+def load_suspects(audit: Path) -> frozenset[str] | None:
+    """Return the ids of the images whose labels an audit suspects, or None where nothing was audited."""
+    record = LabelAudit.model_validate_json((audit / AUDIT_NAME).read_text())
+    return frozenset(suspect.image_id for suspect in record.suspects) if record.images else None
+
+
+def find_last_report(results: RunResults, root: Path, own_key: str) -> LastReport | None:
+    """Return the newest other report on the same source that was there when this run started, or None.
+
+    It is no input of the report's stage: the same run again is to be found done, whatever was reported in between.
+    """
+    others = [
+        path.parent for path in (root / REPORTS_STAGE).glob(f"[!.]*/{RECORD_NAME}") if path.parent.name != own_key
+    ]
+    created = {path: datetime.fromisoformat(read_record(path).created) for path in others if not find_damage(path)}
+    started = datetime.fromisoformat(results.started)
+    for path in sorted(created, key=lambda path: (created[path], path.name), reverse=True):
+        former = _load_results(path) if created[path] <= started else None
+        if former is not None and former.data.source == results.data.source:
+            return LastReport(path.name, former, _are_same_images(former, results, root))
+    return None
+
+
+def _load_results(report: Path) -> RunResults | None:
+    """Return the results of a report, or None where another version wrote them in a form that is not read here."""
+    try:
+        return RunResults.model_validate_json((report / RESULTS_NAME).read_text())
+    except (OSError, ValidationError):
+        return None
+
+
+def _are_same_images(former: RunResults, results: RunResults, root: Path) -> bool:
+    """Return whether two runs judge by equal pixels and labels; where the former's are gone, they count as others."""
+    try:
+        ours, theirs = (
+            identify_images(ViewsIndex.load(require_stage(run, root, VIEWS_STAGE))) for run in (results, former)
+        )
+    except PipelineError:
+        return False
+    return ours == theirs

@@ -1,0 +1,117 @@
+"""What the predictions say beyond the scores: pairs that answer, slices, thresholds, and what moved since the last."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import fisher_exact
+
+from models.questions import OWN_NETWORKS, list_pairs
+from models.rejection import find_threshold
+from models.since_last import LastReport, compare_with_last
+from models.slices import score_slices
+from models.statistics import fisher_p_value, group_ties, newcombe_interval, paired_intervals
+from models.variants import VARIANTS
+from tests.reports.run_factory import make_run
+
+
+def test_newcombe_interval_of_its_source():
+    # Newcombe (1998), table II, contrast (a): 56/70 minus 48/80.
+    assert newcombe_interval((56, 70), (48, 80)) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_fisher_agrees_with_the_table():
+    assert fisher_p_value((8, 10), (3, 12)) == pytest.approx(fisher_exact([[8, 2], [3, 9]])[1])
+
+
+def test_paired_intervals_have_the_sign_of_the_pair():
+    rng = np.random.default_rng(0)
+    correct = {"low": rng.random(900) < 0.6, "high": rng.random(900) < 0.8}
+    ((low, high),) = paired_intervals(correct, [("high", "low")], seed=1)
+    ((mirrored_low, mirrored_high),) = paired_intervals(correct, [("low", "high")], seed=1)
+    assert 0 < low < high and (mirrored_low, mirrored_high) == pytest.approx((-high, -low))
+
+
+def test_ties_overlap_where_the_middle_one_ties_with_both_ends():
+    def answers(wrong):
+        return np.arange(400) >= wrong
+
+    correct = {"best": answers(20), "middle": answers(25), "worst": answers(31)}
+    assert group_ties(correct, 0.05) == (("best", "middle"), ("middle", "worst"))
+    assert group_ties({"one": answers(3)}, 0.05) == (("one",),)
+    assert group_ties({"one": answers(3), "two": answers(3)}, 0.05) == (("one", "two"),)
+
+
+def test_pretrained_variants_are_compared_with_a_network_that_is_named_beforehand():
+    assert set(OWN_NETWORKS) == {name for name, variant in VARIANTS.items() if not variant.pretrained}
+    pairs = list_pairs(["cnn_gray", "cnn_3", "vgg16_a", "vgg16_tuned", "residual"])
+    assert pairs == [
+        ("frozen", "vgg16_a", "cnn_3"),
+        ("fine-tuned", "vgg16_tuned", "cnn_3"),
+        ("fine-tuning", "vgg16_tuned", "vgg16_a"),
+    ]
+    assert list_pairs(["vgg16_a"]) == [] and list_pairs(["ensemble"]) == []
+
+
+def manifest_of(brightness):
+    return pd.DataFrame(
+        {
+            "label": ["sad"] * len(brightness),
+            "mean": brightness,
+            "standard_deviation": 1.0,
+            "sharpness": np.arange(len(brightness)),
+        }
+    )
+
+
+def test_a_slice_that_fails_is_found_and_suspects_are_not_tested():
+    correct = np.arange(300) >= 60
+    rows = manifest_of(np.arange(300.0))
+    rows["sharpness"] = np.random.default_rng(0).random(300)
+    slices = {
+        (s.trait, s.value): s for s in score_slices(correct, rows, np.zeros(300, bool), suspected=np.arange(300) < 9)
+    }
+    dark = slices["brightness", "darkest third"]
+    assert (dark.images, dark.accuracy, dark.rest_accuracy) == (100, 0.4, 1.0)
+    assert dark.is_worse(0.05) and not slices["brightness", "brightest third"].is_worse(0.05)
+    assert slices["label suspected", "yes"].p_value is None and ("near-duplicate", "yes") not in slices
+    assert dark.expected == pytest.approx(0.8)
+
+
+def test_the_threshold_refuses_the_fewest_and_takes_equal_certainties_together():
+    certainty = np.repeat([0.9, 0.8, 0.5], [200, 200, 200])
+    correct = np.concatenate([np.ones(200), np.ones(196), np.zeros(4), np.zeros(200)]).astype(bool)
+    assert find_threshold(correct, certainty, 0.95) == 0.8
+    assert find_threshold(correct, certainty, 0.999) is None
+    assert find_threshold(np.ones(600, bool), certainty, 0.9) == 0.5
+
+
+def test_the_same_training_did_not_move_and_another_is_tested_on_the_same_images(tmp_path: Path):
+    before, now = make_run(tmp_path / "a"), make_run(tmp_path / "b", {"compact": 0.4, "cnn_3": 2.5})
+    since = compare_with_last(now, LastReport("0123456789abcdef", before, same_images=True))
+    moves = {move.variant: move for move in since.moves}
+    assert set(moves) == {"compact", "cnn_3"}
+    # Of one name are the folders of the factory, as if the trainings had one key.
+    assert {move.test for move in since.moves} == {"same training"}
+    moved = [v.model_copy(update={"directory": str(rename(Path(v.directory)))}) for v in now.variants[:2]]
+    now = now.model_copy(update={"variants": tuple(moved), "seed": 7, "augmentation": {"flip": False}})
+    since = compare_with_last(now, LastReport("0123456789abcdef", before, same_images=True))
+    moves = {move.variant: move for move in since.moves}
+    assert moves["compact"].test == "paired" and moves["compact"].p_holm < 0.05
+    assert moves["compact"].low < moves["compact"].now - moves["compact"].before < moves["compact"].high < 0
+    changes = {change.name: (change.before, change.now) for change in since.changes}
+    assert changes["seed"] == ("42", "7") and changes["augmentation: flip"] == ("True", "False")
+
+
+def test_other_images_are_compared_by_counts(tmp_path: Path):
+    before, now = make_run(tmp_path / "a"), make_run(tmp_path / "b", {"compact": 0.4})
+    ((move),) = compare_with_last(now, LastReport("k", before, same_images=False)).moves
+    counts = [round(400 * rate) for rate in (move.now, move.before)]
+    assert move.test == "independent"
+    assert move.p_value == pytest.approx(fisher_p_value((counts[0], 400), (counts[1], 400)))
+
+
+def rename(directory: Path) -> Path:
+    """Return the folder under another name, as of another training."""
+    return directory.rename(directory.with_name(f"{directory.name}-anew"))
