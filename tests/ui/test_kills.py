@@ -23,6 +23,10 @@ from tests.up_command import Up, wait_until
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(2400)]
 
 LEFT_SECONDS = 30
+PERSON_SECONDS = 10
+"""How long a person takes to press Retry: Prefect 3.8's worker reports a dead process twice, the second time about 5 s
+after the first, and would take a run that is retried in between for dead again."""
+
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -107,6 +111,7 @@ class Training:
         self.post(f"flow_runs/{self.id}/set_state", state={"type": type_, "name": name, "message": "from the UI"})
 
     def retry(self):
+        time.sleep(PERSON_SECONDS)
         self.set_state("SCHEDULED", "AwaitingRetry")
 
     def trainer(self):
