@@ -71,7 +71,7 @@ class Visit:
     def submit(self):
         """Press Submit, and go to the page of the run that it started."""
         self.page.get_by_role("button", name="Submit").click()
-        self.page.get_by_role("button", name="View run").first.click()
+        self.page.get_by_role("button", name="View run").first.dispatch_event("click")  # the toast moves
         self.page.wait_for_url(re.compile("/runs/flow-run/"))
         self.run_page = self.page.url
 
