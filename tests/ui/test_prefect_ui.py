@@ -140,6 +140,7 @@ def test_a_run_is_started_from_its_form_watched_read_and_rolled_back(visit, up):
     )
     visit.shoot("running")
     visit.wait_for_end()
+    page.goto(visit.run_page)  # draws the graph of the whole run
     visit.shoot("completed")
     visit.open_tab("Logs")
     page.get_by_text(re.compile("light: epoch 1/[0-9]+, loss")).first.wait_for()
