@@ -14,8 +14,8 @@ from types import FrameType
 from flows.marked import PART_VARIABLE, end_processes, find_marked
 
 RUNS_PART = "worker"
-"""The runs that this part started end themselves where it is killed, since they have to tell the server: each is Crashed
-then, and a retry goes on where it was."""
+"""The runs that this part started end themselves where it is killed, since they have to tell the server: each is
+Crashed then, and a retry goes on where it was."""
 
 GRACE_SECONDS = 30.0
 """What a part has to end itself in: a run tells the server, and lets its trainings write what they finished."""
