@@ -32,6 +32,10 @@ FEWEST_ROWS = 4
 WIDE_COLUMNS = 100
 """From this width on bars are long; below it names and numbers need the room."""
 
+MOST_COLUMNS = 120
+ECHO_COLUMNS = 2
+"""Left free, so that the terminal's ^C does not begin a line of which the view knows nothing."""
+
 MARKS = {"done": ("✓", "green"), "cached": ("✓", "cyan"), "failed": ("✗", "bold red")}
 OTHER_MARK = ("-", "yellow")
 
@@ -122,7 +126,9 @@ class LiveView:
             title = Text(f"emotion run  {format_duration(now - self._started)}", "bold")
             folded = self._choose_folded(rows, console.height) if self.folds else []
             table = self._draw([row for row in rows if row not in folded], now, options.max_width >= WIDE_COLUMNS)
-        yield Group(Rule(title, align="left", style="dim"), *_draw_folded(folded), table)
+        width = min(options.max_width - ECHO_COLUMNS, MOST_COLUMNS)
+        drawn = Group(Rule(title, align="left", style="dim"), *_draw_folded(folded), table)
+        yield from console.render(drawn, options.update(width=width))
 
     def _choose_folded(self, rows: list[StageRow], height: int) -> list[StageRow]:
         """Return the earliest of the ended stages that there is no room for, trainings only where need be."""
@@ -142,8 +148,14 @@ class LiveView:
         for heading in ("time", "left"):
             table.add_column(heading, justify="right", min_width=5, no_wrap=True)
         for row in rows:
-            mark = self._spinner if row.ended is None else Text(*MARKS.get(row.state, OTHER_MARK))
-            table.add_row(mark, Text(row.name), _draw_state(row), _draw_bar(row), *_number_cells(row, now))
+            mark, style = MARKS.get(row.state, OTHER_MARK) if row.ended is not None else ("", "")
+            table.add_row(
+                Text(mark, style) if mark else self._spinner,
+                Text(row.name),
+                Text(row.state, style),
+                _draw_bar(row),
+                *_number_cells(row, now),
+            )
         return table
 
 
@@ -151,10 +163,6 @@ def _draw_folded(folded: list[StageRow]) -> list[Text]:
     """Return a line for the stages that are not shown, where there are some."""
     cached = sum(row.state == "cached" for row in folded)
     return [Text(f"  {len(folded)} more done, {cached} of them cached", "dim")] if folded else []
-
-
-def _draw_state(row: StageRow) -> Text:
-    return Text(row.state, "" if row.ended is None else MARKS.get(row.state, OTHER_MARK)[1])
 
 
 def _draw_bar(row: StageRow) -> ProgressBar | str:
@@ -175,11 +183,9 @@ def find_terminal() -> Console | None:
 
     A file is none, whatever FORCE_COLOR says of colours.
     """
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, PrefectConsoleHandler):
-            console = handler.console
-            return console if console.is_interactive and console.file.isatty() else None
-    return None
+    handlers = logging.getLogger().handlers
+    consoles = [handler.console for handler in handlers if isinstance(handler, PrefectConsoleHandler)]
+    return next((console for console in consoles if console.is_interactive and console.file.isatty()), None)
 
 
 @contextmanager
