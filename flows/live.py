@@ -25,10 +25,10 @@ from tasks.train import format_duration
 from tasks.watch import watching
 
 FRAMES_PER_SECOND = 4
+FEWEST_ROWS = 4
 LOG_ROWS = 10
 """Of the terminal's height, left for the log and the view's heads."""
 
-FEWEST_ROWS = 4
 WIDE_COLUMNS = 100
 """From this width on bars are long; below it names and numbers need the room."""
 
@@ -127,7 +127,9 @@ class LiveView:
             folded = self._choose_folded(rows, console.height) if self.folds else []
             table = self._draw([row for row in rows if row not in folded], now, options.max_width >= WIDE_COLUMNS)
         width = min(options.max_width - ECHO_COLUMNS, MOST_COLUMNS)
-        drawn = Group(Rule(title, align="left", style="dim"), *_draw_folded(folded), table)
+        cached = sum(row.state == "cached" for row in folded)
+        note = [Text(f"  {len(folded)} more done, {cached} of them cached", "dim")] if folded else []
+        drawn = Group(Rule(title, align="left", style="dim"), *note, table)
         yield from console.render(drawn, options.update(width=width))
 
     def _choose_folded(self, rows: list[StageRow], height: int) -> list[StageRow]:
@@ -143,9 +145,8 @@ class LiveView:
         table.add_column("stage", ratio=1, no_wrap=True, overflow="ellipsis")
         table.add_column("state", width=11, no_wrap=True)
         table.add_column("", width=24 if wide else 8)
-        for heading in (monitors[0], "best") if monitors else ("", ""):
-            table.add_column(heading, justify="right", min_width=6, no_wrap=True)
-        for heading in ("time", "left"):
+        headings = (monitors[0], "best") if monitors else ("", "")
+        for heading in (*headings, "time", "left"):
             table.add_column(heading, justify="right", min_width=5, no_wrap=True)
         for row in rows:
             mark, style = MARKS.get(row.state, OTHER_MARK) if row.ended is not None else ("", "")
@@ -157,12 +158,6 @@ class LiveView:
                 *_number_cells(row, now),
             )
         return table
-
-
-def _draw_folded(folded: list[StageRow]) -> list[Text]:
-    """Return a line for the stages that are not shown, where there are some."""
-    cached = sum(row.state == "cached" for row in folded)
-    return [Text(f"  {len(folded)} more done, {cached} of them cached", "dim")] if folded else []
 
 
 def _draw_bar(row: StageRow) -> ProgressBar | str:

@@ -1,8 +1,13 @@
 """What watchers are told of the tasks of their process."""
 
+import importlib
+import pkgutil
+
 import pytest
+from prefect import Task
 from prefect.states import Completed
 
+import tasks
 from data.errors import PipelineError
 from tasks import watch
 from tasks.watch import tell, watched, watching
@@ -49,3 +54,10 @@ def test_outside_of_a_task_run_nothing_is_told():
         assert end_as(7) == 7
     assert heard == []
     assert watch._watchers == []
+
+
+def test_every_task_is_watched():
+    modules = [importlib.import_module(f"tasks.{module.name}") for module in pkgutil.iter_modules(tasks.__path__)]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, Task)}
+    assert len(found) > 10
+    assert [task.name for task in found if not hasattr(task.fn, "__wrapped__")] == []
