@@ -118,6 +118,9 @@ PromotionOption = Annotated[
     ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do every stage again, also where nothing changed.")]
+PlainOption = Annotated[
+    bool, typer.Option("--plain", help="Print the log alone, without the view that a terminal shows.")
+]
 
 
 def main() -> None:
@@ -143,6 +146,7 @@ def run(
     limit: LimitOption = [],  # noqa: B006
     promotion: PromotionOption = [],  # noqa: B006
     force: ForceOption = False,
+    plain: PlainOption = False,
 ) -> None:
     """Retrain the variants of a preset on a data set and publish their comparison."""
     names = [name.strip() for name in variants.split(",") if name.strip()]
@@ -155,22 +159,24 @@ def run(
     limits = parse_choices("--limit", limit, DataLimits)
     policy_of_promotion = parse_choices("--promotion", promotion, PromotionPolicy)
     with _server():
-        from flows.retrain import retrain  # after the server: prefect reads its settings when it is imported
+        from flows.live import find_terminal, live_view  # after the server: prefect reads its settings when imported
+        from flows.retrain import retrain
 
-        report = retrain(
-            source=source,
-            preset=preset,
-            variants=names,  # type: ignore[arg-type]  # known names, as just checked
-            parallel=parallel,
-            time_budget_minutes=time_budget,
-            seed=seed,
-            seeds=seeds,
-            relabel=relabel,
-            policies=policies,
-            limits=limits,
-            promotion=policy_of_promotion,
-            force=force,
-        )
+        with live_view(None if plain else find_terminal()):
+            report = retrain(
+                source=source,
+                preset=preset,
+                variants=names,  # type: ignore[arg-type]  # known names, as just checked
+                parallel=parallel,
+                time_budget_minutes=time_budget,
+                seed=seed,
+                seeds=seeds,
+                relabel=relabel,
+                policies=policies,
+                limits=limits,
+                promotion=policy_of_promotion,
+                force=force,
+            )
     print_results(RunResults.model_validate_json((report / "results.json").read_text()), report)
 
 

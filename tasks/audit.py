@@ -28,6 +28,7 @@ from tasks.links import page_address
 from tasks.relabel import load_answers
 from tasks.stages import IMAGES_FOLDER, finish
 from tasks.validate import load_summary
+from tasks.watch import watched
 
 AUDITS_STAGE = "audits"
 FACES_PER_CLASS = 24
@@ -35,6 +36,7 @@ ARTIFACT_ROWS = 200
 
 
 @task(task_run_name="audit labels", cache_policy=NO_CACHE)
+@watched
 def audit_variant_labels(
     results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
 ) -> Produced:
@@ -51,6 +53,7 @@ def audit_variant_labels(
 
 
 @task(task_run_name="audit all labels", cache_policy=NO_CACHE)
+@watched
 def audit_cross_fitted(
     results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
 ) -> Produced:

@@ -33,6 +33,7 @@ from tasks.report import DECISION_NAME, ReportedStages, load_decision
 from tasks.stages import finish, record_if_done
 from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
+from tasks.watch import watched
 
 DECISIONS_STAGE = "decisions"
 UNDECIDED = "No decision"
@@ -50,6 +51,7 @@ class Contenders(NamedTuple):
 
 
 @task(task_run_name="decide on the champion", cache_policy=NO_CACHE)
+@watched
 def decide_on_champion(
     variants: list[VariantResult],
     stages: ReportedStages,

@@ -13,6 +13,7 @@ from data.sample import SampleConfig, generate_sample
 from data.source import DatasetSource, is_url
 from data.workspace import Produced, Workspace, digest_sources, hash_file, hash_json
 from tasks.stages import IMAGES_FOLDER, finish, record_of
+from tasks.watch import watched
 
 IMAGES_STAGE = "images"
 
@@ -32,6 +33,7 @@ def acquire_images(
 
 
 @task(task_run_name="generate sample images", cache_policy=NO_CACHE)
+@watched
 def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
     """Generate the sample data set."""
     inputs = {"sample": config.model_dump(mode="json"), "code": digest_sources(["data.sample"])}
@@ -41,6 +43,7 @@ def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
 
 
 @task(task_run_name="download from {source.kind}", cache_policy=NO_CACHE)
+@watched
 def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Fetched:
     """Download and verify the source's archive; a local one is verified where it is.
 
@@ -61,6 +64,7 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
 
 
 @task(task_run_name="unpack images", cache_policy=NO_CACHE)
+@watched
 def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
     """Extract an archive's images, refusing what an archive should not hold.
 
@@ -78,6 +82,7 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
 
 
 @task(task_run_name="copy images", cache_policy=NO_CACHE)
+@watched
 def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
     """Copy a folder's images, so that a later change of the folder cannot change a finished run."""
     copied = list_copied(folder, limits)

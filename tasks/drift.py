@@ -18,6 +18,7 @@ from tasks.events import DATA_DRIFTED, emit
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import finish
 from tasks.validate import DATASETS_STAGE, PROFILE_NAME, log_findings
+from tasks.watch import watched
 
 CHANGES_STAGE = "changes"
 CHANGE_NAME = "change.json"
@@ -41,6 +42,7 @@ class Accepted(Record):
 
 
 @task(task_run_name="compare with the last data", cache_policy=NO_CACHE)
+@watched
 def compare_with_last(
     dataset: Produced, manifest: Produced, source: DatasetSource, policy: Judged, workspace: Workspace
 ) -> Produced:

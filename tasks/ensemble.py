@@ -16,11 +16,13 @@ from models.config import ENSEMBLE_NAME, EnsembleSpec
 from tasks.children import Children, ChildStopped, ignore_event
 from tasks.stages import finish
 from tasks.train import VARIANTS_STAGE
+from tasks.watch import watched
 
 DESCRIPTION = "The mean of trained variants' probabilities, with votes that were chosen on selection."
 
 
 @task(task_run_name="build ensemble", cache_policy=NO_CACHE)
+@watched
 def build_ensemble(variants: list[VariantResult], workspace: Workspace, children: Children) -> VariantResult:
     """Make a variant of the trained ones' weighted vote.
 

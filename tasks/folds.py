@@ -10,11 +10,13 @@ from data.workspace import Produced, Workspace, digest_sources
 from models.label_audit import cross_fit_folds, hold_out
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import finish
+from tasks.watch import watched
 
 FOLDS_STAGE = "folds"
 
 
 @task(task_run_name="hold out fold {fold} of {folds}", cache_policy=NO_CACHE)
+@watched
 def hold_out_fold(dataset: Produced, fold: int, folds: int, seed: int, workspace: Workspace) -> Produced:
     """Write the manifest of a judged data set with one fold of its train part moved to test.
 

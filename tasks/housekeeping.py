@@ -28,6 +28,7 @@ from prefect.exceptions import ObjectNotFound
 from data.prune import KindCount, PrunePolicy, RunPruner, prune_workspace
 from data.workspace import Workspace
 from tasks.report import refresh_index
+from tasks.watch import watched
 
 OUR_FLOWS = ("retrain", "ingest", "audit", "tune", "promote", "rollback")
 OUR_TAG = "emotion"
@@ -42,6 +43,7 @@ SECOND = timedelta(seconds=1)
 
 
 @task(task_run_name="keep house", cache_policy=NO_CACHE)
+@watched
 def prune_after_run(
     workspace: Workspace, policy: PrunePolicy, owns_server: bool, run_pruners: Sequence[RunPruner] = ()
 ) -> tuple[KindCount, ...]:

@@ -8,12 +8,14 @@ from data.manifest import build_manifest, write_manifest
 from data.near_duplicates import find_near_duplicates
 from data.workspace import Produced, Workspace, digest_sources
 from tasks.stages import IMAGES_FOLDER, finish
+from tasks.watch import watched
 
 MANIFESTS_STAGE = "manifests"
 MANIFEST_NAME = "manifest.parquet"
 
 
 @task(task_run_name="take inventory of images", cache_policy=NO_CACHE)
+@watched
 def take_inventory(images: Produced, workspace: Workspace) -> Produced:
     """Read every image, find those that show the same picture, and write the manifest."""
     logger = get_run_logger()

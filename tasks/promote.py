@@ -20,6 +20,7 @@ from tasks.events import APPROVAL_REQUESTED, CHAMPION_CHANGED, emit
 from tasks.report import load_decision, load_results
 from tasks.stages import finish
 from tasks.track import write_report
+from tasks.watch import watched
 
 CARRIED_OUT_STAGE = "carried_out"
 VERSION_NAME = "version.json"
@@ -29,6 +30,7 @@ HISTORY_ROWS = 50
 
 
 @task(task_run_name="carry out the decision", cache_policy=NO_CACHE)
+@watched
 def carry_out(
     decision: Produced, variants: list[VariantResult], report: Produced, workspace: Workspace, children: Children
 ) -> int:
@@ -101,6 +103,7 @@ def register_challenger(
 
 
 @task(task_run_name="move champion to version {version}", cache_policy=NO_CACHE)
+@watched
 def move_champion(version: int, by: str, reason: str, workspace: Workspace, move_id: str = "") -> Move | None:
     """Make a version champion and tell of it.
 
@@ -123,6 +126,7 @@ def move_champion(version: int, by: str, reason: str, workspace: Workspace, move
 
 
 @task(task_run_name="roll champion back", cache_policy=NO_CACHE)
+@watched
 def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str = "") -> Move:
     """Make the version champion again that was it before, and tell of it.
 
@@ -136,6 +140,7 @@ def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str 
 
 
 @task(task_run_name="settle moves", cache_policy=NO_CACHE)
+@watched
 def settle_moves(workspace: Workspace) -> list[Step]:
     """Complete the record of a move of the champion that was interrupted, and tell of what came about.
 

@@ -16,6 +16,7 @@ from data.workspace import Produced, Workspace, digest_sources, hash_file
 from expectations.counts import Counts, count_images
 from tasks.inventory import MANIFEST_NAME, MANIFESTS_STAGE
 from tasks.stages import finish
+from tasks.watch import watched
 
 COUNTS_NAME = "relabel.json"
 ANSWERS_NAME = "answers.parquet"
@@ -24,6 +25,7 @@ REMOVED_NAME = "removed.parquet"
 
 
 @task(task_run_name="correct labels", cache_policy=NO_CACHE)
+@watched
 def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> Produced:
     """Write the manifest with the corrections of a relabel.csv, and what was removed by them.
 

@@ -28,6 +28,7 @@ from tasks.stages import finish
 from tasks.teach import SOFT_LABELS_STAGE
 from tasks.train import VARIANTS_STAGE
 from tasks.validate import load_summary
+from tasks.watch import watched
 
 REPORTS_STAGE = "reports"
 DECISION_NAME = "decision.json"
@@ -55,6 +56,7 @@ class ReportedStages(Record):
 
 
 @task(task_run_name="publish report", cache_policy=NO_CACHE)
+@watched
 def publish_report(
     facts: RunFacts,
     stages: ReportedStages,

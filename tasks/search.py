@@ -13,11 +13,13 @@ from models.config import TrainConfig
 from models.presets import Preset, narrow_preset
 from reports.search import search_description, search_sentences, trial_rows
 from tasks.stages import finish
+from tasks.watch import watched
 
 SEARCHES_STAGE = "searches"
 
 
 @task(task_run_name="publish search", cache_policy=NO_CACHE)
+@watched
 def publish_search(search: SearchRecord, preset: Preset, workspace: Workspace) -> Produced:
     """Write the winner's recipe as a preset file beside the record of all trials.
 

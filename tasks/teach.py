@@ -14,6 +14,7 @@ from models.config import TeachSpec
 from tasks.children import Children, Event
 from tasks.stages import finish
 from tasks.train import KILLED_RETRIES, LOG_SECONDS, TrainingJob, was_killed
+from tasks.watch import tell, watched
 
 SOFT_LABELS_STAGE = "soft_labels"
 TEACHING_SHARE = 0.5
@@ -26,6 +27,7 @@ TEACHING_SHARE = 0.5
     retry_condition_fn=was_killed,
     cache_policy=NO_CACHE,
 )
+@watched
 def write_soft_labels(
     teacher: VariantResult, job: TrainingJob, views: Produced, workspace: Workspace, children: Children
 ) -> Produced:
@@ -75,6 +77,7 @@ class TeachingLog:
 
     def __call__(self, event: Event) -> None:
         """Take one event of the child."""
+        tell(event)
         if event["event"] == "teaching" and time.monotonic() - self.logged >= LOG_SECONDS:
             self.logged = time.monotonic()
             self.logger.info("labelled %s of %s images of view %s", event["done"], event["images"], event["view"])

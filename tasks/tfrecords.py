@@ -12,11 +12,13 @@ from data.workspace import Produced, Workspace, digest_sources
 from tasks.children import Children, Event
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import IMAGES_FOLDER, finish
+from tasks.watch import tell, watched
 
 VIEWS_STAGE = "views"
 
 
 @task(task_run_name="build {views} views", cache_policy=NO_CACHE)
+@watched
 def build_views(
     dataset: Produced, images: Produced, augment: AugmentConfig, views: int, seed: int, workspace: Workspace
 ) -> Produced:
@@ -32,6 +34,7 @@ def build_views(
     }
 
     def log_progress(event: Event) -> None:
+        tell(event)
         if event["event"] == "progress":
             logger.info("wrote %s of %s examples", event["done"], event["total"])
 

@@ -17,6 +17,7 @@ from models.tracking import RESULT_NAME, SPEC_NAME, TrackedReport, TrackSpec
 from tasks.children import Children, ChildStopped, ignore_event
 from tasks.links import link_mlflow_run
 from tasks.stages import finish
+from tasks.watch import watched
 
 TRACKED_STAGE = "tracked"
 WAITING = Path("mlflow") / "waiting"
@@ -30,6 +31,7 @@ class Waiting(Record):
 
 
 @task(task_run_name="track report", cache_policy=NO_CACHE)
+@watched
 def track_report(report: Produced, workspace: Workspace, children: Children) -> TrackedReport | None:
     """Write a report into MLflow, and those of earlier runs that wait for it.
 

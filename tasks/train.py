@@ -1,4 +1,4 @@
-"""Train one variant in a child process, followed in the task's log and on a progress artifact."""
+"""Train one variant in a child process, followed in the task's log, on a progress artifact, and by watchers."""
 
 import json
 import re
@@ -27,6 +27,7 @@ from models.variants import Variant
 from models.weights import find_weights
 from tasks.children import Children, ChildStopped, Event
 from tasks.stages import finish
+from tasks.watch import tell, watched
 
 VARIANTS_STAGE = "variants"
 KILLED_RETRIES = 2
@@ -67,6 +68,7 @@ def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
     retry_condition_fn=was_killed,
     cache_policy=NO_CACHE,
 )
+@watched
 def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, children: Children) -> VariantResult:
     """Train and evaluate one variant; a killed child resumes at its last finished epoch.
 
@@ -180,6 +182,7 @@ class TrainingLog:
 
     def __call__(self, event: Event) -> None:
         """Take one event of the child."""
+        tell({**event, "monitor": self.monitor})
         handler = getattr(self, f"_on_{event['event']}", None)
         if handler:
             handler(event)

@@ -26,6 +26,7 @@ from tasks.train import (
     was_killed,
     weights_of,
 )
+from tasks.watch import watched
 
 
 class TrialPruned(PipelineError):
@@ -60,6 +61,7 @@ class TrialLog(TrainingLog):
     retry_condition_fn=was_killed,
     cache_policy=NO_CACHE,
 )
+@watched
 def run_trial(
     number: int, trial: Trial, job: TrainingJob, views: Produced, workspace: Workspace, children: Children
 ) -> TrialOutcome:

@@ -28,6 +28,7 @@ from expectations.validation import prune_data_docs, write_data_docs
 from tasks.inventory import MANIFEST_NAME
 from tasks.relabel import ANSWERS_NAME, load_answers, load_published_counts, load_relabel_counts, load_removed
 from tasks.stages import finish
+from tasks.watch import watched
 
 DATASETS_STAGE = "datasets"
 SUMMARY_NAME = "summary.json"
@@ -43,6 +44,7 @@ LEVELS = {"critical": logging.ERROR, "warning": logging.WARNING, "info": logging
 
 
 @task(task_run_name="validate data", cache_policy=NO_CACHE)
+@watched
 def validate_data(
     manifest: Produced,
     source: DatasetSource,

@@ -36,6 +36,7 @@ from tasks.validate import (
     load_quarantine,
     load_summary,
 )
+from tasks.watch import watched
 
 VERDICTS_STAGE = "verdicts"
 UP_TO_WORKSPACE = Path("..", "..")
@@ -43,6 +44,7 @@ UP_TO_WORKSPACE = Path("..", "..")
 
 
 @task(task_run_name="publish verdict", cache_policy=NO_CACHE)
+@watched
 def publish_verdict(
     images: Produced, manifest: Produced, dataset: Produced, change: Produced, workspace: Workspace
 ) -> Produced:
@@ -93,6 +95,7 @@ def gather_evidence(images: Produced, manifest: Produced, dataset: Produced, cha
 
 
 @task(task_run_name="accept data", cache_policy=NO_CACHE)
+@watched
 def accept_data(dataset: Produced, verdict: Produced, source: DatasetSource, workspace: Workspace) -> Produced:
     """Make the data set the accepted one of its source, or refuse it.
 

@@ -42,6 +42,12 @@ def test_the_command_prints_the_table_and_the_report(first, results, workspace):
     assert str(page) in outcome.stdout
 
 
+def test_a_run_whose_output_is_piped_prints_no_escape_codes(first):
+    outcome, _ = first
+    assert "\x1b" not in outcome.stdout + outcome.stderr
+    assert "Task run 'train compact' - compact: epoch 2/2" in outcome.stderr
+
+
 def test_the_flow_run_and_its_tasks_completed(first, server):
     _, flow_run = first
     assert flow_run["state"]["type"] == "COMPLETED"
