@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from data.record import Record
+from data.versus import RunDifference
 
 Topic = Literal["colour", "frozen", "fine-tuned", "fine-tuning", "augmentation", "depth"]
 
@@ -129,42 +130,6 @@ class Rejection(Record):
     refused_accuracy: float = Field(default=float("nan"), description="what the variant gets right of the others")
 
 
-class Move(Record):
-    """How far one variant's validation accuracy moved since the last report."""
-
-    variant: str
-    before: float
-    now: float
-    low: float = Field(description="lower end of the 95 % interval of now minus before")
-    high: float
-    test: Literal["paired", "independent", "same training"] = Field(
-        description="exact McNemar on the same images; Fisher's exact test on others; nothing to test"
-    )
-    p_value: float
-    p_holm: float = Field(description="the same, Holm-corrected over all variants of both reports")
-
-
-class Changed(Record):
-    """One thing that is other than in the last report."""
-
-    what: Literal["data", "code", "configuration", "machine"]
-    name: str
-    before: str
-    now: str
-
-
-class SinceLast(Record):
-    """What is other than in the last report of the workspace on the same source."""
-
-    key: str = Field(description="of the last report in the workspace")
-    run_name: str
-    started: str = Field(description="ISO 8601 with offset")
-    best_before: str = Field(description="the most accurate variant then; empty where there was none")
-    same_images: bool = Field(description="whether validation holds the same images with the same labels")
-    moves: tuple[Move, ...]
-    changes: tuple[Changed, ...]
-
-
 class Analysis(Record):
     """What the report says beyond the scores, all of it computed from the stored predictions."""
 
@@ -176,4 +141,7 @@ class Analysis(Record):
     errors: Errors | None = Field(default=None, description="of the best variant")
     certainties: tuple[Certainty, ...] = Field(default=(), description="of every variant with finite probabilities")
     rejection: Rejection | None = Field(default=None, description="of the best variant")
-    since_last: SinceLast | None = None
+    since_last: RunDifference | None = Field(
+        default=None,
+        description="from the last report on the same source; None where this is the first",
+    )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from data.records import Record
+from data.record import Record
 
 Area = Literal["data", "code", "configuration", "versions", "machine"]
 AREAS: tuple[Area, ...] = ("data", "code", "configuration", "versions", "machine")

@@ -13,9 +13,9 @@ from models.mistakes import find_errors
 from models.questions import answer_questions
 from models.rejection import choose_rejection, describe_certainty
 from models.score import correctness_of, probabilities_of, read_predictions
-from models.since_last import LastReport, compare_with_last
 from models.slices import score_slices
 from models.statistics import group_ties
+from models.versus import compare_runs
 
 DISTINGUISHABLE_BELOW = 0.05
 
@@ -28,7 +28,8 @@ class Material:
     """The clean data set, see `data.manifest.COLUMN_TYPES`, with its column `group`."""
     suspects: frozenset[str] | None = None
     """Ids of images whose label is suspected; None where no audit says."""
-    last: LastReport | None = None
+    last: RunResults | None = None
+    """The last report on the same source; None where this is the first."""
 
 
 def analyse_run(results: RunResults, material: Material) -> Analysis:
@@ -41,7 +42,7 @@ def analyse_run(results: RunResults, material: Material) -> Analysis:
     Returns:
         The analysis; what is of single images is of the most accurate variant.
     """
-    since_last = compare_with_last(results, material.last) if material.last else None
+    since_last = compare_runs(material.last, results) if material.last else None
     trained = {v.name: Path(v.directory) for v in results.variants if v.status == "trained" and v.directory}
     answers = {name: read_predictions(directory, "validation") for name, directory in trained.items()}
     answers = {name: frame for name, frame in answers.items() if _is_finite(frame)}

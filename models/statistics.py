@@ -76,24 +76,6 @@ def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
     return float(result.pvalue)
 
 
-def newcombe_interval(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
-    """Return the 95 % interval of the first proportion minus the second, of different images, each end -1..1.
-
-    Args:
-        first: successes and trials, at least one.
-        second: successes and trials, at least one.
-
-    Source: Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
-    """
-    (p, q), (first_ends, second_ends) = (
-        (s / n for s, n in (first, second)),
-        (wilson_interval(*first), wilson_interval(*second)),
-    )
-    below = np.hypot(p - first_ends[0], second_ends[1] - q)
-    above = np.hypot(first_ends[1] - p, q - second_ends[0])
-    return p - q - float(below), p - q + float(above)
-
-
 def paired_intervals(
     correct: dict[str, np.ndarray], pairs: list[tuple[str, str]], seed: int
 ) -> list[tuple[float, float]]:

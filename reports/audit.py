@@ -12,7 +12,7 @@ from data.records import DataSummary
 from data.relabel import LabelAudit
 from reports.environment import make_environment
 from reports.formatting import listing, number, percent, plural
-from reports.markdown import escape_text, markdown_table
+from reports.markup import escape_text, markdown_table
 from reports.pictures import encode_png
 
 AUDIT_NAME = "audit.json"

@@ -1,19 +1,17 @@
 """The report as Markdown: tables alone, for places that show no pictures."""
 
-import html
 import math
 import re
-from collections.abc import Iterable, Sequence
 
 from data.records import Decision, RepeatRecord, RunResults
 from reports.certainty import rejection_sentences
 from reports.decision import OUTCOMES, decision_rows
 from reports.errors import confusion_sentence, errors_of, shared_sentence
 from reports.formatting import MISSING, moment, number, percent, plural, shorten
+from reports.markup import escape_text, markdown_table
 from reports.model_card import write_card
 from reports.questions import list_questions
 from reports.repeats import seed_sentences, seed_spreads
-from reports.since_last import movement_rows, movement_sentences
 from reports.slices import slice_rows, slice_sentence
 from reports.summary import (
     best_variant,
@@ -27,9 +25,7 @@ from reports.summary import (
     summary_sentences,
     teaching_sentences,
 )
-
-LONGEST_FIGURE = 20
-"""Characters of a cell that may be a figure with its unit or interval; longer ones are sentences."""
+from reports.versus import since_sentence, versus_lines
 
 
 def render_markdown(results: RunResults) -> str:
@@ -53,33 +49,6 @@ def render_markdown(results: RunResults) -> str:
         + _missing(results)
     )
     return "\n".join(lines + _lineage(results) + _limits(results))
-
-
-def escape_text(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: no markup, no HTML, no table cell's end."""
-    single = " ".join(html.escape(text, quote=False).split())
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", single)
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, and the empty line that ends it.
-
-    Args:
-        header: column names; a column is aligned right where it holds figures.
-        rows: cells, as many as there are names.
-    """
-    cells = [list(row) for row in rows]
-    columns = zip(*cells, strict=True) if cells else ((),) * len(header)
-    marks = ["---:" if _holds_figures(column) else "---" for column in columns]
-    table = [[escape_text(cell) for cell in header], marks]
-    table += [[escape_text(cell) for cell in row] for row in cells]
-    return [f"| {' | '.join(row)} |" for row in table] + [""]
-
-
-def _holds_figures(cells: Sequence[str]) -> bool:
-    """Return whether the cells are figures, missing ones aside."""
-    found = [cell for cell in cells if cell not in ("", MISSING)]
-    return bool(found) and all(len(cell) <= LONGEST_FIGURE and cell.lstrip("<+-−≈ ")[:1].isdigit() for cell in found)
 
 
 def decision_markdown(decision: Decision) -> str:
@@ -155,11 +124,8 @@ def _since_last(results: RunResults) -> list[str]:
     since = results.analysis.since_last if results.analysis else None
     if since is None:
         return []
-    lines = ["## Since the last report", "", escape_text(" ".join(movement_sentences(since))), ""]
-    rows = movement_rows(since)
-    lines += markdown_table(list(rows[0]), [list(row.values()) for row in rows]) if rows else []
-    changes = [[change.what, change.name, change.before, change.now] for change in since.changes]
-    return lines + (markdown_table(["changed", "name", "then", "now"], changes) if changes else [])
+    lines = ["## Since the last report", "", escape_text(since_sentence(since)), ""]
+    return lines + versus_lines(since, "###")
 
 
 def _limits(results: RunResults) -> list[str]:

@@ -25,9 +25,9 @@ from reports.pareto import pareto_figure, weigh_costs
 from reports.pictures import Explanation, load_contact_sheets, load_explanations
 from reports.questions import list_questions
 from reports.repeats import REPEATS_LIST, seed_sentences, seed_spreads, write_repeats
-from reports.since_last import movement_rows, movement_sentences
 from reports.slices import slice_rows, slice_sentence
 from reports.verdict import describe_data
+from reports.versus import describe_versus, since_sentence
 
 SECTIONS = (
     ("answer", "Answer"),
@@ -153,9 +153,9 @@ def _describe_findings(results: RunResults, faces: dict[str, str]) -> dict[str, 
         "slice_rows": slice_rows(results),
         "rejection": rejection,
         "rejection_sentences": rejection_sentences(rejection) if rejection else [],
-        "since": since,
-        "movement_sentences": movement_sentences(since) if since else [],
-        "movement_rows": movement_rows(since) if since else [],
+        "versus": since,
+        "since_sentence": since_sentence(since) if since else "",
+        **(describe_versus(since) if since else {}),
         "card": write_card(results),
         "card_sources": CARD_SOURCES,
     }

@@ -21,7 +21,7 @@ from reports.findings import (
     tabulate_pairs,
 )
 from reports.formatting import observed
-from reports.markdown import escape_text, markdown_table
+from reports.markup import escape_text, markdown_table
 
 VERDICT_PAGE = "verdict.html"
 SUMMARY_NAME = "summary.json"

@@ -20,7 +20,7 @@ from reports.formatting import (
     points_range,
     probability_value,
 )
-from reports.markdown import escape_text, markdown_table
+from reports.markup import escape_text, markdown_table
 from reports.summary import DISTINGUISHABLE_BELOW, Caution
 from reports.trends import differences_figure
 
@@ -185,15 +185,33 @@ def render_versus_markdown(difference: RunDifference) -> str:
     lines += [f"From {escape_text(_name(was))} to {escape_text(_name(now))}.", ""]
     for caution in versus_cautions(difference):
         lines += [f"> **{caution.level}:** {escape_text(caution.text)}", ""]
-    lines += [escape_text(" ".join(versus_sentences(difference))), "", "## Variants", ""]
+    return "\n".join([*lines, *versus_lines(difference, "##")])
+
+
+def since_sentence(difference: RunDifference) -> str:
+    """Return which report a run is compared with."""
+    return (
+        f"Compared with {_name(difference.earlier)}, the last report on this source: “earlier” is that one, “later” "
+        "this one."
+    )
+
+
+def versus_lines(difference: RunDifference, heading: str) -> list[str]:
+    """Return the comparison's sentences and tables as lines of Markdown.
+
+    Args:
+        difference: the comparison.
+        heading: mark of its headings, such as "##".
+    """
+    lines = [escape_text(" ".join(versus_sentences(difference))), "", f"{heading} Variants", ""]
     lines += [escape_text(versus_method(difference)), ""]
     header = ["variant", "earlier", "later", "points", "interval", "Holm p", "outcome", "macro F1", "core-seconds"]
     lines += markdown_table(header, [list(row.model_dump().values()) for row in versus_rows(difference)])
-    lines += ["## Made differently", ""]
+    lines += [f"{heading} Made differently", ""]
     if not difference.changes:
-        return "\n".join([*lines, "Nothing that is recorded.", ""])
+        return [*lines, "Nothing that is recorded.", ""]
     changes = [[change.area, change.what, change.earlier, change.later] for change in difference.changes]
-    return "\n".join(lines + markdown_table(["area", "what", "earlier", "later"], changes))
+    return lines + markdown_table(["area", "what", "earlier", "later"], changes)
 
 
 def _name(side: RunLabel) -> str:

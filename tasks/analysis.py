@@ -11,16 +11,12 @@ from data.preview import write_faces
 from data.reachable import REPORTS as REPORTS_STAGE
 from data.records import RunResults
 from data.relabel import LabelAudit
-from data.tfrecord import ViewsIndex
 from data.workspace import RECORD_NAME, find_damage, read_record
 from models.analysis import Material, analyse_run, list_faces
-from models.evidence import identify_images
-from models.since_last import LastReport
 from reports.audit import AUDIT_NAME
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import IMAGES_FOLDER
-from tasks.tfrecords import VIEWS_STAGE
 
 RESULTS_NAME = "results.json"
 
@@ -72,7 +68,7 @@ def load_suspects(audit: Path) -> frozenset[str] | None:
     return frozenset(suspect.image_id for suspect in record.suspects) if record.images else None
 
 
-def find_last_report(results: RunResults, root: Path, own_key: str) -> LastReport | None:
+def find_last_report(results: RunResults, root: Path, own_key: str) -> RunResults | None:
     """Return the newest other report on the same source that was there when this run started, or None.
 
     It is no input of the report's stage: the same run again is to be found done, whatever was reported in between.
@@ -85,7 +81,7 @@ def find_last_report(results: RunResults, root: Path, own_key: str) -> LastRepor
     for path in sorted(created, key=lambda path: (created[path], path.name), reverse=True):
         former = _load_results(path) if created[path] <= started else None
         if former is not None and former.data.source == results.data.source:
-            return LastReport(path.name, former, _are_same_images(former, results, root))
+            return former
     return None
 
 
@@ -95,14 +91,3 @@ def _load_results(report: Path) -> RunResults | None:
         return RunResults.model_validate_json((report / RESULTS_NAME).read_text())
     except (OSError, ValidationError):
         return None
-
-
-def _are_same_images(former: RunResults, results: RunResults, root: Path) -> bool:
-    """Return whether two runs judge by equal pixels and labels; where the former's are gone, they count as others."""
-    try:
-        ours, theirs = (
-            identify_images(ViewsIndex.load(require_stage(run, root, VIEWS_STAGE))) for run in (results, former)
-        )
-    except PipelineError:
-        return False
-    return ours == theirs

@@ -7,18 +7,14 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
+from models.analysis import analyse_run
 from models.questions import OWN_NETWORKS, list_pairs
 from models.rejection import find_threshold
-from models.since_last import LastReport, compare_with_last
 from models.slices import score_slices
-from models.statistics import fisher_p_value, group_ties, newcombe_interval, paired_intervals
+from models.statistics import fisher_p_value, group_ties, paired_intervals
 from models.variants import VARIANTS
-from tests.reports.run_factory import make_run
-
-
-def test_newcombe_interval_of_its_source():
-    # Newcombe (1998), table II, contrast (a): 56/70 minus 48/80.
-    assert newcombe_interval((56, 70), (48, 80)) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+from models.versus import compare_runs
+from tests.reports.run_factory import make_material, make_run
 
 
 def test_fisher_agrees_with_the_table():
@@ -87,31 +83,7 @@ def test_the_threshold_refuses_the_fewest_and_takes_equal_certainties_together()
     assert find_threshold(np.ones(600, bool), certainty, 0.9) == 0.5
 
 
-def test_the_same_training_did_not_move_and_another_is_tested_on_the_same_images(tmp_path: Path):
+def test_the_last_report_is_compared_with_as_any_two_runs_are(tmp_path: Path):
     before, now = make_run(tmp_path / "a"), make_run(tmp_path / "b", {"compact": 0.4, "cnn_3": 2.5})
-    since = compare_with_last(now, LastReport("0123456789abcdef", before, same_images=True))
-    moves = {move.variant: move for move in since.moves}
-    assert set(moves) == {"compact", "cnn_3"}
-    # Of one name are the folders of the factory, as if the trainings had one key.
-    assert {move.test for move in since.moves} == {"same training"}
-    moved = [v.model_copy(update={"directory": str(rename(Path(v.directory)))}) for v in now.variants[:2]]
-    now = now.model_copy(update={"variants": tuple(moved), "seed": 7, "augmentation": {"flip": False}})
-    since = compare_with_last(now, LastReport("0123456789abcdef", before, same_images=True))
-    moves = {move.variant: move for move in since.moves}
-    assert moves["compact"].test == "paired" and moves["compact"].p_holm < 0.05
-    assert moves["compact"].low < moves["compact"].now - moves["compact"].before < moves["compact"].high < 0
-    changes = {change.name: (change.before, change.now) for change in since.changes}
-    assert changes["seed"] == ("42", "7") and changes["augmentation: flip"] == ("True", "False")
-
-
-def test_other_images_are_compared_by_counts(tmp_path: Path):
-    before, now = make_run(tmp_path / "a"), make_run(tmp_path / "b", {"compact": 0.4})
-    ((move),) = compare_with_last(now, LastReport("k", before, same_images=False)).moves
-    counts = [round(400 * rate) for rate in (move.now, move.before)]
-    assert move.test == "independent"
-    assert move.p_value == pytest.approx(fisher_p_value((counts[0], 400), (counts[1], 400)))
-
-
-def rename(directory: Path) -> Path:
-    """Return the folder under another name, as of another training."""
-    return directory.rename(directory.with_name(f"{directory.name}-anew"))
+    assert analyse_run(now, make_material(now)).since_last is None
+    assert analyse_run(now, make_material(now, before)).since_last == compare_runs(before, now)

@@ -11,7 +11,6 @@ from data.records import RunResults, VariantResult
 from models.analysis import Material, analyse_run, list_faces
 from models.comparison import compare_variants, rank_variants
 from models.metrics import measure_predictions
-from models.since_last import LastReport
 from tests.reports.results_factory import draw_face, make_results
 
 IMAGES = {"selection": 300, "validation": 400, "test": 32}
@@ -50,12 +49,12 @@ def with_variants(base: RunResults, variants: list[VariantResult]) -> RunResults
     return base.model_copy(update=update)
 
 
-def analyse(results: RunResults, last: LastReport | None = None) -> RunResults:
+def analyse(results: RunResults, last: RunResults | None = None) -> RunResults:
     """Return the run with its analysis, of a drawn manifest in which every fifth image has a near-duplicate."""
     return results.model_copy(update={"analysis": analyse_run(results, make_material(results, last))})
 
 
-def make_material(results: RunResults, last: LastReport | None = None) -> Material:
+def make_material(results: RunResults, last: RunResults | None = None) -> Material:
     """Return the material of an analysis; every tenth label is suspected."""
     frame = read_answers(results, results.variants[0].name, "validation")
     generator = np.random.default_rng(3)

@@ -3,7 +3,10 @@
 import pytest
 
 from data.versus import Change, RunDifference, RunLabel, VariantDifference, VariantFigures
+from reports.markdown import render_markdown
+from reports.render import render_page
 from reports.versus import render_versus, versus_cautions, versus_method, versus_rows, versus_sentences
+from tests.reports.run_factory import analyse, make_run
 
 HOSTILE = "<script>alert(1)</script>|`*[x](y)"
 
@@ -113,3 +116,21 @@ def test_two_runs_without_a_score_say_so(difference, tmp_path):
     assert "No variant is scored in the earlier and later run." in page
     assert "Neither run has a scored variant." in page
     assert "Nothing that is recorded" in page
+
+
+def test_a_report_says_what_moved_since_the_last(tmp_path):
+    earlier = make_run(tmp_path / "a").model_copy(update={"run_name": "quiet-owl", "code_version": "0000001"})
+    later = make_run(tmp_path / "b", {"compact": 0.4}).model_copy(update={"lineage": {"images": "b"}})
+    renamed = tmp_path / "b" / "compact-anew"  # directories are named for trainings, and these are not one
+    (tmp_path / "b" / "compact").rename(renamed)
+    compact = later.variants[0].model_copy(update={"directory": str(renamed)})
+    results = analyse(later.model_copy(update={"variants": (compact, *later.variants[1:])}), earlier)
+    page, markdown = render_page(results), render_markdown(results)
+    for text in (page, markdown):
+        assert "Compared with quiet-owl" in text
+        assert "Less accurate than before: compact (" in text
+        assert "0000001" in text
+    assert "### Made differently" in markdown
+    first = analyse(earlier)
+    assert "This is the first report on this source" in render_page(first)
+    assert "Since the last report" not in render_markdown(first)

@@ -21,16 +21,15 @@ def publish(root: Path, key: str, results: RunResults, created: str, text: str =
 def test_the_newest_earlier_report_on_the_source_is_compared_with(tmp_path):
     run = make_results(tmp_path / "run", trained=1, started="2026-03-14T09:00:00+00:00")
     others = run.model_copy(update={"data": make_data().model_copy(update={"source": "elsewhere"})})
-    publish(tmp_path, "a" * 16, run, "2026-03-01T00:00:00+0000")
-    publish(tmp_path, "b" * 16, run, "2026-03-02T00:00:00+0000")
+    publish(tmp_path, "a" * 16, run.model_copy(update={"run_name": "older"}), "2026-03-01T00:00:00+0000")
+    publish(tmp_path, "b" * 16, run.model_copy(update={"run_name": "newer"}), "2026-03-02T00:00:00+0000")
     publish(tmp_path, "c" * 16, others, "2026-03-03T00:00:00+0000")
     publish(tmp_path, "d" * 16, run, "2026-03-04T00:00:00+0000", json.dumps({"of": "another version"}))
     publish(tmp_path, "e" * 16, run, "2026-03-15T00:00:00+0000")
     found = find_last_report(run, tmp_path, own_key="f" * 16)
-    assert found and found.key == "b" * 16
-    assert not found.same_images  # its views are gone
+    assert found and found.run_name == "newer"
     own = find_last_report(run, tmp_path, own_key="b" * 16)
-    assert own and own.key == "a" * 16
+    assert own and own.run_name == "older"
 
 
 def test_the_first_report_has_none_before_it(tmp_path):

@@ -1,15 +1,16 @@
 """Every published page in Chromium: accessible, at home on a phone, whole without scripts, asking for nothing."""
 
 import importlib.resources
-import shutil
 
 import numpy as np
 import pytest
 
+from data.errors import PipelineError
 from data.workspace import Workspace
 from models.versus import compare_runs
 from reports.audit import render_audit_page
 from reports.index import write_index
+from reports.pdf import find_browser
 from reports.render import ReportSources, render_report
 from reports.stored import list_reports
 from reports.verdict import render_verdict
@@ -21,14 +22,23 @@ from tests.reports.test_verdict import QUARANTINE, make_evidence
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
 axe_package = pytest.importorskip("axe_playwright_python", reason="no axe-core: make test-ui installs it")
 
-CHROMIUM = shutil.which("chromium")
+
+def browser_path():
+    """Return the browser of the machine, or None where it has none."""
+    try:
+        return find_browser()
+    except PipelineError:
+        return None
+
+
+BROWSER = browser_path()
 HEIGHT = 900
 GRAVE = {"serious", "critical"}
 PAGES = ("report", "audit", "data", "index", "compare")
 
 pytestmark = [
     pytest.mark.ui,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium (Debian: apt install chromium)"),
+    pytest.mark.skipif(not BROWSER, reason="no Chromium (Debian: apt install chromium)"),
 ]
 
 
@@ -67,7 +77,7 @@ def pages(tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser():
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         yield started
         started.close()
 
