@@ -1,13 +1,11 @@
-"""The charts of the ranking, of the trainings and of the data, as SVG that stands inside a page."""
+"""The charts of the ranking and of the data, as SVG that stands inside a page."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
-from data.records import EpochRecord, RunResults, VariantResult
+from data.records import RunResults, VariantResult
 from reports.drawing import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, as_svg, draw_figure
 from reports.formatting import percent, shorten
 from reports.summary import scored_variants
@@ -52,56 +50,6 @@ def _draw_whisker(axes: Axes, row: int, variant: VariantResult) -> None:
     axes.plot([accuracy], [row], marker="o", markersize=8, color=colour)
     label = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
     axes.annotate(f"{accuracy:.1f}", (accuracy, row), fontsize=9, **label)
-
-
-def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[float, float]) -> str:
-    """Draw one variant's accuracy by epoch, with its best, resumed and partial epochs marked.
-
-    Args:
-        variant: what was trained.
-        name: distinguishes this figure's ids from those of the page's other figures.
-        accuracy_range: limits of the accuracy axis in percent, shared by all variants.
-
-    Returns:
-        SVG, or an empty string where no epoch was recorded.
-    """
-    if not variant.epochs:
-        return ""
-    with draw_figure(name, 3.6, 2.3) as (figure, drawn):
-        axes = figure.subplots()
-        epochs = [record.epoch for record in variant.epochs]
-        axes.plot(epochs, [100 * e.accuracy for e in variant.epochs], color=BLUE, linewidth=1.6)
-        axes.plot(epochs, [100 * e.monitor_accuracy for e in variant.epochs], color=ORANGE, linewidth=1.6)
-        _mark_epochs(axes, variant)
-        axes.set_ylim(*accuracy_range)
-        axes.set_xlim(min(epochs) - 0.6, max(epochs) + 0.6)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("accuracy, %")
-    marks = [f"best epoch {variant.best_epoch}"] if variant.best_epoch else []
-    return as_svg(drawn, f"Accuracy of {shorten(variant.name)} over {len(epochs)} epochs; {', '.join(marks)}")
-
-
-def _mark_epochs(axes: Axes, variant: VariantResult) -> None:
-    best = [e for e in variant.epochs if e.epoch == variant.best_epoch]
-    _mark(axes, best, {"marker": "o", "markersize": 7, "color": ORANGE})
-    hollow = {"markersize": 7, "markerfacecolor": "none", "color": INK}
-    _mark(axes, [e for e in variant.epochs if e.resumed], {"marker": "^", **hollow})
-    _mark(axes, [e for e in variant.epochs if e.partial], {"marker": "s", **hollow})
-
-
-def _mark(axes: Axes, records: Sequence[EpochRecord], look: dict[str, Any]) -> None:
-    heights = [100 * record.monitor_accuracy for record in records]
-    axes.plot([record.epoch for record in records], heights, linestyle="none", **look)
-
-
-def accuracy_range(variants: Sequence[VariantResult]) -> tuple[float, float]:
-    """Return limits in percent that hold every finite training accuracy of these variants."""
-    seen = [rate for v in variants for e in v.epochs for rate in (e.accuracy, e.monitor_accuracy)]
-    finite = [100 * rate for rate in seen if math.isfinite(rate)]
-    if not finite:
-        return 0.0, 100.0
-    return max(0.0, min(finite) - 4), min(100.0, max(finite) + 4)
 
 
 def class_balance_figure(part: str, counts: Mapping[str, int], classes: Sequence[str]) -> str:

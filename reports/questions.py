@@ -3,8 +3,8 @@
 from pydantic import BaseModel, ConfigDict
 
 from data.analysis import PairAnswer, Topic
-from data.records import RunResults
-from reports.formatting import listing, points, points_range, probability_value
+from data.records import RunResults, VariantResult
+from reports.formatting import listing, plural, points, points_range, probability_value
 from reports.summary import DISTINGUISHABLE_BELOW
 
 QUESTIONS: dict[Topic, str] = {
@@ -45,7 +45,7 @@ def list_questions(results: RunResults) -> list[AskedQuestion]:
     asked = []
     for topic, question in QUESTIONS.items():
         pairs = tuple(answer for answer in answers if answer.topic == topic)
-        sentences = tuple(answer_sentence(pair) for pair in pairs)
+        sentences = tuple(f"{answer_sentence(pair)}{_length_sentence(pair, results)}" for pair in pairs)
         asked.append(AskedQuestion(question=question, not_asked=NOT_ASKED[topic], pairs=pairs, sentences=sentences))
     return asked
 
@@ -65,3 +65,25 @@ def answer_sentence(answer: PairAnswer) -> str:
     if answer.recipe_differs:
         said += f" Their recipes differ too, in {listing(list(answer.recipe_differs))}."
     return said
+
+
+def _length_sentence(answer: PairAnswer, results: RunResults) -> str:
+    """Return how long both trained where that may differ, as it does where a time budget ends trainings."""
+    by_name = {variant.name: variant for variant in results.variants}
+    pair = [by_name[name] for name in (answer.first, answer.second) if name in by_name and by_name[name].epochs]
+    if len(pair) < 2:
+        return ""
+    partial = any(variant.epochs[-1].partial for variant in pair)
+    if len(pair[0].epochs) == len(pair[1].epochs) and not partial:
+        return ""
+    told = listing([f"{variant.name} for {_length(variant)}" for variant in pair])
+    return f" They need not have trained equally long ({told}): part of the difference may come from that."
+
+
+def _length(variant: VariantResult) -> str:
+    whole = sum(not record.partial for record in variant.epochs)
+    ended = f" (ended by {variant.stopped_because})" if variant.stopped_because else ""
+    if whole == len(variant.epochs):
+        return f"{plural(whole, 'epoch')}{ended}"
+    begun = f"{plural(whole, 'epoch')} and part of another" if whole else "part of an epoch"
+    return f"{begun}{ended}"

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.records import RunResults, VariantResult
-from reports import architecture, figures, summary
+from reports import architecture, figures, summary, training
 from reports.attention import load_attention
 from reports.audit import SUSPECTS_NAME, load_audit, render_audit_markdown
 from reports.certainty import certainty_figure, rejection_sentences
@@ -185,8 +185,8 @@ def _without_notebook(results: RunResults) -> RunResults:
 
 def _draw_charts(results: RunResults) -> dict[str, Any]:
     trained = [variant for variant in results.variants if variant.epochs]
-    limits = figures.accuracy_range(trained)
-    curves = [(v, figures.training_figure(v, f"training-{i}", limits)) for i, v in enumerate(trained)]
+    limits = training.accuracy_range(trained)
+    curves = [(v, training.training_figure(v, f"training-{i}", limits)) for i, v in enumerate(trained)]
     counts = results.data.counts_used
     balance = [(part, figures.class_balance_figure(part, counts[part], results.classes)) for part in counts]
     certainties = results.analysis.certainties if results.analysis else ()
@@ -195,7 +195,7 @@ def _draw_charts(results: RunResults) -> dict[str, Any]:
     return {
         "leaderboard": Markup(figures.leaderboard_figure(results)),
         "pareto": [Markup(pareto_figure(chart)) for chart in weigh_costs(results)],
-        "training": [(variant, Markup(svg)) for variant, svg in curves],
+        "training": [(variant, Markup(svg), training.epoch_rows(variant)) for variant, svg in curves],
         "certainty": [(name, Markup(svg)) for name, svg in reliable],
         "balance": [(part, sum(counts[part].values()), Markup(svg)) for part, svg in balance],
     }

@@ -171,9 +171,11 @@ def _standing_sentence(results: RunResults, best: VariantResult) -> str:
 
 def _decision_sentence(results: RunResults) -> str:
     """Return whether the best variant is promoted, and why."""
-    if results.decision is None:
-        return "Nothing was decided on the champion, so it stays."
-    return results.decision.summary
+    if results.decision is not None:
+        return results.decision.summary
+    if results.undecided:
+        return f"Nothing was decided on the champion, so it stays: {results.undecided.rstrip('.')}."
+    return "Nothing was decided on the champion, so it stays."
 
 
 def _nothing_scored(results: RunResults) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from data.records import LayerRow
 from reports.architecture import draw_blocks
-from reports.figures import accuracy_range, class_balance_figure, leaderboard_figure, training_figure
+from reports.figures import class_balance_figure, leaderboard_figure
 from reports.pareto import CostPoint, mark_front, pareto_figure, weigh_costs
 from reports.pictures import OVERLAY_SIZE, encode_png, load_contact_sheets, load_explanations, overlay_heatmap
 from tests.reports.results_factory import make_layers, make_results, with_accuracy, write_pictures
@@ -74,22 +74,6 @@ def test_labels_of_equal_points_do_not_stand_on_each_other(results):
     svg = pareto_figure(weigh_costs(results.model_copy(update={"variants": (one, other)}))[0])
     places = [re.search(rf'<text[^>]*x="([\d.]+)" y="([\d.]+)"[^>]*>{name}<', svg) for name in (one.name, other.name)]
     assert all(places) and len({place.groups() for place in places if place}) == 2
-
-
-def test_training_marks_resumed_and_partial_epochs(results):
-    variant = results.variants[0]
-    plain = tuple(epoch.model_copy(update={"resumed": False, "partial": False}) for epoch in variant.epochs)
-    marked = training_figure(variant, "curve", (0, 100))
-    unmarked = training_figure(variant.model_copy(update={"epochs": plain}), "curve", (0, 100))
-    assert marked.count("<use") == unmarked.count("<use") + 2
-    assert training_figure(variant.model_copy(update={"epochs": ()}), "curve", (0, 100)) == ""
-
-
-def test_accuracy_range_holds_all_finite_values(results):
-    low, high = accuracy_range(results.variants)
-    seen = [100 * epoch.monitor_accuracy for variant in results.variants for epoch in variant.epochs]
-    assert 0 <= low < min(seen) and max(seen) < high <= 100
-    assert accuracy_range([]) == (0.0, 100.0)
 
 
 def test_class_balance_writes_the_counts():

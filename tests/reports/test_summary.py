@@ -128,6 +128,9 @@ def test_epochs_chosen_on_validation_are_marked(tmp_path):
 
 def test_a_decision_that_could_not_be_made_is_said_with_its_reason(tmp_path):
     results = make_results(tmp_path, undecided="the decision failed: got NaN as a probability")
+    assert summary_sentences(results)[2] == (
+        "Nothing was decided on the champion, so it stays: the decision failed: got NaN as a probability."
+    )
     (text,) = [caution.text for caution in cautions(results) if "champion" in caution.text]
     assert text.endswith("stays as it is: the decision failed: got NaN as a probability")
 
