@@ -76,14 +76,18 @@ def _length_sentence(answer: PairAnswer, results: RunResults) -> str:
     partial = any(variant.epochs[-1].partial for variant in pair)
     if len(pair[0].epochs) == len(pair[1].epochs) and not partial:
         return ""
-    told = listing([f"{variant.name} for {_length(variant)}" for variant in pair])
-    return f" They need not have trained equally long ({told}): part of the difference may come from that."
+    ends = list(dict.fromkeys(variant.stopped_because for variant in pair))
+    told = [f"{variant.name} for {_length(variant)}{_end(variant) if len(ends) > 1 else ''}" for variant in pair]
+    both = f" (both ended by {ends[0]})" if len(ends) == 1 and ends[0] else ""
+    return f" They need not have trained equally long, which may be part of it: {', '.join(told)}{both}."
 
 
 def _length(variant: VariantResult) -> str:
     whole = sum(not record.partial for record in variant.epochs)
-    ended = f" (ended by {variant.stopped_because})" if variant.stopped_because else ""
     if whole == len(variant.epochs):
-        return f"{plural(whole, 'epoch')}{ended}"
-    begun = f"{plural(whole, 'epoch')} and part of another" if whole else "part of an epoch"
-    return f"{begun}{ended}"
+        return plural(whole, "epoch")
+    return f"{plural(whole, 'epoch')} and part of another" if whole else "part of an epoch"
+
+
+def _end(variant: VariantResult) -> str:
+    return f" (ended by {variant.stopped_because})" if variant.stopped_because else ""

@@ -39,9 +39,9 @@ def test_trainings_of_equal_length_are_not_mentioned(tmp_path):
 @pytest.mark.parametrize(
     ("epochs", "told"),
     [
-        ([False] * 9, "cnn_3 for 9 epochs (ended by the plan) and cnn_2 for 15 epochs"),
-        ([True], "cnn_3 for part of an epoch (ended by the plan) and cnn_2 for 15 epochs"),
-        ([False] * 14 + [True], "cnn_3 for 14 epochs and part of another (ended by the plan) and cnn_2 for 15 epochs"),
+        ([False] * 9, "cnn_3 for 9 epochs, cnn_2 for 15 epochs (both ended by the plan)."),
+        ([True], "cnn_3 for part of an epoch, cnn_2 for 15 epochs"),
+        ([False] * 14 + [True], "cnn_3 for 14 epochs and part of another, cnn_2 for 15 epochs"),
     ],
 )
 def test_trainings_of_other_lengths_are_told(tmp_path, epochs, told):
