@@ -149,7 +149,8 @@ def _keep_one(found: Automation, missing: dict[str, AutomationCore], client: Syn
     if automation is None:
         client.delete_automation(found.id)
     elif not _is_as(found, automation):
-        client.update_automation(found.id, automation)
+        # An update leaves out what a model was not told, defaults too, which the server then misses.
+        client.update_automation(found.id, AutomationCore.model_validate(automation.model_dump()))
 
 
 def _is_as(found: Automation, wanted: AutomationCore) -> bool:
@@ -157,9 +158,7 @@ def _is_as(found: Automation, wanted: AutomationCore) -> bool:
     if not found.enabled:
         return True
     fields = {"description", "trigger", "actions"}
-    return found.model_dump(mode="json", include=fields, exclude={"trigger": {"id"}}) == wanted.model_dump(
-        mode="json", include=fields
-    )
+    return found.model_dump(include=fields, exclude={"trigger": {"id"}}) == wanted.model_dump(include=fields)
 
 
 def _notify(name: str, trigger: EventTrigger, action: ActionTypes) -> AutomationCore:

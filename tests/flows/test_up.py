@@ -10,11 +10,12 @@ import psutil
 import pytest
 import requests
 from prefect.client.orchestration import get_client
+from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from data.errors import PipelineError
-from flows.automations import apply_automations, find_dead_runs
+from flows.automations import apply_automations
 from flows.deploy import deploy_flows, make_pool
 from flows.history import last_run
 from flows.parts import POOL
@@ -186,9 +187,14 @@ def test_automations_are_made_once_and_as_meant(up, client):
     assert overdue.trigger.within.days == 8
     assert overdue.trigger.match_related.model_dump()["prefect.resource.name"] == ["retrain"]
     assert {action.type for name in notifying for action in again[name].actions} == {"send-notification"}
-    client.update_automation(dead.id, find_dead_runs().model_copy(update={"description": "older"}))
+    failed = again["emotion: run failed or crashed"]
+    for one in (dead, failed):
+        older = AutomationCore.model_validate(one.model_copy(update={"description": "older"}).model_dump())
+        client.update_automation(one.id, older)
+    apply_automations("custom-webhook/team")
+    assert {found.description for found in client.read_automations()} == {dead.description, failed.description}
     apply_automations("")
-    assert [(found.id, found.description != "older") for found in client.read_automations()] == [(dead.id, True)]
+    assert [found.id for found in client.read_automations()] == [dead.id]
 
 
 def test_a_server_that_is_killed_comes_back(up):
