@@ -1,5 +1,6 @@
 """Small pictures for the report: train faces of each class and what augmentation makes of them, and named faces."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data.augment import AugmentConfig, augment_batch
+
+logger = logging.getLogger(__name__)
 
 PICTURES_NAME = "pictures.npz"
 FACES_NAME = "faces.npz"
@@ -42,11 +45,18 @@ def write_pictures(
 def write_faces(images: Path, image_ids: Sequence[str], path: Path) -> None:
     """Write named faces as an .npz: images uint8 (n, 48, 48), gray, 0..255, and image_ids str (n,); none writes none.
 
+    A file that was damaged since it was trained on is left out.
+
     Args:
         images: directory that the ids, which are paths, start from.
         image_ids: which faces; of a data set whose images are all of one size.
         path: of the .npz.
     """
-    if image_ids:
-        faces = [np.asarray(Image.open(images / image_id).convert("L")) for image_id in image_ids]
-        np.savez_compressed(path, images=np.stack(faces), image_ids=np.array(image_ids))
+    faces = {}
+    for image_id in image_ids:
+        try:
+            faces[image_id] = np.asarray(Image.open(images / image_id).convert("L"))
+        except OSError as error:
+            logger.warning("no picture of %s: %s", image_id, error)
+    if faces:
+        np.savez_compressed(path, images=np.stack(list(faces.values())), image_ids=np.array(list(faces)))

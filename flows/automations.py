@@ -149,8 +149,15 @@ def _keep_one(found: Automation, missing: dict[str, AutomationCore], client: Syn
     if automation is None:
         client.delete_automation(found.id)
     elif not _is_as(found, automation):
-        # An update leaves out what a model was not told, defaults too, which the server then misses.
-        client.update_automation(found.id, AutomationCore.model_validate(automation.model_dump()))
+        client.update_automation(found.id, with_defaults_said(automation))
+
+
+def with_defaults_said(automation: AutomationCore) -> AutomationCore:
+    """Return the automation as the client's update needs it, which leaves out every default that was not said.
+
+    The server misses those then, all but `owner_resource`, which it refuses.
+    """
+    return AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))
 
 
 def _is_as(found: Automation, wanted: AutomationCore) -> bool:

@@ -10,12 +10,11 @@ import psutil
 import pytest
 import requests
 from prefect.client.orchestration import get_client
-from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from data.errors import PipelineError
-from flows.automations import apply_automations
+from flows.automations import apply_automations, with_defaults_said
 from flows.deploy import deploy_flows, make_pool
 from flows.history import last_run
 from flows.parts import POOL
@@ -189,8 +188,7 @@ def test_automations_are_made_once_and_as_meant(up, client):
     assert {action.type for name in notifying for action in again[name].actions} == {"send-notification"}
     failed = again["emotion: run failed or crashed"]
     for one in (dead, failed):
-        older = AutomationCore.model_validate(one.model_copy(update={"description": "older"}).model_dump())
-        client.update_automation(one.id, older)
+        client.update_automation(one.id, with_defaults_said(one.model_copy(update={"description": "older"})))
     apply_automations("custom-webhook/team")
     assert {found.description for found in client.read_automations()} == {dead.description, failed.description}
     apply_automations("")

@@ -215,6 +215,7 @@ def soft_labels(tmp_path_factory):
     return directory
 
 
+@pytest.mark.slow
 def test_a_student_whose_teacher_has_no_share_trains_as_if_there_were_none(trained, views, soft_labels, tmp_path):
     write_spec(tmp_path, views, soft_labels=soft_labels, teacher_share=0)
     run_fit(tmp_path)
@@ -283,6 +284,7 @@ def test_a_recipe_whose_flips_do_not_apply_says_so(views, trained_on_features, t
     assert next(event for event in events if event["event"] == "planned")["prepared_views"] == 2
 
 
+@pytest.mark.slow
 def test_killed_on_features_a_training_ends_as_if_never_stopped(trained_on_features, views, tmp_path):
     workspace = tmp_path / "workspace"
     write_spec(tmp_path, views, FROZEN, workspace, flip=False, shift_pixels=0)
@@ -321,6 +323,7 @@ def test_a_finished_training_that_nobody_took_is_not_done_again(trained, tmp_pat
     assert not (run_dir / "best.npz").exists()
 
 
+@pytest.mark.slow
 def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
     write_spec(tmp_path, views, time_budget_minutes=0.01)
     run_fit(tmp_path)

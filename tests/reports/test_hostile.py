@@ -90,7 +90,7 @@ def test_a_class_that_is_missing_from_validation_shows_a_dash_for_its_recall(tmp
     scores = scores.model_copy(update={"per_class": (*scores.per_class[:2], absent, scores.per_class[3])})
     variant = results.variants[0].model_copy(update={"parts": {"validation": scores}})
     page = render(results.model_copy(update={"variants": (variant,), "best": None}), tmp_path)
-    assert page.cells("quality", variant.name)[6] == "–"
+    assert page.cells("quality", variant.name)[9] == "–"
     assert f"{absent.label} 0.0%" not in page.text
 
 
