@@ -91,10 +91,12 @@ def test_no_secret_is_in_a_log_or_a_command_line(up):
 
 
 def test_every_part_runs_and_a_second_up_says_so(up):
-    states = part_states(up.record(), up.settings.workspace)
-    assert {part.name: part.state for part in states} == dict.fromkeys(
-        ("server", "worker", "mlflow", "reports"), "RUNNING"
-    )
+    running = dict.fromkeys(("server", "worker", "mlflow", "reports"), "RUNNING")
+
+    def states():
+        return {part.name: part.state for part in part_states(up.record(), up.settings.workspace)}
+
+    wait_until(lambda: states() == running, 60)  # a part is so once it was up for some seconds
     with pytest.raises(PipelineError, match=rf"is up already \(process {up.process.pid}\)"):
         run_up(up.settings, print, print)
 
