@@ -185,8 +185,9 @@ def test_repeats_over_seeds_train_the_new_seeds_alone(first, results, server, wo
 def test_a_failed_audit_costs_the_report_its_section_only(first, server, workspace, tmp_path):
     damaged = shutil.copytree(workspace, tmp_path / "workspace")
     shutil.rmtree(damaged / "audits")
+    (damaged / "audits").touch()  # a file where the stage would be written
     for path in damaged.glob("images/*/images/*/*/*"):
-        path.write_bytes(bytes(path.stat().st_size))  # the audit draws the faces that it suspects
+        path.write_bytes(bytes(path.stat().st_size))  # costs the report the faces that it would show
     outcome = run_emotion(damaged, "run", "--preset", "smoke")
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     runs = server.ask("flow_runs", flow_runs={"name": {"any_": ["smoke on sample"]}}, sort="START_TIME_DESC")
