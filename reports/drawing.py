@@ -2,13 +2,16 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from reports.formatting import shorten
 
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -68,6 +71,25 @@ def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterato
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=METADATA)
         drawn.svg = buffer.getvalue()
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of a chart that has one a variant, the first on top."""
+    axes.set_yticks(range(len(names)), [shorten(name) for name in names])
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.margins(x=0.12)
+
+
+def draw_whisker(
+    axes: Axes, row: int, ends: tuple[float, float], middle: float, text: str, colour: str, filled: bool = True
+) -> None:
+    """Draw an interval as a line, and its middle as a dot with its figure above it."""
+    axes.plot(ends, [row, row], color=colour, linewidth=2, solid_capstyle="round")
+    axes.plot([middle], [row], marker="o", markersize=8, color=colour, markerfacecolor=colour if filled else "none")
+    axes.annotate(text, (middle, row), fontsize=9, xytext=(0, 7), textcoords="offset points", ha="center")
 
 
 def as_svg(drawn: Drawn, label: str) -> str:

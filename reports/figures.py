@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from data.records import RunResults, VariantResult
-from reports.drawing import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, as_svg, draw_figure
+from reports.drawing import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, as_svg, draw_figure, draw_whisker, name_rows
 from reports.formatting import percent, shorten
 from reports.summary import scored_variants
 
@@ -23,12 +23,7 @@ def leaderboard_figure(results: RunResults) -> str:
             axes.fill_betweenx([-0.32, 0.32], *span, color=ORANGE, alpha=0.22, linewidth=0)
         for row, variant in enumerate(variants):
             _draw_whisker(axes, row, variant)
-        axes.set_yticks(range(len(variants)), [shorten(variant.name) for variant in variants])
-        axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
-        axes.set_ylim(len(variants) - 0.4, -0.6)
-        axes.grid(visible=False, axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.margins(x=0.12)
+        name_rows(axes, [variant.name for variant in variants])
         axes.set_xlabel("validation accuracy, %")
     label = "; ".join(f"{shorten(v.name)} {percent(v.parts['validation'].accuracy)}" for v in variants)
     return as_svg(drawn, f"Validation accuracy with 95% intervals: {label}")
@@ -46,10 +41,7 @@ def _draw_whisker(axes: Axes, row: int, variant: VariantResult) -> None:
     if not all(map(math.isfinite, values)):
         return
     low, accuracy, high = (100 * value for value in values)
-    axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
-    axes.plot([accuracy], [row], marker="o", markersize=8, color=colour)
-    label = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
-    axes.annotate(f"{accuracy:.1f}", (accuracy, row), fontsize=9, **label)
+    draw_whisker(axes, row, (low, high), accuracy, f"{accuracy:.1f}", colour)
 
 
 def class_balance_figure(part: str, counts: Mapping[str, int], classes: Sequence[str]) -> str:

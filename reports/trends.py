@@ -9,9 +9,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from data.versus import RunDifference, VariantDifference
-from reports.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure
+from reports.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure, draw_whisker, name_rows
 from reports.entries import ReportEntry
-from reports.formatting import plural, points, shorten
+from reports.formatting import plural, points
 from reports.summary import DISTINGUISHABLE_BELOW
 
 SOURCE_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
@@ -108,12 +108,7 @@ def differences_figure(difference: RunDifference) -> str:
         axes.axvline(0, color=MUTED, linewidth=1.2)
         for row, variant in enumerate(moved):
             _draw_move(axes, row, variant)
-        axes.set_yticks(range(len(moved)), [shorten(variant.name) for variant in moved])
-        axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
-        axes.set_ylim(len(moved) - 0.4, -0.6)
-        axes.grid(visible=False, axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.margins(x=0.12)
+        name_rows(axes, [variant.name for variant in moved])
         axes.set_xlabel("later minus earlier, percentage points")
     label = "; ".join(f"{variant.name} {points(variant.difference or 0)}" for variant in moved)
     return as_svg(drawn, f"Differences of validation accuracy in points: {label}")
@@ -123,8 +118,4 @@ def _draw_move(axes: Axes, row: int, variant: VariantDifference) -> None:
     low, middle, high = (100 * (value or 0.0) for value in (variant.low, variant.difference, variant.high))
     significant = variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
     colour = (GREEN if middle > 0 else ORANGE) if significant else BLUE
-    axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
-    face = colour if significant else "none"
-    axes.plot([middle], [row], marker="o", markersize=8, color=colour, markerfacecolor=face)
-    label = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
-    axes.annotate(points(middle / 100), (middle, row), fontsize=9, **label)
+    draw_whisker(axes, row, (low, high), middle, points(middle / 100), colour, filled=significant)

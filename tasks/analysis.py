@@ -3,22 +3,18 @@
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from data.errors import PipelineError
 from data.manifest import read_manifest
 from data.preview import write_faces
-from data.reachable import REPORTS as REPORTS_STAGE
 from data.records import RunResults
 from data.relabel import LabelAudit
-from data.workspace import RECORD_NAME, find_damage, read_record
+from data.workspace import find_damage
 from models.analysis import Material, analyse_run, list_faces
 from reports.audit import AUDIT_NAME
+from reports.stored import list_reports
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import IMAGES_FOLDER
-
-RESULTS_NAME = "results.json"
 
 
 def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> RunResults:
@@ -73,21 +69,14 @@ def find_last_report(results: RunResults, root: Path, own_key: str) -> RunResult
 
     It is no input of the report's stage: the same run again is to be found done, whatever was reported in between.
     """
-    others = [
-        path.parent for path in (root / REPORTS_STAGE).glob(f"[!.]*/{RECORD_NAME}") if path.parent.name != own_key
-    ]
-    created = {path: datetime.fromisoformat(read_record(path).created) for path in others if not find_damage(path)}
     started = datetime.fromisoformat(results.started)
-    for path in sorted(created, key=lambda path: (created[path], path.name), reverse=True):
-        former = _load_results(path) if created[path] <= started else None
-        if former is not None and former.data.source == results.data.source:
-            return former
-    return None
-
-
-def _load_results(report: Path) -> RunResults | None:
-    """Return the results of a report, or None where another version wrote them in a form that is not read here."""
-    try:
-        return RunResults.model_validate_json((report / RESULTS_NAME).read_text())
-    except (OSError, ValidationError):
-        return None
+    reports, _ = list_reports(root)
+    earlier = (
+        report.results
+        for report in reports
+        if report.key != own_key
+        and datetime.fromisoformat(report.created) <= started
+        and report.results.data.source == results.data.source
+        and not find_damage(report.path)
+    )
+    return next(earlier, None)

@@ -19,8 +19,9 @@ from reports.environment import digest_templates
 from reports.evidence import load_evidence
 from reports.index import write_index
 from reports.render import ReportSources, render_report
+from reports.stored import RESULTS_NAME
 from reports.summary import leaderboard_rows
-from tasks.analysis import RESULTS_NAME, add_analysis
+from tasks.analysis import add_analysis
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFESTS_STAGE
 from tasks.links import link_report, report_page

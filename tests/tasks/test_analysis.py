@@ -5,7 +5,8 @@ from pathlib import Path
 
 from data.records import RunResults
 from data.workspace import StageRecord, checksum_files
-from tasks.analysis import RESULTS_NAME, find_last_report
+from reports.stored import RESULTS_NAME
+from tasks.analysis import find_last_report
 from tests.reports.results_factory import make_data, make_results
 
 
