@@ -9,6 +9,9 @@ from data.record import Record
 
 Severity = Literal["critical", "warning", "info"]
 
+EARLY_STOPPING = "early stopping"
+"""What `VariantResult.stopped_because` says of a training that its patience ended."""
+
 NOT_CHECKED = "not checked"
 """What a finding has observed where its check raised."""
 

@@ -11,7 +11,7 @@ import keras
 from data.child import emit
 from data.errors import PipelineError
 from data.hardware import peak_memory_bytes
-from data.records import EpochRecord
+from data.records import EARLY_STOPPING, EpochRecord
 from models.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.config import TrainConfig
 from models.features import OutOfTime
@@ -27,7 +27,6 @@ SILENT: Any = 0  # an int for Keras, though its annotation says str
 REASON_PLAN = "the plan"
 REASON_BUDGET = "the plan, which the time budget shortened"
 REASON_DEADLINE = "the time budget, before the end of the plan"
-REASON_PATIENCE = "early stopping"
 
 TRIFLE = 0.02  # of the planned steps: a smaller change is not worth another plan
 
@@ -278,7 +277,7 @@ class Trainer:
             return REASON_DEADLINE
         # A head that stops getting better is fine-tuned at once.
         if self._is_patience_over(state) and (state.finetuned_from or not self.plan.head_fraction):
-            return REASON_PATIENCE
+            return EARLY_STOPPING
         return ""
 
 

@@ -7,12 +7,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from data.records import EpochRecord, VariantResult
+from data.records import EARLY_STOPPING, EpochRecord, VariantResult
 from reports.drawing import BLUE, GREEN, INK, ORANGE, PURPLE, as_svg, draw_figure
 from reports.formatting import MISSING, number, percent, shorten
-
-EARLY_STOPPING = "early stopping"
-"""What `VariantResult.stopped_because` says of a training that its patience ended."""
 
 
 def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[float, float]) -> str:

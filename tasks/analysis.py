@@ -12,9 +12,11 @@ from data.workspace import find_damage
 from models.analysis import Material, analyse_run, list_faces
 from reports.audit import AUDIT_NAME
 from reports.stored import list_reports
+from tasks.audit import AUDITS_STAGE
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFEST_NAME
 from tasks.stages import IMAGES_FOLDER
+from tasks.validate import DATASETS_STAGE
 
 
 def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> RunResults:
@@ -26,9 +28,9 @@ def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> 
         own_key: of the report that is made; it is not compared with itself.
         faces: the .npz to write, see `data.preview.write_faces`.
     """
-    audit = find_stage(results, root, "audits")
+    audit = find_stage(results, root, AUDITS_STAGE)
     material = Material(
-        manifest=read_manifest(require_stage(results, root, "datasets") / MANIFEST_NAME),
+        manifest=read_manifest(require_stage(results, root, DATASETS_STAGE) / MANIFEST_NAME),
         suspects=load_suspects(audit) if audit else None,
         last=find_last_report(results, root, own_key),
     )

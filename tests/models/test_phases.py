@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 
+from data.records import EARLY_STOPPING
 from models.batches import PixelBatches
 from models.checkpoint import load_state, restore_checkpoint
 from models.config import FitSpec, TrainConfig
 from models.fit import build_model
 from models.phases import TunedBackbone
 from models.plan import Plan
-from models.trainer import REASON_PATIENCE, REASON_PLAN, Trainer
+from models.trainer import REASON_PLAN, Trainer
 from tests.models.tiny_transfer import build_frozen, build_trained
 from tests.tiny_views import write_tiny_views
 
@@ -132,4 +133,4 @@ def test_patience_ends_the_heads_phase_first_and_then_the_training(trainer, monk
     monkeypatch.setattr(keras.Model, "evaluate", lambda *_, **__: {"loss": 1.0, "accuracy": 0.25})
     state = trainer(patience=1).run(time.monotonic())
     # The first epoch is the best; the second is no better, so the head is done; nor is the third.
-    assert (state.finetuned_from, len(state.history), state.stopped_because) == (2 * STEPS, 3, REASON_PATIENCE)
+    assert (state.finetuned_from, len(state.history), state.stopped_because) == (2 * STEPS, 3, EARLY_STOPPING)

@@ -18,7 +18,7 @@ from data.augment import LIGHT_AUGMENT
 from data.records import VariantResult
 from models.config import TrainConfig
 from models.presets import Preset
-from tests.up_command import Up, wait_until
+from tests.up_command import wait_until
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(2400)]
 
@@ -49,15 +49,6 @@ def outcomes(request):
         print("\n\n| killed | wall time | states | retries | epochs, each trained once |\n|---|---|---|---|---|")
         for row in rows:
             print(f"| {row.killed} | {row.seconds:.0f} s | {', '.join(row.states)} | {row.retries} | {row.epochs} |")
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory):
-    started = Up(tmp_path_factory.mktemp("kills") / "workspace")
-    wait_until(started.is_ready)
-    yield started
-    started.end()
-    assert started.processes() == []
 
 
 class Training:

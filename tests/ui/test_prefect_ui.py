@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from models.registry import ModelRegistry
-from tests.up_command import Up, wait_until
+from tests.up_command import wait_until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
 
@@ -24,14 +24,6 @@ pytestmark = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium (Debian: apt install chromium)"),
 ]
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory):
-    started = Up(tmp_path_factory.mktemp("ui") / "workspace")
-    wait_until(started.is_ready)
-    yield started
-    started.end()
 
 
 @pytest.fixture(scope="module")
