@@ -297,3 +297,7 @@ class RunResults(Record):
     hardware: dict[str, str]
     code_version: str = Field(description="git commit, or unknown")
     prefect_url: str = ""
+    report_key: str = Field(default="", description="of the report in the workspace, by which MLflow knows the run")
+    mlflow_url: str = Field(
+        default="", description="leads to its run in MLflow, once it is there; empty where unserved"
+    )

@@ -1,7 +1,8 @@
 """Serve the pages of a workspace as a child command: `python -m flows.site HOST PORT WORKSPACE`.
 
 Reports link to verdicts, datasheets and Data Docs beside them, so the pages of these folders are served and nothing
-else: no checkpoint, no database, no image of the data set.
+else: no checkpoint, no database, no image of the data set. MLflow gets a run after its report is made, so a report's
+link to it leads through here.
 """
 
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from data.prune import RENDERED_FOLDER
+from models.tracking import find_tracked
 from reports.index import write_index
+from tasks.links import MLFLOW_PATH, mlflow_run_page
 
 SERVED_FOLDERS = ("reports", RENDERED_FOLDER, "verdicts", "audits", "searches", "datasets", "data_docs")
 PAGES = {".html", ".css", ".js", ".md", ".json", ".csv", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".ico"}
@@ -40,13 +43,20 @@ class Pages(SimpleHTTPRequestHandler):
         return None
 
     def send_head(self) -> Any:
-        """Lead to the list of reports where no page is named."""
-        if self.path != "/":
+        """Lead to the list of reports where no page is named, and from a report's key to its run in MLflow."""
+        if self.path.startswith(MLFLOW_PATH):
+            place = find_mlflow_page(Path(self.directory), self.path.removeprefix(MLFLOW_PATH))
+        elif self.path == "/":
+            place = REPORTS_PATH
+        else:
             return super().send_head()
-        self.send_response(302)
-        self.send_header("Location", REPORTS_PATH)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        if place:
+            self.send_response(302)
+            self.send_header("Location", place)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self.send_error(404, "MLflow does not have this run", "Where MLflow was away, the next run writes it.")
         return None
 
     def end_headers(self) -> None:
@@ -56,6 +66,12 @@ class Pages(SimpleHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log no page that was sent; errors alone are of interest."""
+
+
+def find_mlflow_page(workspace: Path, report_key: str) -> str:
+    """Return the address of a report's run in MLflow, empty where it is not there or MLflow has no pages."""
+    tracked = find_tracked(workspace, report_key)
+    return mlflow_run_page(tracked.experiment_id, tracked.run_id) if tracked else ""
 
 
 def is_served(path: Path, root: Path) -> bool:

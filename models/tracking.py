@@ -19,7 +19,7 @@ from pydantic import Field
 from data.child import emit, run_child
 from data.classes import CLASSES
 from data.records import EpochRecord, PartMetrics, Record, RunResults, VariantResult
-from data.workspace import RECORD_NAME, write_atomically
+from data.workspace import RECORD_NAME, read_record, write_atomically
 from models.mlflow_store import (
     EXPERIMENT,
     MODEL_NAME,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 SPEC_NAME = "spec.json"
 RESULT_NAME = "result.json"
+TRACKED_STAGE = "tracked"
 RESULTS_NAME = "results.json"
 NETWORK_NAME = "model.keras"
 VARIANT_FILES = ("predictions.parquet", "plan.json", "result.json")
@@ -102,6 +103,14 @@ def track_report(spec: TrackSpec) -> TrackedReport:
     return TrackedReport(
         store=shown_uri(uri), experiment_id=writer.experiment, run_id=writer.run.info.run_id, variants=variants
     )
+
+
+def find_tracked(workspace: Path, report_key: str) -> TrackedReport | None:
+    """Return what a report became in MLflow, None where it is not there yet or that was not remembered."""
+    for directory in sorted((workspace / TRACKED_STAGE).glob("[!.]*")):
+        if (directory / RECORD_NAME).is_file() and read_record(directory).inputs.get("report") == report_key:
+            return TrackedReport.model_validate_json((directory / RESULT_NAME).read_text())
+    return None
 
 
 def _decision_text(results: RunResults) -> str:

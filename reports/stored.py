@@ -60,16 +60,16 @@ def list_reports(root: Path) -> tuple[list[StoredReport], list[Path]]:
 
 def _load(path: Path, root: Path) -> StoredReport:
     results = RunResults.model_validate_json((path / RESULTS_NAME).read_text(encoding="utf-8"))
-    return StoredReport(path, read_record(path).created, _settle(results, root))
+    return StoredReport(path, read_record(path).created, _settle(results, root, path.name))
 
 
-def _settle(results: RunResults, root: Path) -> RunResults:
-    """Return the results with each variant's directory in this workspace."""
+def _settle(results: RunResults, root: Path, key: str) -> RunResults:
+    """Return the results with their own key and each variant's directory in this workspace."""
     variants = tuple(
         v.model_copy(update={"directory": str(root / VARIANTS / Path(v.directory).name)}) if v.directory else v
         for v in results.variants
     )
-    return results.model_copy(update={"variants": variants})
+    return results.model_copy(update={"variants": variants, "report_key": key})
 
 
 def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:

@@ -24,7 +24,7 @@ from reports.summary import leaderboard_rows
 from tasks.analysis import add_analysis
 from tasks.download import IMAGES_STAGE
 from tasks.inventory import MANIFESTS_STAGE
-from tasks.links import link_report, report_page
+from tasks.links import link_report, mlflow_page, report_page
 from tasks.stages import finish
 from tasks.teach import SOFT_LABELS_STAGE
 from tasks.train import VARIANTS_STAGE
@@ -96,7 +96,9 @@ def publish_report(
 
     def write(out: Path) -> None:
         results = assemble_results(facts, stages, variants, decision, undecided)
-        results = add_analysis(results, workspace.root, hash_json(inputs), out / FACES_NAME)
+        key = hash_json(inputs)
+        results = results.model_copy(update={"report_key": key, "mlflow_url": mlflow_page(key)})
+        results = add_analysis(results, workspace.root, key, out / FACES_NAME)
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
             verdict=stages.verdict.path,

@@ -13,13 +13,12 @@ from data.errors import PipelineError
 from data.records import Record
 from data.workspace import Produced, Workspace, hash_json, write_atomically
 from models.mlflow_store import shown_uri, tracking_uri
-from models.tracking import RESULT_NAME, SPEC_NAME, TrackedReport, TrackSpec
+from models.tracking import RESULT_NAME, SPEC_NAME, TRACKED_STAGE, TrackedReport, TrackSpec
 from tasks.children import Children, ChildStopped, ignore_event
 from tasks.links import link_mlflow_run
 from tasks.stages import finish
 from tasks.watch import watched
 
-TRACKED_STAGE = "tracked"
 WAITING = Path("mlflow") / "waiting"
 
 

@@ -7,14 +7,16 @@ from http.server import ThreadingHTTPServer
 
 import pytest
 
+from data.workspace import Workspace
 from flows.site import Pages
+from models.tracking import TrackedReport
 
 REPORT = "reports/0123456789abcdef/index.html"
 
 
 @pytest.fixture
 def site(tmp_path):
-    """Serve a workspace, and hand over a function that asks for a path as it stands and returns status and body."""
+    """Serve a workspace, and hand over a function that asks for a path as it stands: status, and body or a header."""
     workspace = tmp_path / "workspace"
     files = {
         REPORT: "<p>report</p>",
@@ -33,11 +35,12 @@ def site(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=str(workspace)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
-    def ask(path, method="GET"):
+    def ask(path, method="GET", header=""):
         connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
         connection.request(method, path)
         response = connection.getresponse()
-        return response.status, response.read().decode()
+        body = response.read().decode()
+        return response.status, response.headers[header] if header else body
 
     yield ask
     server.shutdown()
@@ -76,6 +79,23 @@ def test_the_index_of_the_reports_is_the_first_page(site, tmp_path):
 )
 def test_nothing_else_is_served(site, path):
     assert site(path)[0] == 404
+
+
+def test_the_key_of_a_report_leads_to_its_run_in_mlflow(site, tmp_path, monkeypatch):
+    tracked = TrackedReport(store="sqlite", experiment_id="1", run_id="ab12", variants={})
+    Workspace(tmp_path / "workspace", reserve_bytes=0).produce(
+        "tracked",
+        {"report": "0123456789abcdef", "store": "sqlite"},
+        lambda out: (out / "result.json").write_text(tracked.model_dump_json()),
+    )
+    assert site("/mlflow/0123456789abcdef")[0] == 404  # MLflow has no pages
+    monkeypatch.setenv("EMOTION_MLFLOW_URL", "http://127.0.0.1:5000")
+    assert site("/mlflow/0123456789abcdef", header="Location") == (
+        302,
+        "http://127.0.0.1:5000/#/experiments/1/runs/ab12",
+    )
+    assert site("/mlflow/fedcba9876543210")[0] == 404
+    assert site("/mlflow/")[0] == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

@@ -94,11 +94,16 @@ class Visit:
 
     def shoot(self, name):
         """Keep a picture of the page where one is asked for."""
-        folder = os.environ.get("EMOTION_SCREENSHOTS")
-        if folder:
-            self.page.wait_for_timeout(1500)  # for what the page draws in motion
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+        shoot_page(self.page, name)
+
+
+def shoot_page(page, name):
+    """Keep a picture of a page in the folder of EMOTION_SCREENSHOTS."""
+    folder = os.environ.get("EMOTION_SCREENSHOTS")
+    if folder:
+        page.wait_for_timeout(1500)  # for what the page draws in motion
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 def run_of_the_form(api, **parameters):
@@ -151,6 +156,10 @@ def test_a_run_is_started_from_its_form_watched_read_and_rolled_back(visit, up):
     report = opened.value
     assert report.url.startswith(up.addresses["reports"])
     assert report.get_by_text("Retraining report").first.is_visible()
+    report.get_by_role("link", name="The run in MLflow").click()
+    report.wait_for_url(re.compile("/#/experiments/[0-9]+/runs/[0-9a-f]{32}"))
+    report.get_by_text("emotion.report").first.wait_for()
+    shoot_page(report, "mlflow-run")
     report.close()
 
     visit.open_form("rollback")
