@@ -8,6 +8,9 @@ from data.analysis import Certainty, Rejection, ReliabilityBin
 from reports.drawing import BLUE, LINE, MUTED, ORANGE, as_svg, draw_figure
 from reports.formatting import number, percent, percent_range, shorten
 
+LINE_IMAGES = 10
+"""Images in a bin of the reliability from which on the line goes through it; fewer are a dot by itself."""
+
 
 def certainty_figure(certainty: Certainty, name: str, rejection: Rejection | None = None) -> str:
     """Draw one variant's reliability before and after the temperature, and its accuracy against coverage.
@@ -40,10 +43,13 @@ def _draw_reliability(axes: Axes, certainty: Certainty) -> None:
 
 
 def _draw_bins(axes: Axes, bins: tuple[ReliabilityBin, ...], colour: str, marker: str) -> None:
-    places = [100 * held.certainty for held in bins]
-    axes.plot(places, [100 * held.accuracy for held in bins], color=colour, marker=marker, markersize=4, linewidth=1.2)
-    for place, held in zip(places, bins, strict=True):
-        axes.plot([place, place], [100 * held.low, 100 * held.high], color=colour, linewidth=0.9, alpha=0.6)
+    """Draw each bin with its interval, and a line through those that hold enough images to draw one."""
+    held = [piece for piece in bins if piece.images >= LINE_IMAGES]
+    axes.plot([100 * p.certainty for p in held], [100 * p.accuracy for p in held], color=colour, linewidth=1.2)
+    for piece in bins:
+        place = 100 * piece.certainty
+        axes.plot([place], [100 * piece.accuracy], color=colour, marker=marker, markersize=4)
+        axes.plot([place, place], [100 * piece.low, 100 * piece.high], color=colour, linewidth=0.9, alpha=0.6)
 
 
 def _draw_coverage(axes: Axes, certainty: Certainty, rejection: Rejection | None) -> None:

@@ -2,12 +2,13 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -50,6 +51,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9.5,
 }
+WIDE_INCHES, NARROW_INCHES = 9.0, 3.7
 METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -71,6 +73,20 @@ def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterato
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=METADATA)
         drawn.svg = buffer.getvalue()
+
+
+def for_screens(name: str, draw: Callable[[str, float], str]) -> Markup:
+    """Draw a chart of rows twice: for a desk or paper, and for a phone, where it fits without being made smaller.
+
+    Args:
+        name: of the figure on the wide screen.
+        draw: takes the figure's name and its width in inches; returns SVG, or nothing.
+
+    Returns:
+        Both, of which style.css shows one.
+    """
+    drawn = {"on-wide": draw(name, WIDE_INCHES), "on-narrow": draw(f"{name}-narrow", NARROW_INCHES)}
+    return Markup("".join(f'<div class="{screen}">{svg}</div>' for screen, svg in drawn.items() if svg))
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -11,12 +11,12 @@ from reports.formatting import percent, shorten
 from reports.summary import scored_variants
 
 
-def leaderboard_figure(results: RunResults) -> str:
+def leaderboard_figure(results: RunResults, name: str, width_inches: float) -> str:
     """Draw validation accuracy as dots with whiskers, best on top; return SVG, or nothing where nothing is scored."""
     variants = scored_variants(results)
     if not variants:
         return ""
-    with draw_figure("leaderboard", 9.0, 0.9 + 0.42 * len(variants)) as (figure, drawn):
+    with draw_figure(name, width_inches, 0.9 + 0.42 * len(variants)) as (figure, drawn):
         axes = figure.subplots()
         if results.best is not None and variants[0].name == results.best.name:
             span = (100 * results.best.low, 100 * results.best.high)

@@ -1,6 +1,7 @@
 """The report of a run: `index.html` that opens from disk, `report.md` and `results.json`."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from reports.audit import SUSPECTS_NAME, load_audit, render_audit_markdown
 from reports.certainty import certainty_figure, rejection_sentences
 from reports.comparison import COMPARISON_LIST, write_comparison
 from reports.decision import OUTCOMES, decision_rows
+from reports.drawing import for_screens
 from reports.environment import TABLES_SCRIPT, hash_script, make_environment
 from reports.errors import certainty_strips, confusion_strips, errors_of, load_faces
 from reports.evidence import CHANGED_LIST, QUARANTINE_LIST, DataEvidence, load_evidence
@@ -193,7 +195,7 @@ def _draw_charts(results: RunResults) -> dict[str, Any]:
     rejection = results.analysis.rejection if results.analysis else None
     reliable = [(c.variant, certainty_figure(c, f"certainty-{i}", rejection)) for i, c in enumerate(certainties)]
     return {
-        "leaderboard": Markup(figures.leaderboard_figure(results)),
+        "leaderboard": for_screens("leaderboard", partial(figures.leaderboard_figure, results)),
         "pareto": [Markup(pareto_figure(chart)) for chart in weigh_costs(results)],
         "training": [(variant, Markup(svg), training.epoch_rows(variant)) for variant, svg in curves],
         "certainty": [(name, Markup(svg)) for name, svg in reliable],

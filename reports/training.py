@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from data.records import EARLY_STOPPING, EpochRecord, VariantResult
 from reports.drawing import BLUE, GREEN, INK, ORANGE, PURPLE, as_svg, draw_figure
@@ -48,10 +48,11 @@ def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[flo
 
 def _draw_beneath(axes: Axes, epochs: list[int], values: list[float], colour: str) -> None:
     """Draw a small chart on a scale of its own that starts at 0; single epochs are dots."""
-    axes.plot(epochs, values, color=colour, linewidth=1.4, marker="." if len(epochs) < 3 else "")
+    axes.plot(epochs, values, color=colour, linewidth=1.4, marker="." if len(epochs) < 3 else "", clip_on=False)
     finite = [value for value in values if math.isfinite(value)]
-    axes.set_ylim(0, 1.15 * max(finite, default=0) or 1)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=2))
+    top = max(finite, default=0)
+    axes.set_ylim(0, 1.15 * top or 1)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=2) if top else FixedLocator([0]))
     axes.tick_params(axis="y", labelsize=9)
 
 

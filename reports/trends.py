@@ -98,12 +98,12 @@ def _arrange_time(axes: Axes, entries: Sequence[ReportEntry]) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
 
 
-def differences_figure(difference: RunDifference) -> str:
+def differences_figure(difference: RunDifference, name: str, width_inches: float) -> str:
     """Draw how far each variant moved from one run to the next, as dots with whiskers about 0; nothing untested."""
     moved = [variant for variant in difference.variants if variant.difference is not None]
     if not moved:
         return ""
-    with draw_figure("differences", 9.0, 0.9 + 0.42 * len(moved)) as (figure, drawn):
+    with draw_figure(name, width_inches, 0.9 + 0.42 * len(moved)) as (figure, drawn):
         axes = figure.subplots()
         axes.axvline(0, color=MUTED, linewidth=1.2)
         for row, variant in enumerate(moved):

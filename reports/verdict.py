@@ -42,11 +42,9 @@ def render_verdict(summary: DataSummary, evidence: DataEvidence, quarantine: pd.
         quarantine: path, split, label and reason; see `data.clean.clean_manifest`.
         out: the directory to write into.
     """
-    outcome, data = judge_outcome(summary, evidence), describe_data(summary, evidence)
+    data = describe_data(summary, evidence)
     steps = list_next_steps(summary, evidence)
     context = {
-        "outcome_name": outcome,
-        "headline": HEADLINES[outcome],
         "steps": steps,
         "contents": [("next", "What to do next")] * bool(steps) + _list_contents(data),
     }
@@ -60,9 +58,12 @@ def render_verdict(summary: DataSummary, evidence: DataEvidence, quarantine: pd.
 def describe_data(summary: DataSummary, evidence: DataEvidence) -> dict[str, Any]:
     """Return what the template data.html is filled with, on the verdict page and in a run's report."""
     labels = list(dict.fromkeys((*CLASSES, *(name for row in summary.counts_published.values() for name in row))))
+    outcome = judge_outcome(summary, evidence)
     shown = [pair for pair in _attach_exhibits(summary.before.findings, evidence.exhibits) if pair[1].groups]
     return {
         "data": summary,
+        "outcome_name": outcome,
+        "headline": HEADLINES[outcome],
         "evidence": evidence,
         "labels": labels,
         "severities": count_severities(summary, evidence),

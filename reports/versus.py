@@ -1,12 +1,13 @@
 """Two runs beside each other as a page: what moved, by how much, and what was made differently."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 
 from data.versus import RunDifference, RunLabel, VariantDifference
+from reports.drawing import for_screens
 from reports.environment import make_environment
 from reports.formatting import (
     MISSING,
@@ -68,7 +69,7 @@ def describe_versus(difference: RunDifference) -> dict[str, Any]:
         "versus_sentences": versus_sentences(difference),
         "versus_method": versus_method(difference),
         "versus_rows": versus_rows(difference),
-        "versus_chart": Markup(differences_figure(difference)),
+        "versus_chart": for_screens("differences", partial(differences_figure, difference)),
     }
 
 

@@ -23,7 +23,7 @@ def results(tmp_path_factory):
 
 
 def test_leaderboard_names_every_variant_once_in_order(results):
-    svg = leaderboard_figure(results)
+    svg = leaderboard_figure(results, "leaderboard", 9)
     texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
     names = [variant.name for variant in results.variants[:8]]
     assert [text for text in texts if text in names] == names
@@ -31,14 +31,14 @@ def test_leaderboard_names_every_variant_once_in_order(results):
 
 
 def test_charts_take_colours_and_fonts_from_the_page(results):
-    svg = leaderboard_figure(results)
+    svg = leaderboard_figure(results, "leaderboard", 9)
     assert "var(--orange)" in svg and "var(--ink)" in svg
     assert not re.search(r"#0[1-3]0[1-3]0[1-3]|DejaVu|<style|xmlns|<\?xml", svg)
 
 
 def test_chart_keeps_a_hostile_name_as_text(results):
     named = results.variants[0].model_copy(update={"name": "<b>$x_1$</b>"})
-    svg = leaderboard_figure(results.model_copy(update={"variants": (named, *results.variants[1:])}))
+    svg = leaderboard_figure(results.model_copy(update={"variants": (named, *results.variants[1:])}), "leaderboard", 9)
     assert "<b>" not in svg and "&lt;b&gt;$x_1$&lt;/b&gt;" in svg
 
 

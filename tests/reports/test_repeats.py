@@ -89,9 +89,8 @@ def test_the_report_says_what_the_spread_is_of(repeated):
 
 def test_the_chart_marks_each_seed_that_has_an_accuracy_but_the_first(tmp_path):
     results = make_results(tmp_path, trained=2)
-    plain, marked = (
-        leaderboard_figure(shown) for shown in (results, with_repeats(results, compact=(0.73, 0.74, NAN_LOSS)))
-    )
+    repeated = with_repeats(results, compact=(0.73, 0.74, NAN_LOSS))
+    plain, marked = (leaderboard_figure(shown, "leaderboard", 9) for shown in (results, repeated))
     assert marked.count("<use") - plain.count("<use") == 2
 
 
