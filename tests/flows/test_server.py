@@ -67,7 +67,7 @@ def start_holder(tmp_path, monkeypatch):
         holder.process.stdout.close()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_the_server_ends_with_its_run(start_holder, sent):
     holder = start_holder()
     url = holder.read_url()
