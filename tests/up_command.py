@@ -7,6 +7,10 @@ import subprocess
 import sys
 import time
 
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
 from data.workspace import PROJECT_ROOT
 from flows.marked import find_marked
 from flows.parts import addresses
@@ -20,6 +24,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def api_session():
+    """Return a session that asks again where SQLite was busy, which Prefect answers with 503, as its own clients do."""
+    session = requests.Session()
+    session.mount(
+        "http://", HTTPAdapter(max_retries=Retry(5, status_forcelist=[503], allowed_methods=None, backoff_factor=1))
+    )
+    return session
 
 
 class Up:

@@ -18,7 +18,9 @@ from data.augment import LIGHT_AUGMENT
 from data.records import VariantResult
 from models.config import TrainConfig
 from models.presets import Preset
-from tests.up_command import wait_until
+from tests.up_command import api_session, wait_until
+
+API = api_session()
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(2400)]
 
@@ -66,12 +68,12 @@ class Training:
         self.id, self.name = made["id"], made["name"]
 
     def get(self, path):
-        answer = requests.get(f"{self.up.api}/{path}", timeout=60)
+        answer = API.get(f"{self.up.api}/{path}", timeout=60)
         answer.raise_for_status()
         return answer.json()
 
     def post(self, path, **body):
-        answer = requests.post(f"{self.up.api}/{path}", json=body, timeout=60)
+        answer = API.post(f"{self.up.api}/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 

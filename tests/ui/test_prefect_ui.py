@@ -9,15 +9,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-import requests
 
 from models.registry import ModelRegistry
-from tests.up_command import wait_until
+from tests.up_command import api_session, wait_until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
 
 CHROMIUM = shutil.which("chromium")
 RUN_SECONDS = 600
+
+API = api_session()
 
 pytestmark = [
     pytest.mark.ui,
@@ -44,7 +45,7 @@ class Visit:
         self.run_page = ""
 
     def open_form(self, deployment):
-        found = requests.get(f"{self.up.api}/deployments/name/{deployment}/{deployment}", timeout=60).json()
+        found = API.get(f"{self.up.api}/deployments/name/{deployment}/{deployment}", timeout=60).json()
         self.page.goto(f"{self.server}/deployments/deployment/{found['id']}")
         self.page.get_by_role("button", name="Run", exact=True).first.click()
         self.page.get_by_text("Custom run").first.click()
@@ -78,6 +79,22 @@ class Visit:
         self.page.goto(self.run_page)
         self.page.locator(".p-tab, .p-tabs").get_by_text(name, exact=True).first.click()
 
+    def find_in_logs(self, words):
+        """Scroll through the run's logs, and load them again, until a line with these words is in sight."""
+        line = self.page.get_by_text(re.compile(words)).first
+
+        def is_found():
+            self.open_tab("Logs")
+            self.page.get_by_text("Oldest to newest").hover()
+            for _ in range(80):  # the page holds the lines in sight alone
+                if line.is_visible():
+                    return True
+                self.page.mouse.wheel(0, 400)
+                self.page.wait_for_timeout(100)
+            return False
+
+        wait_until(is_found, RUN_SECONDS)
+
     def open_artifacts(self):
         """Open each artifact of the run, and return what stands on its page by its key."""
         self.open_tab("Artifacts")
@@ -108,13 +125,13 @@ def shoot_page(page, name):
 
 def run_of_the_form(api, **parameters):
     """Run `retrain` by the API, to its end."""
-    found = requests.get(f"{api}/deployments/name/retrain/retrain", timeout=60).json()
-    made = requests.post(
+    found = API.get(f"{api}/deployments/name/retrain/retrain", timeout=60).json()
+    made = API.post(
         f"{api}/deployments/{found['id']}/create_flow_run", json={"parameters": parameters}, timeout=60
     ).json()
 
     def state():
-        return requests.get(f"{api}/flow_runs/{made['id']}", timeout=60).json()["state"]["type"]
+        return API.get(f"{api}/flow_runs/{made['id']}", timeout=60).json()["state"]["type"]
 
     wait_until(lambda: state() in ("COMPLETED", "FAILED", "CRASHED"), RUN_SECONDS)
     assert state() == "COMPLETED"
@@ -132,15 +149,12 @@ def test_a_run_is_started_from_its_form_watched_read_and_rolled_back(visit, up):
     visit.field("seed").locator("input").fill("7")
     visit.shoot("form")
     visit.submit()
-    page.get_by_text("train compact: epoch", exact=False).or_(page.get_by_text("compact: epoch")).first.wait_for(
-        timeout=1000 * RUN_SECONDS
-    )
+    visit.find_in_logs("compact: epoch 1/[0-9]+, loss")
     visit.shoot("running")
     visit.wait_for_end()
     page.goto(visit.run_page)  # draws the graph of the whole run
     visit.shoot("completed")
-    visit.open_tab("Logs")
-    page.get_by_text(re.compile("light: epoch 1/[0-9]+, loss")).first.wait_for()
+    visit.find_in_logs("light: epoch 1/[0-9]+, loss")
 
     texts = visit.open_artifacts()
     assert {"data-quality", "training-compact", "training-light", "leaderboard", "label-audit"} <= set(texts)
@@ -173,7 +187,7 @@ def test_a_run_is_started_from_its_form_watched_read_and_rolled_back(visit, up):
 
 def test_a_bad_value_is_refused_before_there_is_a_run(visit, up):
     def runs():
-        return requests.post(f"{up.api}/flow_runs/count", json={}, timeout=60).json()
+        return API.post(f"{up.api}/flow_runs/count", json={}, timeout=60).json()
 
     before = runs()
     visit.open_form("retrain")

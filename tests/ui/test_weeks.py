@@ -6,13 +6,14 @@ A week lasts a minute here. All of it is done on SQLite, and again on a PostgreS
 from contextlib import nullcontext
 
 import pytest
-import requests
 
 from data.sample import SampleConfig, generate_sample
 from flows.schedule import ScheduleChoice, read_schedule
 from models.registry import ModelRegistry
 from tests.postgres import is_installed, postgres_server
-from tests.up_command import Up, wait_until
+from tests.up_command import Up, api_session, wait_until
+
+API = api_session()
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(3600)]
 
@@ -28,14 +29,14 @@ class Weeks:
     def ended(self):
         """Return state name, seconds and parameters of each ended run, the first one first."""
         filters = {"flows": {"name": {"any_": ["retrain"]}}, "sort": "START_TIME_ASC"}
-        runs = requests.post(f"{self.up.api}/flow_runs/filter", json=filters, timeout=60).json()
+        runs = API.post(f"{self.up.api}/flow_runs/filter", json=filters, timeout=60).json()
         return [
             (run["state"]["name"], round(run["total_run_time"])) for run in runs if run["state"]["type"] == "COMPLETED"
         ]
 
     def failed(self):
         filters = {"flow_runs": {"state": {"type": {"any_": ["FAILED", "CRASHED"]}}}}
-        return requests.post(f"{self.up.api}/flow_runs/filter", json=filters, timeout=60).json()
+        return API.post(f"{self.up.api}/flow_runs/filter", json=filters, timeout=60).json()
 
     def wait_for(self, condition):
         def holds():
