@@ -46,6 +46,7 @@ def test_runs_that_fall_silent_are_crashed_and_those_that_wait_are_not(server):
         for name, states in SILENT.items():
             for state in states:
                 client.set_flow_run_state(runs[name].id, state, force=True)
+                time.sleep(2)  # of a burst of events SQLite may refuse some for good: docs/operations.md
         deadline = time.monotonic() + 5 * HEARTBEAT_SECONDS
         while time.monotonic() < deadline:
             send_heartbeat(server, runs["alive"])
