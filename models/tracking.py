@@ -19,7 +19,7 @@ from pydantic import Field
 from data.child import emit, run_child
 from data.classes import CLASSES
 from data.records import EpochRecord, PartMetrics, Record, RunResults, VariantResult
-from data.workspace import RECORD_NAME, read_record, write_atomically
+from data.workspace import RECORD_NAME, hash_json, write_atomically
 from models.mlflow_store import (
     EXPERIMENT,
     MODEL_NAME,
@@ -105,12 +105,15 @@ def track_report(spec: TrackSpec) -> TrackedReport:
     )
 
 
+def tracking_inputs(report_key: str, workspace: Path) -> dict[str, str]:
+    """Return what the stage that remembers a tracked report is made from; its key is theirs."""
+    return {"report": report_key, "store": shown_uri(tracking_uri(workspace))}
+
+
 def find_tracked(workspace: Path, report_key: str) -> TrackedReport | None:
     """Return what a report became in MLflow, None where it is not there yet or that was not remembered."""
-    for directory in sorted((workspace / TRACKED_STAGE).glob("[!.]*")):
-        if (directory / RECORD_NAME).is_file() and read_record(directory).inputs.get("report") == report_key:
-            return TrackedReport.model_validate_json((directory / RESULT_NAME).read_text())
-    return None
+    result = workspace / TRACKED_STAGE / hash_json(tracking_inputs(report_key, workspace)) / RESULT_NAME
+    return TrackedReport.model_validate_json(result.read_text()) if result.is_file() else None
 
 
 def _decision_text(results: RunResults) -> str:

@@ -12,8 +12,14 @@ from pydantic import ValidationError
 from data.errors import PipelineError
 from data.records import Record
 from data.workspace import Produced, Workspace, hash_json, write_atomically
-from models.mlflow_store import shown_uri, tracking_uri
-from models.tracking import RESULT_NAME, SPEC_NAME, TRACKED_STAGE, TrackedReport, TrackSpec
+from models.tracking import (
+    RESULT_NAME,
+    SPEC_NAME,
+    TRACKED_STAGE,
+    TrackedReport,
+    TrackSpec,
+    tracking_inputs,
+)
 from tasks.children import Children, ChildStopped, ignore_event
 from tasks.links import link_mlflow_run
 from tasks.stages import finish
@@ -60,7 +66,8 @@ def track_report(report: Produced, workspace: Workspace, children: Children) -> 
 def remember(report: Produced, workspace: Workspace) -> None:
     """Put a report on the list of those that MLflow has to have, with the run that made it."""
     path = workspace.root / WAITING / f"{report.key}.json"
-    if path.exists() or (report.cached and workspace.find(TRACKED_STAGE, _key(report.path, workspace))):
+    key = hash_json(tracking_inputs(report.key, workspace.root))
+    if path.exists() or (report.cached and workspace.find(TRACKED_STAGE, key)):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, Waiting(report=report.path, flow_run_id=str(flow_run.id or "")).model_dump_json())
@@ -93,7 +100,7 @@ def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[
         (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
         children.run("models.tracking", out, out / "child.log", ignore_event)
 
-    inputs = _inputs(waiting.report, workspace)
+    inputs = tracking_inputs(waiting.report.name, workspace.root)
     stage = workspace.produce(TRACKED_STAGE, inputs, write, give_up=children.is_stopping)
     return TrackedReport.model_validate_json((stage.path / RESULT_NAME).read_text()), stage.cached
 
@@ -122,11 +129,3 @@ def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
             yield waiting
         else:
             path.unlink(missing_ok=True)  # housekeeping was faster
-
-
-def _inputs(report: Path, workspace: Workspace) -> dict[str, str]:
-    return {"report": report.name, "store": shown_uri(tracking_uri(workspace.root))}
-
-
-def _key(report: Path, workspace: Workspace) -> str:
-    return hash_json(_inputs(report, workspace))

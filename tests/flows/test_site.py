@@ -9,7 +9,7 @@ import pytest
 
 from data.workspace import Workspace
 from flows.site import Pages
-from models.tracking import TrackedReport
+from models.tracking import TrackedReport, tracking_inputs
 
 REPORT = "reports/0123456789abcdef/index.html"
 
@@ -85,7 +85,7 @@ def test_the_key_of_a_report_leads_to_its_run_in_mlflow(site, tmp_path, monkeypa
     tracked = TrackedReport(store="sqlite", experiment_id="1", run_id="ab12", variants={})
     Workspace(tmp_path / "workspace", reserve_bytes=0).produce(
         "tracked",
-        {"report": "0123456789abcdef", "store": "sqlite"},
+        tracking_inputs("0123456789abcdef", tmp_path / "workspace"),
         lambda out: (out / "result.json").write_text(tracked.model_dump_json()),
     )
     assert site("/mlflow/0123456789abcdef")[0] == 404  # MLflow has no pages
