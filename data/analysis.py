@@ -42,7 +42,11 @@ class SliceScore(Record):
 
     def is_worse(self, level: float) -> bool:
         """Return whether the slice is significantly worse than the rest at this level."""
-        return self.p_holm is not None and self.p_holm < level and self.accuracy < self.rest_accuracy
+        return self.differs(level) and self.accuracy < self.rest_accuracy
+
+    def differs(self, level: float) -> bool:
+        """Return whether the slice is significantly better or worse than the rest at this level."""
+        return self.p_holm is not None and self.p_holm < level
 
 
 class Face(Record):

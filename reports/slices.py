@@ -12,13 +12,6 @@ def worse_slices(results: RunResults) -> list[SliceScore]:
     return [piece for piece in slices if piece.is_worse(DISTINGUISHABLE_BELOW)]
 
 
-def _verdict(piece: SliceScore) -> str:
-    """Return "worse" or "better" than the other images where the difference is significant."""
-    if piece.p_holm is None or piece.p_holm >= DISTINGUISHABLE_BELOW:
-        return ""
-    return "worse" if piece.is_worse(DISTINGUISHABLE_BELOW) else "better"
-
-
 def slice_sentence(results: RunResults) -> str:
     """Return which slices are significantly worse and by how much, or that none is."""
     slices = results.analysis.slices if results.analysis else ()
@@ -51,3 +44,10 @@ def _row(piece: SliceScore) -> dict[str, str]:
         "Holm p": "not tested" if piece.p_holm is None else probability_value(piece.p_holm),
         "against the others": _verdict(piece),
     }
+
+
+def _verdict(piece: SliceScore) -> str:
+    """Return "worse" or "better" than the other images where the difference is significant."""
+    if piece.is_worse(DISTINGUISHABLE_BELOW):
+        return "worse"
+    return "better" if piece.differs(DISTINGUISHABLE_BELOW) else ""
