@@ -1,4 +1,4 @@
-"""Training a pretrained network in two phases: its new head alone, then the top of its backbone with it, slowly.
+"""Training a pretrained network in two phases: its new head alone, then its backbone's top or all of it too, slowly.
 
 The gradients of an untrained head are large and of no use to a backbone, which they would make forget. The statistics
 of its BatchNorms stay as published in both phases, see `models.layers.Backbone`.

@@ -1,8 +1,9 @@
 """The transfer variants: an ImageNet backbone under a head, each with its own preprocessing.
 
-The notebook's four and Lite0 keep their backbone frozen. The tuned ones train the top of their backbone too, after the
-head (see `models.phases`), under a head of one Dense layer, and enlarge the image where the backbone would else leave
-hardly a map: ImageNet's backbones divide height and width by 32, which leaves 2x2 of 48x48 and 3x3 of 96x96.
+The notebook's four and Lite0 keep their backbone frozen. The tuned ones train the top of their backbone too, Lite0 all
+of it, after the head (see `models.phases`), under a head of one Dense layer, and enlarge the image where the backbone
+would else leave hardly a map: ImageNet's backbones divide height and width by 32, which leaves 2x2 of 48x48 and 3x3 of
+96x96.
 """
 
 from pathlib import Path
@@ -25,8 +26,8 @@ from models.lite0 import build_lite0_backbone, scale_for_lite0
 ENLARGED_SIZE = 96
 """Height and width that Lite0 and the tuned ResNet and EfficientNet see."""
 
-LITE0_TUNED = tuple(f"blocks_{block}_" for block in range(5, 16))
-"""Blocks of EfficientNet-Lite0 that see maps of 6x6 and 3x3 places: nearly all weights, 70 % of the work."""
+ALL_LAYERS = ("",)
+"""The prefix that every layer's name has."""
 
 LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in the notebook."""
@@ -142,10 +143,14 @@ def build_efficientnetb0_tuned(classes: int, weights: Path | None = None) -> ker
 
 
 def build_efficientnet_lite0_tuned(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a head on EfficientNet-Lite0 at 96x96 whose upper blocks are trainable; else as `build_vgg16_a`."""
+    """Build a head on EfficientNet-Lite0 at 96x96, all of it trainable; else as `build_vgg16_a`.
+
+    Its lower blocks have few weights, but ImageNet's photographs are sharper than a face enlarged from 48x48: training
+    them too gained a point, see docs/recipes.md.
+    """
     pixels = make_pixel_input()
     backbone = build_lite0_backbone(weights, (ENLARGED_SIZE, ENLARGED_SIZE, 3))
-    features = _call_tuned(backbone, (*LITE0_TUNED, "conv_head"), _prepare_for_lite0(pixels))
+    features = _call_tuned(backbone, ALL_LAYERS, _prepare_for_lite0(pixels))
     return keras.Model(pixels, _tuned_head(classes, features), name="efficientnet_lite0_tuned")
 
 

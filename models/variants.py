@@ -151,8 +151,7 @@ _ALL = (
     ),
     Variant(
         name="efficientnet_lite0_tuned",
-        description="EfficientNet-Lite0 from ImageNet on images enlarged to 96x96, its upper blocks trained after the "
-        "head.",
+        description="EfficientNet-Lite0 from ImageNet on images enlarged to 96x96, all of it trained after the head.",
         builder="models.transfer:build_efficientnet_lite0_tuned",
         pretrained=True,
         backbone="efficientnet_lite0",
