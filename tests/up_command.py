@@ -26,13 +26,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def api_session():
-    """Return a session that asks again where SQLite was busy, which Prefect answers with 503, as its own clients do."""
+def _make_session():
     session = requests.Session()
     session.mount(
         "http://", HTTPAdapter(max_retries=Retry(5, status_forcelist=[503], allowed_methods=None, backoff_factor=1))
     )
     return session
+
+
+API = _make_session()
+"""For Prefect's API: asks again where SQLite was busy, which Prefect answers with 503, as its own clients do."""
 
 
 class Up:

@@ -18,9 +18,7 @@ from data.augment import LIGHT_AUGMENT
 from data.records import VariantResult
 from models.config import TrainConfig
 from models.presets import Preset
-from tests.up_command import api_session, wait_until
-
-API = api_session()
+from tests.up_command import API, wait_until
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(2400)]
 

@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 
 from models.registry import ModelRegistry
-from tests.up_command import api_session, wait_until
+from tests.up_command import API, wait_until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
 
 CHROMIUM = shutil.which("chromium")
 RUN_SECONDS = 600
-
-API = api_session()
 
 pytestmark = [
     pytest.mark.ui,

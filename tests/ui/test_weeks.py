@@ -11,9 +11,7 @@ from data.sample import SampleConfig, generate_sample
 from flows.schedule import ScheduleChoice, read_schedule
 from models.registry import ModelRegistry
 from tests.postgres import is_installed, postgres_server
-from tests.up_command import Up, api_session, wait_until
-
-API = api_session()
+from tests.up_command import API, Up, wait_until
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(3600)]
 
