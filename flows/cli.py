@@ -1,13 +1,12 @@
-"""The `emotion` command."""
+"""The `emotion` command: runs, searches and reports; `flows.up_cli` and `flows.models_cli` have the rest of it."""
 
 import logging
-import os
 import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -28,35 +27,35 @@ from flows.console import (
     error_console,
     print_audit,
     print_data,
-    print_last_run,
-    print_notifications,
-    print_parts,
     print_pruned,
     print_results,
-    print_schedule,
     print_search,
-    print_up,
 )
-from flows.deploy import deploy_all
 from flows.doctor import examine
 from flows.models_cli import app as models_app
-from flows.rendering import COMPARED_PDF, REPORT_PDF, compare_again, render_again
-from flows.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
-from flows.server import (
-    API_URL_VARIABLE,
-    RUN_ENVIRONMENT,
-    auth_environment,
-    ends_with_its_runs,
-    find_kept_server,
-    prefect_server,
+from flows.options import (
+    PRESET_HELP,
+    ForceOption,
+    LimitOption,
+    ParallelOption,
+    PlainOption,
+    PolicyOption,
+    PromotionOption,
+    RelabelOption,
+    SeedOption,
+    SeedsOption,
+    SourceOption,
+    TimeBudgetOption,
 )
-from flows.settings import Settings, load_settings
-from flows.up import UpRecord, end_up, find_up, part_states, run_up, start_detached
+from flows.rendering import COMPARED_PDF, REPORT_PDF, compare_again, render_again
+from flows.server import ends_with_its_runs, prefect_server
+from flows.settings import load_settings
+from flows.up_cli import app as up_app
 from models.mlflow_prune import MlflowPruner
-from models.presets import PRESETS, load_preset
+from models.presets import load_preset
 from models.promotion import PromotionPolicy
 from models.registry import ModelRegistry
-from models.repeats import MOST_SEEDS, training_seeds
+from models.repeats import training_seeds
 from models.search import load_space
 from models.variants import find_variant
 from reports.audit import AUDIT_NAME
@@ -72,55 +71,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(up_app)
 app.add_typer(models_app, name="models")
 EXIT_FAILED = 1
 
-PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."
-
 Form = TypeVar("Form", RulePolicies, DataLimits, PromotionPolicy)
-
-SourceOption = Annotated[
-    str,
-    typer.Option(
-        help='"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin it.'
-    ),
-]
-SeedOption = Annotated[int, typer.Option(help="Seed of parts, views and trainings.", min=0, max=2**31 - 1)]
-SeedsOption = Annotated[
-    int,
-    typer.Option(
-        help="Trainings of each variant, with seed, seed + 1, ...; the first is compared, the others show the spread.",
-        min=1,
-        max=MOST_SEEDS,
-    ),
-]
-ParallelOption = Annotated[int, typer.Option(help="Trainings at once; 0 takes what the machine has.", min=0, max=64)]
-TimeBudgetOption = Annotated[
-    float, typer.Option(help="Most minutes of one training; 0 leaves the preset's.", min=0, max=10_000)
-]
-RelabelOption = Annotated[
-    str, typer.Option(help="A relabel.csv: the suspects.csv of an audit with new_label filled in by a person.")
-]
-PolicyOption = Annotated[
-    list[str],
-    typer.Option(
-        "--policy", help="RULE=CHOICE, such as not_blank=fail, for any rule of docs/data-quality.md; repeatable."
-    ),
-]
-LimitOption = Annotated[
-    list[str],
-    typer.Option("--limit", help="NAME=NUMBER, such as minimum_test_images=20, of docs/data-quality.md; repeatable."),
-]
-PromotionOption = Annotated[
-    list[str],
-    typer.Option(
-        "--promotion", help="NAME=VALUE, such as approval=manual, of docs/promotion.md; for a new champion; repeatable."
-    ),
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="Do every stage again, also where nothing changed.")]
-PlainOption = Annotated[
-    bool, typer.Option("--plain", help="Print the log alone, without the view that a terminal shows.")
-]
 
 
 def main() -> None:
@@ -343,85 +298,6 @@ def prune(
 
 
 @app.command()
-def up(
-    detach: Annotated[bool, typer.Option("--detach", help="Return once everything answers.")] = False,
-) -> None:
-    """Keep Prefect's server, a worker, MLflow's UI and the reports running, until Ctrl-C."""
-    settings = load_settings()
-    if detach:
-        print_up(start_detached(settings), read_schedule(settings.workspace))
-        console.print("Runs until [bold]emotion down[/]; emotion status shows it.", highlight=False)
-        return
-
-    def ready(record: UpRecord) -> None:
-        print_up(record, read_schedule(settings.workspace))
-        console.print("Ctrl-C ends it all. What the parts log:", highlight=False)
-
-    run_up(settings, lambda line: console.print(escape(line), highlight=False, soft_wrap=True), ready)
-
-
-@app.command()
-def down() -> None:
-    """End what emotion up keeps running; its runs too."""
-    settings = load_settings()
-    was_up = end_up(settings)
-    console.print(f"{settings.workspace.resolve()} {'is down' if was_up else 'was not up'}", highlight=False)
-
-
-@app.command()
-def status() -> None:
-    """Show what emotion up keeps running, the schedule, the notifications and the last run."""
-    settings = load_settings()
-    record = find_up(settings.workspace)
-    schedule_choice = read_schedule(settings.workspace)
-    if not record:
-        console.print(f"{settings.workspace.resolve()} is not up: run emotion up", highlight=False, soft_wrap=True)
-        print_schedule(schedule_choice)
-        sys.exit(EXIT_FAILED)
-    print_parts(record, part_states(record, settings.workspace))
-    print_schedule(schedule_choice)
-    print_notifications(record)
-    _use_server(settings)
-    from flows.history import last_run
-
-    print_last_run(last_run())
-
-
-@app.command()
-def schedule(
-    switch: Annotated[Literal["on", "off"], typer.Argument(help="Whether retrain and ingest run by themselves.")],
-    source: Annotated[str, typer.Option(help="Their data set from now on, instead of the deployment's.")] = "",
-    preset: Annotated[str, typer.Option(help=f"The preset of retrain from now on: {PRESET_HELP}")] = "",
-) -> None:
-    """Switch the weekly retrain and the daily ingest on or off, now and after every deploy."""
-    settings = load_settings()
-    if source:
-        parse_source(source)
-    if preset:
-        load_preset(preset)
-    former = read_schedule(settings.workspace)
-    choice = ScheduleChoice(
-        on=switch == "on", source=_absolute(source or former.source), preset=_absolute(preset or former.preset)
-    )
-    write_schedule(choice, settings.workspace)
-    if _use_server(settings):
-        apply_schedule(choice, settings.schedule_cron)
-    else:
-        console.print("Nothing is up; it is applied by the next [bold]emotion up[/].", highlight=False)
-    print_schedule(choice)
-
-
-@app.command()
-def deploy() -> None:
-    """Deploy the flows, the schedule and the automations to the server that is up, or that PREFECT_API_URL names."""
-    settings = load_settings()
-    if not _use_server(settings):
-        raise PipelineError("got no server to deploy to: run emotion up, which deploys too, or set PREFECT_API_URL")
-    notifications = deploy_all(settings)
-    console.print(f"deployed; {len(notifications)} automations notify", highlight=False)
-
-
-@app.command()
 def doctor() -> None:
     """Check this machine: each line is ok, or says what to do."""
     failed = False
@@ -470,21 +346,6 @@ def _server() -> Iterator[str]:
             for name in ("prefect.flow_runs", "prefect.task_runs"):
                 for handler in logging.getLogger(name).handlers:
                     handler.flush()
-
-
-def _use_server(settings: Settings) -> bool:
-    """Let prefect use the server in PREFECT_API_URL, else the one that is kept up; return whether there is one."""
-    os.environ.update({**RUN_ENVIRONMENT, **auth_environment(settings)})
-    url = os.environ.get(API_URL_VARIABLE) or find_kept_server(settings.workspace)
-    if url:
-        os.environ[API_URL_VARIABLE] = url
-    return bool(url)
-
-
-def _absolute(source: str) -> str:
-    """Return a path that the worker, which is elsewhere, finds too; other sources and names as they are."""
-    location, mark, pin = source.partition("#")
-    return f"{Path(location).resolve()}{mark}{pin}" if location and Path(location).exists() else source
 
 
 if __name__ == "__main__":
