@@ -270,7 +270,20 @@ def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_see
         records = _shuffle_records(records, shuffle_seed)
     # The files' counts are known: the dataset then has a length, which Keras shows and plans with.
     batches = math.ceil(sum(file.images for file in files) / batch_size)
-    return records.batch(batch_size).apply(tf.data.experimental.assert_cardinality(batches))
+    return without_autotune(records.batch(batch_size).apply(tf.data.experimental.assert_cardinality(batches)))
+
+
+def without_autotune(dataset: "tf.data.Dataset") -> "tf.data.Dataset":
+    """Return the dataset, and so all that is made from it, with as many parallel calls as its pool has threads.
+
+    TensorFlow's tuning of such numbers sleeps for up to a minute between two looks, and the end of a pass waits until
+    it wakes: seen in TensorFlow 2.21, up to 60 s an epoch wherever a pass takes more than some 80 s.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _parse(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:

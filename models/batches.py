@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from data.classes import CLASSES
-from data.tfrecord import Jitter, ViewsIndex, read_order, read_part
+from data.tfrecord import Jitter, ViewsIndex, read_order, read_part, without_autotune
 from models.config import FitSpec
 from models.features import Features, FeatureStore
 from models.soft_labels import SoftLabels
@@ -99,7 +99,7 @@ def feature_batches(features: Features, order: NDArray[np.int64], batch_size: in
         labels.set_shape([None])
         return tf.cast(values, tf.float32), labels
 
-    return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(shaped).prefetch(2)
+    return without_autotune(tf.data.Dataset.from_tensor_slices(order).batch(batch_size)).map(shaped).prefetch(2)
 
 
 def finish_batches(batches: tf.data.Dataset, spec: FitSpec, epoch: int, view: int | None) -> tf.data.Dataset:

@@ -87,6 +87,12 @@ def test_a_dataset_knows_its_length(records: Path) -> None:
     assert int(read_part(records, "train", batch_size=32, shuffle_seed=1).cardinality()) == 3
 
 
+def test_no_pass_waits_for_tensorflow_to_tune_it(records: Path) -> None:
+    epoch = read_part(records, "train", shuffle_seed=1, jitter=Jitter(flip=True))
+    for dataset in (epoch, epoch.map(lambda images, labels: images), read_identified(records, "train")):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_jitter_flips_and_shifts_whole_pixels_by_the_seed(records: Path) -> None:
     plain, _ = _collect(read_part(records, "train", shuffle_seed=1))
     moved, _ = _collect(read_part(records, "train", shuffle_seed=1, jitter=Jitter(flip=True, shift_pixels=2)))

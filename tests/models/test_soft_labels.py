@@ -79,6 +79,7 @@ def test_a_soft_label_stands_beside_its_own_features(records, tmp_path):
 
     soft = write_soft_labels(tmp_path / "soft", VIEWS, IMAGES)
     batches = FeatureBatches(make_spec(records, tmp_path / "soft", teacher_share=1), PlaceStore(), VIEWS)
+    assert batches.training(0)[0].options().autotune.enabled is False
     features, labels, view = read_epoch(batches, 1)
     places = features.reshape(-1).astype(int)
     assert places.tolist() != sorted(places)
