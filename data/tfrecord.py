@@ -276,8 +276,8 @@ def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_see
 def without_autotune(dataset: "tf.data.Dataset") -> "tf.data.Dataset":
     """Return the dataset, and so all that is made from it, with as many parallel calls as its pool has threads.
 
-    TensorFlow's tuning of such numbers sleeps for up to a minute between two looks, and the end of a pass waits until
-    it wakes: seen in TensorFlow 2.21, up to 60 s an epoch wherever a pass takes more than some 80 s.
+    TensorFlow's tuning of such numbers sleeps between two looks, twice as long each time up to a minute, and the end of
+    a pass waits until it wakes: seen in TensorFlow 2.21, where a pass could so take twice its time.
     """
     import tensorflow as tf
 

@@ -35,6 +35,8 @@ def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
         Accuracy with its 95 % Wilson interval, macro F1, log loss, per-class figures and the confusion matrix.
     """
     every_label = np.arange(len(CLASSES))
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)  # scikit-learn warns of what float32 rounded away
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
     low, high = wilson_interval(correct, len(labels))
@@ -48,7 +50,7 @@ def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
         accuracy_low=low,
         accuracy_high=high,
         macro_f1=float(figures[:, 2].mean()),
-        log_loss=float(log_loss(labels, probabilities.astype(np.float64), labels=every_label)),
+        log_loss=float(log_loss(labels, exact, labels=every_label)),
         per_class=tuple(
             ClassMetrics(label=label, precision=p, recall=r, f1=f, support=int(s))
             for label, (p, r, f, s) in zip(CLASSES, figures.tolist(), strict=True)
