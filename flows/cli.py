@@ -22,15 +22,7 @@ from data.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.budget import check_search
-from flows.console import (
-    console,
-    error_console,
-    print_audit,
-    print_data,
-    print_pruned,
-    print_results,
-    print_search,
-)
+from flows.console import console, error_console, print_audit, print_data, print_pruned, print_results, print_search
 from flows.doctor import examine
 from flows.models_cli import app as models_app
 from flows.options import (

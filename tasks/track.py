@@ -12,14 +12,7 @@ from pydantic import ValidationError
 from data.errors import PipelineError
 from data.records import Record
 from data.workspace import Produced, Workspace, hash_json, write_atomically
-from models.tracking import (
-    RESULT_NAME,
-    SPEC_NAME,
-    TRACKED_STAGE,
-    TrackedReport,
-    TrackSpec,
-    tracking_inputs,
-)
+from models.tracking import RESULT_NAME, SPEC_NAME, TRACKED_STAGE, TrackedReport, TrackSpec, tracking_inputs
 from tasks.children import Children, ChildStopped, ignore_event
 from tasks.links import link_mlflow_run
 from tasks.stages import finish
