@@ -52,6 +52,7 @@ from models.plan import (
 )
 from models.score import PREDICTIONS_NAME, predict_part, probabilities_of
 from models.soft_labels import Teaching
+from models.threads import use_threads
 from models.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps
 from models.variants import load_builder
 
@@ -94,8 +95,7 @@ def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
 
 def configure_runtime(spec: FitSpec) -> None:
     """Set the threads, and whether operations are deterministic, before the first operation runs."""
-    tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    use_threads(spec.threads)
     if spec.train.deterministic:
         tf.config.experimental.enable_op_determinism()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from data.child import emit, run_child
 from data.tfrecord import read_identified
@@ -17,14 +16,14 @@ from models.batches import EVALUATION_BATCH
 from models.config import ScoreSpec
 from models.fit import SPEC_NAME
 from models.score import PREDICTIONS_NAME, predict_part
+from models.threads import use_threads
 
 
 def main() -> None:
     """Run the command on the directory named in the arguments."""
     out = Path(sys.argv[1])
     spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_text())
-    tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    use_threads(spec.threads)
     emit("started")
     network: Any = keras.saving.load_model(spec.network, compile=False)
     batches = read_identified(spec.records, spec.part, batch_size=EVALUATION_BATCH)

@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from data.child import emit, run_child
@@ -28,6 +27,7 @@ from models.config import TeachSpec
 from models.features import PassWatch, make_extraction
 from models.fit import MODEL_NAME, RESULT_NAME, SPEC_NAME
 from models.soft_labels import TEACHING_NAME, Teaching, labels_path
+from models.threads import use_threads
 
 
 def main() -> None:
@@ -35,8 +35,7 @@ def main() -> None:
     started = time.monotonic()
     out = Path(sys.argv[1])
     spec = TeachSpec.model_validate_json((out / SPEC_NAME).read_text())
-    tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    use_threads(spec.threads)
     emit("started", pid=os.getpid())
     teaching = label_views(out, spec, started)
     emit("done", views=teaching.views)
