@@ -22,6 +22,7 @@ from models.presets import PRESETS
 from models.variants import find_variant
 from reports.formatting import percent_range
 from reports.summary import scored_variants
+from tasks.children import child_environment
 
 SEEDS = (SEED, SEED + 1, SEED + 2)
 
@@ -230,6 +231,7 @@ def read_results(workspace: Path) -> RunResults:
 def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: int = 0) -> tuple[Usage, VariantResult]:
     """Train a variant in a child process, as a run does; 0 threads takes all cores."""
     chosen = find_variant(variant)
+    threads = threads or usable_cores()
     spec = FitSpec(
         name=variant,
         description=chosen.description,
@@ -237,11 +239,11 @@ def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: in
         views=views,
         train=recipe,
         seed=seed,
-        threads=threads or usable_cores(),
+        threads=threads,
     )
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "spec.json").write_text(spec.model_dump_json())
-        usage = run_module("models.fit", folder)
+        usage = run_module("models.fit", folder, environment=child_environment(threads, folder))
         return usage, VariantResult.model_validate_json((Path(folder) / "result.json").read_text())
 
 

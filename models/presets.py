@@ -76,7 +76,7 @@ _COMPACT = TrainConfig(
     time_budget_minutes=8,
 )
 
-_BEST = _COMPACT.model_copy(update={"epochs": 60, "time_budget_minutes": 100, "mixup": 0.2, "test_time_flip": True})
+_BEST = _COMPACT.model_copy(update={"epochs": 50, "time_budget_minutes": 100, "mixup": 0.2, "test_time_flip": True})
 
 _BEST_COMPACT = _BEST.model_copy(update={"epochs": 40, "mixup": 0.1})
 

@@ -69,7 +69,7 @@ class Children:
                 hung.
         """
         with TemporaryDirectory(prefix="emotion-") as scratch, self._device() as device:
-            process = self._start(module, argument, log, _environment(threads, scratch) | device)
+            process = self._start(module, argument, log, child_environment(threads, scratch) | device)
             try:
                 status, error = _follow(process, on_event)
             except BaseException:
@@ -150,11 +150,15 @@ def training_children() -> Iterator[Children]:
         children.stop()
 
 
-def _environment(threads: int, scratch: str) -> dict[str, str]:
+def child_environment(threads: int, scratch: str) -> dict[str, str]:
     """Return a child's environment.
 
-    TensorFlow leaves generated sources in TMPDIR when its process is killed. Its buffers come and go with every step:
-    in huge pages, which glibc asks for where it is told to, that costs a tenth less time.
+    TensorFlow leaves generated sources in TMPDIR when its process is killed. Its buffers come and go with every step,
+    which costs a few percent less in the huge pages that glibc asks for where it is told to.
+
+    Args:
+        threads: how many its libraries may use for one operation.
+        scratch: directory for its temporary files.
     """
     return {
         **os.environ,

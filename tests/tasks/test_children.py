@@ -13,7 +13,7 @@ import pytest
 
 from data.errors import ChildKilled, PipelineError, VariantUnavailable
 from tasks import children as children_module
-from tasks.children import Children, ChildStopped, training_children
+from tasks.children import Children, ChildStopped, child_environment, training_children
 
 CHILD = """
 import os, signal, sys, tempfile, time
@@ -63,6 +63,13 @@ def run_child(tmp_path, monkeypatch):
         children.run("child_for_tests", argument, tmp_path / "child.log", events.append, threads=3)
 
     return run
+
+
+def test_what_the_user_tells_the_allocator_comes_last_and_so_counts(monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert child_environment(2, "/scratch")["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
+    assert child_environment(2, "/scratch")["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1:glibc.malloc.hugetlb=0"
 
 
 def test_events_are_handed_on(run_child):
