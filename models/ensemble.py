@@ -1,7 +1,8 @@
 """Soft vote over trained variants: the child command `python -m models.ensemble RUN_DIR`.
 
-RUN_DIR/spec.json names the candidates. How often each of them votes is chosen on selection. The command leaves
-model.keras, predictions.parquet and result.json, as a training does; the votes are in the result's plan.
+RUN_DIR/spec.json names the candidates. Each is calibrated by a temperature, lest the one that is surest of itself count
+for more; that and how often it votes are chosen on selection. The command leaves model.keras, predictions.parquet and
+result.json, as a training does; votes and temperatures are in the result's plan.
 """
 
 import os
@@ -10,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -21,7 +22,7 @@ from data.hardware import peak_memory_bytes
 from data.lineage import describe_making
 from data.records import VariantResult
 from data.workspace import write_atomically
-from models.calibration import mean_log_loss
+from models.calibration import SMALLEST_PROBABILITY, fit_temperature, mean_log_loss, scale_by_temperature
 from models.config import ENSEMBLE_NAME, EnsembleSpec
 from models.cost import count_multiply_adds, measure_latency
 from models.fit import MODEL_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
@@ -30,6 +31,15 @@ from models.metrics import measure_predictions
 from models.score import PREDICTIONS_NAME, PROBABILITY_COLUMNS, probabilities_of, read_predictions
 
 MOST_VOTES = 20
+
+
+class Seat(NamedTuple):
+    """A member's place in the vote."""
+
+    votes: int
+    """1 or more."""
+    temperature: float
+    """What the logarithms of its probabilities are divided by."""
 
 
 def main() -> None:
@@ -49,13 +59,18 @@ def main() -> None:
 
 def hold_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
     """Choose the votes and make the ensemble; one variant alone is none, and its result says so."""
-    votes = choose_votes({name: read_predictions(path, "selection") for name, path in spec.candidates.items()})
+    answers = {name: read_predictions(path, "selection") for name, path in spec.candidates.items()}
+    temperatures = {
+        name: fit_temperature(frame["label"].to_numpy(), probabilities_of(frame)) for name, frame in answers.items()
+    }
+    votes = choose_votes({name: _calibrate(frame, temperatures[name]) for name, frame in answers.items()})
     if len(votes) == 1:
         reason = f"no vote with another variant betters {next(iter(votes))} alone on selection"
         return VariantResult(name=ENSEMBLE_NAME, description=describe_votes(votes), status="skipped", reason=reason)
     emit("evaluating", votes=votes)
-    result = make_ensemble(run_dir, {spec.candidates[name]: count for name, count in votes.items()})
-    return result.model_copy(update={"plan": {"votes": votes}})
+    seats = {spec.candidates[name]: Seat(count, temperatures[name]) for name, count in votes.items()}
+    chosen = {name: round(temperatures[name], 4) for name in votes}
+    return make_ensemble(run_dir, seats).model_copy(update={"plan": {"votes": votes, "temperatures": chosen}})
 
 
 def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
@@ -83,23 +98,23 @@ def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     return dict(Counter(row[: int(np.argmin(losses)) + 1]).most_common())
 
 
-def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
+def make_ensemble(run_dir: Path, seats: Mapping[Path, Seat]) -> VariantResult:
     """Save the network that votes, and score it from the predictions of its members.
 
     Args:
         run_dir: gets model.keras and predictions.parquet.
-        votes: directory of a finished training -> how often it votes.
+        seats: directory of a finished training -> its place in the vote.
     """
-    members = [VariantResult.model_validate_json((path / RESULT_NAME).read_text()) for path in votes]
-    networks: list[Any] = [keras.saving.load_model(path / MODEL_NAME) for path in votes]
-    model = build_ensemble(networks, list(votes.values()))
+    members = [VariantResult.model_validate_json((path / RESULT_NAME).read_text()) for path in seats]
+    networks: list[Any] = [keras.saving.load_model(path / MODEL_NAME) for path in seats]
+    model = build_ensemble(networks, list(seats.values()))
     model.save(run_dir / MODEL_NAME)
-    predictions = pd.concat([average_predictions(votes, part) for part in SCORED_PARTS], ignore_index=True)
+    predictions = pd.concat([average_predictions(seats, part) for part in SCORED_PARTS], ignore_index=True)
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
     parts, calibration = measure_predictions(predictions)
     return VariantResult(
         name=ENSEMBLE_NAME,
-        description=describe_votes({m.name: count for m, count in zip(members, votes.values(), strict=True)}),
+        description=describe_votes({m.name: seat.votes for m, seat in zip(members, seats.values(), strict=True)}),
         status="trained",
         parameters_total=model.count_params(),
         parameters_trainable=sum(member.parameters_trainable for member in members),
@@ -118,25 +133,35 @@ def make_ensemble(run_dir: Path, votes: Mapping[Path, int]) -> VariantResult:
 def describe_votes(votes: Mapping[str, int]) -> str:
     """Return one sentence for the report."""
     shares = ", ".join(f"{name} {count}" for name, count in votes.items())
-    return f"The mean of trained variants' probabilities, with votes that were chosen on selection: {shares}."
+    return (
+        f"The mean of trained variants' calibrated probabilities, with votes that were chosen on selection: {shares}."
+    )
 
 
-def average_predictions(votes: Mapping[Path, int], part: str) -> pd.DataFrame:
+def average_predictions(seats: Mapping[Path, Seat], part: str) -> pd.DataFrame:
     """Return the predictions of the ensemble on a part, in the form of its members'."""
-    frames = [read_predictions(path, part) for path in votes]
-    mean = np.average([probabilities_of(frame) for frame in frames], axis=0, weights=list(votes.values()))
+    frames = [_calibrate(read_predictions(path, part), seat.temperature) for path, seat in seats.items()]
+    weights = [seat.votes for seat in seats.values()]
+    mean = np.average([probabilities_of(frame) for frame in frames], axis=0, weights=weights)
     averaged = frames[0].copy()
     averaged[PROBABILITY_COLUMNS] = mean.astype(np.float32)
     return averaged
 
 
-def build_ensemble(networks: list[keras.Model], votes: list[int]) -> keras.Model:
-    """Return a network from pixels (batch, 48, 48, 1), 0..255, to the weighted mean of the networks' probabilities."""
+def build_ensemble(networks: list[keras.Model], seats: list[Seat]) -> keras.Model:
+    """Return a network from pixels (batch, 48, 48, 1), 0..255, to the weighted mean of calibrated probabilities."""
     pixels = make_pixel_input()
-    for number, network in enumerate(networks, start=1):
+    answers = []
+    for number, (network, seat) in enumerate(zip(networks, seats, strict=True), start=1):
         network.name = f"{network.name}_{number}"  # two of one architecture have one name
-    answers = [network(pixels) for network in networks]
-    return keras.Model(pixels, Vote(votes, name="vote")(answers), name=ENSEMBLE_NAME)
+        logarithms = keras.ops.log(keras.ops.maximum(network(pixels), SMALLEST_PROBABILITY))
+        answers.append(keras.ops.softmax(logarithms / seat.temperature))
+    return keras.Model(pixels, Vote([seat.votes for seat in seats], name="vote")(answers), name=ENSEMBLE_NAME)
+
+
+def _calibrate(frame: pd.DataFrame, temperature: float) -> pd.DataFrame:
+    calibrated = scale_by_temperature(probabilities_of(frame), temperature)
+    return frame.assign(**dict(zip(PROBABILITY_COLUMNS, calibrated.T, strict=True)))
 
 
 if __name__ == "__main__":

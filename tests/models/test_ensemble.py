@@ -8,8 +8,9 @@ from scipy.special import softmax
 
 from data.classes import CLASSES
 from data.records import VariantResult
+from models.calibration import scale_by_temperature
 from models.config import EnsembleSpec
-from models.ensemble import build_ensemble, choose_votes, hold_vote
+from models.ensemble import Seat, build_ensemble, choose_votes, hold_vote
 from models.score import PROBABILITY_COLUMNS, predict_part, probabilities_of
 from models.variants import find_variant, load_builder
 from tasks.children import training_children
@@ -41,6 +42,22 @@ def test_a_variant_that_knows_nothing_gets_no_vote():
     able, _ = draw(2, 0.8, 0.8)
     nothing = frame_of(able["label"], np.random.default_rng(0).normal(0, 3, (600, 4)))
     assert choose_votes({"nothing": nothing, "able": able}) == {"able": 1}
+
+
+def test_doubt_that_is_only_a_habit_costs_no_votes(tmp_path):
+    first, second = draw(1, 1.5, 1.5)
+    timid = second.assign(
+        **dict(zip(PROBABILITY_COLUMNS, scale_by_temperature(probabilities_of(second), 4.0).T, strict=True))
+    )
+    candidates = {}
+    for name, frame in (("first", first), ("timid", timid)):
+        member = make_member(tmp_path / name, 1)
+        parts = [frame.assign(part=part) for part in ("selection", "validation", "test")]
+        pd.concat(parts).to_parquet(member / "predictions.parquet", index=False)
+        candidates[name] = member
+    (tmp_path / "out").mkdir()
+    votes = hold_vote(tmp_path / "out", EnsembleSpec(candidates=candidates)).plan["votes"]
+    assert 0.6 < votes["first"] / votes["timid"] < 1.6
 
 
 def make_member(directory, seed):
@@ -81,9 +98,13 @@ def test_the_command_leaves_a_network_and_its_figures(tmp_path):
     assert result.core_seconds > 200
     predictions = pd.read_parquet(out / "predictions.parquet")
     given = [pd.read_parquet(members[name] / "predictions.parquet").sort_values(["part", "image_id"]) for name in votes]
-    expected = np.average([probabilities_of(frame) for frame in given], axis=0, weights=list(votes.values()))
+    calibrated = [
+        scale_by_temperature(probabilities_of(frame), temperature)
+        for frame, temperature in zip(given, result.plan["temperatures"].values(), strict=True)
+    ]
+    expected = np.average(calibrated, axis=0, weights=list(votes.values()))
     ours = predictions.sort_values(["part", "image_id"])
-    np.testing.assert_allclose(probabilities_of(ours), expected, atol=1e-6)
+    np.testing.assert_allclose(probabilities_of(ours), expected, atol=1e-4)
     right = expected.argmax(axis=1) == ours["label"]
     assert result.parts["validation"].accuracy == pytest.approx(right[ours["part"] == "validation"].mean())
 
@@ -104,7 +125,11 @@ def test_one_that_is_best_alone_makes_no_ensemble(tmp_path):
 def test_the_saved_network_is_the_weighted_mean(tmp_path):
     networks = [load_builder(find_variant(name).builder)(4) for name in ("compact", "residual")]
     pixels = np.random.default_rng(3).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
-    expected = (networks[0](pixels).numpy() + 3 * networks[1](pixels).numpy()) / 4
-    build_ensemble(networks, [1, 3]).save(tmp_path / "model.keras")
+    cool, calm = (
+        scale_by_temperature(network(pixels).numpy(), temperature)
+        for network, temperature in zip(networks, (0.5, 2.0), strict=True)
+    )
+    expected = (cool + 3 * calm) / 4
+    build_ensemble(networks, [Seat(1, 0.5), Seat(3, 2.0)]).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded(pixels).numpy(), expected, atol=1e-5)

@@ -12,7 +12,7 @@ from data.errors import ChildKilled, PipelineError
 from data.records import VariantResult
 from data.tfrecord import read_part
 from models.config import TeachSpec
-from models.ensemble import build_ensemble
+from models.ensemble import Seat, build_ensemble
 from models.layers import make_pixel_input
 from models.soft_labels import SoftLabels, Teaching
 from models.teach import has_time, make_labeller
@@ -38,7 +38,9 @@ def spec(tmp_path_factory):
     root = tmp_path_factory.mktemp("teach")
     keras.utils.set_random_seed(4)
     build = load_builder(find_variant("compact").builder)
-    teacher = save_teacher(root / "teacher", build_ensemble([build(len(CLASSES)), build(len(CLASSES))], [1, 2]))
+    teacher = save_teacher(
+        root / "teacher", build_ensemble([build(len(CLASSES)), build(len(CLASSES))], [Seat(1, 0.8), Seat(2, 1.5)])
+    )
     return TeachSpec(teacher=teacher, records=write_tiny_views(root / "records", VIEWS), views=VIEWS, threads=1)
 
 
