@@ -154,7 +154,7 @@ def build_ensemble(networks: list[keras.Model], seats: list[Seat]) -> keras.Mode
     answers = []
     for number, (network, seat) in enumerate(zip(networks, seats, strict=True), start=1):
         network.name = f"{network.name}_{number}"  # two of one architecture have one name
-        logarithms = keras.ops.log(keras.ops.maximum(network(pixels), SMALLEST_PROBABILITY))
+        logarithms: Any = keras.ops.log(keras.ops.maximum(network(pixels), SMALLEST_PROBABILITY))
         answers.append(keras.ops.softmax(logarithms / seat.temperature))
     return keras.Model(pixels, Vote([seat.votes for seat in seats], name="vote")(answers), name=ENSEMBLE_NAME)
 
