@@ -69,8 +69,8 @@ def hold_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
         return VariantResult(name=ENSEMBLE_NAME, description=describe_votes(votes), status="skipped", reason=reason)
     emit("evaluating", votes=votes)
     seats = {spec.candidates[name]: Seat(count, temperatures[name]) for name, count in votes.items()}
-    chosen = {name: round(temperatures[name], 4) for name in votes}
-    return make_ensemble(run_dir, seats).model_copy(update={"plan": {"votes": votes, "temperatures": chosen}})
+    plan = {"votes": votes, "temperatures": {name: temperatures[name] for name in votes}}
+    return make_ensemble(run_dir, seats).model_copy(update={"plan": plan})
 
 
 def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
