@@ -306,14 +306,16 @@ def hash_json(value: Any) -> str:
 def digest_sources(modules: Iterable[str]) -> str:
     """Return a key of the sources of these project modules and of all project modules they import.
 
-    Other packages do not count: their versions are the lock's business and part of a run's lineage.
+    Modules of the room `tasks` count where they are named and not where they are imported: a child's start, a log line
+    or a run's page is no part of a result, and a change there would have every data set and training made again. Other
+    packages do not count: their versions are the lock's business and part of a run's lineage.
     """
     pending, seen = list(modules), set()
     while pending:
         module = pending.pop()
         if module not in seen:
             seen.add(module)
-            pending.extend(_project_imports(module))
+            pending.extend(name for name in _project_imports(module) if not name.startswith("tasks."))
     return hash_json({module: hashlib.sha256(_source(module)).hexdigest() for module in sorted(seen)})
 
 

@@ -65,7 +65,7 @@ def validate_data(
         "policies": policies.model_dump(mode="json"),
         "limits": limits.model_dump(mode="json"),
         "seed": seed,
-        "code": digest_sources(["tasks.validate"]),
+        "code": digest_sources(["tasks.validate", "tasks.relabel"]),
     }
 
     @cache  # judged and drawn from one reading, and not read at all where all is done

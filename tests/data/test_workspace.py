@@ -283,6 +283,19 @@ def test_digest_counts_a_module_and_what_it_imports(small_project, changed, coun
     assert (digest_sources(["models.user"]) != before) == counts
 
 
+@pytest.mark.parametrize(("module", "counts"), [("tasks.judge", True), ("tasks.watch", False), ("data.base", True)])
+def test_digest_counts_a_task_that_is_named_and_none_that_it_imports(small_project, module, counts):
+    (small_project / "tasks").mkdir()
+    (small_project / "tasks" / "watch.py").write_text("from data.base import VALUE\n")
+    (small_project / "tasks" / "judge.py").write_text("import data.base\nimport tasks.watch\n")
+    forget_sources()
+    before = digest_sources(["tasks.judge"])
+    path = small_project.joinpath(*module.split(".")).with_suffix(".py")
+    path.write_text(path.read_text() + "\n# changed\n")
+    forget_sources()
+    assert (digest_sources(["tasks.judge"]) != before) == counts
+
+
 @pytest.fixture
 def threads_change_in_the_collector():
     """Let other threads run whenever garbage is collected, as happens where objects have finalizers."""
