@@ -84,6 +84,22 @@ class TrainConfig(BaseModel):
         default=False,
         description="The finished network answers with the mean over an image and its mirror image, at twice the cost",
     )
+    test_time_shift_pixels: int = Field(
+        default=0,
+        ge=0,
+        le=12,
+        description="With test_time_flip: the mean is over four copies instead, shifted so far up, down, left and "
+        "right, two of them mirrored, at four times the cost; 0 shifts none",
+    )
+
+    @model_validator(mode="after")
+    def _shifts_what_votes(self) -> Self:
+        if self.test_time_shift_pixels and not self.test_time_flip:
+            raise ValueError(
+                f"got test_time_shift_pixels {self.test_time_shift_pixels} without test_time_flip, expected both or "
+                "neither: set test_time_flip to true"
+            )
+        return self
 
 
 class FitSpec(BaseModel):

@@ -202,16 +202,18 @@ def extract_network(spec: FitSpec, trained: keras.Model) -> keras.Model:
     return network
 
 
-def vote_with_mirror(network: keras.Model) -> keras.Model:
-    """Return the network that answers with the mean over an image and its mirror image."""
-    pixels = make_pixel_input()
-    return keras.Model(pixels, FlipVote(network, name="flip_vote")(pixels), name=network.name)
+def vote_at_test_time(network: keras.Model, config: TrainConfig) -> keras.Model:
+    """Return the network that answers with the mean over the copies of an image that the recipe asks for, if any."""
+    if not config.test_time_flip:
+        return network
+    pixels, vote = make_pixel_input(), FlipVote(network, config.test_time_shift_pixels, name="flip_vote")
+    return keras.Model(pixels, vote(pixels), name=network.name)
 
 
 def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
     """Save the network, score what was saved on the parts that are not trained on, and explain one face a class."""
     network = extract_network(spec, model)
-    model = vote_with_mirror(network) if spec.train.test_time_flip else network
+    model = vote_at_test_time(network, spec.train)
     model.save(run_dir / MODEL_NAME)
     predictions = pd.concat(
         [

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from data.classes import IMAGE_SIZE
@@ -118,15 +119,50 @@ class Block(keras.layers.Wrapper):
 
 @keras.saving.register_keras_serializable(package="emotion")
 class FlipVote(keras.layers.Wrapper):
-    """Hold a network, as `layer`, and answer with its mean over an image and the mirrored image."""
+    """Hold a network, as `layer`, and answer with its mean over copies of an image, half of them mirrored.
 
-    passes = 2
-    """How often the network runs for one image."""
+    Args:
+        layer: from pixels (batch, height, width, channels) to probabilities.
+        shift_pixels: 0 for two copies, the image and its mirror image; else four, shifted so far up, down, left and
+            right, edge pixels repeated.
+    """
+
+    def __init__(self, layer: keras.layers.Layer, shift_pixels: int = 0, **options: Any) -> None:
+        super().__init__(layer, **options)
+        self.shift_pixels = shift_pixels
+
+    @property
+    def passes(self) -> int:
+        """Return how often the network runs for one image."""
+        return len(self._shifts)
+
+    @property
+    def _shifts(self) -> list[tuple[int, int]]:
+        """Return how far down and right each copy lies; every second one is mirrored."""
+        far = self.shift_pixels
+        return [(-far, 0), (far, 0), (0, -far), (0, far)] if far else [(0, 0), (0, 0)]
 
     def call(self, pixels: Any, training: bool | None = None) -> Any:
         """Return (batch, classes), 0..1, from pixels (batch, height, width, channels)."""
-        mirrored = ops.flip(pixels, axis=2)
-        return (self.layer(pixels, training=training) + self.layer(mirrored, training=training)) / 2
+        # One after the other: as one batch of copies they take less time for one image, and more than twice the memory.
+        answers = [
+            self.layer(_copy(pixels, down, right, mirrored=number % 2 == 1), training=training)
+            for number, (down, right) in enumerate(self._shifts)
+        ]
+        return sum(answers[1:], start=answers[0]) / self.passes
+
+    def get_config(self) -> dict[str, Any]:
+        """See Keras."""
+        return {**super().get_config(), "shift_pixels": self.shift_pixels}
+
+
+def _copy(pixels: Any, down: int, right: int, *, mirrored: bool) -> Any:
+    """Return pixels (batch, height, width, channels) moved by whole pixels, their edge repeated, and mirrored."""
+    for axis, shift in ((1, down), (2, right)):
+        if shift:
+            size = pixels.shape[axis]
+            pixels = ops.take(pixels, np.clip(np.arange(size) - shift, 0, size - 1), axis=axis)
+    return ops.flip(pixels, axis=2) if mirrored else pixels
 
 
 @keras.saving.register_keras_serializable(package="emotion")

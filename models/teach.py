@@ -26,6 +26,7 @@ from models.batches import EVALUATION_BATCH
 from models.config import TeachSpec
 from models.features import PassWatch, make_extraction
 from models.fit import MODEL_NAME, RESULT_NAME, SPEC_NAME
+from models.layers import FlipVote
 from models.soft_labels import TEACHING_NAME, Teaching, labels_path
 from models.threads import use_threads
 
@@ -93,9 +94,22 @@ def has_time(teaching: Teaching, most_seconds: float) -> bool:
     return not teaching.views or not most_seconds or needed <= most_seconds
 
 
+def answer_once(network: keras.Model) -> None:
+    """Let a network that shifts images before it answers take them as they lie: the views are shifted already.
+
+    The network is changed in place; it must not have run before.
+    """
+    for layer in network.layers:
+        if isinstance(layer, FlipVote):
+            layer.shift_pixels = 0
+        elif isinstance(layer, keras.Model):
+            answer_once(layer)
+
+
 def make_labeller(spec: TeachSpec) -> Callable[[int], NDArray[np.float32]]:
     """Return a function from a view to the teacher's float32 (images, classes) for its images in written order."""
     network: Any = keras.saving.load_model(spec.teacher / MODEL_NAME)
+    answer_once(network)
     predict, images = make_extraction(network), ViewsIndex.load(spec.records).count("train")
 
     def label(view: int) -> NDArray[np.float32]:

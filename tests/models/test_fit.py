@@ -171,6 +171,21 @@ def test_a_network_that_looks_at_the_mirror_image_too(trained, views, tmp_path):
     np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
+def test_a_network_that_looks_at_shifted_images_too(trained, views, tmp_path):
+    plain_dir, _ = trained
+    write_spec(tmp_path, views, test_time_flip=True, test_time_shift_pixels=2)
+    run_fit(tmp_path)
+    assert load_result(tmp_path).multiply_adds == 4 * load_result(plain_dir).multiply_adds
+    images = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
+    up, down, left, right = (padded[:, y : y + 48, x : x + 48] for y, x in [(4, 2), (0, 2), (2, 4), (2, 0)])
+    network = keras.saving.load_model(plain_dir / "model.keras")
+    copies = [up, down[:, :, ::-1], left, right[:, :, ::-1]]
+    expected = np.mean([network.predict_on_batch(copy) for copy in copies], axis=0)
+    answers = keras.saving.load_model(tmp_path / "model.keras").predict_on_batch(images)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
 def test_explanations_show_one_face_a_class(trained):
     run_dir, _ = trained
     explanations = np.load(run_dir / "explanations.npz")

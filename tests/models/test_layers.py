@@ -4,7 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from models.layers import GrayToRgb, StandardizeImages, SubtractImagenetMean, scale_to_signed, scale_to_unit
+from models.layers import (
+    FlipVote,
+    GrayToRgb,
+    StandardizeImages,
+    SubtractImagenetMean,
+    scale_to_signed,
+    scale_to_unit,
+)
 
 
 @pytest.fixture
@@ -52,3 +59,28 @@ def test_layer_survives_its_configuration(layer: keras.layers.Layer) -> None:
     rgb = np.random.default_rng(5).integers(0, 256, (2, 8, 8, 3)).astype("float32")
     np.testing.assert_array_equal(restored(rgb), layer(rgb))
     assert restored.compute_dtype == "float32"
+
+
+def test_flip_vote_averages_the_answers_to_copies_of_an_image(pixels: np.ndarray) -> None:
+    keras.utils.set_random_seed(6)
+    inputs = keras.Input(pixels.shape[1:])
+    network = keras.Model(inputs, keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(inputs)))
+    padded = np.pad(pixels, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
+    # A window that begins lower shows the image moved up.
+    up, down, left, right = (padded[:, y : y + 48, x : x + 48] for y, x in [(4, 2), (0, 2), (2, 4), (2, 0)])
+    vote = FlipVote(network, 2)
+    expected = np.mean([network(copy) for copy in (up, down[:, :, ::-1], left, right[:, :, ::-1])], axis=0)
+    np.testing.assert_allclose(vote(pixels).numpy(), expected, atol=1e-6)
+    assert vote.passes == 4
+    vote.shift_pixels = 0
+    expected = np.mean([network(copy) for copy in (pixels, pixels[:, :, ::-1])], axis=0)
+    np.testing.assert_allclose(vote(pixels).numpy(), expected, atol=1e-6)
+    assert vote.passes == 2
+
+
+def test_a_flip_vote_that_was_saved_before_it_could_shift_still_loads() -> None:
+    inputs = keras.Input((48, 48, 1))
+    network = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(inputs)))
+    saved = keras.saving.serialize_keras_object(FlipVote(network))
+    del saved["config"]["shift_pixels"]
+    assert keras.saving.deserialize_keras_object(saved).passes == 2

@@ -4,6 +4,7 @@ import json
 from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
 from data.errors import PipelineError
 from models.config import TrainConfig
@@ -65,6 +66,11 @@ def test_a_students_own_recipe_goes_first():
     preset = make_preset(student="compact", recipes={"compact": TrainConfig(), "student": own})
     assert preset.recipe("student", 0) == own
     assert preset.recipe("student", 3).time_budget_minutes == 3
+
+
+def test_shifted_copies_without_mirrored_ones_are_refused():
+    with pytest.raises(ValidationError, match="set test_time_flip to true"):
+        TrainConfig(test_time_shift_pixels=2)
 
 
 def test_only_best_has_a_student():

@@ -11,8 +11,9 @@ from data.classes import CLASSES
 from data.errors import ChildKilled, PipelineError
 from data.records import VariantResult
 from data.tfrecord import read_part
-from models.config import TeachSpec
+from models.config import TeachSpec, TrainConfig
 from models.ensemble import Seat, build_ensemble
+from models.fit import vote_at_test_time
 from models.layers import make_pixel_input
 from models.soft_labels import SoftLabels, Teaching
 from models.teach import has_time, make_labeller
@@ -100,3 +101,14 @@ def test_a_teacher_whose_answers_are_no_numbers_is_refused(spec, tmp_path):
     label = make_labeller(spec.model_copy(update={"teacher": save_teacher(tmp_path / "nan", network)}))
     with pytest.raises(PipelineError, match="to view 0 that are no numbers"):
         label(0)
+
+
+def test_a_teacher_that_shifts_images_labels_them_as_they_lie(spec, tmp_path):
+    network = load_builder(find_variant("compact").builder)(len(CLASSES))
+    shifting = vote_at_test_time(network, TrainConfig(test_time_flip=True, test_time_shift_pixels=2))
+    teacher = save_teacher(tmp_path / "vote", build_ensemble([shifting], [Seat(1, 1.0)]))
+    labels = make_labeller(spec.model_copy(update={"teacher": teacher}))(0)
+    images = np.concatenate([images for images, _ in read_part(spec.records, "train")])
+    expected = (network.predict_on_batch(images) + network.predict_on_batch(images[:, :, ::-1])) / 2
+    np.testing.assert_allclose(labels, expected, atol=1e-5)
+    assert np.abs(shifting.predict_on_batch(images) - labels).max() > 1e-3
