@@ -13,7 +13,7 @@ class Sure:
     """Stands in for a network: predicting the same for every image takes no Keras."""
 
     def predict_on_batch(self, images):
-        return np.tile(np.float32([0.1, 0.2, 0.3, 0.4]), (len(images), 1))
+        return np.tile(np.array([0.1, 0.2, 0.3, 0.4], np.float32), (len(images), 1))
 
 
 BATCHES = [
@@ -29,7 +29,7 @@ def test_a_row_an_image_in_the_order_of_the_batches():
         ["b", "validation", 3],
         ["c", "validation", 1],
     ]
-    np.testing.assert_allclose(probabilities_of(frame), np.tile(np.float32([0.1, 0.2, 0.3, 0.4]), (3, 1)))
+    np.testing.assert_allclose(probabilities_of(frame), np.tile(np.array([0.1, 0.2, 0.3, 0.4], np.float32), (3, 1)))
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.0, [1, 2]), (60.0, [])])
