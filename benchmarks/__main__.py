@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.page import replace_section
 from benchmarks.rows import ROWS
-from data.workspace import PROJECT_ROOT
+from data.base.paths import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "benchmarks.md"
 

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import stats
 
-from data.classes import CLASSES
-from data.clean import CleaningPolicy, clean_manifest
-from data.errors import PipelineError
-from data.manifest import read_manifest
-from data.records import Record
-from flows.server import prefect_server
-from models.config import TrainConfig
-from models.presets import PRESETS
-from models.score import correctness_of, read_predictions
-from models.statistics import CONFIDENCE
+from data.base.errors import PipelineError
+from data.base.labels import CLASSES
+from data.base.record import Record
+from data.manifest.table import read_manifest
+from data.quality.cleaning import CleaningPolicy, clean_manifest
+from flows.server.shared import prefect_server
+from models.catalog.presets import PRESETS
+from models.catalog.train_config import TrainConfig
+from models.evaluation.paired import CONFIDENCE
+from models.evaluation.predictions import correctness_of, read_predictions
 
 if TYPE_CHECKING:
     from benchmarks.cleaning_flow import Trained, Training

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data.errors import PipelineError
+from data.base.errors import PipelineError
 
 SHOWN_CHARACTERS = 2000
 

@@ -18,7 +18,7 @@ import psutil
 from benchmarks.command import EMOTION
 
 SAMPLED_EVERY_SECONDS = 0.2
-SERVER_MODULE = "flows.server_child"
+SERVER_MODULE = "flows.server.process"
 
 
 def measure(source: str, workspace: Path) -> dict[str, float]:

@@ -17,9 +17,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data.augment import SEED_AUGMENT
-from data.classes import CLASSES, IMAGE_SIZE
-from data.tfrecord import Jitter, ViewsIndex, read_part
+from data.base.labels import CLASSES, IMAGE_SIZE
+from data.views.augment import SEED_AUGMENT
+from data.views.tfrecords import Jitter, ViewsIndex, read_part
 
 REPEATS = 3
 BATCH_IMAGES = 64
@@ -68,7 +68,7 @@ def count_images(batches: Iterable[Any]) -> Iterator[int]:
 
 
 def read_views(views: Path, seed: int) -> Iterable[Any]:
-    """Return the batches of one epoch after the other, as `models.fit` reads each."""
+    """Return the batches of one epoch after the other, as `models.training.fit` reads each."""
     jitter = Jitter(flip=True, shift_pixels=2)
     first, *others = (
         read_part(views, "train", view=view, batch_size=BATCH_IMAGES, shuffle_seed=seed + view, jitter=jitter)

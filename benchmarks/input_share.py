@@ -14,13 +14,13 @@ from typing import Any
 
 import keras
 
-from data.classes import CLASSES
-from data.hardware import has_bfloat16, usable_cores
-from data.tfrecord import Jitter, read_part
-from models.fit import labelled_batches
-from models.presets import PRESETS
-from models.trainer import compile_model
-from models.variants import find_variant, load_builder
+from data.base.labels import CLASSES
+from data.system.hardware import has_bfloat16, usable_cores
+from data.views.tfrecords import Jitter, read_part
+from models.catalog.presets import PRESETS
+from models.catalog.variants import find_variant, load_builder
+from models.training.batches import labelled_batches
+from models.training.trainer import compile_model
 
 NETWORK = "compact"
 STEPS = 200

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageChops, ImageEnhance, ImageOps
 
-from data.classes import IMAGE_SIZE
-from data.manifest import build_manifest
-from data.near_duplicates import find_similar_pairs
+from data.base.labels import IMAGE_SIZE
+from data.manifest.near_duplicates import find_similar_pairs
+from data.manifest.table import build_manifest
 
 PLANTED_IMAGES = 1_000
 """Copies of each kind."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Outcome, Row
-from data.hardware import describe_hardware
-from data.workspace import write_atomically
+from data.system.hardware import describe_hardware
+from data.workspace.atomic import write_atomically
 
 HEADING = "## "
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.command import run_module
-from flows.server import prefect_server
+from flows.server.shared import prefect_server
 from flows.settings import load_settings
 
 SEED = 42

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from prefect import flow
 
-from data.source import parse_source
-from data.workspace import Workspace
+from data.sources.source import parse_source
+from data.workspace.store import Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.ingest import DataChoices, prepare_data
 from flows.settings import load_settings
-from models.presets import PRESETS
-from tasks.stages import IMAGES_FOLDER, record_of
-from tasks.tfrecords import build_views
+from models.catalog.presets import PRESETS
+from tasks.dataset.views import build_views
+from tasks.support.outcomes import IMAGES_FOLDER, record_of
 
 
 @flow(name="prepare a benchmark", log_prints=False)

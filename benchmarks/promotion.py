@@ -14,11 +14,12 @@ import numpy as np
 from scipy.stats import binom, norm
 
 from benchmarks.page import format_table
-from data.hardware import describe_hardware
-from data.workspace import PROJECT_ROOT, write_atomically
-from models.promotion import PromotionPolicy, recall_differences
-from models.statistics import CONFIDENCE, gain_lower_bounds, wilson_interval
-from reports.formatting import percent, percent_range
+from data.base.paths import PROJECT_ROOT
+from data.system.hardware import describe_hardware
+from data.workspace.atomic import write_atomically
+from models.evaluation.paired import CONFIDENCE, gain_lower_bounds, wilson_interval
+from models.promotion.decide import PromotionPolicy, recall_differences
+from reports.common.formatting import percent, percent_range
 
 PAGE = PROJECT_ROOT / "docs" / "promotion.md"
 BEGIN, END = "<!-- simulated: {} -->\n", "<!-- end -->\n"

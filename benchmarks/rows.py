@@ -11,18 +11,20 @@ from typing import Any, NamedTuple
 
 from benchmarks.command import EMOTION, Usage, run_command, run_module
 from benchmarks.prepare import SEED, prepare
-from data.hardware import usable_cores
-from data.records import PartMetrics, RunResults, VariantResult
-from data.tfrecord import ViewsIndex, write_index
-from data.workspace import RECORD_NAME, read_record
-from flows.server import prefect_server
+from data.records.run import RunResults
+from data.records.training import PartMetrics, VariantResult
+from data.system.hardware import usable_cores
+from data.views.tfrecords import ViewsIndex, write_index
+from data.workspace.store import RECORD_NAME, read_record
+from flows.server.shared import prefect_server
 from flows.settings import load_settings
-from models.config import ENSEMBLE_NAME, FitSpec, TrainConfig
-from models.presets import PRESETS
-from models.variants import find_variant
-from reports.formatting import percent_range
-from reports.summary import scored_variants
-from tasks.children import child_environment
+from models.catalog.presets import PRESETS
+from models.catalog.train_config import ENSEMBLE_NAME, TrainConfig
+from models.catalog.variants import find_variant
+from models.jobs.specs import FitSpec
+from reports.common.formatting import percent_range
+from reports.run.summary import scored_variants
+from tasks.support.child_processes import child_environment
 
 SEEDS = (SEED, SEED + 1, SEED + 2)
 
@@ -243,7 +245,7 @@ def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: in
     )
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "spec.json").write_text(spec.model_dump_json())
-        usage = run_module("models.fit", folder, environment=child_environment(threads, folder))
+        usage = run_module("models.training.fit", folder, environment=child_environment(threads, folder))
         return usage, VariantResult.model_validate_json((Path(folder) / "result.json").read_text())
 
 

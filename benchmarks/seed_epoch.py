@@ -13,10 +13,10 @@ from typing import Any
 import keras
 
 from benchmarks.input_rates import read_by_generator
-from data.classes import CLASSES
-from models.presets import PRESETS
-from models.trainer import compile_model
-from models.variants import find_variant, load_builder
+from data.base.labels import CLASSES
+from models.catalog.presets import PRESETS
+from models.catalog.variants import find_variant, load_builder
+from models.training.trainer import compile_model
 
 NETWORK = "cnn_3"
 

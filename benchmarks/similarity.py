@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageFilter, ImageOps
 
-from data.manifest import build_manifest
-from data.similarity import SplitComparison, compare_splits
+from data.manifest.table import build_manifest
+from data.quality.split_similarity import SplitComparison, compare_splits
 
 TREATMENTS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "encoded again": lambda image: image,

@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.classes import PARTS
+from data.base.labels import PARTS
 
 Counts = dict[str, dict[str, int]]
 """split or part -> class -> images"""
@@ -82,10 +82,10 @@ def choose_profile(name: ProfileName, counts: Mapping[str, Mapping[str, int]]) -
 
 
 def count_images(manifest: pd.DataFrame, column: str, decodable_alone: bool = False) -> Counts:
-    """Return images by split or part, and class, in the order of `data.classes`, unknown names after it.
+    """Return images by split or part, and class, in the order of `data.base.labels`, unknown names after it.
 
     Args:
-        manifest: one row an image, see `data.manifest.COLUMN_TYPES`.
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
         column: "split" or "part".
         decodable_alone: leave out what cannot be decoded; a folder that holds nothing else counts 0.
     """

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.clean import CleaningPolicy
+from data.quality.cleaning import CleaningPolicy
 from expectations.rules import FAULTS_BEHIND, DataRules
 
 Necessary = Literal["fail", "quarantine"]
@@ -68,7 +68,7 @@ def policies_to_rules(
         cleaning: its threshold, and the switches of faults that no rule names; the other switches are replaced.
 
     Returns:
-        Rules and policy for `expectations.judgement.judge_data_set`. A rule set to fail keeps its switch on: the run
+        Rules and policy for `expectations.judge.judge_data_set`. A rule set to fail keeps its switch on: the run
         stops on the data as published, and the verdict after cleaning shows what setting aside would have left.
     """
     chosen = policies.model_dump(exclude={RULE_ON_CHANGE})

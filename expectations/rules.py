@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.clean import BLANK_STANDARD_DEVIATION, CleaningPolicy
-from data.records import Severity
+from data.quality.cleaning import BLANK_STANDARD_DEVIATION, CleaningPolicy
+from data.records.dataset import Severity
 from expectations.counts import ProfileName
 
 MendableRule = Literal[
@@ -50,7 +50,7 @@ FAULTS_BEHIND: dict[MendableRule, tuple[str, ...]] = {
     "no_near_duplicates_across_splits": ("near_leaking_train", "near_leaking_validation"),
     "one_label_per_picture": ("near_label_conflict",),
 }
-"""The faults of `data.clean.FAULTS` that break a rule."""
+"""The faults of `data.quality.cleaning.FAULTS` that break a rule."""
 
 TOLERABLE: tuple[MendableRule, ...] = (
     "really_gray",
@@ -64,7 +64,7 @@ TOLERABLE: tuple[MendableRule, ...] = (
 """Rules that training can go on without, at the price of less trustworthy figures."""
 
 NEAR_DUPLICATE_RULES: tuple[RuleName, ...] = ("no_near_duplicates_across_splits", "one_label_per_picture")
-"""Rules that ask for the column `group` of `data.near_duplicates`; without it they are not looked at."""
+"""Rules that ask for the column `group` of `data.manifest.near_duplicates`; without it they are not looked at."""
 
 ADVISORY: tuple[RuleName, ...] = (
     "no_duplicates_within_train",

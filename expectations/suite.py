@@ -12,10 +12,10 @@ from great_expectations.expectations.core.expect_column_values_to_be_between imp
 from great_expectations.expectations.core.expect_column_values_to_be_in_set import ExpectColumnValuesToBeInSet
 from great_expectations.expectations.expectation import Expectation
 
-from data.classes import CLASSES, IMAGE_SIZE, SPLITS
-from data.describe import LARGEST_IMAGE_PIXELS
+from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.manifest.measures import LARGEST_IMAGE_PIXELS
 from expectations.counts import Counts, choose_profile
-from expectations.custom import (
+from expectations.custom_expectations import (
     ExpectBalancedClasses,
     ExpectEachClassInEachSplit,
     ExpectEnoughImages,

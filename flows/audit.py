@@ -7,19 +7,19 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from data.hardware import default_parallel
-from data.source import parse_source
+from data.sources.source import parse_source
+from data.system.hardware import default_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.ingest import DataChoices, prepare_data, short_source
 from flows.settings import load_settings
-from flows.training import plan_job, train_variants
-from models.presets import PresetChoice, load_preset
-from models.variants import VariantName
-from tasks.audit import audit_cross_fitted
-from tasks.folds import hold_out_fold
-from tasks.stages import record_of
-from tasks.tfrecords import build_views
+from flows.steps.training import plan_job, train_variants
+from models.catalog.presets import PresetChoice, load_preset
+from models.catalog.variants import VariantName
+from tasks.dataset.folds import hold_out_fold
+from tasks.dataset.views import build_views
+from tasks.publish.label_audit import audit_cross_fitted
+from tasks.support.outcomes import record_of
 
 
 def name_run() -> str:

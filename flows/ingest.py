@@ -7,19 +7,19 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from data.source import DatasetSource, parse_source
-from data.workspace import Produced, Workspace
+from data.sources.source import DatasetSource, parse_source
+from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.logs import arrange_logs
 from flows.settings import Settings, load_settings
-from tasks.download import acquire_images
-from tasks.drift import compare_with_last
-from tasks.inventory import take_inventory
-from tasks.relabel import correct_labels
-from tasks.stages import record_of
-from tasks.validate import validate_data
-from tasks.verdict import accept_data, publish_verdict
+from tasks.dataset.acquire import acquire_images
+from tasks.dataset.correct_labels import correct_labels
+from tasks.dataset.drift import compare_with_last
+from tasks.dataset.inventory import take_inventory
+from tasks.dataset.validate import validate_data
+from tasks.dataset.verdict import accept_data, publish_verdict
+from tasks.support.outcomes import record_of
 
 
 def short_source(source: str) -> str:

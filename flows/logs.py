@@ -2,7 +2,7 @@
 
 import logging
 
-from data.errors import PipelineError
+from data.base.errors import PipelineError
 
 LOGGED_ROOMS = ("data", "expectations", "models", "reports", "tasks")
 

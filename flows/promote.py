@@ -6,11 +6,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from data.errors import PipelineError
-from data.workspace import Workspace
+from data.base.errors import PipelineError
+from data.workspace.store import Workspace
 from flows.settings import load_settings
-from models.registry import ModelRegistry
-from tasks.promote import move_champion, roll_back_champion
+from models.registry.versions import ModelRegistry
+from tasks.publish.promote import move_champion, roll_back_champion
 
 Reason = Annotated[str, Field(max_length=500, description="Why, for the record of moves")]
 

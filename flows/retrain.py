@@ -11,26 +11,25 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
 from pydantic import Field
 
-from data.hardware import default_parallel
-from data.source import parse_source
-from data.workspace import Produced, Workspace
+from data.sources.source import parse_source
+from data.system.hardware import default_parallel
+from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.housekeeping import keep_house
 from flows.ingest import DataChoices, prepare_data, short_source
-from flows.publishing import publish
-from flows.server import ends_with_its_runs
+from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
-from flows.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
-from models.presets import Preset, PresetChoice, load_preset
-from models.promotion import PromotionPolicy
-from models.repeats import MOST_SEEDS, training_seeds
-from models.variants import VariantName
-from tasks.audit import audit_variant_labels
-from tasks.links import report_page
-from tasks.report import ReportedStages, RunFacts
-from tasks.stages import record_if_done, record_of
-from tasks.tfrecords import build_views
+from flows.steps.publish import keep_house, publish
+from flows.steps.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
+from models.catalog.presets import Preset, PresetChoice, load_preset
+from models.catalog.seeds import MOST_SEEDS, training_seeds
+from models.catalog.variants import VariantName
+from models.promotion.decide import PromotionPolicy
+from tasks.dataset.views import build_views
+from tasks.publish.label_audit import audit_variant_labels
+from tasks.publish.report import ReportedStages, RunFacts
+from tasks.support.links import report_page
+from tasks.support.outcomes import record_if_done, record_of
 
 NOTHING_TO_DO = "Nothing to do"
 

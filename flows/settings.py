@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from data.drive import DownloadSettings
-from data.errors import PipelineError
-from data.extract import ExtractLimits
-from data.workspace import RESERVE_BYTES, Workspace
+from data.base.errors import PipelineError
+from data.sources.download import DownloadSettings
+from data.sources.extract import ExtractLimits
+from data.workspace.store import RESERVE_BYTES, Workspace
 
 PREFIX = "EMOTION_"
 Port = Annotated[int, Field(ge=1, le=65535)]

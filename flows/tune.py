@@ -8,23 +8,23 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from data.hardware import default_parallel
-from data.search import PRESET_NAME
-from data.source import parse_source
-from data.workspace import write_atomically
+from data.records.search import PRESET_NAME
+from data.sources.source import parse_source
+from data.system.hardware import default_parallel
+from data.workspace.atomic import write_atomically
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.budget import SearchBudget, check_search
 from flows.ingest import DataChoices, prepare_data, short_source
-from flows.search import describe_search, plan_search, run_search
 from flows.settings import load_settings
-from flows.training import plan_job
-from models.presets import PresetChoice, load_preset
-from models.search import SearchSpace
-from models.variants import VariantName
-from tasks.search import publish_search
-from tasks.stages import record_of
-from tasks.tfrecords import build_views
+from flows.steps.search_budget import SearchBudget, check_search
+from flows.steps.training import plan_job
+from flows.steps.trials import describe_search, plan_search, run_search
+from models.catalog.presets import PresetChoice, load_preset
+from models.catalog.variants import VariantName
+from models.search.space import SearchSpace
+from tasks.dataset.views import build_views
+from tasks.publish.search import publish_search
+from tasks.support.outcomes import record_of
 
 
 def name_run() -> str:

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from data.workspace import PROJECT_ROOT
+from data.base.paths import PROJECT_ROOT
 
 COMPOSE = yaml.safe_load((PROJECT_ROOT / "deploy" / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]

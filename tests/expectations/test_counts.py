@@ -2,9 +2,9 @@
 
 import pytest
 
-from data.classes import CLASSES, SPLITS
+from data.base.labels import CLASSES, SPLITS
 from expectations.counts import NOTEBOOK_COUNTS, ExpectedCounts, choose_profile, count_images
-from tests.image_tree import make_manifest
+from tests.support.image_tree import make_manifest
 
 SMALL = ExpectedCounts(name="a small set", images={"train": {"happy": 100, "sad": 10}}, tolerance=0.1)
 

@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from data.clean import CleaningPolicy
-from data.extract import ExtractLimits, extract_archive
-from data.manifest import build_manifest
-from data.near_duplicates import find_similar_pairs, group_images
-from data.source import DatasetSource
-from data.workspace import PROJECT_ROOT
-from expectations.judgement import Judgement, judge_data_set
+from data.base.paths import PROJECT_ROOT
+from data.manifest.near_duplicates import find_similar_pairs, group_images
+from data.manifest.table import build_manifest
+from data.quality.cleaning import CleaningPolicy
+from data.sources.extract import ExtractLimits, extract_archive
+from data.sources.source import DatasetSource
+from expectations.judge import Judgement, judge_data_set
 
 REAL = PROJECT_ROOT.parent / "shared" / "data" / "Facial_emotion_images.zip"
 PAGE = PROJECT_ROOT / "docs" / "data-quality.md"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.server import prefect_server
-from tests.emotion_command import Server
+from flows.server.shared import prefect_server
+from tests.support.emotion_command import Server
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import subprocess
 import pandas as pd
 import pytest
 
-from data.relabel import LabelAudit
-from tests.emotion_command import EMOTION
+from data.quality.label_corrections import LabelAudit
+from tests.support.emotion_command import EMOTION
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from data.records import RunResults
-from tests.emotion_command import EMOTION
+from data.records.run import RunResults
+from tests.support.emotion_command import EMOTION
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def read_results(workspace: Path) -> RunResults:
 def test_no_process_outlives_an_interrupted_run(workspace, how):
     run = Run(workspace, how.replace(" ", "-"))
     run.wait_for(r"cnn_gray: planned 2 epochs")
-    assert run.child("models.fit")
+    assert run.child("models.training.fit")
     if how == "Ctrl-C":
         os.killpg(run.process.pid, signal.SIGINT)
     else:
@@ -82,7 +82,7 @@ def test_no_process_outlives_an_interrupted_run(workspace, how):
 def test_the_next_run_goes_on_and_a_killed_child_is_resumed(workspace):
     run = Run(workspace, "next")
     run.wait_for(r"cnn_gray: epoch 1/2, loss")
-    run.child("models.fit").kill()
+    run.child("models.training.fit").kill()
     log = run.finish()
     assert "cnn_gray: resumed after epoch 1" in log
     variant, _ = read_results(workspace).variants  # and the ensemble, for which one variant is too few

@@ -8,9 +8,9 @@ import time
 import pytest
 import requests
 
-from models.registry import ModelRegistry
-from tests.emotion_command import environment, run_emotion
-from tests.models.registry_factory import make_registry
+from models.registry.versions import ModelRegistry
+from tests.support.emotion_command import environment, run_emotion
+from tests.support.registry_factory import make_registry
 
 RUN_BOTH = """
 from flows.promote import promote, rollback

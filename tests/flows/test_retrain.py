@@ -8,14 +8,14 @@ from collections import defaultdict
 import pandas as pd
 import pytest
 
-from data.records import RunResults
+from data.records.run import RunResults
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.retrain import repeat_command
-from models.registry import ModelRegistry
-from reports.summary import scored_variants
-from tasks.events import DATA_REJECTED
-from tests.emotion_command import run_emotion
+from models.registry.versions import ModelRegistry
+from reports.run.summary import scored_variants
+from tasks.support.events import DATA_REJECTED
+from tests.support.emotion_command import run_emotion
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from data.records import RunResults
-from data.search import SearchRecord
-from models.presets import PRESETS, load_preset
-from tests.emotion_command import EMOTION, environment, run_emotion
+from data.records.run import RunResults
+from data.records.search import SearchRecord
+from models.catalog.presets import PRESETS, load_preset
+from tests.support.emotion_command import EMOTION, environment, run_emotion
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def begin_and_interrupt(workspace):
             assert time.monotonic() < deadline, log.read_text()[-3000:]
             time.sleep(0.1)
         family = psutil.Process(process.pid).children(recursive=True)
-        assert any("models.fit" in child.cmdline() for child in family)
+        assert any("models.training.fit" in child.cmdline() for child in family)
     finally:
         process.kill()
         process.wait(15)

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.up_command import Up, wait_until
+from tests.support.up_command import Up, wait_until
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ import psutil
 import pytest
 import requests
 
-from data.augment import LIGHT_AUGMENT
-from data.records import VariantResult
-from models.config import TrainConfig
-from models.presets import Preset
-from tests.up_command import API, wait_until
+from data.records.training import VariantResult
+from data.views.augment import LIGHT_AUGMENT
+from models.catalog.presets import Preset
+from models.catalog.train_config import TrainConfig
+from tests.support.up_command import API, wait_until
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(2400)]
 
@@ -107,13 +107,15 @@ class Training:
 
     def trainer(self):
         """Return the process that trains."""
-        found = [process for process in self.up.processes() if "models.fit" in words_of(process)]
+        found = [process for process in self.up.processes() if "models.training.fit" in words_of(process)]
         assert len(found) == 1, found
         return found[0]
 
     def left(self):
         """Return what is still there of the run: its parent and its children."""
-        return [process for process in self.up.processes() if {"models.fit", "prefect.engine"} & words_of(process)]
+        return [
+            process for process in self.up.processes() if {"models.training.fit", "prefect.engine"} & words_of(process)
+        ]
 
     def check(self):
         """Check that every epoch was trained, none twice, and that nothing is left; return how many there are."""
@@ -144,7 +146,7 @@ def kill(processes):
 
 
 def servers(up):
-    return [process for process in up.processes() if "flows.server_child" in words_of(process)]
+    return [process for process in up.processes() if "flows.server.process" in words_of(process)]
 
 
 def kill_server_for_ten_seconds(up, training):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from models.registry import ModelRegistry
-from tests.up_command import API, wait_until
+from models.registry.versions import ModelRegistry
+from tests.support.up_command import API, wait_until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
 

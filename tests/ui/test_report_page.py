@@ -5,19 +5,19 @@ import importlib.resources
 import numpy as np
 import pytest
 
-from data.errors import PipelineError
-from data.workspace import Workspace
-from models.versus import compare_runs
-from reports.audit import render_audit_page
-from reports.index import write_index
-from reports.pdf import find_browser
-from reports.render import ReportSources, render_report
-from reports.stored import list_reports
-from reports.verdict import render_verdict
-from reports.versus import render_versus
-from tests.reports.results_factory import make_data, make_results, write_pictures
-from tests.reports.test_audit import gray_faces, make_audit
-from tests.reports.test_verdict import QUARANTINE, make_evidence
+from data.base.errors import PipelineError
+from data.workspace.store import Workspace
+from models.analysis.run_difference import compare_runs
+from reports.common.pdf import find_browser
+from reports.dataset.label_audit_page import render_audit_page
+from reports.dataset.verdict_page import render_verdict
+from reports.difference.page import render_versus
+from reports.run.page import ReportSources, render_report
+from reports.site.index import write_index
+from reports.site.stored_reports import list_reports
+from tests.reports.dataset.test_label_audit_page import gray_faces, make_audit
+from tests.reports.dataset.test_verdict_page import QUARANTINE, make_evidence
+from tests.support.results_factory import make_data, make_results, write_pictures
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
 axe_package = pytest.importorskip("axe_playwright_python", reason="no axe-core: make test-ui installs it")

@@ -7,11 +7,11 @@ from contextlib import nullcontext
 
 import pytest
 
-from data.sample import SampleConfig, generate_sample
-from flows.schedule import ScheduleChoice, read_schedule
-from models.registry import ModelRegistry
-from tests.postgres import is_installed, postgres_server
-from tests.up_command import API, Up, wait_until
+from data.sample.generate import SampleConfig, generate_sample
+from flows.service.schedule import ScheduleChoice, read_schedule
+from models.registry.versions import ModelRegistry
+from tests.support.postgres import is_installed, postgres_server
+from tests.support.up_command import API, Up, wait_until
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(3600)]
 

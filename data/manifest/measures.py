@@ -1,0 +1,234 @@
+"""What one image file is: the row of a manifest, and the child command that describes a share of a directory.
+
+`python -m data.manifest.measures IMAGES SHARE SHARES` describes every SHARES-th file from number SHARE on and prints
+the rows as events. It knows nothing of pandas, which would double its start.
+"""
+
+import hashlib
+import io
+import logging
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
+from scipy import ndimage
+
+from data.base.errors import PipelineError
+from data.system.child_process import emit, run_child
+
+logger = logging.getLogger(__name__)
+
+FORMATS = ("JPEG", "PNG")
+MEASURES = (
+    "mean",
+    "standard_deviation",
+    "sharpness",
+    "noise",
+    "blockiness",
+    "entropy",
+    "skewness",
+    "edge_brightness",
+)
+"""The columns that are measured on the gray pixels; NaN where an image cannot be decoded."""
+
+BLOCK = 8
+"""Height and width in pixels of the blocks that JPEG codes."""
+LARGEST_IMAGE_PIXELS = 2**24
+"""More pixels than this are not decoded: a face has some thousand, a decompression bomb hundreds of millions."""
+
+GRAY_LEVELS = np.arange(256, dtype=np.float64)
+ROWS_PER_EVENT = 500
+
+
+def list_files(images: Path) -> list[str]:
+    """Return the relative POSIX paths of all files below a directory, sorted.
+
+    Raises:
+        PipelineError: the directory is missing or holds no file.
+    """
+    if not images.is_dir():
+        raise PipelineError(f"{images} is no directory; expected a data set's root with a folder for each split")
+    paths = sorted(path.relative_to(images).as_posix() for path in images.rglob("*") if path.is_file())
+    if not paths:
+        raise PipelineError(f"{images} holds no file; expected images at <split>/<label>/<file>")
+    return paths
+
+
+def describe_share(images: Path, paths: list[str], share: int, shares: int) -> list[dict[str, Any]]:
+    """Describe every `shares`-th of these files, from number `share` on."""
+    return [describe_image(images, path) for path in paths[share::shares]]
+
+
+def describe_image(images: Path, path: str) -> dict[str, Any]:
+    """Return one row of the manifest.
+
+    Args:
+        images: the data set's root.
+        path: the file's relative POSIX path.
+
+    Returns:
+        The columns of `data.manifest.table.COLUMN_TYPES` as plain Python values.
+    """
+    content = (images / path).read_bytes()
+    folders = (*path.split("/")[:-1], "", "")
+    row: dict[str, Any] = {
+        "path": path,
+        "split": folders[0],
+        "label": folders[1],
+        "bytes": len(content),
+        "file_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    return row | _describe_content(content)
+
+
+def _describe_content(content: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "format": "",
+        "mode": "",
+        "width": 0,
+        "height": 0,
+        "decodable": False,
+        "gray": False,
+        "pixel_sha256": "",
+        "perceptual_hash": "",
+        "mirrored_hash": "",
+        **dict.fromkeys(MEASURES, math.nan),
+    }
+    image = _open_image(content)
+    if image is None:
+        return found
+    found |= {"format": image.format, "mode": image.mode, "width": image.width, "height": image.height}
+    return found | _describe_pixels(image) | {"decodable": True} if _load(image) else found
+
+
+def _open_image(content: bytes) -> Image.Image | None:
+    """Return the image with its header read, or None where there is none.
+
+    The formats' own readers are asked, since `Image.open` refuses a header of many pixels before it tells how many.
+    Damaged files make Pillow raise a dozen kinds of exception, struct.error and zlib.error among them: here and in
+    `_load` every one means the same.
+    """
+    for read_header in (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile):
+        try:
+            return read_header(io.BytesIO(content))
+        except Exception as error:
+            logger.debug("no image: %s", error)
+    return None
+
+
+def _load(image: Image.Image) -> bool:
+    """Decode an opened image, and tell whether it is whole and of a sane size."""
+    if image.width * image.height > LARGEST_IMAGE_PIXELS:
+        return False
+    try:
+        image.load()
+    except Exception as error:
+        logger.debug("not decodable: %s", error)
+        return False
+    return True
+
+
+def _describe_pixels(image: Image.Image) -> dict[str, Any]:
+    gray = image.convert("L")
+    pixels = np.asarray(gray)
+    return {
+        "gray": _is_gray(image),
+        "pixel_sha256": hashlib.sha256(f"{gray.width}x{gray.height}:".encode() + pixels.tobytes()).hexdigest(),
+        "perceptual_hash": str(imagehash.phash(gray)),
+        "mirrored_hash": str(imagehash.phash(ImageOps.mirror(gray))),
+        **measure_pixels(pixels),
+    }
+
+
+def measure_pixels(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """Measure one image for the statistics by which splits and data sets are compared.
+
+    Args:
+        pixels: gray, uint8 of shape (height, width).
+
+    Returns:
+        `MEASURES`, as `data.manifest.table.COLUMN_TYPES` describes them.
+    """
+    levels = pixels.astype(np.float32)
+    counts = np.bincount(pixels.ravel(), minlength=256)
+    return {
+        **_measure_histogram(counts),
+        "sharpness": float(ndimage.laplace(levels).var(dtype=np.float64)),
+        "noise": _estimate_noise(levels),
+        "blockiness": _measure_blockiness(levels),
+        "edge_brightness": _measure_edge(levels),
+    }
+
+
+def _measure_histogram(counts: NDArray[np.int64]) -> dict[str, float]:
+    """Return what follows from how often each of the 256 gray levels occurs."""
+    shares = counts / counts.sum()
+    mean = float(shares @ GRAY_LEVELS)
+    deviations = GRAY_LEVELS - mean
+    deviation = math.sqrt(float(shares @ deviations**2))
+    present = shares[shares > 0]
+    return {
+        "mean": mean,
+        "standard_deviation": deviation,
+        "skewness": float(shares @ deviations**3) / deviation**3 if deviation > 0 else 0.0,
+        "entropy": abs(float(present @ np.log2(present))),
+    }
+
+
+def _estimate_noise(levels: NDArray[np.float32]) -> float:
+    """Return the standard deviation of the noise in gray levels, 0 for an image narrower than 3 pixels.
+
+    Source: J. Immerkaer, Fast Noise Variance Estimation, Computer Vision and Image Understanding 64 (1996). Its mask is
+    the second difference along both axes, which edges and slopes hardly answer to.
+    """
+    residual = np.diff(np.diff(levels, n=2, axis=0), n=2, axis=1)
+    return float(np.abs(residual).mean()) * math.sqrt(math.pi / 2) / 6 if residual.size else 0.0
+
+
+def _measure_blockiness(levels: NDArray[np.float32]) -> float:
+    """Return the mean step between neighbours on both sides of a JPEG block's border over that of all others.
+
+    A picture without a step on either kind of place has 1.
+    """
+    across, within, across_count, within_count = 0.0, 0.0, 0, 0
+    for steps in (np.abs(np.diff(levels, axis=0)), np.abs(np.diff(levels, axis=1)).T):
+        borders = steps[BLOCK - 1 :: BLOCK]
+        across, across_count = across + float(borders.sum()), across_count + borders.size
+        within, within_count = within + float(steps.sum()), within_count + steps.size
+    within, within_count = within - across, within_count - across_count
+    return (across / across_count) / (within / within_count) if across and within else 1.0
+
+
+def _measure_edge(levels: NDArray[np.float32]) -> float:
+    """Return the mean of the outermost ring of pixels minus the mean of the whole picture, in gray levels."""
+    inner = levels[1:-1, 1:-1]
+    total = float(levels.sum(dtype=np.float64))
+    ring = levels.size - inner.size
+    return (total - float(inner.sum(dtype=np.float64))) / ring - total / levels.size
+
+
+def _is_gray(image: Image.Image) -> bool:
+    """Tell whether an image is gray with 8 bits a pixel, however many channels it is stored with."""
+    if image.mode == "L":
+        return True
+    if image.mode.startswith(("I", "F")):
+        return False
+    channels = np.asarray(image.convert("RGB"))
+    return bool((channels == channels[:, :, :1]).all())
+
+
+def main() -> None:
+    """Describe this command's share of the files and print the rows as events."""
+    images, share, shares = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    rows = describe_share(images, list_files(images), share, shares)
+    for start in range(0, len(rows), ROWS_PER_EVENT):
+        emit("rows", rows=rows[start : start + ROWS_PER_EVENT])
+
+
+if __name__ == "__main__":
+    run_child(main)

@@ -1,0 +1,141 @@
+"""The manifest: one row an image, with all that validation, cleaning and partitioning ask about it."""
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from data.base.errors import ChildKilled, PipelineError
+from data.base.paths import PROJECT_ROOT
+from data.manifest.measures import MEASURES, describe_share, list_files
+
+logger = logging.getLogger(__name__)
+
+COLUMN_TYPES = {
+    "path": "str",
+    "split": "str",
+    "label": "str",
+    "bytes": "int64",
+    "format": "str",
+    "mode": "str",
+    "width": "int64",
+    "height": "int64",
+    "decodable": "bool",
+    "gray": "bool",
+    "file_sha256": "str",
+    "pixel_sha256": "str",
+    "perceptual_hash": "str",
+    "mirrored_hash": "str",
+    "mean": "float64",
+    "standard_deviation": "float64",
+    "sharpness": "float64",
+    "noise": "float64",
+    "blockiness": "float64",
+    "entropy": "float64",
+    "skewness": "float64",
+    "edge_brightness": "float64",
+}
+"""Columns of a manifest, in order. `mean` and `standard_deviation` are in gray levels (0..255); `sharpness` is the
+variance of the Laplacian in squared gray levels; `noise` is Immerkaer's estimate in gray levels; `blockiness` is the
+mean step between pixels across the borders of JPEG's 8x8 blocks over that within them, about 1 without such borders;
+`entropy` is that of the histogram of gray levels in bits (0..8); `skewness` is the third standardised moment of the
+gray levels; `edge_brightness` is the mean of the outermost pixels minus the mean, in gray levels. All these are NaN
+where the image cannot be decoded."""
+
+FEATURES = ("bytes", *MEASURES)
+"""The columns that say how an image looks, whatever it shows: by them splits and data sets are compared."""
+
+IMAGES_PER_WORKER = 3_000
+"""A further worker costs about a second to start, in which this process describes nearly as many small images."""
+
+
+def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
+    """Describe every file below a directory laid out as `<split>/<label>/<file>`.
+
+    Args:
+        images: the data set's root; what lies elsewhere below it is described too, with the folders it is in.
+        workers: processes to use at most, this one included. Few images take fewer.
+
+    Returns:
+        One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
+        image's id; `pixel_sha256` is of the decoded 8-bit gray pixels and their size; `perceptual_hash` is imagehash's
+        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is no whole JPEG or
+        PNG has `decodable` False and empty hashes.
+
+    Raises:
+        PipelineError: the directory is missing or holds no file.
+        ChildKilled: a worker was ended by a signal, for instance for want of memory.
+    """
+    images = Path(images).resolve()
+    paths = list_files(images)
+    shares = max(1, min(workers, len(paths) // IMAGES_PER_WORKER))
+    logger.info("describing %d files below %s with %d processes", len(paths), images, shares)
+    frame = pd.DataFrame(_describe_in_parallel(images, paths, shares), columns=list(COLUMN_TYPES))
+    return frame.astype(COLUMN_TYPES).sort_values("path", ignore_index=True)
+
+
+def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
+    """Write a manifest, or one with further columns such as `part`, as Parquet."""
+    manifest.to_parquet(path, index=False)
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read a manifest from Parquet, with the types of `COLUMN_TYPES`; further columns are kept.
+
+    Raises:
+        PipelineError: the file lacks columns of a manifest.
+    """
+    manifest = pd.read_parquet(path)
+    require_columns(manifest)
+    return manifest.astype(COLUMN_TYPES)
+
+
+def require_columns(manifest: pd.DataFrame) -> None:
+    """Refuse a frame that is no manifest.
+
+    Raises:
+        PipelineError: columns of `COLUMN_TYPES` are missing.
+    """
+    missing = [name for name in COLUMN_TYPES if name not in manifest.columns]
+    if missing:
+        raise PipelineError(f"the manifest lacks the columns {', '.join(missing)}; build it again with build_manifest")
+
+
+def _describe_in_parallel(images: Path, paths: list[str], shares: int) -> list[dict[str, Any]]:
+    """Describe one share here and the others in child commands.
+
+    A command that is started afresh is safe where the caller runs threads, does not run the caller's own script a
+    second time, and leaves when the caller is gone. Its events go to a nameless file, so that it never waits for a
+    reader.
+    """
+    with ExitStack() as stack:
+        children = []
+        for share in range(1, shares):
+            output = stack.enter_context(tempfile.TemporaryFile())
+            command = [sys.executable, "-m", "data.manifest.measures", str(images), str(share), str(shares)]
+            child = subprocess.Popen(command, cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=output)
+            stack.enter_context(child)
+            stack.callback(child.kill)
+            children.append((child, output))
+        rows = describe_share(images, paths, 0, shares)
+        for child, output in children:
+            rows += _wait_for_rows(child, output)
+        return rows
+
+
+def _wait_for_rows(child: subprocess.Popen[bytes], output: IO[bytes]) -> list[dict[str, Any]]:
+    status = child.wait()
+    if status < 0:
+        raise ChildKilled(f"a process describing images was ended by signal {-status}; check the memory and run again")
+    output.seek(0)
+    events = [json.loads(line) for line in output]
+    if status > 0:
+        reasons = "; ".join(event["message"] for event in events if event["event"] == "error")
+        raise PipelineError(f"describing images failed with status {status}: {reasons or 'see its standard error'}")
+    return [row for event in events for row in event["rows"]]

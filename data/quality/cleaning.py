@@ -1,0 +1,212 @@
+"""Cleaning: which images a run sets aside, by a policy, and the counts of what is wrong with a data set."""
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.base.errors import PipelineError
+from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.base.record import Record
+from data.manifest.table import require_columns
+from data.records.dataset import QuarantineCount
+
+FAULTS = (
+    "undecodable",
+    "unknown_folder",
+    "wrong_size",
+    "not_gray",
+    "blank",
+    "label_conflict",
+    "leaking_train",
+    "leaking_validation",
+    "repeated_train",
+    "near_leaking_train",
+    "near_leaking_validation",
+    "near_label_conflict",
+)
+"""What can be wrong with one image, in the order in which an image's faults are listed. The `near_` ones are of images
+that show the same picture with other pixels; they are found where the manifest has a column `group`."""
+
+QUARANTINE_COLUMNS = ("path", "split", "label", "reason")
+
+BLANK_STANDARD_DEVIATION = 1.0
+"""Gray levels. A flat picture stored as JPEG stays below it, the dimmest real face is far above."""
+
+
+class CleaningPolicy(BaseModel):
+    """Which faulty images are set aside before training: one switch a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    undecodable: bool = Field(default=True, description="files that are no whole JPEG or PNG")
+    unknown_folder: bool = Field(default=True, description="files outside <known split>/<known class>/")
+    wrong_size: bool = Field(default=True, description="images of another size than 48x48")
+    not_gray: bool = Field(default=True, description="images with colour, or with more than 8 bits a pixel")
+    blank: bool = Field(default=True, description="images of one gray level")
+    label_conflict: bool = Field(default=True, description="all images whose pixels stand under two or more classes")
+    leaking_train: bool = Field(default=True, description="train images that also stand in validation or test")
+    leaking_validation: bool = Field(default=True, description="validation images that also stand in test")
+    repeated_train: bool = Field(default=False, description="train images equal to an earlier train image")
+    near_leaking_train: bool = Field(
+        default=True, description="train images that show the same picture as one in validation or test"
+    )
+    near_leaking_validation: bool = Field(
+        default=True, description="validation images that show the same picture as one in test"
+    )
+    # Off: one wrong label would take a dozen copies with it, and the label audit names the wrong one.
+    near_label_conflict: bool = Field(
+        default=False, description="all images that show a picture that stands under two or more classes"
+    )
+    blank_standard_deviation: float = Field(
+        default=BLANK_STANDARD_DEVIATION,
+        ge=0,
+        le=128,
+        description="an image is blank where its standard deviation, in gray levels, is at most this",
+    )
+
+
+class NearDuplicateSummary(Record):
+    """How many pictures of a manifest stand in it more than once, with different pixels."""
+
+    near_duplicate_groups: int = Field(description="groups of images that show one picture with different pixels")
+    near_duplicate_groups_across_splits: int
+    near_duplicate_images: int = Field(description="images in those groups")
+    near_leaking_train_images: int = Field(description="train images whose picture stands in validation or test")
+    near_leaking_validation_images: int = Field(description="validation images whose picture stands in test")
+    near_label_conflict_images: int = Field(description="images whose picture stands under two or more labels")
+
+
+class DuplicateSummary(Record):
+    """How many images of a manifest are repeated, contradictory or empty."""
+
+    duplicate_groups: int = Field(description="groups of images with equal pixels")
+    duplicate_groups_across_splits: int
+    leaking_train_images: int = Field(description="train images that also stand in validation or test")
+    label_conflict_images: int = Field(description="images whose pixels stand under two or more labels")
+    blank_images: int
+    undecodable_images: int
+
+
+def find_faults(manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_STANDARD_DEVIATION) -> pd.DataFrame:
+    """Tell for every image which faults it has.
+
+    Args:
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; with the column `group` of
+            `data.manifest.near_duplicates.find_near_duplicates`, near-duplicates are faults too.
+        blank_standard_deviation: gray levels; at most this much makes an image blank.
+
+    Returns:
+        The manifest's index and one bool column for each of `FAULTS`.
+
+    Raises:
+        PipelineError: columns of a manifest are missing.
+    """
+    require_columns(manifest)
+    split, decodable, pixels = manifest["split"], manifest["decodable"], manifest["pixel_sha256"]
+    known = split.isin(SPLITS) & manifest["label"].isin(CLASSES)
+    usable = decodable & known
+    faults = {
+        "undecodable": ~decodable,
+        "unknown_folder": ~known,
+        "wrong_size": decodable & ((manifest["width"] != IMAGE_SIZE) | (manifest["height"] != IMAGE_SIZE)),
+        "not_gray": decodable & ~manifest["gray"],
+        "blank": decodable & (manifest["standard_deviation"] <= blank_standard_deviation),
+        "repeated_train": usable & (split == "train") & pixels.where(usable & (split == "train")).duplicated(),
+    }
+    exact = _find_shared(manifest, usable, pixels)
+    near = _find_shared(manifest, usable, manifest.get("group", pixels))
+    # What has an equal copy is an exact fault and is not counted twice.
+    faults |= exact | {f"near_{fault}": hits & ~exact[fault] for fault, hits in near.items()}
+    return pd.DataFrame(faults)[list(FAULTS)]
+
+
+def _find_shared(manifest: pd.DataFrame, usable: pd.Series, groups: pd.Series) -> dict[str, pd.Series]:
+    """Tell which usable images share their group with another label or with a split that must not know it."""
+    split = manifest["split"]
+    labels = manifest["label"].where(usable).groupby(groups).transform("nunique")
+    in_validation, in_test = (set(groups[usable & (split == name)]) for name in ("validation", "test"))
+    return {
+        "label_conflict": usable & (labels > 1),
+        "leaking_train": usable & (split == "train") & groups.isin(in_validation | in_test),
+        "leaking_validation": usable & (split == "validation") & groups.isin(in_test),
+    }
+
+
+def clean_manifest(manifest: pd.DataFrame, policy: CleaningPolicy) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part a manifest into the images to use and those to set aside.
+
+    Args:
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        policy: which faults set an image aside. All are judged on the manifest as it is given, so that the order of
+            the rules does not matter.
+
+    Returns:
+        The kept rows in their order, and the quarantine: path, split, label, reason; an image with two faults has two
+        rows, ordered as the manifest and then as `FAULTS`.
+    """
+    enabled = [fault for fault in FAULTS if getattr(policy, fault)]
+    hits = find_faults(manifest, policy.blank_standard_deviation)[enabled]
+    rows, columns = np.nonzero(hits.to_numpy())
+    quarantine = manifest[["path", "split", "label"]].iloc[rows].assign(reason=[enabled[i] for i in columns])
+    return manifest.loc[~hits.any(axis=1)].reset_index(drop=True), quarantine.astype("str").reset_index(drop=True)
+
+
+def count_quarantine(quarantine: pd.DataFrame) -> tuple[QuarantineCount, ...]:
+    """Count the images set aside for each reason: those of no fault first, the others in the order of `FAULTS`."""
+    counts = quarantine["reason"].value_counts()
+    reasons = [*sorted(set(counts.index) - set(FAULTS)), *(fault for fault in FAULTS if fault in counts)]
+    return tuple(QuarantineCount(reason=reason, images=int(counts[reason])) for reason in reasons)
+
+
+def summarize_duplicates(
+    manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_STANDARD_DEVIATION
+) -> DuplicateSummary:
+    """Count what is repeated, contradictory or empty in a manifest.
+
+    Args:
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        blank_standard_deviation: gray levels; at most this much makes an image blank.
+
+    Returns:
+        The counts. Images are equal when their decoded gray pixels and size are.
+    """
+    faults = find_faults(manifest, blank_standard_deviation)
+    groups = manifest[manifest["decodable"]].groupby("pixel_sha256")["split"].agg(["size", "nunique"])
+    repeated = groups[groups["size"] > 1]
+    return DuplicateSummary(
+        duplicate_groups=len(repeated),
+        duplicate_groups_across_splits=int((repeated["nunique"] > 1).sum()),
+        leaking_train_images=int(faults["leaking_train"].sum()),
+        label_conflict_images=int(faults["label_conflict"].sum()),
+        blank_images=int(faults["blank"].sum()),
+        undecodable_images=int(faults["undecodable"].sum()),
+    )
+
+
+def summarize_near_duplicates(manifest: pd.DataFrame) -> NearDuplicateSummary:
+    """Count the pictures that stand in a manifest more than once with different pixels.
+
+    Args:
+        manifest: one row an image, with the column `group` of `data.manifest.near_duplicates.find_near_duplicates`.
+
+    Returns:
+        The counts; copies with equal pixels alone make no near-duplicate.
+
+    Raises:
+        PipelineError: the column `group` is missing.
+    """
+    if "group" not in manifest:
+        raise PipelineError("the manifest has no column group; add what find_near_duplicates returns")
+    faults = find_faults(manifest)
+    groups = manifest.groupby("group").agg(
+        images=("path", "size"), pictures=("pixel_sha256", "nunique"), splits=("split", "nunique")
+    )
+    near = groups[groups["pictures"] > 1]
+    return NearDuplicateSummary(
+        near_duplicate_groups=len(near),
+        near_duplicate_groups_across_splits=int((near["splits"] > 1).sum()),
+        near_duplicate_images=int(near["images"].sum()),
+        near_leaking_train_images=int(faults["near_leaking_train"].sum()),
+        near_leaking_validation_images=int(faults["near_leaking_validation"].sum()),
+        near_label_conflict_images=int(faults["near_label_conflict"].sum()),
+    )

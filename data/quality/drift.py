@@ -1,0 +1,298 @@
+"""What a data set looked like as a whole, kept to see what a later one has more, less or other.
+
+A profile is a JSON document, 250 KB for 20,000 images: counts, quantiles of each statistic, a digest of each image's
+pixels. It knows no paths, so that an image may be renamed without being new.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.base.errors import PipelineError
+from data.base.record import Record
+from data.manifest.table import FEATURES, require_columns
+from data.records.dataset import Finding, Severity
+
+QUANTILES = tuple(step / 20 for step in range(21))
+DIGEST_DIGITS = 12
+"""48 bits: among 400,000 different images the chance that any two share a digest is 1 in 3,500."""
+
+PHRASES = {
+    "added": "new images",
+    "removed": "former images that are gone",
+    "relabelled": "images under another class than before",
+    "moved": "images in another split than before",
+}
+"""kind of change -> what its images are called."""
+
+
+class DataProfile(Record):
+    """A data set in figures. What is empty is unknown: a profile may state counts alone."""
+
+    counts: dict[str, dict[str, int]] = Field(description="split -> label -> images")
+    quantiles: dict[str, dict[str, tuple[float, ...]]] = Field(
+        default_factory=dict, description="split -> statistic -> its values at QUANTILES, of decodable images"
+    )
+    pixels: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="split -> label -> the first 12 hex digits of each decodable image's pixel hash, sorted and joined",
+    )
+
+
+class ChangeLimits(BaseModel):
+    """From what change on a data set is reported, and from what change on it is another data set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warning_added: float = Field(default=0.05, ge=0, description="new images, as a share of the former ones")
+    critical_added: float = Field(default=1.0, ge=0, description="new images, as a share of the former ones")
+    warning_removed: float = Field(default=0.01, ge=0, le=1, description="share of the former images that is gone")
+    critical_removed: float = Field(default=0.2, ge=0, le=1, description="share of the former images that is gone")
+    warning_relabelled: float = Field(default=0.001, ge=0, le=1, description="share of the former images")
+    critical_relabelled: float = Field(default=0.1, ge=0, le=1, description="share of the former images")
+    warning_moved: float = Field(default=0.0, ge=0, le=1, description="share that lies in another split than before")
+    critical_moved: float = Field(default=0.02, ge=0, le=1, description="share that lies in another split than before")
+    warning_class_share: float = Field(default=0.02, ge=0, le=1, description="change of a class's share of a split")
+    critical_class_share: float = Field(default=0.1, ge=0, le=1, description="change of a class's share of a split")
+    warning_distance: float = Field(
+        default=0.1, ge=0, le=1, description="Kolmogorov-Smirnov distance of a statistic from the former data set's"
+    )
+    critical_distance: float = Field(default=0.25, ge=0, le=1, description="the same")
+    minimum_images: int = Field(default=100, ge=1, description="of a split on both sides to compare its statistics")
+
+
+class ProfileChange(Record):
+    """What changed from one data set to the next. A count is None where the former profile holds no pixels."""
+
+    rows_before: int
+    rows_after: int
+    added: int = Field(description="images with new pixels; if the former profile holds none, more than it counts")
+    removed: int = Field(description="images whose pixels are gone; if it holds none, fewer than it counts")
+    relabelled: int | None = Field(description="images under another class than before; None if it holds no pixels")
+    moved: int | None = Field(description="images in another split than before, under their former class; likewise")
+    findings: tuple[Finding, ...] = Field(description="one for each kind of change, passed or not")
+
+
+def make_profile(manifest: pd.DataFrame) -> DataProfile:
+    """Put a data set in figures.
+
+    Args:
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+
+    Returns:
+        The profile; images that cannot be decoded are counted and nothing more.
+
+    Raises:
+        PipelineError: columns of a manifest are missing.
+    """
+    require_columns(manifest)
+    counts: dict[str, dict[str, int]] = {}
+    pixels: dict[str, dict[str, str]] = {}
+    for (split, label), rows in manifest.groupby(["split", "label"]):
+        counts.setdefault(str(split), {})[str(label)] = len(rows)
+        digests = rows.loc[rows["decodable"], "pixel_sha256"].str[:DIGEST_DIGITS]
+        pixels.setdefault(str(split), {})[str(label)] = "".join(sorted(digests))
+    quantiles = {
+        str(split): {name: tuple(np.quantile(rows[name], QUANTILES).tolist()) for name in FEATURES}
+        for split, rows in manifest[manifest["decodable"]].groupby("split")
+    }
+    return DataProfile(counts=counts, quantiles=quantiles, pixels=pixels)
+
+
+def write_profile(profile: DataProfile, path: Path) -> None:
+    """Write a profile as JSON."""
+    path.write_text(profile.model_dump_json(), encoding="utf-8")
+
+
+def read_profile(path: Path) -> DataProfile:
+    """Read a profile.
+
+    Raises:
+        PipelineError: the file is missing or no profile.
+    """
+    try:
+        return DataProfile.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise PipelineError(f"{path} is no profile of a data set: {error}; remove it or make it again") from error
+
+
+def compare_profiles(old: DataProfile, new: DataProfile, limits: ChangeLimits | None = None) -> ProfileChange:
+    """Tell what changed from a former data set to a new one, and how bad that is.
+
+    Args:
+        old: the last accepted data set, or a published statement of counts.
+        new: the data set at hand.
+        limits: what is a warning and what is critical; None takes the defaults.
+
+    Returns:
+        The counts and one finding a kind of change. A change below its warning limit passes.
+    """
+    limits = limits or ChangeLimits()
+    changes = _count_changes(old, new) if old.pixels and new.pixels else _count_differences(old, new)
+    before, after = _count_rows(old), _count_rows(new)
+    findings = [_judge_count(kind, changed, before, limits) for kind, changed in changes.items()]
+    findings.append(_judge_class_mix(old, new, limits))
+    if old.quantiles and new.quantiles:
+        findings.append(_judge_statistics(old, new, limits))
+    return ProfileChange(
+        rows_before=before,
+        rows_after=after,
+        added=changes["added"],
+        removed=changes["removed"],
+        relabelled=changes.get("relabelled"),
+        moved=changes.get("moved"),
+        findings=tuple(findings),
+    )
+
+
+def find_changed_images(old: DataProfile, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Tell for each image of a data set whether and how it differs from the former one.
+
+    Args:
+        old: the former data set, with pixels.
+        manifest: one row an image of the new one, see `data.manifest.table.COLUMN_TYPES`.
+
+    Returns:
+        path, split, label and change: unchanged, added, relabelled or moved; undecodable images are left out.
+    """
+    places: dict[str, set[tuple[str, str]]] = {}
+    for digest, split, label in _list_images(old):
+        places.setdefault(digest, set()).add((split, label))
+    decodable = manifest[manifest["decodable"]]
+    digests = decodable["pixel_sha256"].str[:DIGEST_DIGITS]
+    changes = [
+        _name_change(places.get(digest, set()), split, label)
+        for digest, split, label in zip(digests, decodable["split"], decodable["label"], strict=True)
+    ]
+    return decodable[["path", "split", "label"]].assign(change=changes).reset_index(drop=True)
+
+
+def _name_change(places: set[tuple[str, str]], split: str, label: str) -> str:
+    if not places:
+        return "added"
+    if (split, label) in places:
+        return "unchanged"
+    return "moved" if label in {former for _, former in places} else "relabelled"
+
+
+def _list_images(profile: DataProfile) -> list[tuple[str, str, str]]:
+    """Return digest, split and label of each image whose pixels are known."""
+    return [
+        (joined[start : start + DIGEST_DIGITS], split, label)
+        for split, labels in profile.pixels.items()
+        for label, joined in labels.items()
+        for start in range(0, len(joined), DIGEST_DIGITS)
+    ]
+
+
+def _count_rows(profile: DataProfile) -> int:
+    return sum(sum(labels.values()) for labels in profile.counts.values())
+
+
+def _count_changes(old: DataProfile, new: DataProfile) -> dict[str, int]:
+    """Match images by ever less: all that is known, then digest and label, then the digest alone. Copies count."""
+    before, after = _list_images(old), _list_images(new)
+    in_place = (Counter(before) & Counter(after)).total()
+    under_label = (Counter((d, label) for d, _, label in before) & Counter((d, label) for d, _, label in after)).total()
+    in_all = (Counter(digest for digest, _, _ in before) & Counter(digest for digest, _, _ in after)).total()
+    return {
+        "added": len(after) - in_all,
+        "removed": len(before) - in_all,
+        "relabelled": in_all - under_label,
+        "moved": under_label - in_place,
+    }
+
+
+def _count_differences(old: DataProfile, new: DataProfile) -> dict[str, int]:
+    """Return by how many images classes have grown and shrunk, where pixels are not known."""
+    before, after = (
+        Counter({(split, label): n for split, labels in profile.counts.items() for label, n in labels.items()})
+        for profile in (old, new)
+    )
+    return {"added": (after - before).total(), "removed": (before - after).total()}
+
+
+def _judge_count(kind: str, changed: int, before: int, limits: ChangeLimits) -> Finding:
+    warning, critical = getattr(limits, f"warning_{kind}"), getattr(limits, f"critical_{kind}")
+    share = changed / max(1, before)
+    severity, success = _grade(share, warning, critical)
+    return Finding(
+        rule=f"few_images_{kind}",
+        severity=severity,
+        success=success,
+        observed=changed,
+        expected=f"at most {warning:.1%} of the former {before:,} images, and in no case more than {critical:.1%}",
+        message=f"{changed:,} {PHRASES[kind]} ({share:.1%} of the former {before:,})",
+    )
+
+
+def _judge_class_mix(old: DataProfile, new: DataProfile, limits: ChangeLimits) -> Finding:
+    """Judge the largest change of a class's share of a split; a split that came or went is a change of counts."""
+    shifts = [
+        (abs(_share(new, split, label) - _share(old, split, label)), split, label)
+        for split in old.counts.keys() & new.counts.keys()
+        for label in old.counts[split].keys() | new.counts[split].keys()
+    ]
+    largest, split, label = max(shifts, default=(0.0, "", ""))
+    severity, success = _grade(largest, limits.warning_class_share, limits.critical_class_share)
+    shares = f"{_share(old, split, label):.1%} to {_share(new, split, label):.1%}" if largest else ""
+    return Finding(
+        rule="class_mix_unchanged",
+        severity=severity,
+        success=success,
+        observed=round(largest, 4),
+        expected=f"no class's share of a split changed by more than {100 * limits.warning_class_share:g} points",
+        message=f"the largest change is that of {label} in {split}, from {shares}" if largest else "no share changed",
+    )
+
+
+def _share(profile: DataProfile, split: str, label: str) -> float:
+    labels = profile.counts.get(split, {})
+    return labels.get(label, 0) / max(1, sum(labels.values()))
+
+
+def _judge_statistics(old: DataProfile, new: DataProfile, limits: ChangeLimits) -> Finding:
+    """Judge the statistic whose distribution over a split has moved furthest."""
+    splits = [
+        split
+        for split in old.quantiles.keys() & new.quantiles.keys()
+        if min(sum(profile.counts[split].values()) for profile in (old, new)) >= limits.minimum_images
+    ]
+    distances = [
+        (_measure_distance(old.quantiles[split][name], new.quantiles[split][name]), split, name)
+        for split in splits
+        for name in FEATURES
+        if name in old.quantiles[split]
+    ]
+    largest, split, name = max(distances, default=(0.0, "", ""))
+    severity, success = _grade(largest, limits.warning_distance, limits.critical_distance)
+    message = "no statistic changed"
+    if largest:
+        medians = [f"{profile.quantiles[split][name][len(QUANTILES) // 2]:,.4g}" for profile in (old, new)]
+        shift = f"{name.replace('_', ' ')} in {split}, its median from {medians[0]} to {medians[1]}"
+        message = f"the largest shift is that of {shift} (distance {largest:.2f})"
+    return Finding(
+        rule="statistics_unchanged",
+        severity=severity,
+        success=success,
+        observed=round(largest, 4),
+        expected=f"no statistic's distribution further than {limits.warning_distance:g} from the former one",
+        message=message,
+    )
+
+
+def _measure_distance(old: tuple[float, ...], new: tuple[float, ...]) -> float:
+    """Return the Kolmogorov-Smirnov distance of two distributions that are known by their quantiles."""
+    places = np.union1d(old, new)
+    shares = [np.interp(places, quantiles, QUANTILES, left=0, right=1) for quantiles in (old, new)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _grade(value: float, warning: float, critical: float) -> tuple[Severity, bool]:
+    """Return severity and success of a change: one that passes is information."""
+    if value > critical:
+        return "critical", False
+    return ("warning", False) if value > warning else ("info", True)

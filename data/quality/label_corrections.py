@@ -1,0 +1,248 @@
+"""Suspected labels and their correction: what an audit of labels found, as a CSV for a person, and that CSV applied.
+
+An audit writes `suspects.csv`. A person looks at the images and fills in `new_label` where they know better; saved as
+`relabel.csv` it is an input of the next run. Rows without a `new_label` say nothing. The audit of that run lists what
+was answered again, below its new suspects, so that the newest file always holds every answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from data.base.errors import PipelineError
+from data.base.labels import CLASSES
+from data.base.record import Record
+from data.manifest.table import require_columns
+from data.records.dataset import RelabelCounts
+
+REMOVE = "remove"
+"""Instead of a class in `new_label`: the image shows none of them and is set aside."""
+
+REMOVED_REASON = "relabel_removed"
+"""The reason under which such an image stands in the quarantine."""
+
+CSV_COLUMNS = ("image_id", "split", "label", "suggested_label", "suspicion", "new_label", "pixel_sha256")
+"""Columns of `suspects.csv`. The last one ties a correction to the pixels that a person looked at."""
+
+REQUIRED_COLUMNS = ("image_id", "new_label", "pixel_sha256")
+NAMED_EXAMPLES = 5
+
+
+class Suspect(Record):
+    """One image whose label is suspected to be wrong."""
+
+    image_id: str
+    label: str = Field(description="the class it stands under")
+    suggested_label: str = Field(description="the most probable class")
+    suspicion: float = Field(ge=0, le=1, description="1 minus the probability of the label")
+
+
+class LabelAudit(Record):
+    """What out-of-sample probabilities say of the labels of some images."""
+
+    audited_by: tuple[str, ...] = Field(
+        default=(), description="variants whose mean probabilities were used; none where no variant was good enough"
+    )
+    images: int = Field(description="how many images were audited")
+    agreement: float = Field(description="share of images whose most probable class is their label, 0..1")
+    images_per_class: tuple[int, ...] = Field(description="audited images by label, in label order")
+    suspected_per_class: tuple[int, ...] = Field(description="suspects by label, in label order")
+    noise: tuple[tuple[float, ...], ...] = Field(
+        description="row: label, column: estimated true class; shares of the row's images, each row sums to 1; "
+        "empty where nothing was audited"
+    )
+    suspects: tuple[Suspect, ...] = Field(description="most suspicious first")
+    reason: str = Field(default="", description="why nothing was audited, where nothing was")
+
+
+class Correction(Record):
+    """What a person says of one image."""
+
+    new_label: str = Field(description="one of CLASSES, or remove")
+    pixel_sha256: str = Field(description="of the pixels that were looked at")
+
+
+@dataclass(frozen=True)
+class Relabelling:
+    """A manifest with its corrections applied; `quarantine` is laid out as `data.quality.cleaning.clean_manifest`'s."""
+
+    manifest: pd.DataFrame
+    quarantine: pd.DataFrame
+    counts: RelabelCounts
+
+
+def leave_out_answered(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataFrame) -> LabelAudit:
+    """Drop the suspects that a person has judged already, whether the label was confirmed or changed.
+
+    Args:
+        audit: the suspects.
+        manifest: has every suspect, see `data.manifest.table.COLUMN_TYPES`.
+        answers: of `read_answers`; what it says of an image holds for all with equal pixels.
+    """
+    answered = set(manifest.loc[manifest["pixel_sha256"].isin(answers["pixel_sha256"]), "path"])
+    suspects = tuple(suspect for suspect in audit.suspects if suspect.image_id not in answered)
+    counts = tuple(sum(suspect.label == name for suspect in suspects) for name in CLASSES)
+    return audit.model_copy(update={"suspects": suspects, "suspected_per_class": counts})
+
+
+def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataFrame, path: Path) -> None:
+    """Write the suspects of an audit for a person to correct, and below them what was answered before.
+
+    Args:
+        audit: the suspects, most suspicious first.
+        manifest: has every suspect, see `data.manifest.table.COLUMN_TYPES`.
+        answers: of `read_answers`, as the audited data set was corrected by.
+        path: of the CSV: UTF-8 with the mark by which spreadsheets know it, columns `CSV_COLUMNS`; new_label is empty
+            for suspects.
+
+    Raises:
+        PipelineError: a suspect is not in the manifest.
+    """
+    require_columns(manifest)
+    suspects = pd.DataFrame([suspect.model_dump() for suspect in audit.suspects], columns=list(Suspect.model_fields))
+    known = manifest.set_index("path")
+    _refuse_unknown(suspects["image_id"].tolist(), manifest, "audit these images again")
+    rows = known.loc[suspects["image_id"], ["split", "pixel_sha256"]].reset_index(drop=True)
+    suspicion = suspects["suspicion"].map("{:.4f}".format)
+    table = suspects.assign(new_label="", split=rows["split"], pixel_sha256=rows["pixel_sha256"], suspicion=suspicion)
+    table = pd.concat([table[list(CSV_COLUMNS)], answers[list(CSV_COLUMNS)]], ignore_index=True)
+    table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def read_relabel(path: Path) -> dict[str, Correction]:
+    """Read the corrections of a filled-in CSV.
+
+    Args:
+        path: see `read_answers`.
+
+    Returns:
+        image id -> correction, for the rows with a `new_label`.
+
+    Raises:
+        PipelineError: as `read_answers` does.
+    """
+    return {
+        str(row.image_id): Correction(new_label=str(row.new_label), pixel_sha256=str(row.pixel_sha256))
+        for row in read_answers(path).itertuples(index=False)
+    }
+
+
+def no_answers() -> pd.DataFrame:
+    """Return the answers of a data set that nobody corrected, laid out as those of `read_answers`."""
+    return pd.DataFrame(columns=list(CSV_COLUMNS), dtype="str")
+
+
+def read_answers(path: Path) -> pd.DataFrame:
+    """Read the rows of a filled-in CSV that have a `new_label`.
+
+    Args:
+        path: a CSV with at least `REQUIRED_COLUMNS`, separated by commas or, as some spreadsheets save it, semicolons.
+
+    Returns:
+        The columns `CSV_COLUMNS` as text, empty where the file lacks one; upper case and spaces around new_label do not
+        matter.
+
+    Raises:
+        PipelineError: no readable CSV, columns are missing, a class is unknown, an image stands twice, or a row has no
+            pixel hash.
+    """
+    table = _read_table(path)
+    filled = table.assign(new_label=table["new_label"].str.strip().str.lower())
+    filled = filled[filled["new_label"] != ""]
+    known = (*CLASSES, REMOVE)
+    strange = filled[~filled["new_label"].isin(known)]
+    _refuse(strange["new_label"], f"{path}: got new_label", f"expected {', '.join(known)} or nothing: mend these rows")
+    twice = filled["image_id"][filled["image_id"].duplicated()]
+    _refuse(twice, f"{path}: got more than one new_label for", "expected one an image: keep one row of each")
+    loose = filled["image_id"][~filled["pixel_sha256"].str.fullmatch(r"[0-9a-f]{64}")]
+    _refuse(loose, f"{path}: got no pixel_sha256 for", "expected that of suspects.csv: copy it from there")
+    return filled.reindex(columns=list(CSV_COLUMNS), fill_value="").reset_index(drop=True)
+
+
+def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> Relabelling:
+    """Apply a person's corrections to a manifest as published, before it is validated and cleaned.
+
+    A correction holds for every image with the same pixels: one picture cannot show two classes, and a copy left under
+    the old one would set both aside as a label conflict.
+
+    Args:
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; further columns are kept.
+        relabel: of `read_relabel`.
+
+    Returns:
+        The manifest without the removed images, those images, and the counts.
+
+    Raises:
+        PipelineError: an image is not in the manifest, its pixels are not those that were looked at, or two images
+            with equal pixels are given different classes.
+    """
+    require_columns(manifest)
+    _check_images(manifest, relabel)
+    chosen = _labels_by_pixels(relabel)
+    found = [chosen.get(digest, "") for digest in manifest["pixel_sha256"].tolist()]
+    new_label = pd.Series(found, index=manifest.index, dtype="str")
+    named, removed = new_label != "", new_label == REMOVE
+    changed = named & ~removed & (new_label != manifest["label"])
+    labels = manifest["label"].mask(changed, new_label).astype("str")
+    counts = RelabelCounts(
+        corrections=len(relabel),
+        relabelled=int(changed.sum()),
+        removed=int(removed.sum()),
+        confirmed=int((named & ~removed & ~changed).sum()),
+        copies=int((named & ~manifest["path"].isin(list(relabel))).sum()),
+    )
+    set_aside = manifest.loc[removed, ["path", "split", "label"]].assign(reason=REMOVED_REASON)
+    kept = manifest.assign(label=labels).loc[~removed].reset_index(drop=True)
+    return Relabelling(manifest=kept, quarantine=set_aside.astype("str").reset_index(drop=True), counts=counts)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            header = file.readline()
+        separator = ";" if header.count(";") > header.count(",") else ","
+        table = pd.read_csv(path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{path} is no readable CSV ({error}): save the filled-in suspects.csv as UTF-8") from error
+    missing = [name for name in REQUIRED_COLUMNS if name not in table.columns]
+    if missing:
+        raise PipelineError(
+            f"{path}: got the columns {list(table.columns)}, expected {', '.join(missing)} too: "
+            "fill in new_label in suspects.csv and leave its other columns as they are"
+        )
+    return table.fillna("")  # a row shorter than the header
+
+
+def _check_images(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> None:
+    """Refuse corrections of images that are not there, or are not what they were."""
+    _refuse_unknown(list(relabel), manifest, "drop their rows, or correct the data set they are of")
+    pixels = manifest.set_index("path")["pixel_sha256"]
+    other = pd.Series([name for name, entry in relabel.items() if pixels[name] != entry.pixel_sha256], dtype="str")
+    _refuse(other, "got other pixels than were looked at for", "expected the same: look at these images again")
+
+
+def _labels_by_pixels(relabel: Mapping[str, Correction]) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    for name, entry in relabel.items():
+        if chosen.setdefault(entry.pixel_sha256, entry.new_label) != entry.new_label:
+            raise PipelineError(
+                f"got {entry.new_label} for {name} and {chosen[entry.pixel_sha256]} for an image with the same pixels, "
+                "expected one class for one picture: decide for one"
+            )
+    return chosen
+
+
+def _refuse_unknown(image_ids: list[str], manifest: pd.DataFrame, advice: str) -> None:
+    named = pd.Series(image_ids, dtype="str")
+    unknown = named[~named.isin(manifest["path"])]
+    _refuse(unknown, "got images that the data set does not have:", f"expected paths of its manifest: {advice}")
+
+
+def _refuse(offending: pd.Series, got: str, expected: str) -> None:
+    """Raise a PipelineError that names the first few offending values, if there are any."""
+    if len(offending):
+        more = f" and {len(offending) - NAMED_EXAMPLES} more" if len(offending) > NAMED_EXAMPLES else ""
+        raise PipelineError(f"{got} {', '.join(map(str, offending[:NAMED_EXAMPLES]))}{more}; {expected}")

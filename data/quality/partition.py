@@ -1,0 +1,61 @@
+"""The partition of a clean manifest into the parts that a run works with."""
+
+import logging
+
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from data.base.errors import PipelineError
+from data.base.labels import SPLITS
+from data.manifest.table import require_columns
+
+logger = logging.getLogger(__name__)
+
+
+def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float = 0.1) -> pd.DataFrame:
+    """Carve the selection part from the train split and name every image's part.
+
+    Images of one group are drawn as one, under the label of the first: a selection image never has its copy in train.
+    Groups are the column `group` of `data.manifest.near_duplicates.find_near_duplicates` where there is one, else equal
+    pixels. The draw depends on the pixels and the seed alone, not on file names.
+
+    Args:
+        kept: a clean manifest, see `data.manifest.table.COLUMN_TYPES`; further columns are kept.
+        seed: of the draw.
+        selection_fraction: share of each class's train images to carve out, 0 < fraction <= 0.5. A class with at least
+            two different images gives at least one and keeps at least one.
+
+    Returns:
+        The manifest with a column `part`: one of `data.base.labels.PARTS`.
+
+    Raises:
+        PipelineError: the fraction is out of bounds, an image lies in an unknown split, or the train split is empty.
+    """
+    require_columns(kept)
+    if not 0 < selection_fraction <= 0.5:
+        raise PipelineError(f"selection_fraction is {selection_fraction}; expected more than 0 and at most 0.5")
+    unknown = sorted(set(kept["split"]) - set(SPLITS))
+    if unknown:
+        raise PipelineError(f"images lie in the splits {unknown}; expected {SPLITS}: clean the manifest first")
+    train = kept[kept["split"] == "train"]
+    if train.empty:
+        raise PipelineError("no train image is left after cleaning; look at the quarantine's reasons")
+    # An image that could not be decoded has no pixel hash and is a group of its own.
+    copies = train["pixel_sha256"].where(train["pixel_sha256"] != "", train["path"])
+    groups = train.get("group", copies)
+    selected = groups.isin(_draw_groups(groups, train["label"], seed, selection_fraction))
+    part = kept["split"].mask(selected.reindex(kept.index, fill_value=False), "selection")
+    return kept.assign(part=part)
+
+
+def _draw_groups(groups: pd.Series, labels: pd.Series, seed: int, fraction: float) -> set[str]:
+    """Draw a share of each class's groups; `train_test_split` alone refuses to stratify tiny classes."""
+    drawn: set[str] = set()
+    label_of_group = labels.groupby(groups).first()
+    for label, members in label_of_group.groupby(label_of_group).groups.items():
+        if len(members) < 2:
+            logger.warning("class %s has one distinct train image: none of it goes to selection", label)
+            continue
+        _, chosen = train_test_split(sorted(members), test_size=fraction, random_state=seed)
+        drawn.update(chosen)
+    return drawn

@@ -1,0 +1,151 @@
+"""What a run's predictions say beyond its scores: the small frozen records behind the report's answers."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from data.base.record import Record
+from data.records.run_difference import RunDifference
+
+Topic = Literal["colour", "frozen", "fine-tuned", "fine-tuning", "augmentation", "depth"]
+
+
+class PairAnswer(Record):
+    """Two variants that differ in what a question asks about, compared on the same validation images."""
+
+    topic: Topic
+    first: str = Field(description="the variant that has more of what is asked about: colour, pretraining, depth")
+    second: str
+    difference: float = Field(description="accuracy of the first minus the second's, 0..1")
+    low: float = Field(
+        description="lower end of its bootstrap interval; 95 % for all pairs that are asked about at once"
+    )
+    high: float
+    p_value: float = Field(description="exact McNemar, two-sided")
+    p_holm: float = Field(description="the same, Holm-corrected over all pairs that are asked about")
+    recipe_differs: tuple[str, ...] = Field(default=(), description="settings of the trainings that differ too")
+
+
+class SliceScore(Record):
+    """How a variant does on the validation images that share a trait."""
+
+    trait: str = Field(description="such as brightness")
+    value: str = Field(description="such as darkest third")
+    images: int
+    accuracy: float
+    low: float = Field(description="lower end of the 95 % Wilson interval")
+    high: float
+    rest_accuracy: float = Field(description="of all other validation images; NaN where there is none")
+    expected: float = Field(description="what the recall of each class on all of validation gives for this mix of them")
+    p_value: float | None = Field(description="Fisher's exact test against the rest, two-sided; None where not tested")
+    p_holm: float | None = Field(description="the same, Holm-corrected over all slices that are tested")
+
+    def is_worse(self, level: float) -> bool:
+        """Return whether the slice is significantly worse than the rest at this level."""
+        return self.differs(level) and self.accuracy < self.rest_accuracy
+
+    def differs(self, level: float) -> bool:
+        """Return whether the slice is significantly better or worse than the rest at this level."""
+        return self.p_holm is not None and self.p_holm < level
+
+
+class Face(Record):
+    """One validation image, and what a variant says of it."""
+
+    image_id: str
+    label: str
+    predicted: str
+    probability: float = Field(description="of the predicted class, 0..1, as trained")
+
+
+class ConfusedPair(Record):
+    """Images of one class that are taken for another."""
+
+    label: str
+    predicted: str
+    images: int
+    of_class: int = Field(description="images of the class in all")
+    low: float = Field(description="lower end of the 95 % Wilson interval of their share")
+    high: float
+    faces: tuple[Face, ...] = Field(description="the most certain ones first")
+
+
+class Errors(Record):
+    """Where one variant errs on validation, and where all do."""
+
+    variant: str
+    images: int
+    wrong: int
+    pairs: tuple[ConfusedPair, ...] = Field(description="the most frequent confusion first")
+    worst: tuple[Face, ...] = Field(description="wrong and most certain")
+    surest: tuple[Face, ...] = Field(description="most certain of all, right or wrong")
+    least_sure: tuple[Face, ...] = Field(description="with the least probable first choice")
+    variants: int = Field(description="how many were asked for the shared errors")
+    shared: int = Field(description="images that every one of them gets wrong")
+    shared_alike: int = Field(description="of these, images that all name the same")
+    shared_suspects: int | None = Field(description="of these, suspected to be labelled wrongly; None without an audit")
+    shared_low: float = Field(description="lower end of the 95 % Wilson interval of the share of shared errors")
+    shared_high: float
+    shared_faces: tuple[Face, ...] = Field(description="shared errors; the label that is least probable to all first")
+
+
+class ReliabilityBin(Record):
+    """The images that a variant is about as certain of."""
+
+    images: int
+    certainty: float = Field(description="mean highest probability, 0..1")
+    accuracy: float
+    low: float = Field(description="lower end of the 95 % Wilson interval of the accuracy")
+    high: float
+
+
+class CoveragePoint(Record):
+    """What is right of the images that a variant is surest of."""
+
+    coverage: float = Field(description="share of the images, surest first, 0..1")
+    accuracy: float
+
+
+class Certainty(Record):
+    """How far a variant's certainty can be believed and used, on validation."""
+
+    variant: str
+    before: tuple[ReliabilityBin, ...] = Field(description="as trained; bins of equal width that hold images")
+    after: tuple[ReliabilityBin, ...] = Field(description="with the temperature that was fitted on selection")
+    coverage: tuple[CoveragePoint, ...] = Field(description="with the temperature")
+
+
+class Rejection(Record):
+    """From which certainty on a variant's answers are taken: chosen on selection, judged on validation."""
+
+    variant: str
+    wanted: float = Field(description="accuracy asked of the answers that are taken, 0..1")
+    threshold: float | None = Field(description="least certainty, with the temperature; None where none will do")
+    selection_images: int
+    selection_taken: int = 0
+    selection_accuracy: float = Field(default=float("nan"), description="of those that are taken")
+    images: int = Field(default=0, description="of validation")
+    taken: int = 0
+    taken_low: float = Field(default=float("nan"), description="lower end of the 95 % Wilson interval of their share")
+    taken_high: float = float("nan")
+    accuracy: float = Field(default=float("nan"), description="of those that are taken, on validation")
+    low: float = float("nan")
+    high: float = float("nan")
+    refused_accuracy: float = Field(default=float("nan"), description="what the variant gets right of the others")
+
+
+class Analysis(Record):
+    """What the report says beyond the scores, all of it computed from the stored predictions."""
+
+    ties: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="largest groups of variants no two of which differ at 5 % after Holm, best group first"
+    )
+    questions: tuple[PairAnswer, ...] = ()
+    slices: tuple[SliceScore, ...] = Field(default=(), description="of the best variant")
+    errors: Errors | None = Field(default=None, description="of the best variant")
+    certainties: tuple[Certainty, ...] = Field(default=(), description="of every variant with finite probabilities")
+    rejection: Rejection | None = Field(default=None, description="of the best variant")
+    since_last: RunDifference | None = Field(
+        default=None,
+        description="from the last report on the same source; None where this is the first",
+    )

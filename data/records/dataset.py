@@ -1,0 +1,76 @@
+"""Records of a data set: findings, verdict, quarantine and summary."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from data.base.record import Record
+
+Severity = Literal["critical", "warning", "info"]
+
+NOT_CHECKED = "not checked"
+"""What a finding has observed where its check raised."""
+
+
+class Finding(Record):
+    """What one expectation saw."""
+
+    rule: str = Field(description="Name of the rule, such as no_duplicates_across_splits")
+    severity: Severity
+    success: bool
+    observed: int | float | str = Field(description="What was seen: a count of offending images, a ratio, a list")
+    expected: str = Field(description="What the rule asks for, in words")
+    message: str = Field(description="One sentence for a person, with the figure in it")
+    examples: tuple[str, ...] = Field(default=(), description="Paths of at most 10 offending images")
+
+
+class Verdict(Record):
+    """All findings of one validation of one manifest."""
+
+    findings: tuple[Finding, ...]
+
+    def failed(self, severity: Severity) -> tuple[Finding, ...]:
+        """Return the findings of this severity that did not pass."""
+        return tuple(f for f in self.findings if not f.success and f.severity == severity)
+
+
+class QuarantineCount(Record):
+    """How many images were set aside for one reason."""
+
+    reason: str
+    images: int
+
+
+class RelabelCounts(Record):
+    """What a relabelling changed, which is part of the data's summary."""
+
+    corrections: int = Field(description="images named in the file with a new_label")
+    relabelled: int = Field(description="images that got another class, copies with equal pixels included")
+    removed: int = Field(description="images set aside, copies included")
+    confirmed: int = Field(description="images whose label was said to be right, copies included")
+    copies: int = Field(description="of all these, images not named themselves but equal in pixels to a named one")
+
+
+class DataSummary(Record):
+    """The data part of a run's results."""
+
+    source: str
+    synthetic: bool
+    counts_published: dict[str, dict[str, int]] = Field(description="split -> class -> images, before cleaning")
+    counts_used: dict[str, dict[str, int]] = Field(description="part -> class -> images, after cleaning")
+    duplicate_groups: int = Field(description="groups of images with equal pixels")
+    duplicate_groups_across_splits: int
+    leaking_train_images: int = Field(description="train images that also stand in validation or test")
+    label_conflict_images: int = Field(description="images whose pixels stand under two or more labels")
+    blank_images: int
+    undecodable_images: int
+    near_duplicate_groups: int = Field(default=0, description="groups that show one picture with different pixels")
+    near_duplicate_groups_across_splits: int = 0
+    near_duplicate_images: int = Field(default=0, description="images in those groups")
+    near_leaking_train_images: int = Field(default=0, description="train images whose picture stands elsewhere")
+    near_leaking_validation_images: int = Field(default=0, description="validation images whose picture is in test")
+    near_label_conflict_images: int = Field(default=0, description="images whose picture stands under two labels")
+    before: Verdict = Field(description="the verdict on the data set as published")
+    after: Verdict = Field(description="the verdict on what is left after cleaning")
+    quarantine: tuple[QuarantineCount, ...]
+    relabel: RelabelCounts | None = Field(default=None, description="a person's corrections, where there were some")

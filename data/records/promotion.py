@@ -1,0 +1,44 @@
+"""Records of a decision on the champion."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from data.base.record import Record
+
+Outcome = Literal["promote", "keep", "ask"]
+"""Set the challenger in the champion's place, leave things as they are, or wait for a person's approval."""
+
+
+class ModelIdentity(Record):
+    """Which trained model is meant."""
+
+    variant: str
+    key: str = Field(description="of its training in the workspace")
+
+
+class Criterion(Record):
+    """One thing that is asked of a challenger."""
+
+    name: str = Field(description="such as accuracy_gain")
+    passed: bool
+    observed: float | str = Field(description="what is compared with the limit; words where there is no figure")
+    limit: float | str
+    message: str = Field(description="one sentence for a person, with the figures in it")
+
+
+class Decision(Record):
+    """Whether a challenger takes the champion's place, and why."""
+
+    outcome: Outcome
+    challenger: ModelIdentity
+    champion: ModelIdentity | None = Field(default=None, description="none where there is no champion yet")
+    candidates: int = Field(description="models that the challenger is the best of, itself included")
+    images: int = Field(description="validation images that they were compared on")
+    criteria: tuple[Criterion, ...]
+    summary: str = Field(description="one sentence for a person")
+
+    @property
+    def failed(self) -> tuple[Criterion, ...]:
+        """The criteria that the challenger does not meet."""
+        return tuple(criterion for criterion in self.criteria if not criterion.passed)

@@ -1,0 +1,63 @@
+"""The record that a run's `results.json` is made of."""
+
+from typing import Any
+
+from pydantic import Field
+
+from data.base.record import Record
+from data.records.analysis import Analysis
+from data.records.dataset import DataSummary, Finding
+from data.records.promotion import Decision
+from data.records.training import VariantResult
+
+
+class Comparison(Record):
+    """A paired comparison of one variant with the best one on the same validation images."""
+
+    name: str
+    best: str
+    difference: float = Field(description="accuracy of the best minus this one's, 0..1")
+    low: float = Field(description="lower end of its bootstrap interval; 95 % for all pairs of variants at once")
+    high: float
+    p_value: float = Field(description="exact McNemar, two-sided")
+    p_holm: float = Field(description="the same, Holm-corrected over all pairs of the run's variants")
+
+
+class BestOfMany(Record):
+    """The accuracy interval of the winner that accounts for its having been the best of k."""
+
+    name: str
+    candidates: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class RunResults(Record):
+    """Everything the report is drawn from, beside predictions and pictures: `results.json`."""
+
+    run_name: str
+    command: str = Field(description="the command that repeats this run")
+    started: str = Field(description="ISO 8601 with offset")
+    seconds: float
+    seed: int
+    preset: str
+    classes: tuple[str, ...]
+    data: DataSummary
+    changes: tuple[Finding, ...] = Field(default=(), description="since the last accepted data set of this source")
+    augmentation: dict[str, Any]
+    variants: tuple[VariantResult, ...] = Field(description="by validation accuracy, best first, then the untrained")
+    comparisons: tuple[Comparison, ...] = ()
+    best: BestOfMany | None = None
+    decision: Decision | None = Field(default=None, description="on the champion; none where none could be made")
+    undecided: str = Field(default="", description="why no decision could be made")
+    analysis: Analysis | None = Field(default=None, description="none in reports of earlier versions")
+    lineage: dict[str, str] = Field(description="stage -> key in the workspace")
+    versions: dict[str, str] = Field(description="package -> version, of the report as are hardware and code_version")
+    hardware: dict[str, str]
+    code_version: str = Field(description="git commit, or unknown")
+    prefect_url: str = ""
+    report_key: str = Field(default="", description="of the report in the workspace, by which MLflow knows the run")
+    mlflow_url: str = Field(
+        default="", description="leads to its run in MLflow, once it is there; empty where unserved"
+    )

@@ -1,0 +1,143 @@
+"""Records of a trained variant: metrics, calibration, latency, epochs and its result."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from data.base.record import Record
+
+EARLY_STOPPING = "early stopping"
+"""What `VariantResult.stopped_because` says of a training that its patience ended."""
+
+
+class ClassMetrics(Record):
+    """Precision, recall and F1 of one class, each 0..1."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class PartMetrics(Record):
+    """How one variant does on one part of the data; rates are 0..1."""
+
+    images: int
+    accuracy: float
+    accuracy_low: float = Field(description="lower end of the 95 % Wilson interval")
+    accuracy_high: float = Field(description="upper end of the 95 % Wilson interval")
+    macro_f1: float
+    log_loss: float = Field(description="mean negative log likelihood in nats")
+    per_class: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...] = Field(description="rows are true classes, columns predicted, label order")
+
+
+class CalibrationScores(Record):
+    """How far probabilities can be believed, on one part."""
+
+    expected_error: float = Field(description="expected calibration error, 0..1: certainty against right answers")
+    brier: float = Field(description="mean squared distance to the one-hot label, 0..2")
+    log_loss: float = Field(description="mean negative log likelihood in nats")
+
+
+class Calibration(Record):
+    """What one temperature, fitted on selection, does to the probabilities on validation."""
+
+    temperature: float = Field(description="divides the logits; above 1 where the variant is too sure")
+    before: CalibrationScores
+    after: CalibrationScores
+
+
+class Latency(Record):
+    """Median time of a prediction with the threads of the training, other trainings running beside it or not."""
+
+    single_milliseconds: float = Field(description="one image alone")
+    batched_milliseconds: float = Field(description="one image of a batch")
+    batch_images: int
+
+
+class EpochRecord(Record):
+    """One epoch of one training."""
+
+    epoch: int = Field(description="1-based")
+    loss: float
+    accuracy: float = Field(
+        description="on the augmented training images, while the weights move; against the most probable class of each "
+        "label, which mixup and a teacher make another than the true one now and then"
+    )
+    monitor_loss: float
+    monitor_accuracy: float = Field(description="on the part that chooses the epoch, TrainConfig.monitor")
+    learning_rate: float
+    seconds: float
+    core_seconds: float = Field(description="user and system CPU seconds of the child in this epoch")
+    view: int = Field(description="which augmented view was read")
+    partial: bool = Field(default=False, description="the time budget ended it before its last step")
+    resumed: bool = Field(default=False, description="the first epoch after the child was started again")
+
+
+class LayerRow(Record):
+    """One line of an architecture's summary."""
+
+    name: str
+    kind: str
+    output: str
+    parameters: int
+    trainable: bool
+
+
+class PublishedFigures(Record):
+    """What the notebook reported for a variant: single runs, no interval."""
+
+    train: float
+    validation: float
+    test: float
+
+
+TrainingStatus = Literal["trained", "skipped", "failed"]
+
+
+class RepeatRecord(Record):
+    """One of several trainings of a variant that differ in their seed alone."""
+
+    seed: int
+    status: TrainingStatus
+    reason: str = Field(default="", description="why it was skipped or failed")
+    validation_accuracy: float | None = Field(default=None, description="0..1, of a trained one")
+    selection_accuracy: float | None = Field(default=None, description="0..1, of a trained one")
+    epochs: int = Field(default=0, description="that were finished")
+    core_seconds: float = 0
+    training: str = Field(default="", description="its key in the workspace")
+    made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
+
+
+class VariantResult(Record):
+    """The outcome of one variant in one run: of the training with the first seed, where it was repeated with others."""
+
+    name: str
+    description: str
+    status: TrainingStatus
+    reason: str = Field(default="", description="why it was skipped or failed")
+    published: PublishedFigures | None = None
+    directory: str = Field(default="", description="holds predictions.parquet and explanations.npz")
+    parameters_total: int = 0
+    parameters_trainable: int = 0
+    file_bytes: int = 0
+    wall_seconds: float = 0
+    core_seconds: float = 0
+    peak_memory_bytes: int = 0
+    monitor: str = Field(default="selection", description="the part that early stopping looked at")
+    best_epoch: int = 0
+    stopped_because: str = Field(default="", description="what ended the training, in words")
+    epochs: tuple[EpochRecord, ...] = ()
+    parts: dict[str, PartMetrics] = Field(default_factory=dict, description="selection, validation and test")
+    calibration: Calibration | None = Field(default=None, description="on validation")
+    multiply_adds: int = Field(default=0, description="of one prediction")
+    latency: Latency | None = None
+    layers: tuple[LayerRow, ...] = ()
+    plan: dict[str, Any] = Field(default_factory=dict)
+    train_config: dict[str, Any] = Field(default_factory=dict)
+    made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
+    repeats: tuple[RepeatRecord, ...] = Field(
+        default=(), description="a record a seed, this result's own first; empty where there is one training"
+    )

@@ -1,0 +1,374 @@
+"""Unpacking of a data set from a zip, a tar or a folder, refusing whatever an image archive has no need of."""
+
+import errno
+import logging
+import os
+import re
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from lzma import LZMAError
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.base.errors import PipelineError
+from data.base.labels import SPLITS
+
+logger = logging.getLogger(__name__)
+
+IGNORED_NAMES = frozenset(
+    {"__macosx", ".ds_store", ".appledouble", ".spotlight-v100", ".trashes", "thumbs.db", "desktop.ini"}
+)
+"""What file managers leave behind, in lower case; `._*` is ignored as well."""
+
+RATIO_FREE_BYTES = 1 << 20
+"""Below this size a high compression ratio harms nobody, and small archives of flat images have one."""
+
+COPY_BYTES = 1 << 20
+NAME_BYTES = 255
+ZIP_ENCRYPTED = 0x1
+HTML_STARTS = (b"<!doctype html", b"<html")
+
+DECODER_ERRORS = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    LZMAError,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
+"""What the standard library raises on damaged or unknown archives."""
+
+
+class ExtractLimits(BaseModel):
+    """How much an archive may hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_files: int = Field(default=200_000, ge=1, le=10_000_000, description="most files in an archive or folder")
+    max_total_bytes: int = Field(
+        default=4 << 30, ge=1, le=1 << 40, description="most bytes of all files together, unpacked"
+    )
+    max_ratio: float = Field(
+        default=100, ge=1, le=10_000, description="most unpacked bytes for one byte of the archive, from 1 MiB on"
+    )
+
+
+class ArchiveUnreadable(PipelineError):
+    """Report an archive that is damaged or cut short: another copy of it may be whole."""
+
+
+class Entry(NamedTuple):
+    """One file of an archive or folder."""
+
+    parts: tuple[str, ...]
+    size_bytes: int
+    open: Callable[[], IO[bytes] | None]
+
+
+def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
+    """Write everything below an archive's data set root directly under `out`.
+
+    The root is the folder, at any depth, with train, validation or test in it. Of two members of one name the later
+    one counts, as with tar and unzip. What stands beside the root is left out.
+
+    Args:
+        archive: a zip, or a tar that is plain or compressed with gzip, bzip2 or xz.
+        out: an empty directory, made where it is missing; on an error it may hold part of the files.
+        limits: how much the archive may hold.
+
+    Raises:
+        ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
+        PipelineError: it is encrypted, over a limit, holds links, devices or names that lead out of `out`, or has no
+            data set root.
+    """
+    with _reading(archive), _open_entries(archive) as entries:
+        _unpack(_admit(entries, limits, archive, archive.stat().st_size), archive, out)
+
+
+def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
+    """Copy everything below a folder's data set root directly under `out`, by the rules of `extract_archive`.
+
+    Args:
+        folder: a local folder with the data set root at any depth; links in it are refused, not followed.
+        out: an empty directory, made where it is missing.
+        limits: how much the folder may hold; the ratio does not apply.
+
+    Raises:
+        PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
+    """
+    _unpack(_admit_folder(folder, limits), folder, out)
+
+
+def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
+    """Return the files that `copy_folder` would copy, by their POSIX paths below the data set's root; reads none.
+
+    Args:
+        folder: as for `copy_folder`.
+        limits: as for `copy_folder`.
+
+    Raises:
+        PipelineError: as for `copy_folder`.
+    """
+    below = _below_root(_admit_folder(folder, limits), folder)
+    return {"/".join(parts): folder.joinpath(*entry.parts) for parts, entry in below.items()}
+
+
+def check_archive(archive: Path) -> None:
+    """Raise unless a file is an archive that is there to its end.
+
+    A zip's table of contents stands at its end; a tar is read up to its end mark, or to the default size limit.
+
+    Raises:
+        ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
+        PipelineError: it is encrypted, or holds links, devices or unsafe names.
+    """
+    allowed_bytes = ExtractLimits().max_total_bytes
+    with _reading(archive), _open_entries(archive) as entries:
+        for entry in entries:
+            allowed_bytes -= entry.size_bytes
+            if allowed_bytes < 0:
+                return
+
+
+def list_sizes(archive: Path) -> list[int]:
+    """Return the bytes of each file of an archive, unpacked; a tar is read to its end for that.
+
+    Raises:
+        ArchiveUnreadable, PipelineError: as for `check_archive`.
+    """
+    with _reading(archive), _open_entries(archive) as entries:
+        return [entry.size_bytes for entry in entries]
+
+
+def is_html(path: Path) -> bool:
+    """Return whether a file is an HTML page, by its first bytes."""
+    with path.open("rb") as file:
+        start = file.read(1024)
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(HTML_STARTS)
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Turn every complaint of a decompressor into one error."""
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        raise _unreadable(archive, str(error)) from error
+    except OSError as error:
+        # Decompressors raise OSError without a number, and EINVAL is a seek to where a damaged archive points;
+        # any other number is the disk's and means what it says.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise _unreadable(archive, str(error)) from error
+
+
+def _unreadable(archive: Path, why: str) -> ArchiveUnreadable:
+    cause = why.splitlines()[0].rstrip(":") if why else "no reason given"
+    return ArchiveUnreadable(
+        f"{archive} cannot be read as a zip or tar ({cause}); it is damaged or was cut short: get the archive again, "
+        "or pack it again as .zip or .tar.gz"
+    )
+
+
+@contextmanager
+def _open_entries(archive: Path) -> Iterator[Iterator[Entry]]:
+    """Open an archive by what its first bytes say, whatever it is called."""
+    with archive.open("rb") as file:
+        is_zip = file.read(2) == b"PK"
+    if is_zip:
+        with zipfile.ZipFile(archive) as opened:
+            yield _zip_entries(opened)
+    else:
+        with tarfile.open(archive) as opened:
+            yield _tar_entries(opened)
+
+
+def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
+    for info in archive.infolist():
+        # Zips packed on Windows may separate folders by a backslash, and end a folder's name with one.
+        if info.filename.endswith(("/", "\\")):
+            continue
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            raise _refusal(info.filename, "a link or a device")
+        if info.flag_bits & ZIP_ENCRYPTED:
+            raise PipelineError(f"{info.filename} in the archive is encrypted; pack it again without a password")
+        yield Entry(_safe_parts(info.filename), info.file_size, partial(archive.open, info))
+
+
+def _tar_entries(archive: tarfile.TarFile) -> Iterator[Entry]:
+    for member in archive:
+        if member.isdir():
+            continue
+        if not member.isreg():
+            raise _refusal(member.name, "a link or a device")
+        yield Entry(_safe_parts(member.name), member.size, partial(archive.extractfile, member))
+    # tarfile takes a broken header for the end; the real end is a block of zeros.
+    file = archive.fileobj
+    if file is None:
+        return
+    file.seek(archive.offset)
+    if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("the end mark is missing")
+
+
+def _admit_folder(folder: Path, limits: ExtractLimits) -> dict[tuple[str, ...], Entry]:
+    if not folder.is_dir():
+        raise PipelineError(f"{folder} is no folder; give a folder with {', '.join(SPLITS)} in it")
+    return _admit(_folder_entries(folder.resolve()), limits, folder, None)
+
+
+def _folder_entries(folder: Path) -> Iterator[Entry]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_ignored(name))
+        for name in [*folders, *sorted(files)]:
+            path = Path(parent, name)
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                continue
+            if not stat.S_ISREG(mode) and not _is_ignored(name):
+                raise _refusal(str(path), "a link or a device")
+            yield Entry(path.relative_to(folder).parts, path.lstat().st_size, partial(path.open, "rb"))
+
+
+def _safe_parts(name: str) -> tuple[str, ...]:
+    """Return the parts of a member's name, refusing any that leads elsewhere or cannot be written."""
+    unified = name.replace("\\", "/")
+    parts = tuple(part for part in unified.split("/") if part not in ("", "."))
+    if unified.startswith("/") or re.match(r"[A-Za-z]:", unified):
+        raise _refusal(name, "an absolute name")
+    if ".." in parts:
+        raise _refusal(name, "a name that leads out of the archive")
+    try:
+        too_long = any(len(part.encode()) > NAME_BYTES for part in parts)
+    except UnicodeEncodeError:
+        raise _refusal(ascii(name), "a name that is not UTF-8") from None
+    if too_long or not parts or any(ord(character) < ord(" ") for character in name):
+        raise _refusal(ascii(name), "a name that cannot be written")
+    return parts
+
+
+def _refusal(name: str, what: str) -> PipelineError:
+    return PipelineError(f"{name} is {what}; expected plain image files in folders: remove it and pack the data again")
+
+
+def _is_ignored(part: str) -> bool:
+    return part.lower() in IGNORED_NAMES or part.startswith("._")
+
+
+def _admit(
+    entries: Iterable[Entry], limits: ExtractLimits, origin: Path, packed_bytes: int | None
+) -> dict[tuple[str, ...], Entry]:
+    """Return the entries that count by their parts, in their order, stopping at the first limit passed.
+
+    Args:
+        entries: what the archive or folder holds.
+        limits: how much it may hold.
+        origin: for messages.
+        packed_bytes: size of the archive, None for a folder.
+    """
+    admitted: dict[tuple[str, ...], Entry] = {}
+    files, total_bytes, repeated = 0, 0, 0
+    for entry in entries:
+        files += 1
+        total_bytes += entry.size_bytes
+        _check_limits(files, total_bytes, limits, origin, packed_bytes)
+        if any(_is_ignored(part) for part in entry.parts):
+            continue
+        # Taken out first, so that the later one also keeps its place: a tar is read forwards only.
+        repeated += admitted.pop(entry.parts, None) is not None
+        admitted[entry.parts] = entry
+    if repeated:
+        logger.warning("%s holds %d names twice; the later file of each counts", origin, repeated)
+    return admitted
+
+
+def _check_limits(files: int, total_bytes: int, limits: ExtractLimits, origin: Path, packed_bytes: int | None) -> None:
+    if files > limits.max_files:
+        raise PipelineError(
+            f"{origin} holds more than {limits.max_files} files; set EMOTION_MAX_FILES higher if you expect that"
+        )
+    if total_bytes > limits.max_total_bytes:
+        raise PipelineError(
+            f"{origin} unpacks to more than {limits.max_total_bytes} bytes; set "
+            "EMOTION_MAX_TOTAL_BYTES higher if you expect that"
+        )
+    if packed_bytes and total_bytes > max(RATIO_FREE_BYTES, limits.max_ratio * packed_bytes):
+        raise PipelineError(
+            f"{origin} unpacks to more than {limits.max_ratio:g} times its size, which images never do; set "
+            "EMOTION_MAX_RATIO higher if you trust it"
+        )
+
+
+def _unpack(admitted: dict[tuple[str, ...], Entry], origin: Path, out: Path) -> None:
+    below = _below_root(admitted, origin)
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in sorted({parts[:-1] for parts in below}):
+        _make_folder(out.joinpath(*folder), out, origin)
+    for parts, entry in below.items():
+        _write(entry, out.joinpath(*parts), origin)
+
+
+def _below_root(admitted: dict[tuple[str, ...], Entry], origin: Path) -> dict[tuple[str, ...], Entry]:
+    """Return the entries below the data set's root by their parts below it, in their order."""
+    root = _find_root(admitted, origin)
+    below = {parts[len(root) :]: entry for parts, entry in admitted.items() if parts[: len(root)] == root}
+    logger.info("%s: %d files below the data set root %s", origin, len(below), "/".join(root) or ".")
+    return below
+
+
+def _find_root(names: Iterable[tuple[str, ...]], origin: Path) -> tuple[str, ...]:
+    """Return the folder with most of the splits in it; of those the one nearest to the top."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    tops = set()
+    for parts in names:
+        tops.add(parts[0])
+        for depth, part in enumerate(parts[:-1]):
+            if part in SPLITS:
+                found.setdefault(parts[:depth], set()).add(part)
+    if not found:
+        raise PipelineError(
+            f"{origin} has no folder with {', '.join(SPLITS)} in it (names are case-sensitive); at the "
+            f"top is {', '.join(sorted(tops)[:5]) or 'no file'}; expected SPLIT/CLASS/IMAGE: rename and pack again"
+        )
+    ranks = {root: (-len(splits), len(root)) for root, splits in found.items()}
+    best = sorted(root for root, rank in ranks.items() if rank == min(ranks.values()))
+    if len(best) > 1:
+        roots = ", ".join("/".join(root) for root in best[:5])
+        raise PipelineError(f"{origin} holds more than one data set: {roots}; leave one of them")
+    return best[0]
+
+
+def _make_folder(folder: Path, out: Path, origin: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise _collision(folder, origin) from error
+
+
+def _write(entry: Entry, path: Path, origin: Path) -> None:
+    source = entry.open()
+    if source is None:
+        raise _unreadable(origin, f"{path.name} has no content")
+    # Mode x: on a disk that ignores case, two names may be one file, and none may replace the other.
+    try:
+        with source, path.open("xb") as target:
+            shutil.copyfileobj(source, target, COPY_BYTES)
+    except (FileExistsError, IsADirectoryError) as error:
+        raise _collision(path, origin) from error
+
+
+def _collision(path: Path, origin: Path) -> PipelineError:
+    return PipelineError(
+        f"{origin} holds two entries that cannot both be written as {path.name}: names that differ by case only, or a "
+        "file and a folder of one name; rename one"
+    )

@@ -1,0 +1,155 @@
+"""Where a data set comes from: one typed source that any `--source` string is parsed into."""
+
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.base.errors import PipelineError
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+"""Names of archives that can be extracted; a URL may be called anything, what it sends is looked at."""
+
+DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
+
+_DRIVE_ID = r"[A-Za-z0-9_-]{25,}"
+_PIN = re.compile(r"^(?P<location>.*)#sha256=(?P<digest>[^#]*)$", re.DOTALL)
+
+
+class DatasetSource(BaseModel):
+    """A data set's origin.
+
+    `parse_source` makes one from a string.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["sample", "folder", "archive", "drive"] = Field(
+        default="sample", description="generated sample, local folder, zip or tar (path or URL), or Google Drive"
+    )
+    location: str = Field(
+        default="", description="path, http(s) URL, or a Drive file id, share URL or folder URL; empty for the sample"
+    )
+    sha256: str = Field(
+        default="", pattern="^([0-9a-f]{64})?$", description="expected SHA-256 of the archive; empty accepts any"
+    )
+
+
+class DriveItem(NamedTuple):
+    """A file or a folder on Google Drive."""
+
+    id: str
+    is_folder: bool
+
+
+def parse_source(text: str) -> DatasetSource:
+    """Make a source of what a person types.
+
+    Args:
+        text: `sample`; the path of a folder or of an archive; an http(s) URL of an archive; a Google Drive file id,
+            share URL or folder URL. `#sha256=` and 64 hex digits behind an archive pin its content.
+
+    Returns:
+        The source. Local paths are made absolute; a Drive file is reduced to its id, so that every spelling of
+        one file is the same source.
+
+    Raises:
+        PipelineError: nothing can be made of the text, or a local path does not exist.
+    """
+    location, sha256 = _split_pin(text.strip())
+    if not location:
+        raise PipelineError("got an empty source; give sample, a path, a URL or a Google Drive id")
+    if location == "sample":
+        source = DatasetSource()
+    elif is_url(location) or location.split("/")[0].lower() in DRIVE_HOSTS:
+        source = _parse_url(location)
+    else:
+        source = _parse_path_or_id(location)
+    if sha256 and source.kind in ("sample", "folder"):
+        raise PipelineError(f"got a sha256 pin on {location!r}, but only an archive can be pinned; leave it out")
+    return source.model_copy(update={"sha256": sha256})
+
+
+def parse_drive_location(location: str) -> DriveItem | None:
+    """Return what a Drive id or URL names, or None where it names nothing on Drive.
+
+    Args:
+        location: a file id, or a URL on one of Drive's hosts.
+    """
+    if re.fullmatch(_DRIVE_ID, location):
+        return DriveItem(location, is_folder=False)
+    parts = _split_url(location)
+    if parts.hostname not in DRIVE_HOSTS:
+        return None
+    is_folder = re.search(r"/(folders|folderview|embeddedfolderview)\b", parts.path) is not None
+    in_path = re.search(rf"/(?:d|folders)/({_DRIVE_ID})(?=/|$)", parts.path)
+    found = in_path.group(1) if in_path else parse_qs(parts.query).get("id", [""])[0]
+    return DriveItem(found, is_folder) if re.fullmatch(_DRIVE_ID, found) else None
+
+
+def is_url(location: str) -> bool:
+    """Return whether a location is an http(s) URL."""
+    return location.lower().startswith(("http://", "https://"))
+
+
+def is_archive_name(name: str) -> bool:
+    """Return whether a file name ends like an archive that can be extracted."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def _split_pin(text: str) -> tuple[str, str]:
+    match = _PIN.match(text)
+    if not match:
+        return text, ""
+    digest = match["digest"].lower()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise PipelineError(
+            f"got the pin #sha256={match['digest']}, expected 64 hex digits; `sha256sum FILE` prints them"
+        )
+    return match["location"], digest
+
+
+def _parse_url(location: str) -> DatasetSource:
+    url = location if is_url(location) else f"https://{location}"
+    host = _split_url(url).hostname
+    if not host:
+        raise PipelineError(f"got the URL {location!r} without a host; expected https://HOST/PATH of a zip or tar")
+    if host not in DRIVE_HOSTS:
+        return DatasetSource(kind="archive", location=url)
+    item = parse_drive_location(url)
+    if item is None:
+        raise PipelineError(
+            f"found no file or folder id in {location!r}; on Google Drive choose Share, Copy link, and give that link"
+        )
+    folder_url = f"https://drive.google.com/drive/folders/{item.id}"
+    return DatasetSource(kind="drive", location=folder_url if item.is_folder else item.id)
+
+
+def _parse_path_or_id(location: str) -> DatasetSource:
+    path = Path(location).expanduser().resolve()
+    if path.is_dir():
+        return DatasetSource(kind="folder", location=str(path))
+    if path.is_file():
+        if not is_archive_name(path.name):
+            raise PipelineError(
+                f"{path} is a file that is no archive by its name; expected a folder or one of "
+                f"{', '.join(ARCHIVE_SUFFIXES)}: pack it again as one of these"
+            )
+        return DatasetSource(kind="archive", location=str(path))
+    if "://" in location:
+        raise PipelineError(f"cannot read {location!r}; expected an http or https URL, a path or a Google Drive id")
+    if parse_drive_location(location):
+        return DatasetSource(kind="drive", location=location)
+    raise PipelineError(
+        f"{path} does not exist and {location!r} is no Google Drive id (25 or more letters, digits, - and _); "
+        "check the spelling, or give sample for generated faces"
+    )
+
+
+def _split_url(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise PipelineError(f"cannot read the URL {url!r} ({error}); expected https://HOST/PATH") from error

@@ -1,0 +1,66 @@
+"""What a child command does for its parent: events on stdout, a life that ends with the parent's.
+
+A child command (`python -m data.views.write`, `python -m models.training.fit`) prints one JSON object a line. Its stdin
+is a pipe held open by the parent: when the parent dies, however it dies, the pipe closes and the child leaves.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from data.base.errors import PipelineError, VariantUnavailable
+
+EXIT_FAILED = 1
+EXIT_ORPHANED = 3
+
+_events: TextIO | None = None
+
+
+def emit(event: str, **fields: Any) -> None:
+    """Print one event as a JSON line to the parent; without a parent's pipe, to stdout.
+
+    Args:
+        event: what happened, such as "epoch".
+        fields: JSON-serialisable details.
+    """
+    stream = _events or sys.stdout
+    stream.write(json.dumps({"event": event, "time": round(time.time(), 3), **fields}) + "\n")
+    stream.flush()
+
+
+def run_child(main: Callable[[], None]) -> None:
+    """Run a child command's main function: keep stdout for events, follow the parent, report errors as events.
+
+    A `PipelineError` becomes the event `error` and exit status 1; any other exception leaves its traceback on stderr
+    as well.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal group; the parent decides
+    _reserve_stdout()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    try:
+        main()
+    except PipelineError as error:
+        emit("error", kind=type(error).__name__, message=str(error), skipped=isinstance(error, VariantUnavailable))
+        sys.exit(EXIT_FAILED)
+    except Exception as error:
+        emit("error", kind=type(error).__name__, message=f"{type(error).__name__}: {error}", skipped=False)
+        raise
+
+
+def _reserve_stdout() -> None:
+    """Send everything that libraries print to stderr, so that stdout carries events alone."""
+    global _events
+    _events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def leave_with_parent() -> None:
+    """Exit at once when stdin closes: the parent is gone and nobody waits for the result."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(EXIT_ORPHANED)

@@ -1,0 +1,62 @@
+"""Small pictures for the report: train faces of each class and what augmentation makes of them, and named faces."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data.views.augment import AugmentConfig, augment_batch
+
+logger = logging.getLogger(__name__)
+
+PICTURES_NAME = "pictures.npz"
+FACES_NAME = "faces.npz"
+FACES_PER_CLASS = 6
+PREVIEWED_VIEW = 1
+
+Decode = Callable[[str], NDArray[np.uint8]]
+
+
+def write_pictures(
+    out: Path, paths_by_class: Sequence[Sequence[str]], decode: Decode, seed: int, augment: AugmentConfig
+) -> None:
+    """Write `pictures.npz`: samples and augmented, each uint8 (classes, k, 48, 48), k the same for every class.
+
+    Args:
+        out: directory of the views.
+        paths_by_class: train images of each class, in label order; the first few are shown.
+        decode: path -> uint8 (48, 48, 1).
+        seed: of the views.
+        augment: ranges of the views.
+    """
+    shown = min(FACES_PER_CLASS, *(len(paths) for paths in paths_by_class))
+    chosen = [path for paths in paths_by_class for path in paths[:shown]]
+    if not chosen:
+        return
+    samples = np.stack([decode(path) for path in chosen])
+    augmented = augment_batch(samples, chosen, PREVIEWED_VIEW, seed, augment)
+    shape = (len(paths_by_class), shown, *samples.shape[1:3])
+    np.savez_compressed(out / PICTURES_NAME, samples=samples.reshape(shape), augmented=augmented.reshape(shape))
+
+
+def write_faces(images: Path, image_ids: Sequence[str], path: Path) -> None:
+    """Write named faces as an .npz: images uint8 (n, 48, 48), gray, 0..255, and image_ids str (n,); none writes none.
+
+    A file that was damaged since it was trained on is left out.
+
+    Args:
+        images: directory that the ids, which are paths, start from.
+        image_ids: which faces; of a data set whose images are all of one size.
+        path: of the .npz.
+    """
+    faces = {}
+    for image_id in image_ids:
+        try:
+            faces[image_id] = np.asarray(Image.open(images / image_id).convert("L"))
+        except OSError as error:
+            logger.warning("no picture of %s: %s", image_id, error)
+    if faces:
+        np.savez_compressed(path, images=np.stack(list(faces.values())), image_ids=np.array(list(faces)))

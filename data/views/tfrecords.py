@@ -1,0 +1,325 @@
+"""TFRecords of labelled images: writing shards, their index with checksums, and reading a part as batches.
+
+A record holds `image` (raw uint8 pixels), `label` (int64), `image_id` (bytes) and `view` (int64). Records are to be
+written in shuffled order: then shuffling the shards and a bounded buffer is enough for every epoch.
+"""
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.base.errors import PipelineError
+from data.base.labels import IMAGE_SIZE
+from data.workspace.digests import hash_file
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+INDEX_NAME = "index.json"
+PIXELS = IMAGE_SIZE * IMAGE_SIZE
+SHUFFLE_BUFFER_RECORDS = 1024
+"""As many as a shard has, 2.5 MB: all of them are read before a pass hands out its first batch, and since shards are
+random samples of their part, more would mix little better."""
+
+
+class RecordFile(BaseModel):
+    """One shard of one view of one part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="file name inside the directory")
+    part: str = Field(description="train, selection, validation or test")
+    view: int = Field(ge=0, description="0 is the original")
+    shard: int = Field(ge=0)
+    images: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class ViewsIndex(BaseModel):
+    """What a directory of records holds: the content of its `index.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: tuple[RecordFile, ...] = Field(description="by part, view and shard")
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read the index of a directory, without TensorFlow.
+
+        Raises:
+            PipelineError: there is no index, or it is not one.
+        """
+        path = directory / INDEX_NAME
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise PipelineError(f"{path} is no readable index of records ({error}): write the views again") from error
+
+    @property
+    def views(self) -> int:
+        """Return the number of views of the train part."""
+        return len({file.view for file in self.files if file.part == "train"})
+
+    def select(self, part: str, view: int = 0) -> tuple[RecordFile, ...]:
+        """Return the shards of one view of a part, in order.
+
+        Raises:
+            PipelineError: there are none.
+        """
+        found = tuple(file for file in self.files if (file.part, file.view) == (part, view))
+        if not found:
+            held = sorted({(file.part, file.view) for file in self.files})
+            raise PipelineError(f"no records of part {part!r}, view {view}: the index holds (part, view) {held}")
+        return found
+
+    def count(self, part: str) -> int:
+        """Return the number of images of a part, each counted once whatever its views."""
+        return sum(file.images for file in self.files if file.part == part and file.view == 0)
+
+
+class Jitter(BaseModel):
+    """A cheap change of each image in the reading graph, drawn anew for every batch of every epoch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flip: bool = Field(default=False, description="mirror every second image, on average")
+    shift_pixels: int = Field(default=0, ge=0, le=IMAGE_SIZE // 2, description="largest shift, whole pixels each way")
+
+
+NO_JITTER = Jitter()
+
+
+class ShardKey(NamedTuple):
+    """Which shard: of which part, of which view (0 is the original), and its number there."""
+
+    part: str
+    view: int = 0
+    number: int = 0
+
+
+def write_records(
+    directory: Path,
+    shard: ShardKey,
+    images: NDArray[np.uint8],
+    labels: Sequence[int],
+    image_ids: Sequence[str],
+) -> RecordFile:
+    """Write one shard, uncompressed; equal content gives equal bytes.
+
+    Args:
+        directory: where the file goes; it must exist.
+        shard: part, view and number, which give the file its name.
+        images: gray pixels, uint8 (n, 48, 48, 1), 0..255.
+        labels: n indices into `CLASSES`.
+        image_ids: n names.
+
+    Returns:
+        The entry for `write_index`.
+
+    Raises:
+        PipelineError: images of another shape, or labels or ids of another number.
+    """
+    import tensorflow as tf
+
+    if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 1):
+        raise PipelineError(f"got images of {images.dtype} {images.shape}, expected uint8 (n, 48, 48, 1)")
+    if not len(images) == len(labels) == len(image_ids):
+        raise PipelineError(f"got {len(images)} images, {len(labels)} labels, {len(image_ids)} ids: expected as many")
+    path = directory / f"{shard.part}-view{shard.view:02d}-{shard.number:05d}.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image, label, image_id in zip(images, labels, image_ids, strict=True):
+            writer.write(_serialize(image, int(label), image_id, shard.view))
+    return RecordFile(
+        name=path.name,
+        part=shard.part,
+        view=shard.view,
+        shard=shard.number,
+        images=len(images),
+        bytes=path.stat().st_size,
+        sha256=hash_file(path),
+    )
+
+
+def _serialize(image: NDArray[np.uint8], label: int, image_id: str, view: int) -> bytes:
+    import tensorflow as tf
+
+    def number(value: int) -> Any:
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    def text(value: bytes) -> Any:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    feature = {
+        "image": text(image.tobytes()),
+        "label": number(label),
+        "image_id": text(image_id.encode()),
+        "view": number(view),
+    }
+    # Without `deterministic` the order of a map's entries, and so the bytes, may differ from process to process.
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
+
+
+def write_index(directory: Path, files: Iterable[RecordFile]) -> ViewsIndex:
+    """Write `index.json` for these files, and return it."""
+    index = ViewsIndex(files=tuple(sorted(files, key=lambda file: (file.part, file.view, file.shard))))
+    (directory / INDEX_NAME).write_text(index.model_dump_json(indent=1))
+    return index
+
+
+def read_part(
+    directory: Path,
+    part: str,
+    *,
+    view: int = 0,
+    batch_size: int = 32,
+    shuffle_seed: int | None = None,
+    jitter: Jitter = NO_JITTER,
+) -> "tf.data.Dataset":
+    """Return one pass over a view of a part, for training.
+
+    Args:
+        directory: where the records and their index are.
+        part: train, selection, validation or test.
+        view: which augmented view; 0 is the original.
+        batch_size: images a batch; the last batch may be smaller.
+        shuffle_seed: gives the order and the jitter, so take another one each epoch; None keeps the written order.
+        jitter: flip and shift in the graph; needs a shuffle_seed.
+
+    Returns:
+        Batches of images, uint8 (b, 48, 48, 1), 0..255, and labels, int32 (b,).
+
+    Raises:
+        PipelineError: no such records, or jitter without a seed.
+    """
+    import tensorflow as tf
+
+    dataset = _batches(directory, part, view, batch_size, shuffle_seed)
+    parsed = dataset.map(_parse, num_parallel_calls=tf.data.AUTOTUNE)
+    if jitter != NO_JITTER:
+        if shuffle_seed is None:
+            raise PipelineError("got jitter without shuffle_seed, expected one of its own for each epoch: give it")
+        seed = tf.constant(shuffle_seed, tf.int64)
+        parsed = parsed.enumerate().map(
+            lambda step, batch: (_jitter(batch[0], tf.stack([seed, step]), jitter), batch[1]),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+    return parsed.prefetch(2)
+
+
+def read_identified(directory: Path, part: str, *, view: int = 0, batch_size: int = 256) -> "tf.data.Dataset":
+    """Return one pass over a view of a part in written order, for evaluation.
+
+    Returns:
+        Batches of images, uint8 (b, 48, 48, 1), 0..255, labels, int32 (b,), and image ids, string (b,).
+
+    Raises:
+        PipelineError: no such records.
+    """
+    import tensorflow as tf
+
+    dataset = _batches(directory, part, view, batch_size, None)
+    return dataset.map(_parse_identified, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+
+def read_order(directory: Path, part: str, view: int, shuffle_seed: int) -> NDArray[np.int64]:
+    """Return in which order `read_part` hands out a view with this seed, as places in the written order.
+
+    Returns:
+        int64 (images,), each of 0..images-1 once.
+
+    Raises:
+        PipelineError: no such records.
+    """
+    import tensorflow as tf
+
+    files = ViewsIndex.load(directory).select(part, view)
+    ends = np.cumsum([file.images for file in files])
+    written = [np.arange(end - file.images, end) for file, end in zip(files, ends, strict=True)]
+    _shuffle_shards(written, shuffle_seed)
+    places = tf.data.Dataset.from_tensor_slices(np.concatenate(written).astype(np.int64))
+    return np.concatenate(
+        list(_shuffle_records(places, shuffle_seed).batch(SHUFFLE_BUFFER_RECORDS).as_numpy_iterator())
+    )
+
+
+def _shuffle_shards(shards: list[Any], seed: int) -> None:
+    random.Random(seed).shuffle(shards)
+
+
+def _shuffle_records(records: "tf.data.Dataset", seed: int) -> "tf.data.Dataset":
+    return records.shuffle(SHUFFLE_BUFFER_RECORDS, seed=seed, reshuffle_each_iteration=False)
+
+
+def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_seed: int | None) -> "tf.data.Dataset":
+    """Return batches of serialised records: shards in seeded order, then a bounded shuffle buffer."""
+    import tensorflow as tf
+
+    files = ViewsIndex.load(directory).select(part, view)
+    paths = [str(directory / file.name) for file in files]
+    if shuffle_seed is not None:
+        _shuffle_shards(paths, shuffle_seed)
+    records = tf.data.TFRecordDataset(paths)
+    if shuffle_seed is not None:
+        records = _shuffle_records(records, shuffle_seed)
+    # The files' counts are known: the dataset then has a length, which Keras shows and plans with.
+    batches = math.ceil(sum(file.images for file in files) / batch_size)
+    return without_autotune(records.batch(batch_size).apply(tf.data.experimental.assert_cardinality(batches)))
+
+
+def without_autotune(dataset: "tf.data.Dataset") -> "tf.data.Dataset":
+    """Return the dataset, and so all that is made from it, with as many parallel calls as its pool has threads.
+
+    TensorFlow's tuning of such numbers sleeps between two looks, twice as long each time up to a minute, and the end of
+    a pass waits until it wakes: seen in TensorFlow 2.21, where a pass could so take twice its time.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def _parse(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    """Return images and labels of a batch of serialised records."""
+    import tensorflow as tf
+
+    features = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
+    parsed: dict[str, Any] = tf.io.parse_example(records, features)
+    pixels = tf.io.decode_raw(parsed["image"], tf.uint8, fixed_length=PIXELS)
+    return tf.reshape(pixels, [-1, IMAGE_SIZE, IMAGE_SIZE, 1]), tf.cast(parsed["label"], tf.int32)
+
+
+def _parse_identified(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
+    """Return images, labels and ids of a batch of serialised records."""
+    import tensorflow as tf
+
+    parsed: dict[str, Any] = tf.io.parse_example(records, {"image_id": tf.io.FixedLenFeature([], tf.string)})
+    return *_parse(records), parsed["image_id"]
+
+
+def _jitter(images: "tf.Tensor", seed: "tf.Tensor", jitter: Jitter) -> "tf.Tensor":
+    """Mirror and shift each image by whole pixels, the edge repeated, seeded by (epoch's seed, step).
+
+    Rows are gathered, and columns as the rows of the transposed images: whole rows are copied, at less than half the
+    cost of a general projective transform.
+    """
+    import tensorflow as tf
+
+    shifts = np.arange(-jitter.shift_pixels, jitter.shift_pixels + 1)[:, np.newaxis]
+    places = np.arange(IMAGE_SIZE)
+    straight, mirrored = (np.clip(row + shifts, 0, IMAGE_SIZE - 1) for row in (places, places[::-1]))
+    drawn = tf.random.stateless_uniform(tf.stack([tf.shape(images)[0], 3]), seed)
+    across, down = tf.unstack(tf.cast(drawn[:, 1:] * len(shifts), tf.int32), axis=1)
+    mirror = tf.cast(drawn[:, 0] < (0.5 if jitter.flip else 0.0), tf.int32)
+    rows = tf.gather(straight, down)
+    columns = tf.gather(np.concatenate([straight, mirrored]), across + mirror * len(shifts))
+    # With the channel's axis left in place TensorFlow transposes eight times as fast.
+    shifted = tf.transpose(tf.gather(images, rows, axis=1, batch_dims=1), [0, 2, 1, 3])
+    return tf.transpose(tf.gather(shifted, columns, axis=1, batch_dims=1), [0, 2, 1, 3])

@@ -1,0 +1,174 @@
+"""The child command that writes a data set's TFRecords: `python -m data.views.write SPEC_JSON_PATH`.
+
+The train part is written as whole augmented views, view 0 the original; selection, validation and test once, as they
+are. A shard is decoded once, in memory, for all its views, so memory grows with the shard's size and with threads
+alone.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.base.errors import PipelineError
+from data.base.labels import CLASSES, IMAGE_SIZE, PARTS
+from data.system.child_process import emit, run_child
+from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
+from data.views.pictures import write_pictures
+from data.views.tfrecords import RecordFile, ShardKey, ViewsIndex, write_index, write_records
+
+
+class ViewsSpec(BaseModel):
+    """What to write, from which images, and with how many threads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    manifest: Path = Field(description="Parquet of the clean data set: columns path, label and part")
+    images: Path = Field(description="directory that the manifest's paths start from")
+    out: Path = Field(description="directory to fill; made where it is missing")
+    augment: AugmentConfig = Field(default=LIGHT_AUGMENT, description="ranges of the train part's views")
+    seed: int = Field(default=42, ge=0, description="seed of the views and of the written order")
+    views: int = Field(default=8, ge=1, le=64, description="views of the train part, the original among them")
+    images_per_shard: int = Field(default=1024, ge=1, le=65536, description="images a file; bounds the memory")
+    threads: int = Field(default=2, ge=1, le=256, description="threads to decode and augment with")
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """The images of one file, or of one file a view."""
+
+    part: str
+    number: int
+    paths: tuple[str, ...]
+    labels: tuple[int, ...]
+
+
+def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> ViewsIndex:
+    """Write all parts of a manifest as TFRecords and their index.
+
+    Args:
+        spec: what to write; `threads` changes no byte.
+        on_progress: called with images written and images in all, each view counted, after every shard.
+
+    Returns:
+        The index that was written.
+
+    Raises:
+        PipelineError: the manifest lacks something, or an image is not as it says.
+    """
+    shards = list(_plan_shards(_read_manifest(spec.manifest), spec))
+    total = sum(len(shard.paths) * _views(shard, spec) for shard in shards)
+    spec.out.mkdir(parents=True, exist_ok=True)
+    files: list[RecordFile] = []
+    with ThreadPoolExecutor(spec.threads) as pool:
+        pending = [pool.submit(_write_shard, shard, spec) for shard in shards]
+        try:
+            for future in as_completed(pending):
+                files.extend(future.result())
+                on_progress(sum(file.images for file in files), total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    _write_preview(shards, spec)
+    return write_index(spec.out, files)
+
+
+def _write_preview(shards: list[_Shard], spec: ViewsSpec) -> None:
+    """Write the report's pictures from the first train images of each class in their shuffled order."""
+    rows = [row for shard in shards if shard.part == "train" for row in zip(shard.labels, shard.paths, strict=True)]
+    by_class = [[path for label, path in rows if label == index] for index in range(len(CLASSES))]
+    write_pictures(spec.out, by_class, lambda path: _decode(spec.images / path), spec.seed, spec.augment)
+
+
+def _views(shard: _Shard, spec: ViewsSpec) -> int:
+    return spec.views if shard.part == "train" else 1
+
+
+def _read_manifest(path: Path) -> pd.DataFrame:
+    try:
+        manifest = pd.read_parquet(path, columns=["path", "label", "part"])
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{path} is no manifest with path, label and part ({error}): build it again") from error
+    for column, known in (("label", CLASSES), ("part", PARTS)):
+        strange = sorted(set(manifest[column].astype(str)) - set(known))
+        if strange:
+            raise PipelineError(f"{path}: got {column} {strange}, expected {list(known)}: clean the manifest first")
+    return manifest
+
+
+def _plan_shards(manifest: pd.DataFrame, spec: ViewsSpec) -> Iterator[_Shard]:
+    """Yield the shards of each part, its images in an order that depends on seed and paths alone."""
+    for part in PARTS:
+        rows = manifest.loc[manifest["part"] == part, ["path", "label"]]
+        ordered = sorted(
+            rows.itertuples(index=False, name=None),
+            key=lambda row: hashlib.blake2b(f"{spec.seed}|{row[0]}".encode(), digest_size=16).digest(),
+        )
+        for number, start in enumerate(range(0, len(ordered), spec.images_per_shard)):
+            paths, labels = zip(*ordered[start : start + spec.images_per_shard], strict=True)
+            yield _Shard(part, number, paths, tuple(CLASSES.index(label) for label in labels))
+
+
+def _write_shard(shard: _Shard, spec: ViewsSpec) -> list[RecordFile]:
+    """Decode a shard's images and write them once a view."""
+    images = np.stack([_decode(spec.images / path) for path in shard.paths])
+    return [
+        write_records(
+            spec.out,
+            ShardKey(shard.part, view, shard.number),
+            augment_batch(images, shard.paths, view, spec.seed, spec.augment),
+            shard.labels,
+            shard.paths,
+        )
+        for view in range(_views(shard, spec))
+    ]
+
+
+def _decode(path: Path) -> NDArray[np.uint8]:
+    """Return an image's gray pixels, uint8 (48, 48, 1)."""
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("L"))
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{path} cannot be decoded ({error}): build and clean the manifest again") from error
+    if pixels.shape != (IMAGE_SIZE, IMAGE_SIZE):
+        raise PipelineError(f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, expected {IMAGE_SIZE}x{IMAGE_SIZE} pixels")
+    return pixels[..., np.newaxis]
+
+
+def _limit_tensorflow(threads: int) -> None:
+    """Keep TensorFlow to these threads and off the GPU, which a training may be using."""
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _read_spec(arguments: list[str]) -> ViewsSpec:
+    if len(arguments) != 1:
+        raise PipelineError(f"got {len(arguments)} arguments, expected one: python -m data.views.write SPEC_JSON_PATH")
+    try:
+        return ViewsSpec.model_validate_json(Path(arguments[0]).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise PipelineError(f"{arguments[0]} is no specification of views: {error}") from error
+
+
+def main() -> None:
+    """Write the views that the specification on the command line asks for, with progress as events."""
+    spec = _read_spec(sys.argv[1:])
+    _limit_tensorflow(spec.threads)
+    index = write_views(spec, lambda done, total: emit("progress", done=done, total=total))
+    emit("done", files=len(index.files), images=sum(file.images for file in index.files))
+
+
+if __name__ == "__main__":
+    run_child(main)

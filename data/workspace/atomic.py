@@ -1,0 +1,100 @@
+"""Files and directories that are replaced or removed as a whole, and the locks that guard them."""
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from data.base.errors import PipelineError
+
+logger = logging.getLogger(__name__)
+
+
+def put_in_place(work: Path, target: Path) -> None:
+    """Give a written stage its name; an older one of that name is moved aside first and deleted last.
+
+    Deleting takes a while, in which another run that reads the older one would find half of it.
+    """
+    aside = _move_aside(target)
+    work.replace(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_aside(target: Path) -> None:
+    """Remove a file or a directory, which loses its name first, and what an earlier call that was killed left of it."""
+    _move_aside(target)
+    delete_aside(target)
+
+
+def delete_aside(target: Path) -> None:
+    """Delete what waits for that under its hidden name since it lost this one."""
+    aside = _aside_of(target)
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    else:
+        aside.unlink(missing_ok=True)
+
+
+def _move_aside(target: Path) -> Path:
+    aside = _aside_of(target)
+    delete_aside(target)  # of a process that was killed here
+    if target.exists():
+        target.replace(aside)
+    return aside
+
+
+def _aside_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a kill at any moment leaves the old content or the new, also with several writers."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
+    """Hold the lock on a key, saying so where another process has it, until `give_up` ends the wait."""
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("waiting for another run that writes %s", path.name.strip("."))
+        _wait_for(lock, give_up)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold a lock where nobody else has it, and yield whether that is so."""
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _wait_for(lock: FileLock, give_up: Callable[[], bool]) -> None:
+    try:
+        lock.acquire(cancel_check=give_up)
+    except Timeout as error:
+        raise PipelineError(
+            f"got no lock on {lock.lock_file}, which another run holds, before this run ended: run again after it"
+        ) from error

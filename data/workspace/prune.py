@@ -1,0 +1,269 @@
+"""Housekeeping of a workspace: what is kept and why, and the removal of the rest.
+
+Each removal is safe against a kill at any moment: what goes loses its name first, and is deleted under a hidden one.
+"""
+
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from data.workspace.atomic import delete_aside, remove_aside, try_lock
+from data.workspace.digests import hash_file
+from data.workspace.in_use import read_holds
+from data.workspace.reachability import DATASETS, DAY_SECONDS, KEY, REPORTS, PrunePolicy, Stored, find_stages, mark
+from data.workspace.store import Workspace, read_record
+
+IMAGES, DATA_DOCS_FOLDER, DOWNLOADS_FOLDER = "images", "data_docs", "downloads"
+RENDERED_FOLDER = "rendered"
+"""Pages made again from reports, in folders named for these: a finished report is never written again."""
+
+LOG_BYTES = 5_000_000
+"""A log above this size is cut to its last `LOG_TAIL_BYTES`."""
+
+LOG_TAIL_BYTES = 1_000_000
+
+
+class Item(NamedTuple):
+    """Something in the workspace that is kept or removed."""
+
+    kind: str
+    path: Path
+    size_bytes: int
+    kept_for: str
+    """Why it stays, empty where it goes."""
+    remove: Callable[[], bool]
+    """Remove it, and return whether that was done; what is in use by now stays."""
+
+
+def prune_workspace(
+    workspace: Workspace, policy: PrunePolicy, dry_run: bool = False, run_pruners: Sequence["RunPruner"] = ()
+) -> tuple[tuple["KindCount", ...], tuple[datetime, ...]]:
+    """Remove what is needed no more from the workspace, then from the stores beside it.
+
+    Args:
+        workspace: where.
+        policy: what is kept.
+        dry_run: count only.
+        run_pruners: of stores beside the workspace; one that fails ends the rest, with the workspace done.
+
+    Returns:
+        What was removed and kept of each kind, and when the kept reports were made.
+    """
+    items = plan_prune(workspace, policy)
+    items = items if dry_run else sweep(items)
+    stores = [prune(kept_keys(items), dry_run) for prune in run_pruners]
+    return (*count_kinds(items), *stores), kept_report_times(items)
+
+
+def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
+    """Return everything that housekeeping looks after, and why each thing stays; nothing is changed.
+
+    Args:
+        workspace: where.
+        policy: what is kept.
+
+    Returns:
+        Reports come first, so that what is removed before a kill leaves no page without what it speaks of.
+    """
+    stages = find_stages(workspace.root)
+    kept = mark(stages, workspace.root, policy)
+    items = [_stage_item(stored, kept.get(stored.name, ""), workspace) for stored in stages]
+    kept_stages = [stored for stored in stages if stored.name in kept]
+    others = chain(
+        _broken_off(workspace, policy),
+        _data_docs(workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == DATASETS}),
+        _rendered(workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == REPORTS}),
+        _downloads(workspace.root, policy, kept_stages),
+        _logs(workspace.root),
+        _leftovers(workspace.root),
+    )
+    return tuple(sorted(items, key=lambda item: item.kind != REPORTS)) + tuple(others)
+
+
+def _stage_item(stored: Stored, kept_for: str, workspace: Workspace) -> Item:
+    remove = _bind(workspace.discard, *stored.name, stored.used)
+    return Item(stored.record.stage, stored.path, measure(stored.path), kept_for, remove)
+
+
+def _broken_off(workspace: Workspace, policy: PrunePolicy) -> Iterator[Item]:
+    """Yield the working directories of stages that are not finished."""
+    held, since = read_holds(workspace.root), time.time() - policy.days * DAY_SECONDS
+    for path in sorted(workspace.root.glob("[!.]*/.*.work")):
+        stage, key = path.parent.name, path.name.removeprefix(".").removesuffix(".work")
+        if stage == DATA_DOCS_FOLDER or not KEY.fullmatch(key):
+            continue
+        in_use = (stage, key) in held or workspace.is_written(stage, key)
+        kept_for = "in use" if in_use else "recent" if last_change(path) > since else ""
+        remove = _bind(workspace.discard_work, stage, key)
+        yield Item("broken-off work", path, measure(path), kept_for, remove)
+
+
+def _data_docs(root: Path, kept: set[str]) -> Iterator[Item]:
+    """Yield Great Expectations' pages, which stay as long as their data sets."""
+    for path in sorted((root / DATA_DOCS_FOLDER).glob("[!.]*")):
+        kept_for = "kept data sets" if path.name in kept else ""
+        yield Item("data docs", path, measure(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock")))
+
+
+def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
+    """Yield pages that were made again from reports, which stay as long as these."""
+    for path in sorted((root / RENDERED_FOLDER).glob("[!.]*/")):
+        kept_for = "kept reports" if kept.issuperset(path.name.split("-")) else ""
+        yield Item(
+            "rendered pages", path, measure(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock"))
+        )
+
+
+def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[Item]:
+    """Yield downloads: what is recent stays, and the archive of images that stay, which may be pinned."""
+    digests = {str(stored.record.inputs.get("archive_sha256")) for stored in kept if stored.record.stage == IMAGES}
+    since = time.time() - policy.days * DAY_SECONDS
+    for path in sorted((root / DOWNLOADS_FOLDER).glob("[!.]*")):
+        name = re.sub(r"\.(archive|folder)(\..*)?$", "", path.name)
+        recent = last_change(path) > since
+        unpacked = not recent and path.suffix == ".archive" and hash_file(path) in digests
+        kept_for = "recent" if recent else "kept images" if unpacked else ""
+        remove = _bind(_remove_locked, path, path.with_name(f".{name}.lock"))
+        yield Item("downloads", path, measure(path), kept_for, remove)
+
+
+def _logs(root: Path) -> Iterator[Item]:
+    """Yield the logs that grow with every run; those inside of stages do not."""
+    for path in sorted(root.glob("[!.]*/*.log")):
+        excess = path.stat().st_size - LOG_TAIL_BYTES
+        if path.stat().st_size > LOG_BYTES:
+            yield Item("logs", path, excess, "", _bind(cut_log, path))
+
+
+def cut_log(path: Path) -> bool:
+    """Leave the last megabyte of a log, from the start of a line, where it is: its writer appends to the same file.
+
+    What is written between the reading and the cutting is lost.
+    """
+    with path.open("r+b") as file:
+        file.seek(-LOG_TAIL_BYTES, os.SEEK_END)
+        tail = file.read().partition(b"\n")[2]
+        file.seek(0)
+        file.truncate()
+        file.write(tail)
+    return True
+
+
+def _leftovers(root: Path) -> Iterator[Item]:
+    """Yield what lost its name to an earlier removal that was killed."""
+    for path in sorted(root.glob("[!.]*/.*.old")):
+        target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
+        key = target.name.removeprefix(".").removesuffix(".work")
+        lock = ".lock" if path.parent.name in (DATA_DOCS_FOLDER, RENDERED_FOLDER) else f".{key}.lock"
+        yield Item("leftovers", path, measure(path), "", _bind(_remove_leftover, path, path.with_name(lock)))
+
+
+def _remove_locked(path: Path, lock: Path) -> bool:
+    """Remove what is guarded by a lock of its own, unless somebody else has that."""
+    with try_lock(lock) as mine:
+        if mine:
+            remove_aside(path)
+    return mine
+
+
+def _remove_leftover(path: Path, lock: Path) -> bool:
+    target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
+    with try_lock(lock) as mine:
+        if mine:
+            delete_aside(target)
+    return mine
+
+
+def _bind(function: Callable[..., bool], *arguments: Any) -> Callable[[], bool]:
+    """Return the call, to be made later: a loop's variables would have moved on by then."""
+    return lambda: function(*arguments)
+
+
+def sweep(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Remove what the plan does not keep, and return the plan as it came out: what was in use by now was kept."""
+    return tuple(item if item.kept_for or item.remove() else item._replace(kept_for="in use") for item in items)
+
+
+class RunPruner(Protocol):
+    """Removes the runs of a store beside the workspace, such as an experiment tracker, that are needed no more."""
+
+    def __call__(self, kept: frozenset[str], dry_run: bool) -> "KindCount":
+        """Remove the runs whose stages are gone.
+
+        Args:
+            kept: keys of all stages that stay, reports and variants among them.
+            dry_run: count only.
+
+        Returns:
+            What was removed and what stays.
+        """
+        ...
+
+
+def kept_keys(items: Iterable[Item]) -> frozenset[str]:
+    """Return the keys of the stages that stay."""
+    return frozenset(item.path.name for item in items if item.kept_for and KEY.fullmatch(item.path.name))
+
+
+def kept_report_times(items: Iterable[Item]) -> tuple[datetime, ...]:
+    """Return when the reports that stay were made."""
+    reports = (item.path for item in items if item.kind == REPORTS and item.kept_for)
+    return tuple(datetime.fromisoformat(read_record(path).created) for path in reports)
+
+
+class KindCount(NamedTuple):
+    """What was removed and kept of one kind."""
+
+    kind: str
+    removed: int
+    removed_bytes: int
+    kept: int
+    kept_bytes: int
+    kept_for: dict[str, int]
+    """reason -> how many."""
+
+
+def count_kinds(items: Iterable[Item]) -> tuple[KindCount, ...]:
+    """Return one line a kind, what frees most first."""
+    by_kind: dict[str, list[Item]] = {}
+    for item in items:
+        by_kind.setdefault(item.kind, []).append(item)
+    counts = (_count(kind, of_kind) for kind, of_kind in by_kind.items())
+    return tuple(sorted(counts, key=lambda count: (-count.removed_bytes, -count.kept_bytes, count.kind)))
+
+
+def _count(kind: str, items: list[Item]) -> KindCount:
+    kept, removed = [i for i in items if i.kept_for], [i for i in items if not i.kept_for]
+    return KindCount(
+        kind,
+        len(removed),
+        sum(item.size_bytes for item in removed),
+        len(kept),
+        sum(item.size_bytes for item in kept),
+        dict(Counter(item.kept_for for item in kept).most_common()),
+    )
+
+
+def measure(path: Path) -> int:
+    """Return the bytes of disk that a file or a directory takes, which of many small files is more than they hold."""
+    return sum(status.st_blocks * 512 for status in _statuses(path))
+
+
+def last_change(path: Path) -> float:
+    """Return when anything in a file or directory was last written, in seconds since the epoch."""
+    return max((status.st_mtime for status in _statuses(path)), default=0.0)
+
+
+def _statuses(path: Path) -> Iterator[os.stat_result]:
+    """Yield the status of a path and of all below it; what goes meanwhile is passed over."""
+    for found in chain([path], path.rglob("*") if path.is_dir() else ()):
+        try:
+            yield found.lstat()
+        except FileNotFoundError:
+            continue

@@ -1,0 +1,261 @@
+"""Which stages of a workspace are still needed: those kept for their own sake, and all that they were made from.
+
+A stage's record names the keys of the stages that it was made from among its inputs. Any 16 digits there that are the
+key of a stage are taken for it, whatever the field is called, so that a stage of a later version is followed too; the
+worst that a chance match does is to keep something.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from data.base.errors import PipelineError
+from data.base.record import Record
+from data.records.search import SEARCH_NAME, SearchRecord
+from data.workspace.in_use import read_holds
+from data.workspace.store import RECORD_NAME, StageRecord, find_damage, read_record
+
+REPORTS, VERDICTS, DATASETS, AUDITS, SEARCHES = "reports", "verdicts", "datasets", "audits", "searches"
+VIEWS, FEATURES = "views", "features"
+DEEDS = ("tracked", "carried_out")
+"""Stages that are kept for another reason than that a report names them; tasks/ and models/ write them."""
+
+ACCEPTED_FOLDER = "accepted"
+
+FORMER_INPUT = "last"
+"""The input of a comparison that names the data set before: it alone is read again, not what it was made from."""
+
+DAY_SECONDS = 24 * 3600
+KEY = re.compile("[0-9a-f]{16}")
+
+Reason = Literal[
+    "in use", "latest report", "kept reports", "protected", "accepted data", "recent", "latest pages", "edited by hand"
+]
+"""Why something is kept, what counts most first."""
+
+
+class PrunePolicy(Record):
+    """What is kept."""
+
+    keep: int = Field(default=8, ge=1, le=10_000, description="newest reports that are kept with all behind them")
+    days: float = Field(
+        default=3,
+        ge=0,
+        le=3650,
+        description="days for which trainings that were broken off, downloads, and stages that no report names yet, "
+        "are kept",
+    )
+    protected: frozenset[str] = Field(
+        default=frozenset(), description="keys of stages that are kept with all behind them, whatever their age"
+    )
+
+
+class Stored(NamedTuple):
+    """A finished stage as housekeeping sees it."""
+
+    record: StageRecord
+    path: Path
+    used: float
+    """When it was last written or found, in seconds since the epoch."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Stage and key."""
+        return self.record.stage, self.record.key
+
+
+class Root(NamedTuple):
+    """A stage that is kept for its own sake."""
+
+    key: str
+    reason: Reason
+    deep: bool = True
+    """With all that it was made from."""
+
+
+def find_stages(root: Path) -> list[Stored]:
+    """Return every finished stage of a workspace; a directory without a readable record is none."""
+    found = []
+    for path in sorted(root.glob(f"[!.]*/[!.]*/{RECORD_NAME}")):
+        try:
+            found.append(Stored(read_record(path.parent), path.parent, path.stat().st_mtime))
+        except (OSError, ValidationError):
+            continue
+    return found
+
+
+def mark(stages: list[Stored], root: Path, policy: PrunePolicy) -> dict[tuple[str, str], Reason]:
+    """Return the stages that are kept, each with the first reason for it.
+
+    Args:
+        stages: all of the workspace's.
+        root: of the workspace.
+        policy: what is kept.
+    """
+    by_key: dict[str, list[Stored]] = {}
+    for stored in stages:
+        by_key.setdefault(stored.record.key, []).append(stored)
+    kept: dict[tuple[str, str], Reason] = {}
+    expanded: set[tuple[str, str]] = set()
+    for start in _find_roots(stages, by_key, root, policy):
+        _follow(start, by_key, kept, expanded)
+    return kept | _deeds_on(stages, kept) | _features_of(stages, kept)
+
+
+def _follow(
+    start: Root,
+    by_key: Mapping[str, list[Stored]],
+    kept: dict[tuple[str, str], Reason],
+    expanded: set[tuple[str, str]],
+) -> None:
+    """Mark a root and, where it is deep, all that it was made from."""
+    pending = [(start.key, start.deep)]
+    while pending:
+        key, deep = pending.pop()
+        for stored in by_key.get(key, ()):
+            kept.setdefault(stored.name, start.reason)
+            if deep and stored.name not in expanded:
+                expanded.add(stored.name)
+                pending += [(name, field != FORMER_INPUT) for field, name in references(stored.record.inputs)]
+
+
+def references(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what may be keys of other stages among the inputs of one, with the input that each stands in."""
+    for field, value in inputs.items():
+        for text in _texts(value):
+            if KEY.fullmatch(text):
+                yield field, text
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from chain.from_iterable(map(_texts, value.values()))
+    elif isinstance(value, list | tuple):
+        yield from chain.from_iterable(map(_texts, value))
+
+
+def _find_roots(
+    stages: list[Stored], by_key: Mapping[str, list[Stored]], root: Path, policy: PrunePolicy
+) -> Iterator[Root]:
+    """Yield what is kept for its own sake, what counts most first."""
+    held = read_holds(root)
+    yield from (Root(stored.record.key, "in use") for stored in stages if stored.name in held)
+    reports = _newest(stages, REPORTS)
+    yield from (Root(stored.record.key, "latest report") for stored in reports[:1])
+    yield from (Root(stored.record.key, "kept reports") for stored in reports[1 : policy.keep])
+    yield from _protected_roots(reports, policy.protected)
+    yield from _accepted_roots(root)
+    yield from _recent_roots(stages, by_key, policy.days)
+    yield from _page_roots(stages, policy.keep)
+    yield from (
+        Root(s.record.key, "edited by hand", False) for s in stages if s.record.stage == AUDITS and is_edited(s)
+    )
+
+
+def _newest(stages: Iterable[Stored], stage: str) -> list[Stored]:
+    """Return the stages of one kind, those first that were used last."""
+    of_kind = [stored for stored in stages if stored.record.stage == stage]
+    return sorted(of_kind, key=lambda stored: (stored.used, stored.record.created, stored.record.key), reverse=True)
+
+
+def _protected_roots(reports: list[Stored], protected: frozenset[str]) -> Iterator[Root]:
+    """Yield the protected stages, and the newest report of each."""
+    for key in sorted(protected):
+        yield Root(key, "protected")
+        of_key = [report for report in reports if key in {name for _, name in references(report.record.inputs)}]
+        yield from (Root(report.record.key, "protected") for report in of_key[:1])
+
+
+def _accepted_roots(root: Path) -> Iterator[Root]:
+    """Yield the accepted data set of each source, and the one before it, with which it is compared again."""
+    for path in sorted((root / ACCEPTED_FOLDER).glob("[!.]*.json")):
+        try:
+            accepted = json.loads(path.read_text())
+            yield Root(accepted["key"], "accepted data")
+            yield Root(accepted.get("former", ""), "accepted data", deep=False)
+        except (ValueError, KeyError) as error:
+            raise PipelineError(
+                f"got {error!r} from {path}, expected the key of a data set there: nothing is removed; delete that "
+                "file to have the next data set of its source accepted without a comparison"
+            ) from error
+
+
+def _recent_roots(stages: list[Stored], by_key: Mapping[str, list[Stored]], days: float) -> Iterator[Root]:
+    """Yield what no report names yet, kept or not, and what may be of a failed run that will be continued."""
+    reported: dict[tuple[str, str], Reason] = {}
+    expanded: set[tuple[str, str]] = set()
+    for stored in stages:
+        if stored.record.stage == REPORTS:
+            _follow(Root(stored.record.key, "recent"), by_key, reported, expanded)
+    since = time.time() - days * DAY_SECONDS
+    for stored in stages:
+        if stored.name not in reported and stored.used > since and stored.record.stage != FEATURES:
+            yield Root(stored.record.key, "recent")
+
+
+def _page_roots(stages: list[Stored], keep: int) -> Iterator[Root]:
+    """Yield the newest pages that people read and no report has, alone but for what they link to."""
+    for stored in _newest(stages, VERDICTS)[:keep]:
+        yield Root(stored.record.key, "latest pages", deep=False)
+        yield Root(str(stored.record.inputs.get("dataset", "")), "latest pages", deep=False)
+    for stored in _newest(stages, AUDITS)[:keep]:
+        yield Root(stored.record.key, "latest pages", deep=False)
+    for stored in _newest(stages, SEARCHES)[:keep]:
+        yield Root(stored.record.key, "latest pages", deep=False)
+        yield Root(_winning_training(stored.path), "latest pages")
+
+
+def _winning_training(search: Path) -> str:
+    """Return the key of a search's best training, empty where it had none or is of a version that is not read here."""
+    try:
+        winner = SearchRecord.model_validate_json((search / SEARCH_NAME).read_text()).winner
+    except (OSError, ValidationError):
+        return ""
+    return winner.outcome.training if winner else ""
+
+
+def is_edited(stored: Stored) -> bool:
+    """Return whether files of a stage are no longer what was written: a person may have worked on them."""
+    return bool(find_damage(stored.path))
+
+
+def _deeds_on(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
+    """Return the marks that something was done with a stage that stays, so that it is not done a second time."""
+    reasons: dict[str, Reason] = {key: reason for (_, key), reason in kept.items()}
+    return {
+        stored.name: reasons[key]
+        for stored in stages
+        if stored.record.stage in DEEDS and stored.name not in kept
+        for _, key in references(stored.record.inputs)
+        if key in reasons
+    }
+
+
+def _features_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
+    """Return the features that the next run may want: those of views in use, of the latest report, and of recent ones.
+
+    They are by far the largest stages and made again from any views that are kept; the older ones are only ever wanted
+    where an older run is repeated with another head.
+    """
+    wanted = {"in use", "latest report", "recent"}
+    reasons: dict[str, Reason] = {
+        digest: kept[stored.name]
+        for stored in stages
+        if stored.record.stage == VIEWS and kept.get(stored.name) in wanted
+        for _, digest in stored.record.files.values()
+    }
+    features = (stored for stored in stages if stored.record.stage == FEATURES and stored.name not in kept)
+    return {
+        stored.name: reasons[digest]
+        for stored in features
+        for digest in stored.record.inputs["records"][:1]
+        if digest in reasons
+    }

@@ -1,0 +1,233 @@
+"""TODO."""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from data.base.errors import PipelineError
+from data.workspace.atomic import locked, put_in_place, remove_aside, try_lock
+from data.workspace.digests import checksum_files, hash_json
+from data.workspace.in_use import Hold, read_holds
+
+logger = logging.getLogger(__name__)
+
+RECORD_NAME = "_complete.json"
+
+RESERVE_BYTES = 256 << 20
+"""Free space that no stage touches: room for what no stage counts, such as logs and a server's database."""
+
+
+class StageRecord(BaseModel):
+    """What a finished stage directory says about itself, kept in `_complete.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    created: str
+    inputs: dict[str, Any]
+    seconds: float = 0.0
+    """Wall time of its writing, of the last try where it was resumed."""
+    files: dict[str, tuple[int, str]]
+
+
+class Produced(BaseModel):
+    """A finished stage as later stages see it: where it is, its key, and whether it was there already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    path: Path
+    cached: bool
+
+
+class Workspace:
+    """A directory of finished stages, safe to share between processes.
+
+    Args:
+        root: the directory; made when the first stage is written.
+        force: write every stage again, also where it is complete.
+        reserve_bytes: free space that has to be left beside what a stage needs.
+    """
+
+    def __init__(self, root: Path, force: bool = False, reserve_bytes: int = RESERVE_BYTES) -> None:
+        self.root = Path(root).resolve()
+        self.force = force
+        self.reserve_bytes = reserve_bytes
+        self._begun: set[Path] = set()
+        self._hold = Hold(self.root)
+
+    def directory(self, stage: str, key: str) -> Path:
+        """Return where the finished stage is, or will be."""
+        return self.root / stage / key
+
+    def find(self, stage: str, key: str) -> Path | None:
+        """Return the finished stage's directory, or None where it is missing or damaged."""
+        path = self.directory(stage, key)
+        if not path.is_dir():
+            return None
+        damage = find_damage(path)
+        if damage:
+            logger.warning("%s is damaged (%s); it is built again", path, damage)
+            return None
+        return path
+
+    def work_directory(self, stage: str, key: str) -> Path:
+        """Return the temporary sibling that the stage is written in; a resumable stage leaves it behind."""
+        return self.root / stage / f".{key}.work"
+
+    def produce(
+        self,
+        stage: str,
+        inputs: Mapping[str, Any],
+        write: Callable[[Path], None],
+        *,
+        resumable: bool = False,
+        give_up: Callable[[], bool] = lambda: False,
+        need: Callable[[], int] = lambda: 0,
+    ) -> Produced:
+        """Return the stage for these inputs, writing it first where it is not there.
+
+        As long as this object lives, housekeeping leaves the stage alone.
+
+        Args:
+            stage: the kind of content, a directory name such as "manifests".
+            inputs: everything the content depends on, JSON-serialisable; hashed into the key.
+            write: fills the directory it is given.
+            resumable: keep the working directory when `write` fails, and hand the same one to the next try.
+            give_up: asked again and again while another run writes this stage; True ends the wait. A thread needs it,
+                since nothing can interrupt one.
+            need: asked before the stage is written: about how many bytes that takes, at its worst moment.
+
+        Raises:
+            PipelineError: `give_up` ended the wait, or there is no room for the stage.
+            Whatever `write` raises; nothing is left under the stage's name then.
+        """
+        key = hash_json(inputs)
+        target, work = self.directory(stage, key), self.work_directory(stage, key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self._lock_path(stage, key), give_up):
+            self._hold.add(stage, key)
+            if not self.force and self.find(stage, key):
+                os.utime(target / RECORD_NAME)  # housekeeping goes by when a stage was last used
+                return Produced(stage=stage, key=key, path=target, cached=True)
+            self.require_space(need(), f"the next of {stage}")
+            started = time.monotonic()
+            self._write(work, write, resumable)
+            record = StageRecord(
+                stage=stage,
+                key=key,
+                created=_now(),
+                inputs=dict(inputs),
+                seconds=round(time.monotonic() - started, 3),
+                files=checksum_files(work),
+            )
+            (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
+            put_in_place(work, target)
+        return Produced(stage=stage, key=key, path=target, cached=False)
+
+    def require_space(self, need_bytes: int, what: str) -> None:
+        """Raise unless the disk has room.
+
+        Args:
+            need_bytes: what is about to be written, at its worst moment.
+            what: is written, for the message.
+
+        Raises:
+            PipelineError: there is less free than that and the reserve.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.root).free
+        if free < need_bytes + self.reserve_bytes:
+            raise PipelineError(
+                f"got {_in_megabytes(free)} of free space in {self.root}, expected {_in_megabytes(need_bytes)} for "
+                f"{what} and {_in_megabytes(self.reserve_bytes)} to spare: run `emotion prune`, set EMOTION_WORKSPACE "
+                "to a directory on a larger disk, or EMOTION_RESERVE_BYTES to what is to be spared"
+            )
+
+    def discard(self, stage: str, key: str, last_used: float) -> bool:
+        """Remove a finished stage and return True, unless a living process uses it, or anybody did meanwhile.
+
+        It loses its name before anything in it is deleted, so that a kill at any moment leaves it whole or gone; what
+        remains of it has a hidden name then.
+
+        Args:
+            stage: the kind of content.
+            key: which of it.
+            last_used: when it was, as far as the caller knows: the modification time of its record.
+        """
+        target = self.directory(stage, key)
+        with try_lock(self._lock_path(stage, key)) as mine:
+            if not mine or (stage, key) in read_holds(self.root):
+                return False
+            record = target / RECORD_NAME
+            if record.exists() and record.stat().st_mtime != last_used:
+                return False
+            remove_aside(target)
+        return True
+
+    def discard_work(self, stage: str, key: str) -> bool:
+        """Remove what a broken-off writing of a stage left and return True, unless a living process goes on with it.
+
+        It too loses its name first: half of it would be taken for something to go on with.
+        """
+        with try_lock(self._lock_path(stage, key)) as mine:
+            if not mine or (stage, key) in read_holds(self.root):
+                return False
+            remove_aside(self.work_directory(stage, key))
+        return True
+
+    def is_written(self, stage: str, key: str) -> bool:
+        """Return whether somebody writes the stage now."""
+        with try_lock(self._lock_path(stage, key)) as mine:
+            return not mine
+
+    def _lock_path(self, stage: str, key: str) -> Path:
+        return self.root / stage / f".{key}.lock"
+
+    def _write(self, work: Path, write: Callable[[Path], None], resumable: bool) -> None:
+        """Fill the working directory, going on in it where that is asked for; a forced run goes on in its own alone."""
+        goes_on = resumable and (work in self._begun or not self.force)
+        if work.exists() and not goes_on:
+            shutil.rmtree(work)
+        self._begun.add(work)
+        work.mkdir(parents=True, exist_ok=True)
+        try:
+            write(work)
+        except BaseException:
+            if not resumable:
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+
+
+def read_record(path: Path) -> StageRecord:
+    """Return the record of a finished stage directory."""
+    return StageRecord.model_validate_json((path / RECORD_NAME).read_text())
+
+
+def find_damage(path: Path) -> str:
+    """Return what is wrong with a finished stage, cheaply (names and sizes), or an empty string."""
+    try:
+        record = read_record(path)
+        for name, (size, _) in record.files.items():
+            found = (path / name).stat().st_size
+            if found != size:
+                return f"{name} has {found} bytes instead of {size}"
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def _in_megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,138 @@
+"""Judge a data set whole: its verdict as published, what is set aside, its parts, and the verdict on what is left."""
+
+import logging
+from dataclasses import dataclass
+
+import pandas as pd
+
+from data.quality.cleaning import (
+    CleaningPolicy,
+    clean_manifest,
+    count_quarantine,
+    summarize_duplicates,
+    summarize_near_duplicates,
+)
+from data.quality.odd_images import find_odd_images
+from data.quality.partition import partition_manifest
+from data.quality.split_similarity import SplitComparison, compare_splits
+from data.records.dataset import NOT_CHECKED, DataSummary, Finding, Verdict
+from data.sources.source import DatasetSource
+from expectations.counts import Counts, count_images
+from expectations.rules import DataRules, cleaned_rules, published_rules
+from expectations.run_suite import validate_manifest
+from expectations.wording import EXAMPLES
+
+logger = logging.getLogger(__name__)
+
+ALIKE = "splits that cannot be told apart by how their images were treated"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The outcome of judging one data set.
+
+    `clean` has one row a usable image and the column `part`; it is empty where nothing can be trained on.
+    `comparison` has no pair where splits were not compared.
+    """
+
+    clean: pd.DataFrame
+    quarantine: pd.DataFrame
+    summary: DataSummary
+    comparison: SplitComparison
+
+
+def judge_data_set(
+    manifest: pd.DataFrame,
+    source: DatasetSource,
+    policy: CleaningPolicy,
+    seed: int,
+    rules: DataRules = DataRules(),
+    published_counts: Counts | None = None,
+) -> Judgement:
+    """Validate, clean, partition and validate again.
+
+    Args:
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        source: where the images are from.
+        policy: which faults set an image aside.
+        seed: of the selection part.
+        rules: what the data set has to satisfy.
+        published_counts: split -> class -> files before a person corrected labels; None where nobody did.
+    """
+    before = validate_manifest(manifest, published_rules(rules, policy), published_counts)
+    kept, quarantine = clean_manifest(manifest, policy)
+    comparison, alike = _compare_splits(kept, rules)
+    before = Verdict(findings=(*before.findings, *alike, *_find_odd_images(manifest)))
+    after = validate_manifest(kept, cleaned_rules(rules, policy)) if len(kept) else Verdict(findings=())
+    critical = before.failed("critical") or after.failed("critical")
+    trainable = not critical and bool((kept["split"] == "train").any())
+    clean = partition_manifest(kept, seed) if trainable else kept.head(0).assign(part="")
+    summary = DataSummary(
+        source=source.location or source.kind,
+        synthetic=source.kind == "sample",
+        counts_published=count_images(manifest, "split"),
+        counts_used=count_images(clean, "part"),
+        **summarize_duplicates(manifest, policy.blank_standard_deviation).model_dump(),
+        **(summarize_near_duplicates(manifest).model_dump() if "group" in manifest else {}),
+        before=before,
+        after=after,
+        quarantine=count_quarantine(quarantine),
+    )
+    return Judgement(clean=clean, quarantine=quarantine, summary=summary, comparison=comparison)
+
+
+def _compare_splits(kept: pd.DataFrame, rules: DataRules) -> tuple[SplitComparison, tuple[Finding, ...]]:
+    """Return the comparison and a finding a pair; where the rule is tolerated, none is worse than a warning.
+
+    What cleaning sets aside is not compared: it is trained on in no case.
+    """
+    if "splits_alike" in rules.unchecked:
+        return SplitComparison(pairs=()), ()
+    try:
+        comparison = compare_splits(kept)
+    except Exception as error:
+        return SplitComparison(pairs=()), (_not_checked("splits_alike", ALIKE, error),)
+    if not comparison.pairs:
+        message = "not compared: after cleaning fewer than two splits have images"
+        return comparison, (_inform("splits_alike", "not compared", ALIKE, message),)
+    tolerated = "splits_alike" in rules.tolerated
+    return comparison, tuple(
+        finding.model_copy(update={"severity": "warning"}) if tolerated and finding.severity == "critical" else finding
+        for finding in comparison.findings()
+    )
+
+
+def _find_odd_images(manifest: pd.DataFrame) -> tuple[Finding, ...]:
+    """Return one finding with the images that statistics find least like the others."""
+    expected = "no limit: this is information"
+    try:
+        odd = find_odd_images(manifest)
+    except Exception as error:
+        return (_not_checked("odd_images", expected, error),)
+    message = f"the {len(odd)} images least like the others, for a person to look at; none is set aside for it"
+    return (_inform("odd_images", len(odd), expected, message, tuple(odd["path"].head(EXAMPLES))),)
+
+
+def _not_checked(rule: str, expected: str, error: Exception) -> Finding:
+    """Return what is said of a check that raised: critical whatever its severity, since it says nothing of the data."""
+    logger.error("%s could not be checked", rule, exc_info=error)
+    return Finding(
+        rule=rule,
+        severity="critical",
+        success=False,
+        observed=NOT_CHECKED,
+        expected=expected,
+        message=f"could not be checked: {error}",
+    )
+
+
+def _inform(rule: str, observed: int | str, expected: str, message: str, examples: tuple[str, ...] = ()) -> Finding:
+    return Finding(
+        rule=rule,
+        severity="info",
+        success=True,
+        observed=observed,
+        expected=expected,
+        message=message,
+        examples=examples,
+    )

@@ -1,0 +1,113 @@
+"""`emotion doctor`: is this machine ready, and what to do where it is not."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from data.base.errors import VariantUnavailable
+from data.system.hardware import default_parallel, gpu_names, usable_cores
+from data.system.provenance import code_version, package_versions
+from flows.server.shared import API_URL_VARIABLE, server_answers
+from flows.settings import Settings
+from models.weights.locate import WEIGHTS_FILES, find_weights
+
+LEAST_MEMORY_GIB = 4
+LEAST_DISK_GIB = 5
+SUPPORTED_PYTHON = ((3, 11), (3, 13))
+
+
+class Check(BaseModel):
+    """One line of the doctor's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    ok: bool
+    seen: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Yield every check of this machine, the cheap ones first."""
+    yield _python()
+    yield Check(
+        name="packages", ok=True, seen=", ".join(f"{k} {v}" for k, v in package_versions().items() if k != "python")
+    )
+    yield Check(name="code", ok=True, seen=code_version())
+    yield Check(name="cores", ok=True, seen=f"{usable_cores()}, so {default_parallel()} variants at once")
+    yield _memory()
+    yield Check(name="gpu", ok=True, seen=", ".join(gpu_names()) or "none; training uses the processor")
+    yield _workspace(settings.workspace)
+    yield _disk(settings.workspace)
+    yield _server()
+    for backbone in WEIGHTS_FILES:
+        yield _weights(backbone, settings)
+
+
+def _python() -> Check:
+    version = sys.version_info[:2]
+    lowest, highest = SUPPORTED_PYTHON
+    return Check(
+        name="python",
+        ok=lowest <= version <= highest,
+        seen=".".join(map(str, version)),
+        advice="install Python 3.11, 3.12 or 3.13 and run make again",
+    )
+
+
+def _memory() -> Check:
+    available = psutil.virtual_memory().available / 2**30
+    return Check(
+        name="memory",
+        ok=available >= LEAST_MEMORY_GIB,
+        seen=f"{available:.1f} GiB available",
+        advice=f"have {LEAST_MEMORY_GIB} GiB, or run with --parallel 1",
+    )
+
+
+def _workspace(workspace: Path) -> Check:
+    path = workspace.resolve()
+    parent = next(folder for folder in (path, *path.parents) if folder.exists())
+    return Check(
+        name="workspace",
+        ok=os.access(parent, os.W_OK),
+        seen=f"{path}" if path.exists() else f"{path}, made by the first run",
+        advice="set EMOTION_WORKSPACE to a directory that you can write to",
+    )
+
+
+def _disk(workspace: Path) -> Check:
+    path = workspace.resolve()
+    free = shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free / 2**30
+    return Check(
+        name="disk",
+        ok=free >= LEAST_DISK_GIB,
+        seen=f"{free:.0f} GiB free",
+        advice=f"have {LEAST_DISK_GIB} GiB free, or set EMOTION_WORKSPACE to another disk",
+    )
+
+
+def _server() -> Check:
+    url = os.environ.get(API_URL_VARIABLE)
+    if not url:
+        return Check(name="prefect server", ok=True, seen="none named; a run starts one on 127.0.0.1")
+    return Check(
+        name="prefect server",
+        ok=server_answers(url),
+        seen=url,
+        advice="start the server, or unset PREFECT_API_URL",
+    )
+
+
+def _weights(backbone: str, settings: Settings) -> Check:
+    name = f"weights of {backbone}"
+    try:
+        return Check(name=name, ok=True, seen=str(find_weights(backbone, settings.weights_dir, allow_download=False)))
+    except VariantUnavailable:
+        seen = "not at hand; a run tries to get them, and skips their variants where it cannot"
+        return Check(name=name, ok=False, seen=seen, advice=WEIGHTS_FILES[backbone].remedy)

@@ -1,0 +1,200 @@
+"""The live view of a run on a terminal: a row a stage, with the progress of trainings, below the log that scrolls.
+
+The rows come from what tasks tell their watchers. The log is Prefect's own; the view is drawn on its console, so that
+neither writes over the other. That console's theme has none of Rich's names, so every style is spelt out.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prefect.logging.handlers import PrefectConsoleHandler
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.rule import Rule
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from tasks.support.child_processes import Event
+from tasks.support.progress import watching
+from tasks.training.train import format_duration
+
+FRAMES_PER_SECOND = 4
+FEWEST_ROWS = 4
+LOG_ROWS = 10
+"""Of the terminal's height, left for the log and the view's heads."""
+
+WIDE_COLUMNS = 100
+"""From this width on bars are long; below it names and numbers need the room."""
+
+MOST_COLUMNS = 120
+ECHO_COLUMNS = 2
+"""Left free, so that the terminal's ^C does not begin a line of which the view knows nothing."""
+
+MARKS = {"done": ("✓", "green"), "cached": ("✓", "cyan"), "failed": ("✗", "bold red")}
+OTHER_MARK = ("-", "yellow")
+
+
+@dataclass
+class StageRow:
+    """What is known of a stage, or of a training; times are those of `time.monotonic()`, accuracies and shares 0..1."""
+
+    name: str
+    started: float
+    ended: float | None = None
+    state: str = ""
+    share: float | None = None
+    """Done of what the stage counts, where it does."""
+
+    monitor: str = ""
+    """The part that a training's accuracies are of."""
+
+    accuracy: float | None = None
+    best: float | None = None
+    due: float | None = None
+    """When the training will have ended, as far as it can tell."""
+
+    def take(self, event: Event, now: float) -> None:
+        """Take an event of the task run or of its child; one that the view has no use for changes nothing."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler:
+            handler(event, now)
+
+    def _on_running(self, _event: Event, _now: float) -> None:
+        self.ended, self.state = None, "running"  # again, where a killed child is started anew
+
+    def _on_ended(self, event: Event, now: float) -> None:
+        self.ended, self.state = now, event["state"].lower().replace("completed", "done")
+
+    def _on_measuring(self, _event: Event, _now: float) -> None:
+        self.state = "measuring"
+
+    def _on_planned(self, event: Event, _now: float) -> None:
+        self.state, self.monitor, self.share = f"epoch 1/{event['epochs']}", event["monitor"], 0.0
+
+    def _on_resumed(self, event: Event, _now: float) -> None:
+        self.best = event["accuracy"]
+
+    def _on_progress(self, event: Event, now: float) -> None:
+        if "total" in event:  # the views count examples
+            self.share = event["done"] / event["total"]
+            return
+        self.state, self.share = f"epoch {event['epoch']}/{event['epochs']}", event["fraction"]
+        self.due = now + event["seconds_left"]
+
+    def _on_epoch(self, event: Event, now: float) -> None:
+        self._on_progress(event, now)
+        self.accuracy, self.best = event["monitor_accuracy"], event["best_accuracy"]
+
+    def _on_features(self, event: Event, _now: float) -> None:
+        self.state, self.share = f"view {event['view']}", event["done"] / event["images"]
+
+    _on_teaching = _on_features
+
+    def _on_evaluating(self, _event: Event, _now: float) -> None:
+        self.state, self.share, self.due = "evaluating", 1.0, None
+
+
+class LiveView:
+    """Keep a row of every stage that is told of, and draw them; several threads may tell."""
+
+    def __init__(self) -> None:
+        self.folds = True
+        """Whether ended stages are one line where the terminal is too low for all."""
+
+        self._rows: dict[str, StageRow] = {}
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._spinner = Spinner("dots", style="cyan")
+
+    def __call__(self, name: str, event: Event) -> None:
+        """Take an event of the task run of this name, as a watcher."""
+        now = time.monotonic()
+        with self._lock:
+            self._rows.setdefault(name, StageRow(name, now)).take(event, now)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the rows as they are now."""
+        now = time.monotonic()
+        with self._lock:
+            rows = list(self._rows.values())
+            title = Text(f"emotion run  {format_duration(now - self._started)}", "bold")
+            folded = self._choose_folded(rows, console.height) if self.folds else []
+            table = self._draw([row for row in rows if row not in folded], now, options.max_width >= WIDE_COLUMNS)
+        width = min(options.max_width - ECHO_COLUMNS, MOST_COLUMNS)
+        cached = sum(row.state == "cached" for row in folded)
+        note = [Text(f"  {len(folded)} more done, {cached} of them cached", "dim")] if folded else []
+        drawn = Group(Rule(title, align="left", style="dim"), *note, table)
+        yield from console.render(drawn, options.update(width=width))
+
+    def _choose_folded(self, rows: list[StageRow], height: int) -> list[StageRow]:
+        """Return the earliest of the ended stages that there is no room for, trainings only where need be."""
+        ended = sorted((row for row in rows if row.state in ("done", "cached")), key=lambda row: bool(row.monitor))
+        excess = len(rows) - max(FEWEST_ROWS, height - LOG_ROWS)
+        return ended[:excess] if excess > 0 else []
+
+    def _draw(self, rows: list[StageRow], now: float, wide: bool) -> Table:
+        monitors = [row.monitor for row in rows if row.monitor]
+        table = Table(box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+        table.add_column("", width=1)
+        table.add_column("stage", ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column("state", width=11, no_wrap=True)
+        table.add_column("", width=24 if wide else 8)
+        headings = (monitors[0], "best") if monitors else ("", "")
+        for heading in (*headings, "time", "left"):
+            table.add_column(heading, justify="right", min_width=5, no_wrap=True)
+        for row in rows:
+            mark, style = MARKS.get(row.state, OTHER_MARK) if row.ended is not None else ("", "")
+            table.add_row(
+                Text(mark, style) if mark else self._spinner,
+                Text(row.name),
+                Text(row.state, style),
+                _draw_bar(row),
+                *_number_cells(row, now),
+            )
+        return table
+
+
+def _draw_bar(row: StageRow) -> ProgressBar | str:
+    if row.share is None or row.ended is not None:
+        return ""
+    return ProgressBar(1.0, row.share, style="grey37", complete_style="cyan", finished_style="green")
+
+
+def _number_cells(row: StageRow, now: float) -> list[str]:
+    """Return accuracy, best accuracy, time taken and time left."""
+    shares = ["" if share is None else f"{share:.1%}" for share in (row.accuracy, row.best)]
+    left = "" if row.due is None or row.ended is not None else format_duration(max(0.0, row.due - now))
+    return [*shares, format_duration((row.ended or now) - row.started), left]
+
+
+def find_terminal() -> Console | None:
+    """Return the console of Prefect's log, where it is a terminal on which something can be drawn again.
+
+    A file is none, whatever FORCE_COLOR says of colours.
+    """
+    handlers = logging.getLogger().handlers
+    consoles = [handler.console for handler in handlers if isinstance(handler, PrefectConsoleHandler)]
+    return next((console for console in consoles if console.is_interactive and console.file.isatty()), None)
+
+
+@contextmanager
+def live_view(console: Console | None) -> Iterator[None]:
+    """Show the stages of this process on the console while the block runs; without one, show nothing.
+
+    Whatever ends the block, the terminal gets its cursor back, below the last view of all stages.
+    """
+    if console is None:
+        yield
+        return
+    view = LiveView()
+    with watching(view), Live(view, console=console, refresh_per_second=FRAMES_PER_SECOND):
+        try:
+            yield
+        finally:
+            view.folds = False

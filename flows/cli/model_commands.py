@@ -1,0 +1,143 @@
+"""`emotion models`: the versions of the model, and which of them is champion."""
+
+import getpass
+import os
+import socket
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from data.base.errors import PipelineError
+from flows.cli.printing import console
+from flows.server.shared import API_URL_VARIABLE, RUN_ENVIRONMENT, live_server
+from flows.settings import load_settings
+from models.registry.connection import shown_uri, tracking_uri
+from models.registry.journal import Move, Step
+from models.registry.tracking import REPORT_TAG, VARIANT_TAG
+from models.registry.versions import CHALLENGER, CHAMPION, ModelRegistry, VersionRecord
+
+app = typer.Typer(help="Versions of the model: list, show, promote, roll back.", no_args_is_help=True)
+
+ReasonOption = Annotated[str, typer.Option(help="Why, for the record of moves.")]
+SHOWN_MOVES = 10
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the versions of the model and the last moves of the champion."""
+    registry = _registry()
+    versions = registry.list_versions()
+    if not versions:
+        console.print(f"No version is registered at {shown_uri(tracking_uri(registry.workspace))}.", soft_wrap=True)
+        return
+    console.print(_version_table(versions))
+    moves = registry.history()
+    if moves:
+        console.print(_move_table(moves[-SHOWN_MOVES:]))
+    console.print(f"A rollback goes to version [bold]{registry.previous() or 'none'}[/].", highlight=False)
+
+
+@app.command()
+def show(
+    version: Annotated[str, typer.Argument(help="A number, champion, or challenger.")] = CHAMPION,
+) -> None:
+    """Show where a version came from, what was decided of it, and when it was champion."""
+    registry = _registry()
+    found = registry.show(_number(version, registry))
+    table = Table(box=SIMPLE, show_header=False)
+    rows = {
+        "version": str(found.version),
+        "aliases": ", ".join(found.aliases) or "none",
+        "created": found.created,
+        "MLflow run": found.run_id,
+        "MLflow model": found.model_id,
+        **{name: value for name, value in sorted(found.tags.items()) if value},
+    }
+    for name, value in rows.items():
+        table.add_row(name, escape(value))
+    console.print(table)
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="A number, or challenger.")],
+    reason: ReasonOption = "approved by hand",
+) -> None:
+    """Make a version champion: what the consumers of the model get from now on."""
+    registry = _registry()
+    move = registry.move_champion(_number(version, registry), _user(), reason)
+    if move is None:
+        console.print(f"Version {version} is the champion already; nothing was moved.", highlight=False)
+    else:
+        _report(move, registry)
+
+
+@app.command()
+def rollback(reason: ReasonOption = "rolled back by hand") -> None:
+    """Make the version champion again that was it before; once more goes further back."""
+    registry = _registry()
+    _report(registry.rollback(_user(), reason), registry)
+
+
+def _registry() -> ModelRegistry:
+    return ModelRegistry(load_settings().workspace)
+
+
+def _number(version: str, registry: ModelRegistry) -> int:
+    """Return the number that is meant.
+
+    Raises:
+        PipelineError: it is no number, or an alias that no version has.
+    """
+    named = {CHAMPION: registry.champion, CHALLENGER: registry.challenger}.get(version)
+    number = named() if named else int(version) if version.isdecimal() else 0
+    if not number:
+        raise PipelineError(
+            f"got version {version!r}, expected a number of emotion models list, or champion or challenger where there "
+            "is one"
+        )
+    return number
+
+
+def _user() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _report(move: Move, registry: ModelRegistry) -> None:
+    """Print what was moved, and tell a Prefect server of it that runs; a rollback needs none."""
+    console.print(
+        f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
+        f"{registry.previous() or 'none'}.",
+        highlight=False,
+    )
+    url = live_server(registry.workspace)
+    if url:
+        os.environ.update({**RUN_ENVIRONMENT, API_URL_VARIABLE: url})
+        from tasks.publish.promote import announce_move  # after the environment: prefect reads it when it is imported
+
+        announce_move(move)
+
+
+def _version_table(versions: list[VersionRecord]) -> Table:
+    table = Table(title="Versions of the model", title_justify="left", box=SIMPLE)
+    for heading in ("version", "aliases", "variant", "created", "training", "report"):
+        table.add_column(heading)
+    for one in versions:
+        aliases = ", ".join(f"[bold]{alias}[/]" for alias in one.aliases)
+        places = (one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
+        table.add_row(str(one.version), aliases, one.tags.get("emotion.variant_name", ""), one.created, *places)
+    return table
+
+
+def _move_table(steps: list[Step]) -> Table:
+    table = Table(title="Moves of the champion, newest first", title_justify="left", box=SIMPLE)
+    for heading in ("when (UTC)", "move", "from", "to", "by", "reason"):
+        table.add_column(heading)
+    for step in reversed(steps):
+        move = step.move
+        ends = (str(move.source or "none"), str(move.target or "none"))
+        table.add_row(step.at[:19].replace("T", " "), move.kind, *ends, escape(move.by), escape(move.reason))
+    return table

@@ -1,0 +1,216 @@
+"""What the `emotion` command prints: findings, the comparison table, and what to do next."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from data.base.labels import CLASSES
+from data.quality.label_corrections import LabelAudit
+from data.records.dataset import DataSummary, Finding
+from data.records.run import RunResults
+from data.records.search import SearchRecord
+from data.records.training import VariantResult
+from data.workspace.prune import KindCount
+from flows.cli.last_run import RunLine
+from flows.service.schedule import ScheduleChoice
+from flows.service.supervisor import PartState
+from flows.service.up import UpRecord
+from reports.common.formatting import MISSING
+from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
+from reports.run.sections.champion import OUTCOMES
+from reports.run.seed_spreads import seed_spreads
+from reports.tuning import search_sentences, trial_rows
+
+console = Console()
+error_console = Console(stderr=True)
+
+BEST_TRIALS = 10
+
+PART_TITLES = {"server": "Prefect", "reports": "reports", "mlflow": "MLflow"}
+
+MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+def print_data(summary: DataSummary, page: Path) -> None:
+    """Print what validation found, with counts, and what was set aside."""
+    table = Table(title=f"Data quality of {summary.source}", title_justify="left", box=SIMPLE)
+    for heading in ("", "rule", "as published", "after cleaning"):
+        table.add_column(heading)
+    after = {finding.rule: finding for finding in summary.after.findings}
+    for finding in summary.before.findings:
+        later = after.get(finding.rule)
+        table.add_row(_outcome(finding), finding.rule, escape(finding.message), _outcome(later) if later else "")
+    console.print(table)
+    for name, count in _duplicate_counts(summary):
+        console.print(f"  {name}: [bold]{count}[/]", highlight=False)
+    for quarantined in summary.quarantine:
+        console.print(f"  set aside, {quarantined.reason}: [bold]{quarantined.images}[/]", highlight=False)
+    console.print(f"[bold]Verdict:[/] {page}", soft_wrap=True)
+
+
+def print_results(results: RunResults, report: Path) -> None:
+    """Print the comparison table, the report's path, and what to do next."""
+    console.print()
+    console.print(_comparison_table(results))
+    for variant in results.variants:
+        if variant.status != "trained":
+            console.print(f"[yellow]{variant.status}[/] {variant.name}: {escape(variant.reason)}", highlight=False)
+    _print_spreads(results)
+    if results.decision:
+        console.print(f"{OUTCOMES[results.decision.outcome]}: {escape(results.decision.summary)}", highlight=False)
+    if results.data.synthetic:
+        console.print(
+            "[yellow]Synthetic data: these figures show that the pipeline works and say nothing of real faces.[/]"
+        )
+    console.print(f"\n[bold]Report:[/] {report / 'index.html'}", soft_wrap=True)
+    console.print("[bold]Next:[/] open the report in a browser, then train on your own images:")
+    console.print("  .venv/bin/emotion run --source PATH_OR_URL_OR_DRIVE_ID    (emotion run --help, emotion doctor)")
+
+
+def _print_spreads(results: RunResults) -> None:
+    """Print what the seeds of each repeated variant come to, and what their spread is of."""
+    spreads = [spread for spread in seed_spreads(results) if spread.trained]
+    for spread in spreads:
+        console.print(f"{spread.name}, validation over seeds: [bold]{spread.cell}[/]", highlight=False)
+    if spreads:
+        console.print("Mean ± standard deviation (seeds): the spread of training alone, on the same images.")
+
+
+def print_audit(audit: LabelAudit, directory: Path) -> None:
+    """Print how many labels of each class are suspected, and where to correct them."""
+    for sentence in audit_sentences(audit):
+        console.print(sentence, highlight=False)
+    if not audit.images:
+        return
+    table = Table(box=SIMPLE)
+    for heading in ("label", "images", "suspected"):
+        table.add_column(heading, justify="left" if heading == "label" else "right")
+    for row in zip(CLASSES, audit.images_per_class, audit.suspected_per_class, strict=True):
+        table.add_row(*map(str, row))
+    console.print(table)
+    console.print(f"[bold]Suspects:[/] {directory / SUSPECTS_NAME}", soft_wrap=True)
+    console.print(f"[bold]Pictures:[/] {directory / AUDIT_PAGE_NAME}", soft_wrap=True)
+
+
+def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
+    """Print the best trials, how far to believe them, and the command that measures the winner."""
+    rows = trial_rows(search)[:BEST_TRIALS]
+    table = Table(title=f"Trials of {search.variant} by selection accuracy", title_justify="left", box=SIMPLE)
+    for heading in rows[0]:
+        table.add_column(heading, justify="left" if heading in ("state", "optimizer") else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)
+    for sentence in search_sentences(search):
+        console.print(sentence, highlight=False)
+    console.print(f"[bold]Preset:[/] {preset}", soft_wrap=True)
+    console.print("[bold]Next:[/] measure the winner on validation; its training is in the workspace already:")
+    console.print(f"  {escape(measure)}", highlight=False, soft_wrap=True)
+
+
+def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
+    """Print what was removed of each kind, or would be, what that frees, and what stays for whose sake."""
+    table = Table(title="What would be removed" if dry_run else "What was removed", title_justify="left", box=SIMPLE)
+    for heading in ("kind", "go" if dry_run else "gone", "MB freed", "stay", "MB", "because of"):
+        table.add_column(heading, justify="left" if heading in ("kind", "because of") else "right")
+    for count in counts:
+        reasons = ", ".join(f"{reason} {number}" for reason, number in count.kept_for.items())
+        table.add_row(
+            count.kind,
+            str(count.removed),
+            f"{count.removed_bytes / 1e6:.1f}",
+            str(count.kept),
+            f"{count.kept_bytes / 1e6:.1f}",
+            reasons,
+        )
+    console.print(table)
+    if freed := sum(count.removed_bytes for count in counts):
+        console.print(f"[bold]{'Would free' if dry_run else 'Freed'}:[/] {freed / 1e6:.1f} MB", highlight=False)
+
+
+def print_up(record: UpRecord, schedule: ScheduleChoice) -> None:
+    """Print where each part is reached, once all answer."""
+    for name, address in record.addresses.items():
+        console.print(f"  [bold]{PART_TITLES.get(name, name):16}[/] {address}", highlight=False, soft_wrap=True)
+    print_schedule(schedule)
+    print_notifications(record)
+
+
+def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:
+    """Print each part with its state, since when, and its address."""
+    table = Table(box=SIMPLE)
+    for heading in ("part", "state", "since", "address"):
+        table.add_column(heading)
+    for part in states:
+        since = datetime.fromtimestamp(part.started_seconds).astimezone() if part.state == "RUNNING" else None
+        mark = "green" if since else "yellow"
+        shown = f"{since:%Y-%m-%d %H:%M:%S %z}" if since else escape(part.description)
+        state = f"[{mark}]{part.state.lower()}[/]"
+        table.add_row(PART_TITLES.get(part.name, part.name), state, shown, record.addresses.get(part.name, ""))
+    console.print(table)
+
+
+def print_schedule(choice: ScheduleChoice) -> None:
+    """Print whether flows run by themselves."""
+    source = f", on {escape(choice.source)}" if choice.source else ""
+    source += f", preset {escape(choice.preset)}" if choice.preset else ""
+    off = "off: emotion schedule on lets retrain run weekly and ingest daily"
+    console.print(f"schedule: {f'on{source}' if choice.on else off}", highlight=False, soft_wrap=True)
+
+
+def print_notifications(record: UpRecord) -> None:
+    """Print what is notified of, or how to have it."""
+    none = "none: EMOTION_NOTIFY_BLOCK names the Prefect block to notify, such as slack-webhook/team"
+    what = "; ".join(name.removeprefix("emotion: ") for name in record.notifications)
+    console.print(f"notifications: {what or none}", highlight=False, soft_wrap=True)
+
+
+def print_last_run(run: RunLine | None) -> None:
+    """Print the run that started last."""
+    what = f"{run.flow}/{run.name}, {run.state}, {run.when:%Y-%m-%d %H:%M:%S %z}" if run else "none yet"
+    console.print(f"last run: {escape(what)}", highlight=False, soft_wrap=True)
+
+
+def _comparison_table(results: RunResults) -> Table:
+    table = Table(title=f"{results.run_name}: variants by validation accuracy", title_justify="left", box=SIMPLE)
+    for heading in ("variant", "validation (95 % interval)", "test", "core-s", "epochs", "memory"):
+        table.add_column(heading, justify="left" if heading == "variant" else "right")
+    for variant in results.variants:
+        table.add_row(variant.name, *_comparison_cells(variant))
+    return table
+
+
+def _comparison_cells(variant: VariantResult) -> list[str]:
+    if variant.status != "trained":
+        return [f"[yellow]{variant.status}[/]"]
+    validation, test = variant.parts["validation"], variant.parts["test"]
+    return [
+        f"{validation.accuracy:.1%} ({100 * validation.accuracy_low:.1f} to {100 * validation.accuracy_high:.1f})",
+        f"{test.accuracy:.1%}",
+        f"{variant.core_seconds:.0f}",
+        f"{variant.best_epoch} of {len(variant.epochs)}" if variant.epochs else MISSING,
+        f"{variant.peak_memory_bytes / 2**30:.1f} GiB",
+    ]
+
+
+def _outcome(finding: Finding) -> str:
+    return "[green]ok[/]" if finding.success else f"[{MARKS[finding.severity]}]{finding.severity}[/]"
+
+
+def _duplicate_counts(summary: DataSummary) -> list[tuple[str, int]]:
+    return [
+        ("duplicate groups", summary.duplicate_groups),
+        ("duplicate groups across splits", summary.duplicate_groups_across_splits),
+        ("train images that also stand in validation or test", summary.leaking_train_images),
+        ("images under two or more labels", summary.label_conflict_images),
+        ("groups that show one picture with different pixels", summary.near_duplicate_groups),
+        ("such groups across splits", summary.near_duplicate_groups_across_splits),
+        ("further train images whose picture stands in validation or test", summary.near_leaking_train_images),
+        ("blank images", summary.blank_images),
+        ("undecodable images", summary.undecodable_images),
+    ]

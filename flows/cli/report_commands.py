@@ -1,0 +1,60 @@
+"""What `emotion report` does: pages made again from what a workspace keeps, without Prefect and without training."""
+
+from datetime import datetime
+from pathlib import Path
+
+from data.workspace.prune import RENDERED_FOLDER
+from models.analysis.run_difference import compare_runs
+from reports.difference.page import render_versus
+from reports.run.page import render_report
+from reports.site.stored_reports import StoredReport, find_report, list_reports, report_sources
+
+REPORT_PDF = "report.pdf"
+COMPARED_PDF = "compare.pdf"
+
+
+def render_again(workspace: Path, wanted: str, out: str = "") -> Path:
+    """Render a run's report from its results, predictions and pictures.
+
+    Args:
+        workspace: root of the workspace.
+        wanted: see `reports.site.stored_reports.find_report`.
+        out: directory to write into; empty for one in the workspace.
+
+    Returns:
+        The page.
+
+    Raises:
+        PipelineError: there is no such report.
+    """
+    root = workspace.resolve()
+    report = find_report(list_reports(root)[0], wanted)
+    directory = Path(out).resolve() if out else root / RENDERED_FOLDER / report.key
+    render_report(report.results, directory, report_sources(report))
+    return directory / "index.html"
+
+
+def compare_again(workspace: Path, first: str, second: str, out: str = "") -> Path:
+    """Write what changed between two runs, from the one that started first to the other.
+
+    Args:
+        workspace: root of the workspace.
+        first: see `reports.site.stored_reports.find_report`.
+        second: the other run, in either order.
+        out: directory to write into; empty for one in the workspace.
+
+    Returns:
+        The page.
+
+    Raises:
+        PipelineError: there is no such report.
+    """
+    root = workspace.resolve()
+    reports, _ = list_reports(root)
+    earlier, later = sorted((find_report(reports, first), find_report(reports, second)), key=_age)
+    directory = Path(out).resolve() if out else root / RENDERED_FOLDER / f"{earlier.key}-{later.key}"
+    return render_versus(compare_runs(earlier.results, later.results), directory)
+
+
+def _age(report: StoredReport) -> tuple[datetime, str]:
+    return datetime.fromisoformat(report.results.started), report.key

@@ -1,0 +1,117 @@
+"""`emotion up` and its companions: what keeps running, what runs by itself, and what is deployed."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from data.base.errors import PipelineError
+from data.sources.source import parse_source
+from flows.cli.options import PRESET_HELP
+from flows.cli.printing import console, print_last_run, print_notifications, print_parts, print_schedule, print_up
+from flows.server.shared import API_URL_VARIABLE, RUN_ENVIRONMENT, auth_environment, find_kept_server
+from flows.service.deploy import deploy_all
+from flows.service.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
+from flows.service.up import UpRecord, end_up, find_up, part_states, run_up, start_detached
+from flows.settings import Settings, load_settings
+from models.catalog.presets import load_preset
+
+app = typer.Typer()
+EXIT_DOWN = 1
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return once everything answers.")] = False,
+) -> None:
+    """Keep Prefect's server, a worker, MLflow's UI and the reports running, until Ctrl-C."""
+    settings = load_settings()
+    if detach:
+        print_up(start_detached(settings), read_schedule(settings.workspace))
+        console.print("Runs until [bold]emotion down[/]; emotion status shows it.", highlight=False)
+        return
+
+    def ready(record: UpRecord) -> None:
+        print_up(record, read_schedule(settings.workspace))
+        console.print("Ctrl-C ends it all. What the parts log:", highlight=False)
+
+    run_up(settings, lambda line: console.print(escape(line), highlight=False, soft_wrap=True), ready)
+
+
+@app.command()
+def down() -> None:
+    """End what emotion up keeps running; its runs too."""
+    settings = load_settings()
+    was_up = end_up(settings)
+    console.print(f"{settings.workspace.resolve()} {'is down' if was_up else 'was not up'}", highlight=False)
+
+
+@app.command()
+def status() -> None:
+    """Show what emotion up keeps running, the schedule, the notifications and the last run."""
+    settings = load_settings()
+    record = find_up(settings.workspace)
+    schedule_choice = read_schedule(settings.workspace)
+    if not record:
+        console.print(f"{settings.workspace.resolve()} is not up: run emotion up", highlight=False, soft_wrap=True)
+        print_schedule(schedule_choice)
+        sys.exit(EXIT_DOWN)
+    print_parts(record, part_states(record, settings.workspace))
+    print_schedule(schedule_choice)
+    print_notifications(record)
+    _use_server(settings)
+    from flows.cli.last_run import last_run
+
+    print_last_run(last_run())
+
+
+@app.command()
+def schedule(
+    switch: Annotated[Literal["on", "off"], typer.Argument(help="Whether retrain and ingest run by themselves.")],
+    source: Annotated[str, typer.Option(help="Their data set from now on, instead of the deployment's.")] = "",
+    preset: Annotated[str, typer.Option(help=f"The preset of retrain from now on: {PRESET_HELP}")] = "",
+) -> None:
+    """Switch the weekly retrain and the daily ingest on or off, now and after every deploy."""
+    settings = load_settings()
+    if source:
+        parse_source(source)
+    if preset:
+        load_preset(preset)
+    former = read_schedule(settings.workspace)
+    choice = ScheduleChoice(
+        on=switch == "on", source=_absolute(source or former.source), preset=_absolute(preset or former.preset)
+    )
+    write_schedule(choice, settings.workspace)
+    if _use_server(settings):
+        apply_schedule(choice, settings.schedule_cron)
+    else:
+        console.print("Nothing is up; it is applied by the next [bold]emotion up[/].", highlight=False)
+    print_schedule(choice)
+
+
+@app.command()
+def deploy() -> None:
+    """Deploy the flows, the schedule and the automations to the server that is up, or that PREFECT_API_URL names."""
+    settings = load_settings()
+    if not _use_server(settings):
+        raise PipelineError("got no server to deploy to: run emotion up, which deploys too, or set PREFECT_API_URL")
+    notifications = deploy_all(settings)
+    console.print(f"deployed; {len(notifications)} automations notify", highlight=False)
+
+
+def _use_server(settings: Settings) -> bool:
+    """Let prefect use the server in PREFECT_API_URL, else the one that is kept up; return whether there is one."""
+    os.environ.update({**RUN_ENVIRONMENT, **auth_environment(settings)})
+    url = os.environ.get(API_URL_VARIABLE) or find_kept_server(settings.workspace)
+    if url:
+        os.environ[API_URL_VARIABLE] = url
+    return bool(url)
+
+
+def _absolute(source: str) -> str:
+    """Return a path that the worker, which is elsewhere, finds too; other sources and names as they are."""
+    location, mark, pin = source.partition("#")
+    return f"{Path(location).resolve()}{mark}{pin}" if location and Path(location).exists() else source

@@ -1,0 +1,335 @@
+"""A Prefect server for the runs of a workspace, where PREFECT_API_URL names none.
+
+The first run starts it and names it in workspace/server.json; runs that start meanwhile use the same one, since two
+servers on one database hinder each other. Each user holds a shared lock on workspace/prefect/server.users, which the
+system takes away from a process that dies. The last user to leave ends the server, whoever started it; where that one
+was killed, the server gets the lock itself, alone, and leaves.
+
+The server that `emotion up` keeps is named there too, marked as kept: runs use it, and it stays when they leave.
+
+Never imports prefect: its settings have to be set before prefect reads them.
+"""
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+import requests
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data.base.errors import PipelineError
+from data.base.paths import PROJECT_ROOT
+from flows.logs import LOG_ENVIRONMENT
+from flows.settings import Settings, load_settings
+
+API_URL_VARIABLE = "PREFECT_API_URL"
+RECORD_NAME = "server.json"
+LOOPBACK = "127.0.0.1"
+ANSWER_SECONDS = 20.0
+"""How long a server that is at work for other runs may take to answer a new one."""
+
+STOP_SECONDS = 10.0
+HEARTBEAT_SECONDS = 30
+"""How often a run says that it lives; Prefect allows no shorter time."""
+
+RUN_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+    **LOG_ENVIRONMENT,
+}
+"""Settings of every run, whichever server it uses: nobody is told of it, its log is whole, and it says that it lives.
+prefect.yaml has them for runs that a worker starts."""
+
+
+class ServerRecord(BaseModel):
+    """A running server, as workspace/server.json names it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    pid: int
+    """Of the server, or of what restarts it where it is kept."""
+    kept: bool = False
+    """`emotion up` keeps it: it does not end with its runs."""
+
+
+def server_environment(workspace: Path) -> dict[str, str]:
+    """Return the settings under which a server of ours and its runs keep to the workspace."""
+    home, settings = _home(workspace), load_settings()
+    return {
+        **auth_environment(settings),
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_DATABASE_CONNECTION_URL": _database_url(settings, home),
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+    }
+
+
+def auth_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings by which a server asks for EMOTION_PREFECT_AUTH and its clients give it."""
+    auth = settings.prefect_auth.get_secret_value()
+    return dict.fromkeys(("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"), auth) if auth else {}
+
+
+def _database_url(settings: Settings, home: Path) -> str:
+    """Return the database of the server; PostgreSQL's usual URL gets the driver that Prefect wants."""
+    url = settings.database_url.get_secret_value()
+    scheme, _, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        return f"postgresql+asyncpg://{rest}"
+    return url or f"sqlite+aiosqlite:///{home / 'prefect.db'}"
+
+
+@contextmanager
+def prefect_server(workspace: Path, start_seconds: float) -> Iterator[str]:
+    """Yield the API URL of the server in PREFECT_API_URL, else of the workspace's own, which is started where needed.
+
+    Args:
+        workspace: keeps the server's database and log.
+        start_seconds: how long a server may take to start.
+
+    Raises:
+        PipelineError: the named server does not answer, or the started one did not come up in time.
+    """
+    os.environ.update({**RUN_ENVIRONMENT, **auth_environment(load_settings())})
+    named = os.environ.get(API_URL_VARIABLE)
+    if named:
+        _require_answer(named)
+        yield named
+        return
+    with _shared_server(workspace, start_seconds) as url:
+        os.environ.update({**server_environment(workspace), API_URL_VARIABLE: url})
+        try:
+            yield url
+        finally:
+            del os.environ[API_URL_VARIABLE]
+
+
+def ends_with_its_runs(url: str, workspace: Path) -> bool:
+    """Return whether the server at this API URL is the one that runs of the workspace started for themselves."""
+    record = _read_record(workspace)
+    return record is not None and record.url == url and not record.kept
+
+
+def keep_server(workspace: Path, url: str, start: Callable[[], int]) -> None:
+    """Start a server that stays, while no run looks for one or starts one, and name it to the runs that come.
+
+    Args:
+        workspace: whose runs use it.
+        url: of its API.
+        start: starts it and returns the process that restarts it, whose command line names `kept_mark`.
+
+    Raises:
+        PipelineError: runs are at work on a server that ends with them.
+    """
+    _home(workspace).mkdir(parents=True, exist_ok=True)
+    with FileLock(_home(workspace) / "server.lock"):
+        record = _read_record(workspace)
+        if record and not record.kept and _lives(record, workspace):
+            raise PipelineError(
+                f"runs of this workspace are at work on a server of their own (process {record.pid}, {record.url}), "
+                "and two servers on one database hinder each other: wait until they end, or stop them"
+            )
+        _write_record(ServerRecord(url=url, pid=start(), kept=True), workspace)
+
+
+def forget_kept_server(workspace: Path) -> None:
+    """Take the kept server's name away, so that later runs start one of their own."""
+    with FileLock(_home(workspace) / "server.lock"):
+        record = _read_record(workspace)
+        if record and record.kept:
+            _record_path(workspace).unlink(missing_ok=True)
+
+
+def find_kept_server(workspace: Path) -> str:
+    """Return the API URL of the server that `emotion up` keeps for the workspace, or an empty string."""
+    record = _read_record(workspace)
+    return record.url if record and record.kept and _lives(record, workspace) else ""
+
+
+def kept_mark(workspace: Path) -> Path:
+    """Return the file that the command line of what restarts a kept server names: its configuration."""
+    return workspace.resolve() / "up" / "supervisord.conf"
+
+
+def live_server(workspace: Path) -> str:
+    """Return the API URL of a Prefect server that runs already, for this workspace or for all, or an empty string."""
+    named = os.environ.get(API_URL_VARIABLE)
+    if named:
+        return named if server_answers(named) else ""
+    record = _read_record(workspace)
+    return record.url if record and _lives(record, workspace) and server_answers(record.url) else ""
+
+
+def server_answers(url: str, timeout_seconds: float = 2) -> bool:
+    """Return whether a Prefect server answers at this API URL."""
+    try:
+        return requests.get(f"{url}/health", timeout=timeout_seconds).ok
+    except requests.RequestException:
+        return False
+
+
+@contextmanager
+def _shared_server(workspace: Path, start_seconds: float) -> Iterator[str]:
+    _home(workspace).mkdir(parents=True, exist_ok=True)
+    with _users_path(workspace).open("ab+") as users:
+        with FileLock(_home(workspace) / "server.lock"):  # one run at a time looks for a server and starts it
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last user of an earlier server ends it
+            record, process = _find_server(workspace, start_seconds), None
+            if record is None:
+                record, process = _start(workspace, start_seconds)
+        try:
+            yield record.url
+        finally:
+            _leave(users, workspace)
+            if process:
+                process.poll()
+
+
+def _find_server(workspace: Path, start_seconds: float) -> ServerRecord | None:
+    """Return the server that workspace/server.json names, where it lives and answers; a kept one may be starting."""
+    record = _read_record(workspace)
+    if not record or not _lives(record, workspace):
+        return None
+    if record.kept:
+        _wait_for_kept(record, start_seconds)
+        return record
+    return record if server_answers(record.url, ANSWER_SECONDS) else None
+
+
+def _wait_for_kept(record: ServerRecord, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not server_answers(record.url):
+        if time.monotonic() > deadline:
+            raise PipelineError(
+                f"the server that emotion up keeps at {record.url} did not answer within {seconds:.0f} s: look at "
+                "emotion status, or raise EMOTION_SERVER_START_SECONDS"
+            )
+        time.sleep(0.5)
+
+
+def _start(workspace: Path, seconds: float) -> tuple[ServerRecord, subprocess.Popen[bytes]]:
+    port = _free_port()
+    url = f"http://{LOOPBACK}:{port}/api"
+    with _log_path(workspace).open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.server.process", LOOPBACK, str(port), str(_users_path(workspace))],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=PROJECT_ROOT,  # -m looks for modules here first, and the user's directory may have a flows/ too
+            env={**os.environ, **server_environment(workspace), API_URL_VARIABLE: url},
+            start_new_session=True,  # Ctrl-C is for the run; the server has to hear of its end first
+        )
+    record = ServerRecord(url=url, pid=process.pid)
+    try:
+        _wait_until_ready(process, url, seconds, workspace)
+        _write_record(record, workspace)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return record, process
+
+
+def _leave(users: IO[bytes], workspace: Path) -> None:
+    """Stop using the server, and end it where nobody else uses it."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    record = _read_record(workspace)
+    if record and _lives(record, workspace):
+        if record.kept:
+            return
+        _end(record.pid)
+    _record_path(workspace).unlink(missing_ok=True)
+
+
+def _lives(record: ServerRecord, workspace: Path) -> bool:
+    """Return whether the process is there and is a server of this workspace, not a later one with its number."""
+    mark = kept_mark(workspace) if record.kept else _users_path(workspace)
+    try:
+        return str(mark) in psutil.Process(record.pid).cmdline()
+    except psutil.Error:
+        return False
+
+
+def _end(pid: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        server = psutil.Process(pid)
+        server.terminate()
+        try:
+            server.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            server.kill()
+            server.wait(STOP_SECONDS)
+
+
+def _read_record(workspace: Path) -> ServerRecord | None:
+    try:
+        return ServerRecord.model_validate_json(_record_path(workspace).read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _write_record(record: ServerRecord, workspace: Path) -> None:
+    written = _home(workspace) / RECORD_NAME
+    written.write_text(record.model_dump_json())
+    written.replace(_record_path(workspace))
+
+
+def _home(workspace: Path) -> Path:
+    return workspace.resolve() / "prefect"
+
+
+def _record_path(workspace: Path) -> Path:
+    return workspace.resolve() / RECORD_NAME
+
+
+def _users_path(workspace: Path) -> Path:
+    return _home(workspace) / "server.users"
+
+
+def _log_path(workspace: Path) -> Path:
+    return _home(workspace) / "server.log"
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, seconds: float, workspace: Path) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise PipelineError(f"the Prefect server left with status {process.returncode}: see {_log_path(workspace)}")
+        if server_answers(url):
+            return
+        time.sleep(0.2)
+    raise PipelineError(
+        f"the Prefect server did not answer within {seconds:.0f} s: see {_log_path(workspace)}, "
+        "or raise EMOTION_SERVER_START_SECONDS"
+    )
+
+
+def _require_answer(url: str) -> None:
+    if not server_answers(url):
+        raise PipelineError(
+            f"PREFECT_API_URL names {url}, but no Prefect server answers there: start it, or unset PREFECT_API_URL to "
+            "have one started for the length of the run"
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,172 @@
+"""What the Prefect server does by itself: it notifies, and it marks runs that died as crashed."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, CallWebhook, ChangeFlowRunState, SendNotification
+from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+
+from data.base.errors import PipelineError
+from flows.server.shared import HEARTBEAT_SECONDS
+from tasks.support.events import CHAMPION_CHANGED, DATA_DRIFTED, DATA_REJECTED
+
+MISSED_HEARTBEATS = 3
+OVERDUE = timedelta(days=8)
+WEBHOOK_TYPE = "webhook"
+
+RUN_FAILED_BODY = """{{ flow.name }}/{{ flow_run.name }} is {{ flow_run.state.name }}: {{ flow_run.state.message }}
+{{ flow_run|ui_url }}"""
+EVENT_BODY = """{{ event.event }} at {{ event.occurred }}: {{ event.payload | tojson }}"""
+OVERDUE_BODY = "No retrain was completed for 8 days: look at its runs, and at emotion status."
+
+
+def find_dead_runs() -> AutomationCore:
+    """Return the automation that marks runs as crashed which have missed heartbeats.
+
+    Every other event of a run ends the wait: one that is paused, suspended, or waits for its retry sends no heartbeat,
+    and the wait begins again with the first heartbeat after that.
+    """
+    crash: ActionTypes = ChangeFlowRunState(
+        state=StateType.CRASHED,
+        name="Crashed",
+        force=False,
+        message=f"No heartbeat for {MISSED_HEARTBEATS * HEARTBEAT_SECONDS} s: its process or machine is gone. "
+        "A retry goes on where it was.",
+    )
+    return AutomationCore(
+        name="emotion: mark dead runs crashed",
+        description=f"A run that misses {MISSED_HEARTBEATS} heartbeats is dead: its process, or its machine, is gone.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            threshold=1,
+            within=timedelta(seconds=MISSED_HEARTBEATS * HEARTBEAT_SECONDS),
+        ),
+        actions=[crash],
+    )
+
+
+def list_notifications(block: "NotifyBlock") -> list[AutomationCore]:
+    """Return the automations that notify a block."""
+    return [
+        _notify(
+            "emotion: run failed or crashed",
+            EventTrigger(
+                expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"},
+                match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            ),
+            block.action("An emotion run failed", RUN_FAILED_BODY),
+        ),
+        _notify(
+            "emotion: data refused", EventTrigger(expect={DATA_REJECTED}), block.action("Data refused", EVENT_BODY)
+        ),
+        _notify("emotion: data drifted", EventTrigger(expect={DATA_DRIFTED}), block.action("Data drifted", EVENT_BODY)),
+        _notify(
+            "emotion: champion changed",
+            EventTrigger(expect={CHAMPION_CHANGED}),
+            block.action("Champion changed", EVENT_BODY),
+        ),
+        _notify(
+            "emotion: no retrain for 8 days",
+            EventTrigger(
+                posture=Posture.Proactive,
+                expect={"prefect.flow-run.Completed"},
+                match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+                match_related=ResourceSpecification(
+                    {"prefect.resource.role": ["flow"], "prefect.resource.name": ["retrain"]}
+                ),
+                threshold=1,
+                within=OVERDUE,
+            ),
+            block.action("No retrain for 8 days", OVERDUE_BODY),
+        ),
+    ]
+
+
+class NotifyBlock:
+    """The block that is notified: Prefect's `webhook`, or one that sends a message.
+
+    Args:
+        name: type and name, such as slack-webhook/team.
+        client: of the server that keeps the block.
+
+    Raises:
+        PipelineError: the server has no such block.
+    """
+
+    def __init__(self, name: str, client: SyncPrefectClient) -> None:
+        self.type, _, document = name.partition("/")
+        try:
+            self.id: UUID = client.read_block_document_by_name(document, self.type, include_secrets=False).id
+        except ObjectNotFound as error:
+            raise PipelineError(
+                f"got EMOTION_NOTIFY_BLOCK={name}, but the server has no such block: make it in the UI under Blocks, "
+                "or leave the setting empty to be told nothing"
+            ) from error
+
+    def action(self, subject: str, body: str) -> ActionTypes:
+        """Return what sends a message, in which Prefect fills in the event."""
+        if self.type == WEBHOOK_TYPE:
+            return CallWebhook(block_document_id=self.id, payload=f"{subject}: {body}")
+        return SendNotification(block_document_id=self.id, subject=subject, body=body)
+
+
+def apply_automations(notify_block: str) -> list[str]:
+    """Create or update our automations in the server of PREFECT_API_URL, each once, and remove those no longer wanted.
+
+    One that is as it should be is left alone: an update would begin its 8 days again.
+
+    Args:
+        notify_block: type and name of the block that is notified; empty: nobody is.
+
+    Returns:
+        The names of those that notify.
+
+    Raises:
+        PipelineError: the server has no such block.
+    """
+    with get_client(sync_client=True) as client:
+        notifications = list_notifications(NotifyBlock(notify_block, client)) if notify_block else []
+        wanted = {automation.name: automation for automation in (find_dead_runs(), *notifications)}
+        for found in client.read_automations():
+            if found.name.startswith("emotion: "):
+                _keep_one(found, wanted, client)
+        for automation in wanted.values():
+            client.create_automation(automation)
+    return [automation.name for automation in notifications]
+
+
+def _keep_one(found: Automation, missing: dict[str, AutomationCore], client: SyncPrefectClient) -> None:
+    """Bring an automation of ours up to date, and take it from those that are missing; delete a second one of it."""
+    automation = missing.pop(found.name, None)
+    if automation is None:
+        client.delete_automation(found.id)
+    elif not _is_as(found, automation):
+        client.update_automation(found.id, with_defaults_said(automation))
+
+
+def with_defaults_said(automation: AutomationCore) -> AutomationCore:
+    """Return the automation as the client's update needs it, which leaves out every default that was not said.
+
+    The server misses those then, all but `owner_resource`, which it refuses.
+    """
+    return AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))
+
+
+def _is_as(found: Automation, wanted: AutomationCore) -> bool:
+    """Return whether an automation does what is wanted; one that a user switched off stays as the user wants it."""
+    if not found.enabled:
+        return True
+    fields = {"description", "trigger", "actions"}
+    return found.model_dump(include=fields, exclude={"trigger": {"id"}}) == wanted.model_dump(include=fields)
+
+
+def _notify(name: str, trigger: EventTrigger, action: ActionTypes) -> AutomationCore:
+    return AutomationCore(name=name, description="Made by emotion up.", trigger=trigger, actions=[action])

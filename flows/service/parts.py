@@ -1,0 +1,138 @@
+"""The parts that `emotion up` keeps running: their commands, where they listen, and who has a port that is taken."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from secrets import token_hex
+from typing import NamedTuple
+from urllib.parse import quote
+
+import psutil
+import requests
+
+from data.base.errors import PipelineError
+from data.workspace.atomic import write_atomically
+from flows.server.shared import LOOPBACK
+from flows.settings import PREFIX, Settings
+
+POOL = "emotion"
+ANY_ADDRESS = ("0.0.0.0", "::")
+SCRIPTS = Path(sys.executable).parent
+MLFLOW_URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+class Part(NamedTuple):
+    """One part: what runs it, and where it listens, if it does."""
+
+    name: str
+    command: tuple[str, ...]
+    setting: str = ""
+    """Of its port."""
+    port: int = 0
+    path: str = ""
+    """What answers once it is ready."""
+
+
+def list_parts(settings: Settings) -> list[Part]:
+    """Return the parts in the order of their start; MLflow's UI is left out where MLFLOW_TRACKING_URI names another."""
+    python, host, workspace = sys.executable, settings.host, settings.workspace.resolve()
+    server = (python, "-m", "flows.server.process", host, str(settings.prefect_port))
+    worker = (str(SCRIPTS / "prefect"), "worker", "start", "--pool", POOL, "--name", "emotion-up")
+    site = (python, "-m", "flows.service.report_site", host, str(settings.reports_port), str(workspace))
+    parts = [
+        Part("server", server, "prefect_port", settings.prefect_port, "/api/health"),
+        Part("reports", site, "reports_port", settings.reports_port, "/reports/"),
+        Part("mlflow", _mlflow_command(settings), "mlflow_port", settings.mlflow_port, "/health"),
+        Part("worker", worker),
+    ]
+    return [part for part in parts if part.name != "mlflow" or not os.environ.get(MLFLOW_URI_VARIABLE)]
+
+
+def _mlflow_command(settings: Settings) -> tuple[str, ...]:
+    folder = mlflow_folder(settings.workspace)
+    auth = ("--app-name", "basic-auth") if settings.mlflow_auth.get_secret_value() else ()
+    store = ("--backend-store-uri", f"sqlite:///{quote(str(folder / 'mlflow.db'))}")
+    artifacts = ("--artifacts-destination", str(folder / "artifacts"))
+    place = ("--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1")
+    return (str(SCRIPTS / "mlflow"), "server", *store, *artifacts, *place, *auth)
+
+
+def mlflow_folder(workspace: Path) -> Path:
+    """Return where MLflow's database and artifacts are."""
+    return workspace.resolve() / "mlflow"
+
+
+def arrange_mlflow(settings: Settings) -> dict[str, str]:
+    """Make MLflow's folder, write who may see its UI, and return the settings of its server."""
+    folder = mlflow_folder(settings.workspace)
+    (folder / "artifacts").mkdir(parents=True, exist_ok=True)
+    user, _, password = settings.mlflow_auth.get_secret_value().partition(":")
+    if not user:
+        return {}
+    users, config = folder / "users.db", folder / "auth.ini"
+    users.unlink(missing_ok=True)  # MLflow makes its administrator once, and would keep a password that was changed
+    uri = f"sqlite:///{quote(str(users))}".replace("%", "%%")
+    write_atomically(config, f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = {uri}\n")
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(config),
+        "MLFLOW_AUTH_ADMIN_USERNAME": user,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": token_hex(32),
+    }
+
+
+def address(part: Part, settings: Settings) -> str:
+    """Return where a part is reached from this machine, or an empty string where it does not listen."""
+    host = LOOPBACK if settings.host in ANY_ADDRESS else settings.host
+    return f"http://{host}:{part.port}" if part.port else ""
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Return the address of each part that listens; of MLflow also where it is somebody else's."""
+    found = {part.name: address(part, settings) for part in list_parts(settings) if part.port}
+    return found if "mlflow" in found else {**found, "mlflow": os.environ[MLFLOW_URI_VARIABLE]}
+
+
+def answers(part: Part, settings: Settings) -> bool:
+    """Return whether a part that listens is ready; a request for a password is an answer too."""
+    try:
+        return requests.get(address(part, settings) + part.path, timeout=2).status_code in (200, 401)
+    except requests.RequestException:
+        return False
+
+
+def require_free_ports(settings: Settings) -> None:
+    """Check that each part can listen where it should.
+
+    Raises:
+        PipelineError: a port is taken, or two parts share one; it names the port, who has it, and the setting.
+    """
+    parts = [part for part in list_parts(settings) if part.port]
+    for part in parts:
+        others = [other.setting for other in parts if other.port == part.port and other is not part]
+        taken = f"{PREFIX}{others[0].upper()}" if others else _taken_by(settings.host, part.port)
+        if taken:
+            raise PipelineError(
+                f"got port {part.port} on {settings.host} for {part.name}, which {taken} has already: stop that, or "
+                f"set {PREFIX}{part.setting.upper()} to another port"
+            )
+
+
+def _taken_by(host: str, port: int) -> str:
+    """Return who listens on a port, or an empty string where it is free."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the parts do
+        try:
+            probe.bind((host, port))
+            return ""
+        except OSError as error:
+            return _listener(port) or f"something ({error.strerror})"
+
+
+def _listener(port: int) -> str:
+    for connection in psutil.net_connections("tcp"):
+        listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+        if listens and listens.port == port and connection.pid:
+            return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return ""

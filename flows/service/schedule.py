@@ -1,0 +1,89 @@
+"""Whether the deployments run by themselves: chosen once, kept in the workspace, and applied after every deploy.
+
+Never imports prefect before it is applied: `emotion schedule` answers at once.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data.base.errors import PipelineError
+from data.workspace.atomic import write_atomically
+
+SCHEDULED = ("retrain", "ingest")
+SCHEDULE_NAME = "schedule.json"
+
+
+class ScheduleChoice(BaseModel):
+    """What `emotion schedule` was told last, as workspace/schedule.json keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on: bool = False
+    source: str = ""
+    """The data set of scheduled runs; empty: that of the deployment."""
+    preset: str = ""
+    """The preset of scheduled retraining; empty: that of the deployment."""
+
+    def parameters_of(self, flow: str) -> dict[str, str]:
+        """Return the parameters of a scheduled run that are not the deployment's own."""
+        chosen = {"source": self.source, "preset": self.preset if flow == "retrain" else ""}
+        return {name: choice for name, choice in chosen.items() if choice}
+
+
+def read_schedule(workspace: Path) -> ScheduleChoice:
+    """Return the choice; off where none was made.
+
+    Raises:
+        PipelineError: workspace/schedule.json was written by something else.
+    """
+    path = workspace.resolve() / SCHEDULE_NAME
+    try:
+        return ScheduleChoice.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        return ScheduleChoice()
+    except ValidationError as error:
+        raise PipelineError(
+            f"got {path}, which is no choice of a schedule ({error.errors()[0]['msg']}): run emotion schedule on or off"
+        ) from error
+
+
+def write_schedule(choice: ScheduleChoice, workspace: Path) -> None:
+    """Keep the choice."""
+    root = workspace.resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    write_atomically(root / SCHEDULE_NAME, choice.model_dump_json())
+
+
+def apply_schedule(choice: ScheduleChoice, cron: str = "") -> None:
+    """Switch the schedules of the deployments in the server of PREFECT_API_URL on or off.
+
+    Args:
+        choice: on or off, of which data set and by which preset.
+        cron: when, instead of what prefect.yaml says; for trying it out.
+
+    Raises:
+        PipelineError: the cron expression is none, or a deployment is missing.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.schedules import CronSchedule
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        other = CronSchedule(cron=cron, timezone="UTC") if cron else None
+    except ValidationError as error:
+        raise PipelineError(f"got EMOTION_SCHEDULE_CRON={cron}, expected cron's five fields: {error}") from error
+    with get_client(sync_client=True) as client:
+        for name in SCHEDULED:
+            try:
+                deployment = client.read_deployment_by_name(f"{name}/{name}")
+            except ObjectNotFound as error:
+                raise PipelineError(f"the server has no deployment {name}: run emotion deploy") from error
+            for schedule in client.read_deployment_schedules(deployment.id):
+                client.update_deployment_schedule(
+                    deployment.id,
+                    schedule.id,
+                    active=choice.on,
+                    schedule=other,
+                    parameters=choice.parameters_of(name),
+                )

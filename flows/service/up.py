@@ -1,0 +1,327 @@
+"""`emotion up`: Prefect's server, a worker, MLflow's UI and the pages of reports, kept running until told to end.
+
+Three levels, so that a kill at any of them leaves nothing behind: this process starts supervisor's daemon, the daemon
+starts the parts (flows/service/part_process.py), and each follows its parent. What is left all the same, where all were
+killed at once, is ended by the next `emotion up` or `emotion down`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data.base.errors import PipelineError
+from data.base.paths import PROJECT_ROOT
+from data.workspace.atomic import write_atomically
+from flows.server.shared import (
+    API_URL_VARIABLE,
+    RUN_ENVIRONMENT,
+    forget_kept_server,
+    keep_server,
+    kept_mark,
+    server_environment,
+)
+from flows.service.part_process import GRACE_SECONDS
+from flows.service.parts import Part, addresses, answers, arrange_mlflow, list_parts, require_free_ports
+from flows.service.process_marks import UP_VARIABLE, end_processes, find_marked
+from flows.service.supervisor import (
+    LogFollower,
+    PartState,
+    Supervisor,
+    is_alive,
+    log_path,
+    remove_socket,
+    stop,
+    write_config,
+)
+from flows.settings import Settings, settings_environment
+from models.registry.connection import shown_uri
+from tasks.support.links import MLFLOW_PAGE_VARIABLE, REPORTS_URL_VARIABLE
+
+FOLLOW_SECONDS = 0.5
+DOWN_SECONDS = 3 * GRACE_SECONDS
+
+
+class UpRecord(BaseModel):
+    """An `emotion up`, as workspace/up/up.json names it to other commands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    started_seconds: float
+    socket: Path
+    addresses: dict[str, str]
+    notifications: tuple[str, ...] = ()
+    ready: bool = False
+
+
+def run_up(settings: Settings, say: Callable[[str], None], ready: Callable[[UpRecord], None]) -> None:
+    """Keep the parts running until Ctrl-C or SIGTERM, and end them all.
+
+    Args:
+        settings: where they listen, and what they use.
+        say: takes each line of progress and of the parts' logs.
+        ready: is called once every part answers.
+
+    Raises:
+        PipelineError: the workspace is up already, a port is taken, a part did not come up, or supervisor's daemon
+            ended.
+    """
+    folder = up_folder(settings.workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings), _signals_interrupt():
+        clear_leftovers(settings.workspace)
+        require_free_ports(settings)
+        os.environ.update(part_environment(settings))
+        parts = list_parts(settings)
+        supervisor = write_config(parts, kept_mark(settings.workspace))
+        logs = LogFollower({part.name: log_path(folder, part.name) for part in parts})
+        try:
+            with _daemon(supervisor, settings) as daemon:
+                record = _bring_up(parts, supervisor, daemon, settings, say)
+                ready(record)
+                _follow(logs, daemon, settings.workspace, say)
+        except KeyboardInterrupt:
+            say("ended")
+        finally:
+            clear_leftovers(settings.workspace)
+
+
+def part_environment(settings: Settings) -> dict[str, str]:
+    """Return what the parts and the runs of the worker have in their environment."""
+    found = addresses(settings)
+    python_path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
+    return {
+        **settings_environment(settings),
+        **RUN_ENVIRONMENT,
+        **server_environment(settings.workspace),
+        **arrange_mlflow(settings),
+        API_URL_VARIABLE: f"{found['server']}/api",
+        "PREFECT_UI_API_URL": "/api",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it scores traces of language models: there are none
+        "PYTHONPATH": python_path,
+        REPORTS_URL_VARIABLE: found["reports"],
+        **({MLFLOW_PAGE_VARIABLE: shown_uri(found["mlflow"])} if found["mlflow"].startswith("http") else {}),
+        UP_VARIABLE: str(settings.workspace.resolve()),
+    }
+
+
+def start_detached(settings: Settings) -> UpRecord:
+    """Start `emotion up` in a session of its own, and return once every part answers.
+
+    Raises:
+        PipelineError: it ended before that; the message is its own.
+    """
+    folder = up_folder(settings.workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "up.log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.cli.app", "up"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **settings_environment(settings)},
+            start_new_session=True,
+        )
+    while process.poll() is None:
+        record = read_up(settings.workspace)
+        if record and record.pid == process.pid and record.ready:
+            return record
+        time.sleep(FOLLOW_SECONDS)
+    said = (folder / "up.log").read_text(errors="replace").strip().splitlines()
+    raise PipelineError((said[-1] if said else "emotion up ended at once").removeprefix("error "))
+
+
+def end_up(settings: Settings) -> bool:
+    """End the `emotion up` of the workspace and whatever it left, and return whether there was anything.
+
+    Raises:
+        PipelineError: it did not end in time.
+    """
+    record = find_up(settings.workspace)
+    if record:
+        os.kill(record.pid, signal.SIGTERM)
+        try:
+            psutil.Process(record.pid).wait(DOWN_SECONDS)
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.TimeoutExpired as error:
+            raise PipelineError(
+                f"process {record.pid} did not end within {DOWN_SECONDS:.0f} s: kill it, and run emotion down again"
+            ) from error
+    return clear_leftovers(settings.workspace) or record is not None
+
+
+def clear_leftovers(workspace: Path) -> bool:
+    """End what an `emotion up` that is gone left running, and return whether there was anything."""
+    left = find_marked(up=str(workspace.resolve()))
+    end_processes(left, GRACE_SECONDS)
+    record = read_up(workspace)
+    if record:
+        remove_socket(record.socket)
+        _record_path(workspace).unlink(missing_ok=True)
+    if kept_mark(workspace).exists():
+        forget_kept_server(workspace)
+    return bool(left)
+
+
+def find_up(workspace: Path) -> UpRecord | None:
+    """Return the `emotion up` of the workspace where it is running."""
+    record = read_up(workspace)
+    return record if record and is_alive(record.pid, record.started_seconds) else None
+
+
+def part_states(record: UpRecord, workspace: Path) -> list[PartState]:
+    """Return the state of every part."""
+    return Supervisor(kept_mark(workspace), record.socket).states()
+
+
+def read_up(workspace: Path) -> UpRecord | None:
+    """Return the last `emotion up` that was not ended properly, running or not."""
+    try:
+        return UpRecord.model_validate_json(_record_path(workspace).read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def up_folder(workspace: Path) -> Path:
+    """Return where the configuration and the logs are."""
+    return workspace.resolve() / "up"
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    lock = FileLock(up_folder(settings.workspace) / "up.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        record = read_up(settings.workspace)
+        who = f"process {record.pid}" if record else "another process that is just starting"
+        raise PipelineError(
+            f"{settings.workspace.resolve()} is up already ({who}): emotion status shows it, emotion down ends it"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Take SIGTERM and a closed terminal as Ctrl-C."""
+    former = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _daemon(supervisor: Supervisor, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """Have supervisor's daemon running, named to other commands and to the workspace's runs."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> int:
+        started.append(supervisor.start({}))
+        return started[0].pid
+
+    try:
+        keep_server(settings.workspace, os.environ[API_URL_VARIABLE], start)
+        _write_record(_new_record(supervisor, settings), settings.workspace)
+        yield started[0]
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # once is enough: the ending is under way
+            signal.signal(number, signal.SIG_IGN)
+        for process in started:
+            stop(process, DOWN_SECONDS)
+
+
+def _bring_up(
+    parts: list[Part],
+    supervisor: Supervisor,
+    daemon: subprocess.Popen[bytes],
+    settings: Settings,
+    say: Callable[[str], None],
+) -> UpRecord:
+    """Start the parts one after the other, the server's work pool and deployments in between."""
+    from flows.service.deploy import deploy_all
+
+    say("starting Prefect's server")
+    others = [part for part in parts if part.name != "server"]
+    _wait_for(parts[:1], daemon, settings)
+    for part in others:
+        if part.port:
+            supervisor.start_part(part.name)
+    say("deploying the flows")
+    notifications = deploy_all(settings)
+    for part in others:
+        supervisor.start_part(part.name)
+    _wait_for(others, daemon, settings)
+    record = _new_record(supervisor, settings, notifications=tuple(notifications), ready=True)
+    _write_record(record, settings.workspace)
+    return record
+
+
+def _wait_for(parts: list[Part], daemon: subprocess.Popen[bytes], settings: Settings) -> None:
+    deadline = time.monotonic() + settings.server_start_seconds
+    waiting = [part for part in parts if part.port]
+    while waiting:
+        if daemon.poll() is not None:
+            raise PipelineError(_daemon_ended(daemon, settings.workspace))
+        if time.monotonic() > deadline:
+            log = log_path(up_folder(settings.workspace), waiting[0].name)
+            raise PipelineError(
+                f"{waiting[0].name} did not answer within {settings.server_start_seconds:.0f} s: see {log}, or raise "
+                "EMOTION_SERVER_START_SECONDS"
+            )
+        waiting = [part for part in waiting if not answers(part, settings)]
+        time.sleep(0.2)
+
+
+def _follow(logs: LogFollower, daemon: subprocess.Popen[bytes], workspace: Path, say: Callable[[str], None]) -> None:
+    """Say what the parts log until this process is interrupted."""
+    while daemon.poll() is None:
+        for name, line in logs.lines():
+            say(f"{name:8} {line}")
+        time.sleep(FOLLOW_SECONDS)
+    raise PipelineError(_daemon_ended(daemon, workspace))
+
+
+def _daemon_ended(daemon: subprocess.Popen[bytes], workspace: Path) -> str:
+    log = log_path(up_folder(workspace), "supervisor")
+    return f"supervisor's daemon ended with status {daemon.returncode}, and every part with it: see {log}"
+
+
+def _new_record(supervisor: Supervisor, settings: Settings, **changes: object) -> UpRecord:
+    return UpRecord.model_validate(
+        {
+            "pid": os.getpid(),
+            "started_seconds": psutil.Process().create_time(),
+            "socket": supervisor.socket,
+            "addresses": addresses(settings),
+            **changes,
+        }
+    )
+
+
+def _write_record(record: UpRecord, workspace: Path) -> None:
+    write_atomically(_record_path(workspace), record.model_dump_json())
+
+
+def _record_path(workspace: Path) -> Path:
+    return up_folder(workspace) / "up.json"

@@ -1,0 +1,64 @@
+"""Housekeeping at the end of a run."""
+
+from prefect import get_run_logger
+from prefect.settings import PREFECT_API_URL
+
+from data.base.errors import TransientError
+from data.records.training import VariantResult
+from data.workspace.reachability import PrunePolicy
+from data.workspace.store import Produced, Workspace
+from flows.server.shared import ends_with_its_runs
+from flows.settings import Settings
+from models.promotion.decide import PromotionPolicy
+from models.registry.prune import MlflowPruner
+from models.registry.versions import ModelRegistry
+from tasks.publish.decide import decide_on_champion, read_outcome
+from tasks.publish.housekeeping import prune_after_run
+from tasks.publish.promote import carry_out, settle_moves
+from tasks.publish.report import ReportedStages, RunFacts, publish_report
+from tasks.publish.track import track_report
+from tasks.support.child_processes import training_children
+from tasks.support.outcomes import record_of
+
+
+def keep_house(settings: Settings, workspace: Workspace) -> None:
+    """Remove what neither the newest reports nor the champion need, unless the settings say never.
+
+    A failure costs the run nothing; where MLflow, which knows the champion, is away, nothing is removed.
+
+    Args:
+        settings: how many reports stay.
+        workspace: of the running flow.
+    """
+    if settings.keep_reports:
+        try:
+            protected = ModelRegistry(workspace.root).protected_keys()
+        except TransientError as error:
+            get_run_logger().warning("nothing is pruned, since the champion is not known: %s", error)
+            return
+        policy = PrunePolicy(keep=settings.keep_reports, protected=protected)
+        owns_server = ends_with_its_runs(PREFECT_API_URL.value() or "", workspace.root)
+        prune_after_run(workspace, policy, owns_server, [MlflowPruner(workspace.root)], return_state=True)
+
+
+def publish(
+    facts: RunFacts,
+    stages: ReportedStages,
+    variants: list[VariantResult],
+    policy: PromotionPolicy,
+    workspace: Workspace,
+) -> Produced:
+    """Decide, report, write into MLflow, and carry the decision out; an MLflow that is away costs the run nothing.
+
+    Returns:
+        The report.
+    """
+    with training_children() as children:
+        settle_moves(workspace, return_state=True)
+        decided = decide_on_champion(variants, stages, policy, workspace, children, return_state=True)
+        decision, undecided = read_outcome(decided)
+        report = record_of(publish_report(facts, stages, variants, workspace, decision, undecided))
+        track_report(report, workspace, children)
+        if decision:
+            carry_out(decision, variants, report, workspace, children, return_state=True)
+    return report

@@ -1,0 +1,117 @@
+"""Trainings of a flow: which there are to do, all of them done, so many at once, a vote and a student of these."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from data.records.training import VariantResult
+from data.system.hardware import threads_per_child
+from data.workspace.store import Produced, Workspace
+from flows.settings import Settings
+from models.catalog.presets import Preset
+from models.catalog.seeds import gather_repeats
+from models.catalog.student import choose_teacher, make_student
+from models.catalog.train_config import STUDENT_NAME
+from models.catalog.variants import find_variant
+from tasks.support.child_processes import training_children
+from tasks.training.distill import write_soft_labels
+from tasks.training.ensemble import build_ensemble, unfinished_ensemble
+from tasks.training.train import TrainingJob, train_variant, unfinished_result
+
+
+def plan_job(
+    variant: str, preset: Preset, time_budget_minutes: float, seed: int, parallel: int, settings: Settings
+) -> TrainingJob:
+    """Return the training of a variant by its preset's recipe, with its share of this machine's cores."""
+    return TrainingJob(
+        variant=find_variant(variant),
+        train=preset.recipe(variant, time_budget_minutes),
+        seed=seed,
+        threads=threads_per_child(parallel),
+        weights_dir=settings.weights_dir,
+        allow_weight_download=settings.allow_weight_download,
+        features=settings.workspace,
+    )
+
+
+def plan_repeats(jobs: Sequence[TrainingJob], seeds: Sequence[int]) -> list[TrainingJob]:
+    """Return each job with each seed: all jobs with the first one, then all with the next.
+
+    So what is compared is there first, and a run that was cut off lacks only repeats.
+    """
+    return [
+        job.model_copy(update={"seed": seed, "is_repeat": number > 0})
+        for number, seed in enumerate(seeds)
+        for job in jobs
+    ]
+
+
+def train_repeats(
+    jobs: Sequence[TrainingJob], seeds: Sequence[int], views: Produced, parallel: int, workspace: Workspace
+) -> list[VariantResult]:
+    """Train each variant with each seed, all on the same views; return one result a variant, with its repeats."""
+    trainings = [(job, views) for job in plan_repeats(jobs, seeds)]
+    results = train_variants(trainings, parallel, workspace)
+    return [gather_repeats(seeds, results[first :: len(jobs)]) for first in range(len(jobs))]
+
+
+def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings: Settings) -> TrainingJob | None:
+    """Return the training of the preset's student, alone on this machine, where it has one; see `with_student`."""
+    if not preset.student:
+        return None
+    job = plan_job(preset.student, preset, time_budget_minutes, seed, 1, settings)
+    return job.model_copy(update={"train": preset.recipe(STUDENT_NAME, time_budget_minutes)})
+
+
+def train_variants(
+    trainings: list[tuple[TrainingJob, Produced]], parallel: int, workspace: Workspace
+) -> list[VariantResult]:
+    """Train each variant on its views, so many at once; one that fails becomes a result that says why.
+
+    The children end before the task runner is left, since leaving it waits for its threads.
+    """
+    with ThreadPoolTaskRunner(max_workers=parallel) as runner, training_children() as children:
+        futures = [
+            runner.submit(train_variant, {"job": job, "views": views, "workspace": workspace, "children": children})
+            for job, views in trainings
+        ]
+        outcomes = [future.result(raise_on_failure=False) for future in futures]
+    return [
+        outcome if isinstance(outcome, VariantResult) else unfinished_result(job.variant, "failed", str(outcome))
+        for (job, _), outcome in zip(trainings, outcomes, strict=True)
+    ]
+
+
+def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[VariantResult]:
+    """Return the variants and their ensemble, which may be a result that says why there is none."""
+    with training_children() as children:
+        state = build_ensemble(variants, workspace, children, return_state=True)
+        outcome: Any = state.result(raise_on_failure=False)
+    if isinstance(outcome, VariantResult):
+        return [*variants, outcome]
+    return [*variants, unfinished_ensemble("failed", str(outcome))]
+
+
+def with_student(
+    variants: list[VariantResult], job: TrainingJob, views: Produced, workspace: Workspace
+) -> list[VariantResult]:
+    """Return the variants and what learnt from them, which may be a result that says why nothing did.
+
+    Args:
+        variants: of this run, the ensemble among them where there is one.
+        job: the student's training, of the network that it is.
+        views: the TFRecords that all of them are trained on.
+        workspace: where soft labels and student are written.
+    """
+    teacher = choose_teacher(variants)
+    student = make_student(job.variant, teacher.name if teacher else "")
+    if teacher is None:
+        return [*variants, unfinished_result(student, "skipped", "no variant was trained that could teach it")]
+    with training_children() as children:
+        state = write_soft_labels(teacher, job, views, workspace, children, return_state=True)
+        labels: Any = state.result(raise_on_failure=False)
+    if not isinstance(labels, Produced):
+        return [*variants, unfinished_result(student, "failed", f"{teacher.name} did not teach it: {labels}")]
+    taught = job.model_copy(update={"variant": student, "soft_labels": labels})
+    return [*variants, *train_variants([(taught, views)], 1, workspace)]

@@ -1,0 +1,110 @@
+"""The trials of a search: begun while there is time for one, so many at once, and each judged by selection alone."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from prefect.futures import PrefectFuture, as_completed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from data.base.errors import VariantUnavailable
+from data.records.search import SearchRecord, TrialOutcome, TrialRecord
+from data.workspace.store import Produced, Workspace
+from flows.steps.search_budget import SearchBudget
+from models.search.space import SEARCHED, SearchSpace
+from models.search.study import Study, Trial, open_study, study_key
+from tasks.dataset.validate import load_summary
+from tasks.support.child_processes import Children, ChildStopped, training_children
+from tasks.support.outcomes import record_of
+from tasks.training.train import TrainingJob
+from tasks.training.trial import run_trial
+
+STUDIES = "studies"
+"""Folder of the workspace with a file a search; no stage, since a search can always go on."""
+
+Future = PrefectFuture[TrialOutcome]
+
+
+class Search(NamedTuple):
+    """What a search is of: its trials differ from the job in their recipes alone."""
+
+    job: TrainingJob
+    views: Produced
+    space: SearchSpace
+
+    @property
+    def key(self) -> str:
+        """The key of all that the trials' accuracies depend on."""
+        return study_key(self.job.variant, record_of(self.views).key, self.job.train, self.space, self.job.seed)
+
+
+def plan_search(job: TrainingJob, trial_minutes: float, views: Produced, space: SearchSpace) -> Search:
+    """Return the search around a job's recipe; every trial has these minutes, and its best epoch is selection's."""
+    recipe = job.train.model_copy(update={"time_budget_minutes": trial_minutes, "monitor": "selection"})
+    return Search(job.model_copy(update={"train": recipe}), views, space)
+
+
+def run_search(search: Search, budget: SearchBudget, parallel: int, workspace: Workspace) -> tuple[TrialRecord, ...]:
+    """Run the trials that are still to do and return all of the search, those of earlier processes included.
+
+    The study is kept under the search's key, so that the same search goes on with it however it ended.
+
+    Raises:
+        PipelineError: another run is at this search.
+        VariantUnavailable: the variant cannot be trained here.
+    """
+    recipe, seed = search.job.train, search.job.seed
+    path = workspace.root / STUDIES / f"{search.key}.db"
+    with open_study(path, search.space, recipe, seed, fresh=workspace.force) as study:
+        with ThreadPoolTaskRunner(max_workers=parallel) as runner, training_children() as children:
+            _run_trials(study, budget, parallel, partial(_start_trial, runner, search, workspace, children))
+        return study.records()
+
+
+def describe_search(search: Search, trials: tuple[TrialRecord, ...], dataset: Produced, preset: str) -> SearchRecord:
+    """Bring the trials and what they were of into one record."""
+    summary = load_summary(record_of(dataset))
+    return SearchRecord(
+        study=search.key,
+        variant=search.job.variant.name,
+        preset=preset,
+        trial_minutes=search.job.train.time_budget_minutes,
+        searched=SEARCHED,
+        synthetic=summary.synthetic,
+        selection_images=sum(summary.counts_used["selection"].values()),
+        trials=trials,
+    )
+
+
+def _run_trials(study: Study, budget: SearchBudget, parallel: int, start: Callable[[Trial], Future]) -> None:
+    """Keep so many trials going until the budget allows none, telling the study of each that ends."""
+    running: dict[Future, tuple[Trial, float]] = {}
+    while True:
+        while len(running) < parallel and budget.allows(study.begun):
+            trial = study.propose()
+            running[start(trial)] = trial, time.time()
+        if not running:
+            return
+        future = next(as_completed(list(running)))
+        trial, began = running.pop(future)
+        study.finish(trial, _outcome_of(future))
+        budget.learn(time.time() - began)
+
+
+def _start_trial(
+    runner: ThreadPoolTaskRunner, search: Search, workspace: Workspace, children: Children, trial: Trial
+) -> Future:
+    job = search.job.model_copy(update={"train": trial.recipe})
+    parameters = {"number": trial.number, "trial": trial, "job": job, "views": search.views}
+    return runner.submit(run_trial, {**parameters, "workspace": workspace, "children": children})
+
+
+def _outcome_of(future: Future) -> TrialOutcome:
+    """Return what became of a trial; what no trial of this search can survive is raised, and the trial begun anew."""
+    outcome: Any = future.result(raise_on_failure=False)
+    if isinstance(outcome, ChildStopped | VariantUnavailable):
+        raise outcome
+    if isinstance(outcome, TrialOutcome):
+        return outcome
+    return TrialOutcome(state="failed", reason=str(outcome))

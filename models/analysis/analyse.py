@@ -1,0 +1,95 @@
+"""What the report says beyond the scores, computed from the stored predictions of a run in one go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data.base.errors import PipelineError
+from data.records.analysis import Analysis, Face, SliceScore
+from data.records.run import RunResults
+from models.analysis.confusions import find_errors
+from models.analysis.questions import answer_questions
+from models.analysis.rejection import choose_rejection, describe_certainty
+from models.analysis.run_difference import compare_runs
+from models.analysis.slices import score_slices
+from models.evaluation.paired import group_ties
+from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
+
+DISTINGUISHABLE_BELOW = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What an analysis needs beside the results and the predictions."""
+
+    manifest: pd.DataFrame
+    """The clean data set, see `data.manifest.table.COLUMN_TYPES`, with its column `group`."""
+    suspects: frozenset[str] | None = None
+    """Ids of images whose label is suspected; None where no audit says."""
+    last: RunResults | None = None
+    """The last report on the same source; None where this is the first."""
+
+
+def analyse_run(results: RunResults, material: Material) -> Analysis:
+    """Analyse the predictions of a run's trained variants on validation.
+
+    Args:
+        results: the run, its variants by validation accuracy, with their directories.
+        material: manifest, suspects and the last report.
+
+    Returns:
+        The analysis; what is of single images is of the most accurate variant.
+    """
+    since_last = compare_runs(material.last, results) if material.last else None
+    trained = {v.name: Path(v.directory) for v in results.variants if v.status == "trained" and v.directory}
+    answers = {name: read_predictions(directory, "validation") for name, directory in trained.items()}
+    answers = {name: frame for name, frame in answers.items() if _is_finite(frame)}
+    if not answers or next(iter(answers.values())).empty:
+        return Analysis(since_last=since_last)
+    correct = {name: correctness_of(frame) for name, frame in answers.items()}
+    selection = {name: read_predictions(trained[name], "selection") for name in answers}
+    best = next(iter(answers))
+    return Analysis(
+        ties=group_ties(correct, DISTINGUISHABLE_BELOW),
+        questions=answer_questions(results.variants, correct, results.seed),
+        slices=_score_slices(answers[best], material),
+        errors=find_errors(best, answers, material.suspects),
+        certainties=tuple(
+            describe_certainty(name, frame, selection[name])
+            for name, frame in answers.items()
+            if not selection[name].empty
+        ),
+        rejection=choose_rejection(best, answers[best], selection[best]) if len(selection[best]) else None,
+        since_last=since_last,
+    )
+
+
+def list_faces(analysis: Analysis) -> list[str]:
+    """Return the ids of the images that the analysis names, each once."""
+    if analysis.errors is None:
+        return []
+    errors = analysis.errors
+    strips: list[tuple[Face, ...]] = [errors.worst, errors.surest, errors.least_sure, errors.shared_faces]
+    strips += [pair.faces for pair in errors.pairs]
+    return list(dict.fromkeys(face.image_id for strip in strips for face in strip))
+
+
+def _score_slices(frame: pd.DataFrame, material: Material) -> tuple[SliceScore, ...]:
+    known = material.manifest.set_index("path")
+    image_ids = frame["image_id"].tolist()
+    strange = [image_id for image_id in image_ids if image_id not in known.index]
+    if strange:
+        raise PipelineError(
+            f"got predictions of {len(strange):,} images that the data set does not have ({strange[0]}, ...), expected "
+            "those of its validation part: run again with --force"
+        )
+    rows = known.loc[image_ids]
+    repeated = rows["group"].map(material.manifest["group"].value_counts()).to_numpy() > 1
+    suspected = None if material.suspects is None else frame["image_id"].isin(list(material.suspects)).to_numpy()
+    return score_slices(correctness_of(frame), rows, repeated, suspected)
+
+
+def _is_finite(frame: pd.DataFrame) -> bool:
+    return bool(np.isfinite(probabilities_of(frame)).all())

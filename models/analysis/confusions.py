@@ -1,0 +1,99 @@
+"""Where a variant errs: the confusions, the images it is surest and least sure of, and the errors that all share."""
+
+from collections.abc import Mapping
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.base.labels import CLASSES
+from data.records.analysis import ConfusedPair, Errors, Face
+from models.evaluation.paired import wilson_interval
+from models.evaluation.predictions import correctness_of, probabilities_of
+
+MOST_PAIRS = 4
+FACES_PER_PAIR = 8
+FACES_PER_STRIP = 12
+
+
+def find_errors(name: str, answers: Mapping[str, pd.DataFrame], suspects: frozenset[str] | None) -> Errors:
+    """Find where one variant errs on validation, and which errors it shares with all others.
+
+    Args:
+        name: of the variant.
+        answers: variant -> its predictions of validation, all of the same images in one order.
+        suspects: ids of images whose label is suspected; None where no audit says.
+    """
+    frame = answers[name]
+    wrong = ~correctness_of(frame)
+    certainty = probabilities_of(frame).max(axis=1)
+    falling = np.argsort(-certainty, kind="stable")
+    shared = np.asarray(~np.stack([correctness_of(other) for other in answers.values()]).any(axis=0))
+    low, high = wilson_interval(int(shared.sum()), len(shared))
+    return Errors(
+        variant=name,
+        images=len(frame),
+        wrong=int(wrong.sum()),
+        pairs=_confused_pairs(frame, falling),
+        worst=_faces(frame, falling[wrong[falling]][:FACES_PER_STRIP]),
+        surest=_faces(frame, falling[:FACES_PER_STRIP]),
+        least_sure=_faces(frame, falling[::-1][:FACES_PER_STRIP]),
+        variants=len(answers),
+        shared=int(shared.sum()),
+        shared_alike=int((shared & _named_alike(answers)).sum()),
+        shared_suspects=None if suspects is None else int(frame.loc[shared, "image_id"].isin(list(suspects)).sum()),
+        shared_low=low,
+        shared_high=high,
+        shared_faces=_faces(frame, _least_probable_label(answers, shared)[:FACES_PER_STRIP]),
+    )
+
+
+def _confused_pairs(frame: pd.DataFrame, falling: NDArray[np.int64]) -> tuple[ConfusedPair, ...]:
+    labels, predicted = frame["label"].to_numpy()[falling], probabilities_of(frame).argmax(axis=1)[falling]
+    places = range(len(CLASSES))
+    members = {(a, b): falling[(labels == a) & (predicted == b)] for a, b in product(places, places) if a != b}
+    frequent = sorted((pair for pair in members if len(members[pair])), key=lambda pair: -len(members[pair]))
+    return tuple(_confused_pair(frame, pair, members[pair]) for pair in frequent[:MOST_PAIRS])
+
+
+def _confused_pair(frame: pd.DataFrame, pair: tuple[int, int], members: NDArray[np.int64]) -> ConfusedPair:
+    of_class = int((frame["label"] == pair[0]).sum())
+    low, high = wilson_interval(len(members), of_class)
+    return ConfusedPair(
+        label=CLASSES[pair[0]],
+        predicted=CLASSES[pair[1]],
+        images=len(members),
+        of_class=of_class,
+        low=low,
+        high=high,
+        faces=_faces(frame, members[:FACES_PER_PAIR]),
+    )
+
+
+def _named_alike(answers: Mapping[str, pd.DataFrame]) -> NDArray[np.bool_]:
+    named = np.stack([probabilities_of(frame).argmax(axis=1) for frame in answers.values()])
+    return np.asarray((named == named[0]).all(axis=0))
+
+
+def _least_probable_label(answers: Mapping[str, pd.DataFrame], shared: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the places of the shared errors, those first whose label has the smallest mean probability."""
+    frame = next(iter(answers.values()))
+    mean = np.mean([probabilities_of(other) for other in answers.values()], axis=0)
+    of_label = mean[np.arange(len(frame)), frame["label"].to_numpy()]
+    rising = np.argsort(of_label, kind="stable")
+    return rising[shared[rising]]
+
+
+def _faces(frame: pd.DataFrame, places: NDArray[np.int64]) -> tuple[Face, ...]:
+    probabilities = probabilities_of(frame)[places]
+    labels, image_ids = frame["label"].to_numpy()[places], frame["image_id"].to_numpy()[places]
+    return tuple(
+        Face(
+            image_id=str(image_id),
+            label=CLASSES[label],
+            predicted=CLASSES[row.argmax()],
+            probability=float(row.max()),
+        )
+        for image_id, label, row in zip(image_ids, labels, probabilities, strict=True)
+    )

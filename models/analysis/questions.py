@@ -1,0 +1,77 @@
+"""The questions that the notebook left open, each answered by pairs of a run's variants that were named beforehand."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from data.records.analysis import PairAnswer, Topic
+from data.records.training import VariantResult
+from models.catalog.variants import VARIANTS
+from models.evaluation.paired import holm_correction, mcnemar_p_value, paired_intervals
+
+OWN_NETWORKS = ("compact", "cnn_3", "residual", "light", "cnn_rgb", "cnn_gray", "cnn_2")
+"""Networks trained from nothing. The first of them that a run has is what pretrained ones are compared with: it is
+chosen by this order and not by its accuracy."""
+
+TUNED_ENDING = "_tuned"
+
+Pair = tuple[Topic, str, str]
+
+
+def answer_questions(
+    variants: Sequence[VariantResult], correct: Mapping[str, np.ndarray], seed: int
+) -> tuple[PairAnswer, ...]:
+    """Compare the pairs of variants that answer a question; tests and intervals hold for all of them at once.
+
+    Args:
+        variants: trained ones.
+        correct: variant -> (n,) booleans, right or wrong on each validation image in one order.
+        seed: of the bootstrap.
+    """
+    pairs = list_pairs(list(correct))
+    named = [(first, second) for _, first, second in pairs]
+    intervals = paired_intervals(dict(correct), named, seed) if pairs else []
+    p_values = [mcnemar_p_value(correct[first], correct[second]) for first, second in named]
+    recipes = {variant.name: variant.train_config for variant in variants}
+    return tuple(
+        PairAnswer(
+            topic=topic,
+            first=first,
+            second=second,
+            difference=float(correct[first].mean() - correct[second].mean()),
+            low=low,
+            high=high,
+            p_value=p_value,
+            p_holm=p_holm,
+            recipe_differs=_differing(recipes[first], recipes[second]),
+        )
+        for (topic, first, second), (low, high), p_value, p_holm in zip(
+            pairs, intervals, p_values, holm_correction(p_values), strict=True
+        )
+    )
+
+
+def list_pairs(names: Sequence[str]) -> list[Pair]:
+    """Return which pairs of these variants answer which question: topic, the one that has more of it, the other.
+
+    All variants of a run share one augmentation, so none of its pairs can say what augmentation does.
+    """
+    own = next((name for name in OWN_NETWORKS if name in names), "")
+    pretrained = [name for name in VARIANTS if VARIANTS[name].pretrained]
+    tuned = [name for name in pretrained if name.endswith(TUNED_ENDING)]
+    frozen = [name for name in pretrained if name not in tuned]
+    same_backbone = [(t, f) for t in tuned for f in frozen if VARIANTS[t].backbone == VARIANTS[f].backbone]
+    by_topic: dict[Topic, list[tuple[str, str]]] = {
+        "colour": [("cnn_rgb", "cnn_gray")],
+        "frozen": [(name, own) for name in frozen],
+        "fine-tuned": [(name, own) for name in tuned],
+        "fine-tuning": same_backbone,
+        "depth": [("cnn_3", "cnn_2"), ("residual", "compact")],
+    }
+    wanted: list[Pair] = [(topic, *pair) for topic, pairs in by_topic.items() for pair in pairs]
+    return [pair for pair in wanted if pair[1] in names and pair[2] in names]
+
+
+def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in {**first, **second} if first.get(name) != second.get(name))

@@ -1,0 +1,126 @@
+"""What a variant's certainty is good for: reliability, accuracy against coverage, and when to refuse an answer."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.records.analysis import Certainty, CoveragePoint, Rejection, ReliabilityBin
+from models.evaluation.calibration import BINS, fit_temperature, scale_by_temperature
+from models.evaluation.paired import wilson_interval
+from models.evaluation.predictions import correctness_of, probabilities_of
+
+WANTED_ACCURACY = 0.9
+COVERAGE_POINTS = 100
+
+
+def describe_certainty(name: str, validation: pd.DataFrame, selection: pd.DataFrame) -> Certainty:
+    """Return how certain a variant is on validation and how often it is right then.
+
+    Args:
+        name: of the variant.
+        validation: its predictions.
+        selection: its predictions, which the temperature is fitted on.
+    """
+    correct, scaled = correctness_of(validation), scale_as_fitted(validation, selection)
+    return Certainty(
+        variant=name,
+        before=bin_certainty(correct, probabilities_of(validation).max(axis=1)),
+        after=bin_certainty(correct, scaled),
+        coverage=trace_coverage(correct, scaled),
+    )
+
+
+def scale_as_fitted(frame: pd.DataFrame, selection: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the highest probability of each image, (n,), with the temperature that fits selection best."""
+    temperature = fit_temperature(selection["label"].to_numpy(), probabilities_of(selection))
+    return scale_by_temperature(probabilities_of(frame), temperature).max(axis=1)
+
+
+def bin_certainty(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) -> tuple[ReliabilityBin, ...]:
+    """Return the bins of equal width that hold images, lowest first.
+
+    Args:
+        correct: (n,) booleans.
+        certainty: (n,) highest probabilities, 0..1.
+    """
+    places = np.minimum((certainty * BINS).astype(int), BINS - 1)
+    return tuple(_bin(correct[places == place], certainty[places == place]) for place in np.unique(places))
+
+
+def _bin(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) -> ReliabilityBin:
+    low, high = wilson_interval(int(correct.sum()), len(correct))
+    return ReliabilityBin(
+        images=len(correct),
+        certainty=float(certainty.mean(dtype=np.float64)),
+        accuracy=float(correct.mean()),
+        low=low,
+        high=high,
+    )
+
+
+def trace_coverage(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) -> tuple[CoveragePoint, ...]:
+    """Return the accuracy on the surest images, at up to 100 shares of them, rising to all.
+
+    Args:
+        correct: (n,) booleans.
+        certainty: (n,) highest probabilities, 0..1.
+    """
+    running = np.cumsum(correct[np.argsort(-certainty, kind="stable")])
+    steps = np.unique(np.ceil(np.arange(1, COVERAGE_POINTS + 1) * len(correct) / COVERAGE_POINTS).astype(int))
+    return tuple(CoveragePoint(coverage=n / len(correct), accuracy=running[n - 1] / n) for n in steps.tolist())
+
+
+def choose_rejection(
+    name: str, validation: pd.DataFrame, selection: pd.DataFrame, wanted: float = WANTED_ACCURACY
+) -> Rejection:
+    """Choose on selection from which certainty on answers are taken, and measure on validation what that costs.
+
+    The threshold is the lowest at which the lower end of the 95 % interval of selection's accuracy is still as wanted:
+    it refuses the fewest answers.
+
+    Args:
+        name: of the variant.
+        validation: its predictions, which choose nothing.
+        selection: its predictions.
+        wanted: accuracy of the answers that are taken, 0..1.
+    """
+    threshold = find_threshold(correctness_of(selection), scale_as_fitted(selection, selection), wanted)
+    if threshold is None:
+        return Rejection(variant=name, wanted=wanted, threshold=None, selection_images=len(selection))
+    chosen = scale_as_fitted(selection, selection) >= threshold
+    taken, correct = scale_as_fitted(validation, selection) >= threshold, correctness_of(validation)
+    ends = dict(zip(("taken_low", "taken_high"), wilson_interval(int(taken.sum()), len(taken)), strict=True))
+    if taken.any():
+        accuracy = wilson_interval(int(correct[taken].sum()), int(taken.sum()))
+        ends |= {"accuracy": float(correct[taken].mean()), "low": accuracy[0], "high": accuracy[1]}
+    if not taken.all():
+        ends |= {"refused_accuracy": float(correct[~taken].mean())}
+    return Rejection(
+        variant=name,
+        wanted=wanted,
+        threshold=threshold,
+        selection_images=len(selection),
+        selection_taken=int(chosen.sum()),
+        selection_accuracy=float(correctness_of(selection)[chosen].mean()),
+        images=len(validation),
+        taken=int(taken.sum()),
+        **ends,
+    )
+
+
+def find_threshold(correct: NDArray[np.bool_], certainty: NDArray[np.floating], wanted: float) -> float | None:
+    """Return the lowest certainty from which on the answers are surely as accurate as wanted, or None.
+
+    Args:
+        correct: (n,) booleans.
+        certainty: (n,) highest probabilities, 0..1.
+        wanted: what the lower end of the accuracy's 95 % interval must reach.
+    """
+    order = np.argsort(-certainty, kind="stable")
+    running = np.cumsum(correct[order])
+    # Images of equal certainty are taken together, so only the last of them can be the limit.
+    last = np.append(np.diff(certainty[order]) != 0, True)
+    for place in np.flatnonzero(last)[::-1]:
+        if wilson_interval(int(running[place]), int(place) + 1)[0] >= wanted:
+            return float(certainty[order][place])
+    return None

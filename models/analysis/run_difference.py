@@ -1,0 +1,194 @@
+"""Compare two runs: what became of each variant, and what was made differently."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.records.run import RunResults
+from data.records.run_difference import (
+    AREAS,
+    Area,
+    Change,
+    Method,
+    RunDifference,
+    RunLabel,
+    VariantDifference,
+    VariantFigures,
+)
+from data.records.training import VariantResult
+from models.evaluation.paired import Difference, compare_matched, compare_proportions
+from models.evaluation.predictions import correctness_of, read_predictions
+
+PART = "validation"
+PIXEL_LINEAGE = ("archive SHA-256", "images")
+"""Where one of these is the same, images of the same name have the same pixels."""
+
+ABSENT = "none"
+
+
+def compare_runs(earlier: RunResults, later: RunResults) -> RunDifference:
+    """Compare two runs variant by variant, in pairs where both were scored on the same validation images.
+
+    Args:
+        earlier: its variants' directories hold their predictions; where they are gone, figures are compared.
+        later: the same; its seed is that of the resampling.
+
+    Returns:
+        Differences with intervals and corrected p-values, and what changed in data, code, configuration and versions.
+    """
+    before, after = _scored(earlier), _scored(later)
+    tested = [name for name in after if name in before and not _same_training(before[name], after[name])]
+    reason, answers = _line_up(earlier, later, tested)
+    found = (
+        compare_matched(*answers, later.seed)
+        if answers
+        else compare_proportions([_counts(before[name]) for name in tested], [_counts(after[name]) for name in tested])
+    )
+    method: Method = "paired" if answers else "two proportions"
+    differences = dict(zip(tested, found, strict=True))
+    names = [*after, *(name for name in before if name not in after)]
+    return RunDifference(
+        earlier=_label(earlier),
+        later=_label(later),
+        paired=answers is not None,
+        unpaired_because=reason,
+        variants=tuple(
+            _describe(name, before.get(name), after.get(name), differences.get(name), method) for name in names
+        ),
+        changes=tuple(sorted(_list_changes(earlier, later), key=lambda change: AREAS.index(change.area))),
+    )
+
+
+def _scored(results: RunResults) -> dict[str, VariantResult]:
+    found = (v for v in results.variants if v.status == "trained" and PART in v.parts and v.parts[PART].images)
+    return {v.name: v for v in found if np.isfinite(v.parts[PART].accuracy)}
+
+
+def _same_training(first: VariantResult, second: VariantResult) -> bool:
+    """Return whether both are one training: keys are hashes of all that it was made of."""
+    return bool(first.directory) and Path(first.directory).name == Path(second.directory).name
+
+
+def _line_up(
+    earlier: RunResults, later: RunResults, names: list[str]
+) -> tuple[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None]:
+    """Return right and wrong answers of both runs on the same images, or why there are none to compare in pairs."""
+    if not names:
+        return "no variant of both runs was trained anew", None
+    if not any(key in earlier.lineage and earlier.lineage[key] == later.lineage.get(key) for key in PIXEL_LINEAGE):
+        return "the runs' images are not known to be the same", None
+    before, after = _scored(earlier), _scored(later)
+    ids: list[Any] = []
+    answers: tuple[dict[str, np.ndarray], dict[str, np.ndarray]] = ({}, {})
+    for name in names:
+        for side, variant in enumerate((before[name], after[name])):
+            try:
+                frame = read_predictions(Path(variant.directory), PART)
+            except (OSError, ValueError):
+                return f"predictions of {name} are gone", None
+            images = list(zip(frame["image_id"], frame["label"], strict=True))
+            ids = ids or images
+            if images != ids:
+                return "their validation images or labels differ", None
+            answers[side][name] = correctness_of(frame)
+    return "", answers
+
+
+def _counts(variant: VariantResult) -> tuple[int, int]:
+    scores = variant.parts[PART]
+    return round(scores.accuracy * scores.images), scores.images
+
+
+def _describe(
+    name: str, before: VariantResult | None, after: VariantResult | None, found: Difference | None, method: Method
+) -> VariantDifference:
+    untested: Method = "same training" if before and after else "in one run only"
+    return VariantDifference(
+        name=name,
+        method=method if found else untested,
+        earlier=_figures(before) if before else None,
+        later=_figures(after) if after else None,
+        difference=found.gain if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        p_value=found.p_value if found else None,
+        p_holm=found.p_holm if found else None,
+    )
+
+
+def _figures(variant: VariantResult) -> VariantFigures:
+    scores = variant.parts[PART]
+    return VariantFigures(
+        accuracy=scores.accuracy,
+        accuracy_low=scores.accuracy_low,
+        accuracy_high=scores.accuracy_high,
+        macro_f1=scores.macro_f1,
+        log_loss=scores.log_loss,
+        core_seconds=variant.core_seconds,
+        chosen_on_validation=variant.monitor == PART,
+    )
+
+
+def _label(results: RunResults) -> RunLabel:
+    label = RunLabel(
+        run_name=results.run_name,
+        started=results.started,
+        preset=results.preset,
+        synthetic=results.data.synthetic,
+    )
+    scored = sorted(_scored(results).values(), key=lambda variant: -variant.parts[PART].accuracy)
+    if not scored:
+        return label
+    scores, many = scored[0].parts[PART], results.best
+    simultaneous = many is not None and many.name == scored[0].name and many.candidates > 1
+    low, high = (many.low, many.high) if many and simultaneous else (scores.accuracy_low, scores.accuracy_high)
+    known = {"best": scored[0].name, "accuracy": scores.accuracy, "accuracy_low": low, "accuracy_high": high}
+    return label.model_copy(update={**known, "validation_images": scores.images})
+
+
+def _list_changes(earlier: RunResults, later: RunResults) -> Iterator[Change]:
+    yield from _compare("data", _data_facts(earlier), _data_facts(later))
+    yield from _compare("code", {"commit": earlier.code_version}, {"commit": later.code_version})
+    yield from _compare("configuration", _choices(earlier), _choices(later))
+    yield from _compare_recipes(earlier, later)
+    yield from _compare("versions", earlier.versions, later.versions)
+    yield from _compare("machine", earlier.hardware, later.hardware)
+
+
+def _compare(area: Area, earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Iterator[Change]:
+    for what in dict.fromkeys((*earlier, *later)):
+        before, after = (str(side.get(what, ABSENT)) for side in (earlier, later))
+        if before != after:
+            yield Change(area=area, what=what, earlier=before, later=after)
+
+
+def _data_facts(results: RunResults) -> dict[str, Any]:
+    digests = ("archive SHA-256", "relabel.csv SHA-256")
+    stages = ("images", "manifests", "datasets", "views")
+    counts = results.data.counts_used
+    return {
+        "source": results.data.source,
+        **{f"images of {part}": sum(counts[part].values()) for part in counts},
+        **{name: results.lineage[name] for name in digests if name in results.lineage},
+        **{f"key of {stage}": results.lineage[stage] for stage in stages if stage in results.lineage},
+    }
+
+
+def _choices(results: RunResults) -> dict[str, Any]:
+    augmentation = {f"augmentation: {name}": value for name, value in results.augmentation.items()}
+    return {"preset": results.preset, "seed": results.seed, **augmentation}
+
+
+def _compare_recipes(earlier: RunResults, later: RunResults) -> Iterator[Change]:
+    """Compare how each variant of both runs was trained; one change of several variants is one."""
+    former = {variant.name: variant.train_config for variant in earlier.variants}
+    changed: dict[Change, list[str]] = {}
+    for variant in later.variants:
+        before, after = former.get(variant.name), variant.train_config
+        if before and after:  # what was not trained has no recipe to compare
+            for change in _compare("configuration", before, after):
+                changed.setdefault(change, []).append(variant.name)
+    for change, names in changed.items():
+        yield change.model_copy(update={"what": f"{change.what} of {', '.join(names)}"})

@@ -1,0 +1,259 @@
+"""Presets: which variants a run trains, on which views, by which recipe; built in or from a file."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+
+from data.base.errors import PipelineError
+from data.base.record import describe_faults
+from data.views.augment import LIGHT_AUGMENT, SEED_AUGMENT, STRONG_AUGMENT, AugmentConfig
+from models.catalog.train_config import STUDENT_NAME, TrainConfig, check_teaching
+from models.catalog.variants import VariantName, find_variant
+
+SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
+
+
+class Preset(BaseModel):
+    """What one run does when nothing else is said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str
+    variants: tuple[str, ...] = Field(min_length=1, description="Trained by default, in this order")
+    augment: AugmentConfig
+    views: int = Field(ge=1, le=100, description="Whole augmented copies of the train part; view 0 is the original")
+    train: TrainConfig = Field(description="Recipe of every variant that has none of its own")
+    recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
+    ensemble: bool = Field(default=False, description="Let the trained variants vote together as a variant of its own")
+    student: VariantName | None = Field(
+        default=None, description="Network that learns from the vote, or the best variant, as a variant named student"
+    )
+
+    @model_validator(mode="after")
+    def _can_teach(self) -> Self:
+        if self.student is None:
+            return self
+        check_teaching(self._recipe_of(STUDENT_NAME))
+        if any(recipe.monitor == "validation" for recipe in (self.train, *self.recipes.values())):
+            raise ValueError(
+                f"got student {self.student} in a preset with monitor validation, expected selection in every recipe: "
+                "its teachers would have been chosen on the images that are to judge it"
+            )
+        return self
+
+    def recipe(self, variant: str, time_budget_minutes: float) -> TrainConfig:
+        """Return the recipe of a variant.
+
+        Args:
+            variant: key of the variant, or student.
+            time_budget_minutes: replaces a longer or missing budget of the recipe; 0 leaves it alone.
+        """
+        recipe = self._recipe_of(variant)
+        if not time_budget_minutes:
+            return recipe
+        budget = min(recipe.time_budget_minutes or time_budget_minutes, time_budget_minutes)
+        return recipe.model_copy(update={"time_budget_minutes": budget})
+
+    def _recipe_of(self, variant: str) -> TrainConfig:
+        """Return a recipe without a run's budget; a student's is its network's unless it has its own."""
+        if variant in self.recipes:
+            return self.recipes[variant]
+        if variant == STUDENT_NAME and self.student:
+            return self._recipe_of(self.student).model_copy(update={"label_smoothing": 0.0})  # see check_teaching
+        return self.train
+
+
+# The project's own recipe for its own network, found by measuring on the real images.
+_COMPACT = TrainConfig(
+    epochs=24,
+    batch_size=64,
+    optimizer="sgd",
+    learning_rate=0.1,
+    warmup_fraction=0.2,
+    weight_decay=5e-3,
+    label_smoothing=0.1,
+    time_budget_minutes=8,
+)
+
+# Most of a point for four times the work of a prediction, see docs/recipes.md.
+_FOUR_COPIES = {"test_time_flip": True, "test_time_shift_pixels": 2}
+
+_BEST = _COMPACT.model_copy(update={"epochs": 50, "time_budget_minutes": 100, "mixup": 0.2, **_FOUR_COPIES})
+
+_BEST_COMPACT = _BEST.model_copy(update={"epochs": 40, "mixup": 0.1})
+
+# The notebook's networks under a time budget: its optimizer and batch, and a rate that falls in time.
+_SHORT_ADAM = TrainConfig(
+    epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=3.2
+)
+
+# A small head on a frozen backbone: the rate that suits a network trained from nothing would throw it about, and the
+# first epoch on each view costs a pass through the backbone, so there are few.
+_FROZEN = TrainConfig(
+    epochs=15,
+    batch_size=64,
+    optimizer="adam",
+    learning_rate=1e-3,
+    warmup_fraction=0.05,
+    time_budget_minutes=8,
+)
+
+# Fine-tuning: Adam for a new head, then a rate a tenth of it, at which a backbone bends and does not break.
+_TUNED = TrainConfig(
+    epochs=15,
+    batch_size=32,
+    optimizer="adam",
+    learning_rate=1e-3,
+    head_fraction=0.3,
+    finetune_rate=1e-4,
+    warmup_fraction=0.1,
+    label_smoothing=0.1,
+    patience=4,
+)
+_TUNED_VARIANTS = ("vgg16_tuned", "resnet50v2_tuned", "efficientnetb0_tuned", "efficientnet_lite0_tuned")
+
+# The notebook's recipe as it was, see SEED_AUGMENT for its images.
+_SEED = TrainConfig(
+    epochs=100,
+    batch_size=32,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    patience=5,
+    monitor="validation",
+    precision="float32",
+    flip=False,
+    shift_pixels=0,
+)
+
+# Fine-tuning for longer and at a higher rate: found by measuring EfficientNet-Lite0 on the real images.
+_BEST_TUNED = _TUNED.model_copy(
+    update={
+        "epochs": 36,
+        "batch_size": 64,
+        "head_fraction": 0.05,
+        "finetune_rate": 5e-4,
+        "patience": 0,
+        "time_budget_minutes": 100,
+        **_FOUR_COPIES,
+    }
+)
+
+PRESETS: dict[str, Preset] = {
+    "smoke": Preset(
+        description="Two small trainings of two epochs and their vote: shows that everything works, in seconds",
+        variants=("compact", "cnn_gray"),
+        augment=LIGHT_AUGMENT,
+        views=2,
+        train=TrainConfig(epochs=2, batch_size=32, optimizer="adam", learning_rate=1e-3, precision="float32"),
+        ensemble=True,
+    ),
+    "quick": Preset(
+        description="The project's compact network and the notebook's four own ones, each within a time budget",
+        variants=("compact", "cnn_gray", "cnn_rgb", "cnn_2", "cnn_3"),
+        augment=LIGHT_AUGMENT,
+        views=8,
+        train=_SHORT_ADAM,
+        recipes={
+            **dict.fromkeys(("light", "compact"), _COMPACT),
+            "efficientnet_lite0": _FROZEN,
+            **dict.fromkeys(_TUNED_VARIANTS, _TUNED.model_copy(update={"time_budget_minutes": 8})),
+        },
+    ),
+    "best": Preset(
+        description="The project's own networks and a fine-tuned EfficientNet-Lite0 on strongly augmented views, their "
+        "vote, and a student that learns from it, in two and a half hours",
+        variants=("efficientnet_lite0_tuned", "residual", "compact"),
+        augment=STRONG_AUGMENT,
+        views=20,
+        train=_BEST,
+        recipes={
+            "student": _BEST_COMPACT.model_copy(update={"label_smoothing": 0.0, "time_budget_minutes": 30}),
+            "efficientnet_lite0": _FROZEN.model_copy(update={"time_budget_minutes": 30}),
+            **dict.fromkeys(_TUNED_VARIANTS, _TUNED.model_copy(update={"time_budget_minutes": 100})),
+            "efficientnet_lite0_tuned": _BEST_TUNED,
+            **dict.fromkeys(("light", "compact"), _BEST_COMPACT),
+        },
+        ensemble=True,
+        student="compact",
+    ),
+    "seed": Preset(
+        description="The notebook: eight variants, at most 100 epochs, early stopping on validation",
+        variants=SEED_VARIANTS,
+        augment=SEED_AUGMENT,
+        views=20,
+        train=_SEED,
+        recipes={
+            "vgg16_b": _SEED.model_copy(update={"optimizer": "sgd", "momentum": 0.0, "nesterov": False}),
+            "efficientnetb0": _SEED.model_copy(update={"learning_rate": 1e-4}),
+        },
+    ),
+}
+
+
+def load_preset(preset: str) -> Preset:
+    """Return a preset.
+
+    Args:
+        preset: a key of `PRESETS`, or the path of a preset file: a JSON object with the fields of `Preset`.
+
+    Raises:
+        PipelineError: there is neither, or the file holds no preset or one of unknown variants.
+    """
+    if preset in PRESETS:
+        return PRESETS[preset]
+    path = Path(preset)
+    if not path.is_file():
+        raise PipelineError(
+            f"got preset {preset!r}, which is no file; expected one of {', '.join(PRESETS)} or the path of a preset "
+            "file, such as emotion tune writes"
+        )
+    try:
+        loaded = Preset.model_validate_json(path.read_bytes())
+        for name in (*loaded.variants, *loaded.recipes):
+            if name != STUDENT_NAME or name in loaded.variants or not loaded.student:
+                find_variant(name)
+    except ValidationError as error:
+        raise PipelineError(
+            f"got preset file {path}: {describe_faults(error, 'file')}; expected a JSON object with the fields "
+            f"{', '.join(Preset.model_fields)}: correct them or let emotion tune write the file anew"
+        ) from error
+    except (OSError, PipelineError) as error:
+        raise PipelineError(f"got preset file {path}: {error}") from error
+    return loaded
+
+
+def _is_preset(preset: str) -> str:
+    try:
+        load_preset(preset)
+    except PipelineError as error:
+        raise ValueError(str(error)) from error
+    return preset
+
+
+PresetChoice = Annotated[
+    str,
+    AfterValidator(_is_preset),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"title": "built-in", "type": "string", "enum": [*PRESETS]},
+                {"title": "file", "type": "string", "description": "Path of a preset file, such as of emotion tune"},
+            ]
+        }
+    ),
+]
+"""A flow's parameter: a built-in preset's name, or the path of a preset file; a form offers the names as a choice."""
+
+
+def narrow_preset(preset: Preset, variant: str, recipe: TrainConfig, description: str) -> Preset:
+    """Return the preset with one variant alone, trained by this recipe on the same views."""
+    return Preset(
+        description=description,
+        variants=(variant,),
+        augment=preset.augment,
+        views=preset.views,
+        train=preset.train,
+        recipes={variant: recipe},
+    )

@@ -1,0 +1,197 @@
+"""The table of variants: what each is, who builds it, and what the notebook reported for it."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.base.errors import PipelineError
+from data.records.training import PublishedFigures
+
+if TYPE_CHECKING:
+    import keras
+
+    Builder = Callable[[int, Path | None], keras.Model]
+
+VariantName = Literal[
+    "light",
+    "compact",
+    "residual",
+    "efficientnet_lite0",
+    "cnn_gray",
+    "cnn_rgb",
+    "cnn_2",
+    "cnn_3",
+    "vgg16_a",
+    "vgg16_b",
+    "resnet50v2",
+    "efficientnetb0",
+    "vgg16_tuned",
+    "resnet50v2_tuned",
+    "efficientnetb0_tuned",
+    "efficientnet_lite0_tuned",
+]
+"""The keys of `VARIANTS`, spelt out for the forms and checks that are made from a flow's parameters."""
+
+
+class Variant(BaseModel):
+    """One network that a run can train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="the key of the table")
+    description: str = Field(description="one sentence for the report")
+    builder: str = Field(pattern=r"^[\w.]+:\w+$", description="module:function that builds the model")
+    published: PublishedFigures | None = Field(default=None, description="what the notebook reported, if it had it")
+    pretrained: bool = Field(default=False, description="needs ImageNet weights, and is skipped without them")
+    backbone: str = Field(
+        default="", description="key of models.weights.locate.WEIGHTS_FILES, for a pretrained variant"
+    )
+
+
+_ALL = (
+    Variant(
+        name="light",
+        description="compact with half the filters: two sevenths of its work, for small devices and first looks.",
+        builder="models.networks.compact:build_light",
+    ),
+    Variant(
+        name="compact",
+        description="BatchNorm CNN made for 48x48 gray faces and a CPU, on images standardised one by one.",
+        builder="models.networks.compact:build_compact",
+    ),
+    Variant(
+        name="residual",
+        description="Pre-activation residual CNN, six times the work of compact, for runs that may take an hour.",
+        builder="models.networks.residual:build_residual",
+    ),
+    Variant(
+        name="efficientnet_lite0",
+        description="Frozen EfficientNet-Lite0 from ImageNet on the face enlarged to 96x96, under one Dense layer.",
+        builder="models.networks.transfer:build_efficientnet_lite0",
+        pretrained=True,
+        backbone="efficientnet_lite0",
+    ),
+    Variant(
+        name="cnn_gray",
+        description="Three convolutions (256, 64, 32) on the gray image.",
+        builder="models.networks.notebook_cnn:build_cnn_gray",
+        published=PublishedFigures(train=0.61, validation=0.6956, test=0.6797),
+    ),
+    Variant(
+        name="cnn_rgb",
+        description="The network of cnn_gray on the gray image stacked to RGB.",
+        builder="models.networks.notebook_cnn:build_cnn_rgb",
+        published=PublishedFigures(train=0.60, validation=0.6936, test=0.7266),
+    ),
+    Variant(
+        name="cnn_2",
+        description="Three 3x3 convolutions (256, 64, 32), two of them at full resolution, with one BatchNorm.",
+        builder="models.networks.notebook_cnn:build_cnn_2",
+        published=PublishedFigures(train=0.62, validation=0.6815, test=0.6562),
+    ),
+    Variant(
+        name="cnn_3",
+        description="Five 3x3 convolutions (256, 64, 64, 32, 32) with a single pooling; the notebook's best.",
+        builder="models.networks.notebook_cnn:build_cnn_3",
+        published=PublishedFigures(train=0.69, validation=0.7292, test=0.7344),
+    ),
+    Variant(
+        name="vgg16_a",
+        description="Frozen VGG16 from ImageNet under one convolution and three small Dense layers.",
+        builder="models.networks.transfer:build_vgg16_a",
+        published=PublishedFigures(train=0.47, validation=0.5312, test=0.4844),
+        pretrained=True,
+        backbone="vgg16",
+    ),
+    Variant(
+        name="vgg16_b",
+        description="Frozen VGG16 from ImageNet under global pooling and six Dense layers.",
+        builder="models.networks.transfer:build_vgg16_b",
+        published=PublishedFigures(train=0.42, validation=0.4704, test=0.7031),
+        pretrained=True,
+        backbone="vgg16",
+    ),
+    Variant(
+        name="resnet50v2",
+        description="Frozen ResNet50V2 from ImageNet under four Dense layers with BatchNorm.",
+        builder="models.networks.transfer:build_resnet50v2",
+        published=PublishedFigures(train=0.52, validation=0.5684, test=0.5469),
+        pretrained=True,
+        backbone="resnet50v2",
+    ),
+    Variant(
+        name="efficientnetb0",
+        description="Frozen EfficientNetB0 from ImageNet under global pooling and one Dense layer.",
+        builder="models.networks.transfer:build_efficientnetb0",
+        published=PublishedFigures(train=0.27, validation=0.3667, test=0.25),
+        pretrained=True,
+        backbone="efficientnetb0",
+    ),
+    Variant(
+        name="vgg16_tuned",
+        description="VGG16 from ImageNet, its last two blocks trained after the head, at a low rate.",
+        builder="models.networks.transfer:build_vgg16_tuned",
+        pretrained=True,
+        backbone="vgg16",
+    ),
+    Variant(
+        name="resnet50v2_tuned",
+        description="ResNet50V2 from ImageNet on images enlarged to 96x96, its last stage trained after the head.",
+        builder="models.networks.transfer:build_resnet50v2_tuned",
+        pretrained=True,
+        backbone="resnet50v2",
+    ),
+    Variant(
+        name="efficientnetb0_tuned",
+        description="EfficientNetB0 from ImageNet on images enlarged to 96x96, its top trained after the head.",
+        builder="models.networks.transfer:build_efficientnetb0_tuned",
+        pretrained=True,
+        backbone="efficientnetb0",
+    ),
+    Variant(
+        name="efficientnet_lite0_tuned",
+        description="EfficientNet-Lite0 from ImageNet on images enlarged to 96x96, all of it trained after the head.",
+        builder="models.networks.transfer:build_efficientnet_lite0_tuned",
+        pretrained=True,
+        backbone="efficientnet_lite0",
+    ),
+)
+
+VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
+"""Every variant by name: the project's own first, then the notebook's eight, then fine-tuned backbones."""
+
+
+def find_variant(name: str) -> Variant:
+    """Return the variant of this name.
+
+    Raises:
+        PipelineError: there is none.
+    """
+    if name not in VARIANTS:
+        raise PipelineError(f"Got variant {name!r}; expected one of {', '.join(VARIANTS)}.")
+    return VARIANTS[name]
+
+
+def load_builder(builder: str) -> "Builder":
+    """Import the function that builds a variant; TensorFlow comes with it, so call this in a child command only.
+
+    Args:
+        builder: "module:function", the `builder` of a variant.
+
+    Returns:
+        Function of (classes, weights file or None) that returns the untrained, uncompiled model.
+
+    Raises:
+        PipelineError: there is no such function.
+    """
+    module, _, function = builder.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PipelineError(
+            f"Got builder {builder!r}, which cannot be imported ({error}); expected module:function, such as "
+            "models.networks.compact:build_compact. Correct it in models/catalog/variants.py."
+        ) from error

@@ -1,0 +1,59 @@
+"""From probabilities to the figures of each part of the data."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+from data.base.labels import CLASSES
+from data.records.training import Calibration, ClassMetrics, PartMetrics
+from models.evaluation.calibration import measure_calibration
+from models.evaluation.paired import wilson_interval
+from models.evaluation.predictions import probabilities_of
+
+
+def measure_predictions(predictions: pd.DataFrame) -> tuple[dict[str, PartMetrics], Calibration]:
+    """Measure one variant on every part, and its calibration on validation by a temperature fitted on selection.
+
+    Args:
+        predictions: of selection and validation at least, as `models.evaluation.predictions.predict_part` makes them.
+    """
+    scored = {
+        str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
+    }
+    parts = {part: measure_part(*answers) for part, answers in scored.items()}
+    return parts, measure_calibration(*scored["validation"], *scored["selection"])
+
+
+def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
+    """Measure one variant on one part.
+
+    Args:
+        labels: (n,) integers, indices into CLASSES.
+        probabilities: (n, classes) floats 0..1, rows summing to 1.
+
+    Returns:
+        Accuracy with its 95 % Wilson interval, macro F1, log loss, per-class figures and the confusion matrix.
+    """
+    every_label = np.arange(len(CLASSES))
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)  # scikit-learn warns of what float32 rounded away
+    predicted = probabilities.argmax(axis=1)
+    correct = int((predicted == labels).sum())
+    low, high = wilson_interval(correct, len(labels))
+    figures = np.stack(
+        precision_recall_fscore_support(labels, predicted, labels=every_label, zero_division=0),  # type: ignore[arg-type]
+        axis=1,
+    )
+    return PartMetrics(
+        images=len(labels),
+        accuracy=correct / len(labels),
+        accuracy_low=low,
+        accuracy_high=high,
+        macro_f1=float(figures[:, 2].mean()),
+        log_loss=float(log_loss(labels, exact, labels=every_label)),
+        per_class=tuple(
+            ClassMetrics(label=label, precision=p, recall=r, f1=f, support=int(s))
+            for label, (p, r, f, s) in zip(CLASSES, figures.tolist(), strict=True)
+        ),
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(labels, predicted, labels=every_label)),
+    )

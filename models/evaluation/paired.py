@@ -1,0 +1,306 @@
+"""The statistics of comparing variants on the same images."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest, fisher_exact, norm
+
+from data.records.run import BestOfMany, Comparison
+
+CONFIDENCE = 0.95
+RESAMPLES = 5000
+NORMAL_DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more accurate a variant became, with what can be said for sure."""
+
+    gain: float
+    """Later accuracy minus earlier one, -1..1."""
+    low: float
+    high: float
+    p_value: float
+    p_holm: float
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a proportion, each end 0..1.
+
+    Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference".
+    """
+    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def mcnemar_p_value(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the exact two-sided McNemar p-value that two variants are equally accurate.
+
+    Args:
+        first: (n,) booleans, whether the first variant is right on each image.
+        second: (n,) booleans, the same images in the same order.
+
+    Source: McNemar (1947), "Note on the sampling error of the difference between correlated proportions".
+    """
+    only_first = int((first & ~second).sum())
+    discordant = only_first + int((second & ~first).sum())
+    return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+
+
+def holm_correction(p_values: list[float]) -> list[float]:
+    """Return the p-values adjusted for their number, in the given order.
+
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+    """
+    order = np.argsort(p_values)
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values)[order] * factors))
+    result = np.empty(len(p_values))
+    result[order] = adjusted
+    return result.tolist()
+
+
+def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """Return the exact two-sided p-value that two proportions of different images are equal.
+
+    Args:
+        first: successes and trials.
+        second: successes and trials of other images.
+
+    Source: Fisher (1922), "On the interpretation of chi-squared from contingency tables".
+    """
+    table = [[successes, trials - successes] for successes, trials in (first, second)]
+    result: Any = fisher_exact(table)
+    return float(result.pvalue)
+
+
+def paired_intervals(
+    correct: dict[str, np.ndarray], pairs: list[tuple[str, str]], seed: int
+) -> list[tuple[float, float]]:
+    """Return intervals of the first's accuracy minus the second's, such that those of all pairs hold at once with 95 %.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order.
+        pairs: of variants.
+        seed: of the resampling.
+    """
+    names = list(correct)
+    table = np.stack(list(correct.values()), axis=1)
+    places = [(names.index(first), names.index(second)) for first, second in pairs]
+    half_widths = _simultaneous_half_widths(table, places, seed)
+    differences = [float(table[:, i].mean() - table[:, j].mean()) for i, j in places]
+    return [(d - float(half), d + float(half)) for d, half in zip(differences, half_widths, strict=True)]
+
+
+def group_ties(correct: dict[str, np.ndarray], level: float) -> tuple[tuple[str, ...], ...]:
+    """Return the largest groups of variants no two of which differ, by exact McNemar after Holm over all pairs.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order, best first.
+        level: below which a corrected p-value counts as a difference.
+
+    Returns:
+        Groups in the order of their best variants; a variant may be in several, and is in at least one.
+
+    Source: Piepho (2004), "An algorithm for a letter-based representation of all-pairwise comparisons".
+    """
+    pairs = list(combinations(correct, 2))
+    p_holm = holm_correction([mcnemar_p_value(correct[a], correct[b]) for a, b in pairs])
+    groups = [frozenset(correct)]
+    for pair, p_value in zip(pairs, p_holm, strict=True):
+        if p_value < level:
+            split = [group - {one} for group in groups for one in (pair if group.issuperset(pair) else ("",))]
+            groups = [group for group in dict.fromkeys(split) if not any(group < other for other in split)]
+    order = {name: place for place, name in enumerate(correct)}
+    ranked = [tuple(sorted(group, key=order.__getitem__)) for group in groups if group]
+    return tuple(sorted(ranked, key=lambda group: [order[name] for name in group]))
+
+
+def best_of_many(correct: dict[str, np.ndarray], seed: int) -> BestOfMany:
+    """Return the most accurate variant with an interval that accounts for its being the best of k.
+
+    The bootstrap distribution of the largest deviation over all variants gives a simultaneous interval, which holds
+    for whichever variant happens to lead (the max-T idea of Westfall and Young, 1993, "Resampling-based multiple
+    testing").
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order.
+        seed: of the resampling.
+    """
+    table = np.stack(list(correct.values()), axis=1)
+    accuracies = table.mean(axis=0)
+    deviations = _resampled_means(table, seed) - accuracies
+    upper_tail = (1 + CONFIDENCE) / 2
+    winner = int(accuracies.argmax())
+    return BestOfMany(
+        name=list(correct)[winner],
+        candidates=len(correct),
+        accuracy=float(accuracies[winner]),
+        low=max(0.0, float(accuracies[winner] - np.quantile(deviations.max(axis=1), upper_tail))),
+        high=min(1.0, float(accuracies[winner] + np.quantile(-deviations.min(axis=1), upper_tail))),
+    )
+
+
+def compare_with_best(correct: dict[str, np.ndarray], seed: int) -> tuple[Comparison, ...]:
+    """Compare every other variant with the most accurate one on the same images.
+
+    Which variant is best was seen on these images, so the corrections are over all pairs of variants: Holm for the
+    exact McNemar p-values, and the largest studentised bootstrap deviation over all pairs for the intervals.
+
+    Args:
+        correct: variant -> (n,) booleans on the same images in the same order.
+        seed: of the resampling.
+    """
+    names = list(correct)
+    table = np.stack(list(correct.values()), axis=1)
+    best = int(table.mean(axis=0).argmax())
+    pairs = list(combinations(range(len(names)), 2))
+    p_values = [mcnemar_p_value(table[:, i], table[:, j]) for i, j in pairs]
+    p_holm = holm_correction(p_values)
+    half_widths = _simultaneous_half_widths(table, pairs, seed)
+    comparisons = []
+    for index, pair in enumerate(pairs):
+        if best in pair:
+            other = pair[0] if pair[1] == best else pair[1]
+            difference = float(table[:, best].mean() - table[:, other].mean())
+            comparisons.append(
+                Comparison(
+                    name=names[other],
+                    best=names[best],
+                    difference=difference,
+                    low=difference - float(half_widths[index]),
+                    high=difference + float(half_widths[index]),
+                    p_value=p_values[index],
+                    p_holm=p_holm[index],
+                )
+            )
+    return tuple(sorted(comparisons, key=lambda comparison: comparison.difference))
+
+
+def compare_matched(earlier: dict[str, np.ndarray], later: dict[str, np.ndarray], seed: int) -> list[Difference]:
+    """Compare each variant with itself in an earlier run, on the same images.
+
+    The p-values are exact McNemar, corrected by Holm over the variants; the intervals hold for all of them at once, by
+    the largest studentised deviation of the bootstrap.
+
+    Args:
+        earlier: variant -> (n,) booleans, right or wrong on each image.
+        later: the same variants on the same images in the same order.
+        seed: of the resampling.
+    """
+    if not earlier:
+        return []
+    names = list(earlier)
+    table = np.stack([*earlier.values(), *(later[name] for name in names)], axis=1)
+    pairs = [(index, index + len(names)) for index in range(len(names))]
+    gains = [float(table[:, after].mean() - table[:, before].mean()) for before, after in pairs]
+    p_values = [mcnemar_p_value(table[:, before], table[:, after]) for before, after in pairs]
+    half_widths = _simultaneous_half_widths(table, pairs, seed).tolist()
+    bounds = [(gain - half, gain + half) for gain, half in zip(gains, half_widths, strict=True)]
+    return _differences(gains, bounds, p_values)
+
+
+def compare_proportions(earlier: list[tuple[int, int]], later: list[tuple[int, int]]) -> list[Difference]:
+    """Compare pairs of accuracies that were measured on different images.
+
+    The p-values are those of the pooled two-proportion z test, corrected by Holm over the pairs; the intervals are
+    Newcombe's hybrid score intervals, at a level by Bonferroni at which all hold at once.
+
+    Args:
+        earlier: right answers and images of each variant.
+        later: the same of the later run, in the same order.
+
+    Source: Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
+    """
+    level = 1 - (1 - CONFIDENCE) / max(1, len(earlier))
+    gains = [after[0] / after[1] - before[0] / before[1] for before, after in zip(earlier, later, strict=True)]
+    bounds = [_newcombe_interval(before, after, level) for before, after in zip(earlier, later, strict=True)]
+    p_values = [_two_proportion_p_value(before, after) for before, after in zip(earlier, later, strict=True)]
+    return _differences(gains, bounds, p_values)
+
+
+def _differences(gains: list[float], bounds: list[tuple[float, float]], p_values: list[float]) -> list[Difference]:
+    corrected = holm_correction(p_values)
+    return [
+        Difference(gain=gain, low=low, high=high, p_value=p_value, p_holm=p_holm)
+        for gain, (low, high), p_value, p_holm in zip(gains, bounds, p_values, corrected, strict=True)
+    ]
+
+
+def _newcombe_interval(earlier: tuple[int, int], later: tuple[int, int], level: float) -> tuple[float, float]:
+    """Return the interval of the later proportion minus the earlier one."""
+    before, after = earlier[0] / earlier[1], later[0] / later[1]
+    low_before, high_before = binomtest(*earlier).proportion_ci(level, method="wilson")
+    low_after, high_after = binomtest(*later).proportion_ci(level, method="wilson")
+    below = np.hypot(after - low_after, high_before - before)
+    above = np.hypot(high_after - after, before - low_before)
+    return float(after - before - below), float(after - before + above)
+
+
+def _two_proportion_p_value(earlier: tuple[int, int], later: tuple[int, int]) -> float:
+    pooled = (earlier[0] + later[0]) / (earlier[1] + later[1])
+    error = np.sqrt(pooled * (1 - pooled) * (1 / earlier[1] + 1 / later[1]))
+    gain = later[0] / later[1] - earlier[0] / earlier[1]
+    return float(2 * norm.sf(abs(gain) / error)) if error > 0 else 1.0
+
+
+def gain_lower_bounds(differences: np.ndarray, seed: int) -> np.ndarray:
+    """Return a lower bound of the mean of each column, such that all hold at once with 95 % (one-sided).
+
+    So the bound of a column that was chosen for its mean holds too. The largest studentised deviation is drawn by the
+    multiplier bootstrap; with normal multipliers it is that of correlated normals, which needs no resampling of images.
+    Studentised, a hopeless candidate, which differs on half of the images, does not widen the bounds of the others.
+    Each error is that of a mean of 0, and a continuity correction is taken off, so that with one column and few
+    differences a bound above 0 agrees with the exact McNemar test.
+
+    Args:
+        differences: (n, k) of -1, 0 and 1: right answers of k candidates minus those of the one they are compared with.
+        seed: of the draws.
+
+    Returns:
+        (k,) floats; below the mean by at least 1/n.
+
+    Source: Chernozhukov, Chetverikov and Kato (2013), "Gaussian approximations and multiplier bootstrap for maxima of
+    sums of high-dimensional random vectors"; Edwards (1948), "Note on the correction for continuity".
+    """
+    values = differences.astype(np.float64)
+    errors = np.sqrt((values**2).mean(axis=0) / len(values))
+    return values.mean(axis=0) - _largest_of_normals(values, seed) * errors - 1 / len(values)
+
+
+def _largest_of_normals(values: np.ndarray, seed: int) -> float:
+    """Return the 95 % quantile of the largest of normals that are correlated as the columns; never that of fewer."""
+    centred = values - values.mean(axis=0)
+    covariance = centred.T @ centred / len(values)
+    spread = np.sqrt(np.diag(covariance))
+    scale = np.where(spread > 0, spread, 1)
+    correlation = covariance / np.outer(scale, scale)
+    # Columns may be equal, where Cholesky's decomposition fails.
+    draws = np.random.default_rng(seed).multivariate_normal(
+        np.zeros(len(scale)), correlation, size=NORMAL_DRAWS, check_valid="ignore", method="eigh"
+    )
+    return max(float(np.quantile(draws.max(axis=1), CONFIDENCE)), float(norm.ppf(CONFIDENCE)))
+
+
+def _simultaneous_half_widths(table: np.ndarray, pairs: list[tuple[int, int]], seed: int) -> np.ndarray:
+    """Return half the width of each pair's interval of the difference, such that all hold at once with 95 %."""
+    if not pairs:
+        return np.zeros(0)
+    deviations = _resampled_means(table, seed) - table.mean(axis=0)
+    differences = np.stack([deviations[:, i] - deviations[:, j] for i, j in pairs], axis=1)
+    spread = differences.std(axis=0)
+    studentised = np.abs(differences) / np.where(spread > 0, spread, 1)
+    return np.quantile(studentised.max(axis=1), CONFIDENCE) * spread
+
+
+def _resampled_means(table: np.ndarray, seed: int) -> np.ndarray:
+    """Return (resamples, variants) accuracies of bootstrap resamples of the images.
+
+    Images on which the variants do alike are interchangeable, so one multinomial draw over the distinct rows is the
+    same as drawing n images one by one.
+    """
+    rows, counts = np.unique(table, axis=0, return_counts=True)
+    draws = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES)
+    return draws @ rows / counts.sum()

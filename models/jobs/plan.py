@@ -1,0 +1,231 @@
+"""The plan of one training: precision, threads, steps and epochs, resolved once before the first epoch."""
+
+import logging
+import math
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from data.base.errors import PipelineError
+from data.system.hardware import has_bfloat16
+from models.jobs.specs import FitSpec
+
+logger = logging.getLogger(__name__)
+
+PLAN_NAME = "plan.json"
+BUDGET_RESERVE = 0.05  # of the budget, for checkpoints and the noise of a shared machine
+LOSS_TOLERANCE = 0.05  # relative difference of the losses at which a lower precision is no longer trusted
+
+Precision = Literal["float32", "mixed_bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
+
+
+class Measurement(NamedTuple):
+    """What a few training steps on this machine cost, in wall seconds, and where they led."""
+
+    step_seconds: float
+    evaluation_seconds: float
+    loss: float
+    pass_seconds: float = 0.0
+    """Of one view through a frozen backbone, where its features are kept."""
+    head_step_seconds: float = 0.0
+    """Of a step that trains the head alone, where the training begins with such."""
+
+
+class FeatureViews(NamedTuple):
+    """The views that a frozen backbone's features are kept of."""
+
+    views: int
+    """Of the train part."""
+    prepared: int
+    """How many of them, from the first, are kept already."""
+    monitored_share: float = 0.0
+    """Images of the monitored part over those of a view: it passes too, before the first epoch; 0 where it is kept."""
+
+
+Measure = Callable[[Precision], Measurement]
+
+
+class Plan(BaseModel):
+    """What one training will do; a resumed training reads it and measures nothing again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: Precision
+    threads: int
+    steps_per_epoch: int
+    total_steps: int
+    epochs: int
+    budget_seconds: float
+    measured: dict[Precision, Measurement]
+    feature_views: int = 0
+    """Views that the head is trained on the frozen backbone's kept features of; 0 where images pass every time."""
+    prepared_views: int = 0
+    """Of those, how many from the first were kept already when this was planned."""
+    head_fraction: float = 0.0
+    """Part of the epochs that trains the head alone, before layers of the backbone join; 0 where all train at once."""
+
+    @property
+    def cost(self) -> Measurement:
+        """Return what was measured in the plan's precision, no time at all where nothing was."""
+        return self.measured.get(self.precision, Measurement(0.0, 0.0, 0.0))
+
+    def pass_seconds(self, first_epoch: int, epochs: int) -> float:
+        """Return the seconds in the backbone before the epochs from `first_epoch` (0-based) up to `epochs`."""
+        fresh = range(max(first_epoch, self.prepared_views), min(epochs, self.feature_views))
+        return len(fresh) * self.cost.pass_seconds
+
+    def head_steps(self, total_steps: int) -> int:
+        """Return the steps of the head alone in a plan of so many steps: whole epochs, one at least.
+
+        Where there is only one epoch, it is the head's: layers of a backbone under an untrained head forget.
+        """
+        epochs = math.ceil(total_steps / self.steps_per_epoch)
+        head_epochs = max(1, min(round(self.head_fraction * epochs), epochs - 1))
+        return min(total_steps, head_epochs * self.steps_per_epoch) if self.head_fraction else 0
+
+    def phase_steps(self, total_steps: int, finetuned_from: int) -> int:
+        """Return the steps of the present phase; `finetuned_from` is the step at which the second began, or 0."""
+        if finetuned_from:
+            return total_steps - finetuned_from
+        return self.head_steps(total_steps) or total_steps
+
+    def seconds_between(self, done: int, total_steps: int, step_seconds: float, finetuned_from: int = 0) -> float:
+        """Return what is left to pay of a plan of so many steps: steps, evaluations, and new views' passes.
+
+        Args:
+            done: steps taken before.
+            total_steps: of the plan.
+            step_seconds: what a step of the present phase takes; those of the second follow in proportion.
+            finetuned_from: the step at which the second phase began, or 0.
+        """
+        epochs = math.ceil(total_steps / self.steps_per_epoch)
+        evaluations = (epochs - done // self.steps_per_epoch) * self.cost.evaluation_seconds
+        passes = self.pass_seconds(math.ceil(done / self.steps_per_epoch), epochs)
+        head = 0 if finetuned_from else max(0, self.head_steps(total_steps) - done)
+        slower = self.cost.step_seconds / self.cost.head_step_seconds if self.cost.head_step_seconds else 1.0
+        rest = (total_steps - done - head) * (1.0 if finetuned_from or not self.head_fraction else slower)
+        return evaluations + passes + (head + rest) * step_seconds
+
+    def steps_within(self, seconds: float, step_seconds: float, done: int = 0, finetuned_from: int = 0) -> int:
+        """Return how many steps, `done` ones among them, the plan has time for; see `seconds_between`."""
+
+        def needed(total_steps: int) -> float:
+            return self.seconds_between(done, total_steps, step_seconds, finetuned_from)
+
+        return done + bisect_right(range(done + 1, self.total_steps + 1), seconds, key=needed)
+
+    def shortened(self, total_steps: int) -> Self:
+        """Return the plan with this many steps, at least one."""
+        total_steps = max(1, total_steps)
+        epochs = math.ceil(total_steps / self.steps_per_epoch)
+        return self.model_copy(update={"total_steps": total_steps, "epochs": epochs})
+
+
+def load_plan(run_dir: Path) -> Plan | None:
+    """Return the stored plan of an earlier start, or None."""
+    path = run_dir / PLAN_NAME
+    return Plan.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def make_plan(spec: FitSpec, images: int, measure: Measure, started: float, head_first: bool = False) -> Plan:
+    """Resolve the precision and how many steps the training takes.
+
+    Args:
+        spec: the training's specification.
+        images: training images in one view.
+        measure: times a few steps in a precision; called only where the precision or the budget asks for it.
+        started: `time.monotonic()` at the start of the child, from which its budget counts.
+        head_first: the network has layers of a backbone to train, which the recipe lets the head go before.
+
+    Raises:
+        PipelineError: there are no training images.
+    """
+    if images == 0:
+        raise PipelineError("got no training images, expected at least one: look at the quarantine list of this data")
+    precision, measured = choose_precision(spec, measure)
+    plan = _full_plan(spec, images, precision, measured)
+    if head_first:
+        plan = plan.model_copy(update={"head_fraction": spec.train.head_fraction})
+    if not plan.budget_seconds:
+        return plan
+    first_seconds = plan.cost.head_step_seconds if plan.head_fraction else plan.cost.step_seconds
+    return plan.shortened(plan.steps_within(_seconds_left(plan, started), first_seconds))
+
+
+def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: Measure, started: float) -> Plan:
+    """Resolve the steps of a head on kept features, and how many views a time budget lets pass the backbone.
+
+    Another view is worth up to half of what is left, more only where every epoch finds time beside it. Where not even
+    one view can pass, no features are kept: some steps through the whole network are what the time is good for then.
+
+    Args:
+        spec: the training's specification; "auto" means float32 here, since a head gains little by another.
+        images: training images in one view, at least one.
+        kept: the views, and what of them is kept already.
+        measure: times a few steps of the head, and the backbone; called only where there is a budget.
+        started: `time.monotonic()` at the start of the child, from which its budget counts.
+    """
+    precision: Precision = "float32" if spec.train.precision == "auto" else spec.train.precision
+    measured: dict[Precision, Measurement] = {}
+    if spec.train.time_budget_minutes:
+        measured[precision] = measure(precision)
+    plan = _full_plan(spec, images, precision, measured)
+    if not plan.budget_seconds:
+        return plan.model_copy(update={"feature_views": kept.views, "prepared_views": kept.prepared})
+    cost, left = plan.cost, _seconds_left(plan, started) - kept.monitored_share * plan.cost.pass_seconds
+    heads = plan.epochs * (plan.steps_per_epoch * cost.step_seconds + cost.evaluation_seconds)
+    passes = int(max(left / 2, left - heads) / cost.pass_seconds) if cost.pass_seconds else kept.views
+    views = min(kept.views, max(1, kept.prepared + passes))
+    on_features = plan.model_copy(update={"feature_views": views, "prepared_views": min(kept.prepared, views)})
+    steps = on_features.steps_within(left, cost.step_seconds)
+    return on_features.shortened(steps) if steps else _plan_on_pixels(plan, kept.monitored_share, started)
+
+
+def _plan_on_pixels(plan: Plan, monitored_share: float, started: float) -> Plan:
+    """Return the plan with steps through the whole network, which costs what backbone and head cost together."""
+    cost = plan.cost
+    whole = cost._replace(
+        step_seconds=cost.step_seconds + cost.pass_seconds / plan.steps_per_epoch,
+        evaluation_seconds=cost.evaluation_seconds + monitored_share * cost.pass_seconds,
+        pass_seconds=0.0,
+    )
+    plan = plan.model_copy(update={"measured": {plan.precision: whole}})
+    return plan.shortened(plan.steps_within(_seconds_left(plan, started), whole.step_seconds))
+
+
+def _full_plan(spec: FitSpec, images: int, precision: Precision, measured: dict[Precision, Measurement]) -> Plan:
+    steps_per_epoch = math.ceil(images / spec.train.batch_size)
+    return Plan(
+        precision=precision,
+        threads=spec.threads,
+        steps_per_epoch=steps_per_epoch,
+        total_steps=steps_per_epoch * spec.train.epochs,
+        epochs=spec.train.epochs,
+        budget_seconds=spec.train.time_budget_minutes * 60,
+        measured=measured,
+    )
+
+
+def _seconds_left(plan: Plan, started: float) -> float:
+    return plan.budget_seconds * (1 - BUDGET_RESERVE) - (time.monotonic() - started)
+
+
+def choose_precision(spec: FitSpec, measure: Measure) -> tuple[Precision, dict[Precision, Measurement]]:
+    """Return the faster precision whose loss agrees with float32's, and what was measured.
+
+    A precision that the recipe names is taken as it is, and measured only where a budget has to be planned; so is
+    float32 where the processor has no bfloat16, since emulating it for a few steps may cost a whole time budget.
+    """
+    if spec.train.precision != "auto" or not has_bfloat16():
+        named = "float32" if spec.train.precision == "auto" else spec.train.precision
+        return named, {named: measure(named)} if spec.train.time_budget_minutes else {}
+    measured: dict[Precision, Measurement] = {precision: measure(precision) for precision in PRECISIONS}
+    exact, mixed = measured["float32"], measured["mixed_bfloat16"]
+    agrees = abs(mixed.loss - exact.loss) <= LOSS_TOLERANCE * abs(exact.loss)
+    faster = mixed.step_seconds < exact.step_seconds
+    return ("mixed_bfloat16" if agrees and faster else "float32"), measured

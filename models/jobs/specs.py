@@ -1,0 +1,71 @@
+"""Specifications that the child commands read."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.catalog.train_config import TrainConfig, check_teaching
+
+
+class FitSpec(BaseModel):
+    """What `python -m models.training.fit RUN_DIR` reads from RUN_DIR/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Key of the variant")
+    description: str
+    builder: str = Field(description="module:function that builds the model")
+    weights: Path | None = Field(default=None, description="Pretrained weights of the backbone, where it has one")
+    views: Path = Field(description="Directory of the TFRecords")
+    features: Path | None = Field(
+        default=None,
+        description="Workspace that keeps the features of frozen backbones; without one, every image passes its "
+        "backbone in every epoch",
+    )
+    soft_labels: Path | None = Field(
+        default=None,
+        description="What `python -m models.training.distill` left, where a teacher has labelled the views",
+    )
+    train: TrainConfig
+    seed: int = Field(ge=0, lt=2**31)
+    threads: int = Field(ge=1, description="Threads of one operation; TensorFlow's inter-op pool has one")
+
+    @model_validator(mode="after")
+    def _smooths_once(self) -> Self:
+        if self.soft_labels:
+            check_teaching(self.train)
+        return self
+
+
+class TeachSpec(BaseModel):
+    """What `python -m models.training.distill OUT` reads from OUT/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    teacher: Path = Field(description="Directory of a finished training, or of a vote of such")
+    records: Path = Field(description="Directory of the TFRecords")
+    views: int = Field(ge=1, description="Views of the train part to label, from the first")
+    most_seconds: float = Field(
+        default=0.0, ge=0, description="Wall seconds after which no further view is begun; 0 is no limit"
+    )
+    threads: int = Field(ge=1, description="Threads of one operation")
+
+
+class EnsembleSpec(BaseModel):
+    """What `python -m models.training.ensemble RUN_DIR` reads from RUN_DIR/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidates: dict[str, Path] = Field(description="variant -> directory of its finished training")
+
+
+class ScoreSpec(BaseModel):
+    """What `python -m models.training.rescore OUT` reads from OUT/spec.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: Path = Field(description="File of the saved network")
+    records: Path = Field(description="Directory of the TFRecords")
+    part: str = Field(description="Which part of them is scored")
+    threads: int = Field(ge=1, description="Threads of one operation")

@@ -1,0 +1,60 @@
+"""What a prediction costs: multiply-adds, and the time of one image and of a batch on this machine."""
+
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from data.base.labels import IMAGE_SIZE
+from data.records.training import Latency
+
+BATCH_IMAGES = 64
+WARMUP_CALLS = 3
+SINGLE_CALLS = 50
+BATCH_CALLS = 5
+
+
+def count_multiply_adds(model: keras.Model) -> int:
+    """Return the multiply-adds of convolutions and dense layers for one image, backbones and blocks included.
+
+    Normalisations, activations and pooling are not counted: they are a few operations a value.
+    """
+    return sum(_layer_multiply_adds(layer) for layer in model.layers)
+
+
+def _layer_multiply_adds(layer: Any) -> int:
+    if isinstance(layer, keras.layers.Wrapper):
+        return getattr(layer, "passes", 1) * count_multiply_adds(layer.layer)
+    kernel = getattr(layer, "kernel", None)
+    if kernel is None:
+        return 0
+    # Every weight of a kernel is used once at each place of the output; the last side are the channels.
+    return math.prod(kernel.shape) * math.prod(layer.output.shape[1:-1])
+
+
+def measure_latency(model: keras.Model) -> Latency:
+    """Time predictions of blank images, with the threads that this process has.
+
+    Args:
+        model: from pixels (batch, 48, 48, 1), 0..255, to probabilities.
+
+    Returns:
+        The median time of one image alone, and of an image in a batch.
+    """
+    return Latency(
+        single_milliseconds=_median_milliseconds(model, 1, SINGLE_CALLS),
+        batched_milliseconds=_median_milliseconds(model, BATCH_IMAGES, BATCH_CALLS) / BATCH_IMAGES,
+        batch_images=BATCH_IMAGES,
+    )
+
+
+def _median_milliseconds(model: keras.Model, images: int, calls: int) -> float:
+    pixels = np.zeros((images, IMAGE_SIZE, IMAGE_SIZE, 1), np.uint8)
+    seconds = []
+    for _ in range(WARMUP_CALLS + calls):
+        started = time.perf_counter()
+        model.predict_on_batch(pixels)
+        seconds.append(time.perf_counter() - started)
+    return 1000 * float(np.median(seconds[WARMUP_CALLS:]))

@@ -1,0 +1,219 @@
+"""The transfer variants: an ImageNet backbone under a head, each with its own preprocessing.
+
+The notebook's four and Lite0 keep their backbone frozen. The tuned ones train the top of their backbone too, Lite0 all
+of it, after the head (see `models.training.finetuning`), under a head of one Dense layer, and enlarge the image where
+the backbone would else leave hardly a map: ImageNet's backbones divide height and width by 32, which leaves 2x2 of
+48x48 and 3x3 of 96x96.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers
+
+from data.base.labels import IMAGE_SIZE
+from models.networks.efficientnet_lite0 import build_lite0_backbone, scale_for_lite0
+from models.networks.layers import (
+    Backbone,
+    GrayToRgb,
+    SubtractImagenetMean,
+    make_pixel_input,
+    make_probabilities,
+    scale_to_signed,
+)
+
+ENLARGED_SIZE = 96
+"""Height and width that Lite0 and the tuned ResNet and EfficientNet see."""
+
+ALL_LAYERS = ("",)
+"""The prefix that every layer's name has."""
+
+LEAKY_SLOPE = 0.1
+"""Slope of every LeakyReLU in the notebook."""
+
+IMAGENET_DEVIATION_RGB = (0.229, 0.224, 0.225)
+"""Channel deviations of ImageNet in 0..1, as in Keras' EfficientNet."""
+
+
+def build_vgg16_a(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a convolution and three small Dense layers on VGG16.
+
+    Args:
+        classes: number of classes.
+        weights: file with the backbone's weights, from `models.weights.locate.find_weights`; without it the backbone is
+            random, which serves to look at the architecture and nothing else.
+
+    Returns:
+        Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.
+    """
+    pixels = make_pixel_input()
+    features = _vgg16_features(pixels, weights)
+    features = layers.Conv2D(64, 3, padding="same", activation="relu")(features)
+    features = layers.Flatten()(layers.Dropout(0.25)(features))
+    for width in (64, 32, 16):
+        features = layers.Dense(width, activation="relu")(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="vgg16_a")
+
+
+def build_vgg16_b(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build global pooling and six Dense layers on VGG16; arguments and result as of `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    features = layers.GlobalAveragePooling2D()(_vgg16_features(pixels, weights))
+    features = layers.Flatten()(layers.LeakyReLU(LEAKY_SLOPE)(features))
+    features = _leaky_dense(features, 512, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 256)
+    features = _leaky_dense(features, 64, dropout=0.2)
+    features = _leaky_dense(features, 32, dropout=0.2)
+    features = layers.Dense(16, activation="relu")(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="vgg16_b")
+
+
+def build_resnet50v2(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build four Dense layers with BatchNorm on ResNet50V2; arguments and result as of `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    backbone = keras.applications.ResNet50V2(**_backbone_options(weights), name="resnet50v2")
+    signed = GrayToRgb(name="gray_to_rgb")(scale_to_signed()(pixels))
+    features = layers.Flatten()(_call_frozen(backbone, signed))
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 256, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 128, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    features = _leaky_dense(features, 64)
+    features = _leaky_dense(features, 64, dropout=0.2)
+    features = layers.BatchNormalization()(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="resnet50v2")
+
+
+def build_efficientnetb0(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build global pooling and one Dense layer on EfficientNetB0; arguments and result as of `build_vgg16_a`.
+
+    The backbone rescales inside and takes 0..255 as it is.
+    """
+    pixels = make_pixel_input()
+    rgb = GrayToRgb(name="gray_to_rgb")(pixels)
+    features = _call_frozen(_efficientnetb0_backbone(weights), rgb)
+    features = layers.GlobalAveragePooling2D()(features)
+    features = layers.Dense(256, activation="relu")(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnetb0")
+
+
+def build_efficientnet_lite0(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build global pooling and two Dense layers on EfficientNet-Lite0 at 96x96; else as `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    backbone = build_lite0_backbone(weights, (ENLARGED_SIZE, ENLARGED_SIZE, 3))
+    features = layers.GlobalAveragePooling2D()(_call_frozen(backbone, _prepare_for_lite0(pixels)))
+    features = layers.Dense(256, activation="relu")(layers.Dropout(0.2)(features))
+    features = layers.Dropout(0.2)(features)
+    return keras.Model(pixels, make_probabilities(classes)(features), name="efficientnet_lite0")
+
+
+def build_vgg16_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on VGG16 whose fourth and fifth block are trainable; arguments and result as of `build_vgg16_a`.
+
+    The image keeps its size: VGG16's convolutions at 96x96 would cost four times as much.
+
+    Source: Chollet, "Building powerful image classification models using very little data", 2016, which trains the
+    fifth block; on faces of 48x48 the fourth still sees 6x6 places.
+    """
+    pixels = make_pixel_input()
+    backbone = keras.applications.VGG16(**_backbone_options(weights), name="vgg16")
+    rgb = GrayToRgb(name="gray_to_rgb")(pixels)
+    features = _call_tuned(backbone, ("block4", "block5"), SubtractImagenetMean(name="subtract_imagenet_mean")(rgb))
+    return keras.Model(pixels, _tuned_head(classes, features), name="vgg16_tuned")
+
+
+def build_resnet50v2_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on ResNet50V2 at 96x96 with its last stage trainable; arguments and result as of `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    backbone = keras.applications.ResNet50V2(**_backbone_options(weights, ENLARGED_SIZE), name="resnet50v2")
+    signed = GrayToRgb(name="gray_to_rgb")(scale_to_signed()(_enlarge(pixels)))
+    return keras.Model(pixels, _tuned_head(classes, _call_tuned(backbone, ("conv5",), signed)), name="resnet50v2_tuned")
+
+
+def build_efficientnetb0_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on EfficientNetB0 at 96x96 with its last two stages trainable; else as `build_vgg16_a`."""
+    pixels = make_pixel_input()
+    rgb = GrayToRgb(name="gray_to_rgb")(_enlarge(pixels))
+    backbone = _efficientnetb0_backbone(weights, ENLARGED_SIZE)
+    features = _call_tuned(backbone, ("block6", "block7", "top"), rgb)
+    return keras.Model(pixels, _tuned_head(classes, features), name="efficientnetb0_tuned")
+
+
+def build_efficientnet_lite0_tuned(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head on EfficientNet-Lite0 at 96x96, all of it trainable; else as `build_vgg16_a`.
+
+    Its lower blocks have few weights, but ImageNet's photographs are sharper than a face enlarged from 48x48: training
+    them too gained a point, see docs/recipes.md.
+    """
+    pixels = make_pixel_input()
+    backbone = build_lite0_backbone(weights, (ENLARGED_SIZE, ENLARGED_SIZE, 3))
+    features = _call_tuned(backbone, ALL_LAYERS, _prepare_for_lite0(pixels))
+    return keras.Model(pixels, _tuned_head(classes, features), name="efficientnet_lite0_tuned")
+
+
+def _backbone_options(weights: Path | None, size: int = IMAGE_SIZE) -> dict[str, Any]:
+    return {"weights": str(weights) if weights else None, "include_top": False, "input_shape": (size, size, 3)}
+
+
+def _enlarge(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.Resizing(ENLARGED_SIZE, ENLARGED_SIZE, dtype="float32", name="enlarge")(pixels)
+
+
+def _prepare_for_lite0(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    return GrayToRgb(name="gray_to_rgb")(scale_for_lite0()(_enlarge(pixels)))
+
+
+def _tuned_head(classes: int, features: keras.KerasTensor) -> keras.KerasTensor:
+    """Return probabilities from pooled features: few weights, since the backbone learns too."""
+    features = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(features))
+    features = layers.Dense(128, activation="relu")(features)
+    return make_probabilities(classes)(layers.Dropout(0.3)(features))
+
+
+def _vgg16_features(pixels: keras.KerasTensor, weights: Path | None) -> keras.KerasTensor:
+    backbone = keras.applications.VGG16(**_backbone_options(weights), name="vgg16")
+    rgb = GrayToRgb(name="gray_to_rgb")(pixels)
+    return _call_frozen(backbone, SubtractImagenetMean(name="subtract_imagenet_mean")(rgb))
+
+
+def _efficientnetb0_backbone(weights: Path | None, size: int = IMAGE_SIZE) -> keras.Model:
+    """Return EfficientNetB0 as Keras builds it for `weights="imagenet"`.
+
+    Keras leaves out one rescaling when weights come from a file, though the published weights need it: after its
+    Normalization the input is divided by the root of ImageNet's deviations once more.
+    """
+    backbone = keras.applications.EfficientNetB0(**_backbone_options(None, size), name="efficientnetb0")
+    rescaling = layers.Rescaling([deviation**-0.5 for deviation in IMAGENET_DEVIATION_RGB], name="imagenet_rescaling")
+
+    def call_layer(layer: layers.Layer, *inputs: Any, **options: Any) -> Any:
+        output = layer(*inputs, **options)
+        return rescaling(output) if isinstance(layer, layers.Normalization) else output
+
+    rescaled = keras.models.clone_model(backbone, call_function=call_layer)
+    if weights:
+        rescaled.load_weights(weights)
+    return rescaled
+
+
+def _call_frozen(backbone: keras.Model, pixels: keras.KerasTensor) -> keras.KerasTensor:
+    backbone.trainable = False
+    return Backbone(backbone, name=f"{backbone.name}_backbone")(pixels)
+
+
+def _call_tuned(backbone: keras.Model, trained: tuple[str, ...], pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Call a backbone whose layers of these name prefixes are trainable, their BatchNorms excepted.
+
+    A BatchNorm in inference mode is a fixed scale and shift; moving them at small batches undoes what they were for.
+    """
+    for layer in backbone.layers:
+        layer.trainable = layer.name.startswith(trained) and not isinstance(layer, layers.BatchNormalization)
+    return Backbone(backbone, name=f"{backbone.name}_backbone")(pixels)
+
+
+def _leaky_dense(features: keras.KerasTensor, width: int, dropout: float = 0) -> keras.KerasTensor:
+    features = layers.Dense(width, activation="relu")(features)
+    features = layers.LeakyReLU(LEAKY_SLOPE)(features)
+    return layers.Dropout(dropout)(features) if dropout else features

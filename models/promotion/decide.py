@@ -1,0 +1,330 @@
+"""Decide whether a challenger takes the champion's place: a pure function from evidence to a decision with reasons."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.base.labels import CLASSES
+from data.records.dataset import NOT_CHECKED, Finding
+from data.records.promotion import Criterion, Decision, Outcome
+from data.records.training import Latency
+from models.evaluation.calibration import expected_calibration_error
+from models.evaluation.predictions import probabilities_of
+from models.promotion.evidence import Contest, Evidence, ScoredModel, find_challenger, hold_contest, sorted_predictions
+
+ROUNDING = 1e-9
+"""A loss that equals its limit but for the last digit of a float passes."""
+
+
+class PromotionPolicy(BaseModel):
+    """What is asked of a challenger before it becomes the champion that is served."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    approval: Literal["auto", "manual"] = Field(
+        default="auto", description="auto promotes what meets every criterion, manual asks a person first"
+    )
+    minimum_gain: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Accuracy gain over the champion that has to be exceeded with 95 % confidence; 0.01 is one point",
+    )
+    first_margin: float = Field(
+        default=0.05,
+        ge=0,
+        le=0.9,
+        description="The same, over the share of the most frequent class, where there is no champion yet",
+    )
+    largest_recall_loss: float = Field(
+        default=0.03, ge=0, le=1, description="How far the recall of any class may lie below the champion's"
+    )
+    largest_calibration_error: float = Field(
+        default=0.15, ge=0, le=1, description="Expected calibration error on validation; 1 is no limit"
+    )
+    largest_latency_milliseconds: float = Field(
+        default=100.0, ge=0, le=60_000, description="Median time of one image alone; 0 is no limit"
+    )
+    largest_latency_ratio: float = Field(
+        default=10.0,
+        ge=0,
+        le=1000,
+        description="That time over the champion's, where both are of one machine and as many threads; 0 is no limit",
+    )
+    refuse_on_warning: bool = Field(
+        default=False, description="Also refuse on warning findings of the data; critical ones always refuse"
+    )
+    largest_reload_difference: float = Field(
+        default=1e-3,
+        ge=0,
+        le=1,
+        description="How far a probability of the exported model, loaded again, may lie from the stored one",
+    )
+
+
+def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
+    """Judge a challenger by every criterion of a policy.
+
+    Args:
+        policy: what is asked.
+        evidence: what was measured; its frames may be in any order of images.
+
+    Returns:
+        "promote" where all criteria hold, or "ask" where approval is manual; "keep" where one does not, or where the
+        challenger is the champion.
+
+    Raises:
+        OtherImages: the champion was scored on other images.
+        PipelineError: the evidence is no evidence: no candidates or images, candidates scored on different images,
+            probabilities that are none.
+    """
+    challenger = find_challenger(evidence)
+    champion = evidence.champion
+    if champion is not None and champion.key == challenger.key:
+        return _keep_itself(challenger, evidence)
+    contest = hold_contest(evidence, challenger)
+    criteria = (
+        _judge_gain(policy, contest),
+        *_judge_classes(policy, contest),
+        _judge_calibration(policy, contest),
+        *_judge_latency(policy, contest),
+        _judge_data(policy, evidence.findings),
+        _judge_reload(policy, evidence.reload_difference),
+        *_judge_history(contest, evidence.rolled_back),
+    )
+    outcome: Outcome = "keep"
+    if all(criterion.passed for criterion in criteria):
+        outcome = "promote" if policy.approval == "auto" else "ask"
+    return Decision(
+        outcome=outcome,
+        challenger=challenger.identity,
+        champion=champion.identity if champion else None,
+        candidates=contest.candidates,
+        images=len(contest.labels),
+        criteria=criteria,
+        summary=_summarise(outcome, contest, criteria),
+    )
+
+
+def recall_differences(labels: np.ndarray, correct: np.ndarray, opponent: np.ndarray) -> np.ndarray:
+    """Return by how much the recall of each class is above the opponent's.
+
+    Args:
+        labels: (n,) indices into CLASSES.
+        correct: (n,) booleans, right or wrong on each image.
+        opponent: (n,) booleans of the other model.
+
+    Returns:
+        (classes,) floats -1..1, NaN for a class without an image.
+    """
+    images = np.bincount(labels, minlength=len(CLASSES)).astype(np.float64)
+    sums = np.bincount(labels, weights=correct.astype(np.int8) - opponent.astype(np.int8), minlength=len(CLASSES))
+    return np.divide(sums, images, out=np.full(len(CLASSES), np.nan), where=images > 0)
+
+
+def _keep_itself(challenger: ScoredModel, evidence: Evidence) -> Decision:
+    message = f"{challenger.name} is the champion already."
+    criterion = Criterion(
+        name="another_model", passed=False, observed=challenger.key, limit="another model's key", message=message
+    )
+    return Decision(
+        outcome="keep",
+        challenger=challenger.identity,
+        champion=challenger.identity,
+        candidates=len(evidence.candidates),
+        images=len(challenger.predictions),
+        criteria=(criterion,),
+        summary=f"Nothing changes: {message}",
+    )
+
+
+def _judge_gain(policy: PromotionPolicy, contest: Contest) -> Criterion:
+    limit = policy.minimum_gain if contest.champion else policy.first_margin
+    others = f"{contest.champion.variant}'s" if contest.champion else "the most frequent class's share of"
+    chosen = f"as the best of {contest.candidates}" if contest.candidates > 1 else "as the only candidate"
+    return Criterion(
+        name="accuracy_gain" if contest.champion else "gain_over_most_frequent_class",
+        passed=contest.gain_low > limit,
+        observed=contest.gain_low,
+        limit=limit,
+        message=(
+            f"The accuracy {contest.correct.mean():.1%} differs by {_points(contest.gain)} points from {others} "
+            f"{contest.opponent.mean():.1%} on {len(contest.labels):,} images, {chosen} with 95 % confidence at least "
+            f"{_points(contest.gain_low)}; it has to be above {_points(limit)}."
+        ),
+    )
+
+
+def _judge_classes(policy: PromotionPolicy, contest: Contest) -> list[Criterion]:
+    """Judge that every class was seen and, against a champion, that none is recognised much worse."""
+    images = np.bincount(contest.labels, minlength=len(CLASSES))
+    absent = [name for name, count in zip(CLASSES, images, strict=True) if not count]
+    seen = Criterion(
+        name="classes_present",
+        passed=not absent,
+        observed=float(len(CLASSES) - len(absent)),
+        limit=float(len(CLASSES)),
+        message=(
+            f"No validation image shows {', '.join(absent)}, so nothing is known of its recall."
+            if absent
+            else f"Validation shows all {len(CLASSES)} classes, the rarest in {images.min():,} images."
+        ),
+    )
+    return [seen, _judge_recall(policy, contest, images)] if contest.champion else [seen]
+
+
+def _judge_recall(policy: PromotionPolicy, contest: Contest, images: np.ndarray) -> Criterion:
+    differences = recall_differences(contest.labels, contest.correct, contest.opponent)
+    worst = int(np.nanargmin(differences))
+    of_class = contest.labels == worst
+    recall, theirs = contest.correct[of_class].mean(), contest.opponent[of_class].mean()
+    return Criterion(
+        name="class_recall",
+        passed=bool(differences[worst] >= -policy.largest_recall_loss - ROUNDING),
+        observed=float(differences[worst]),
+        limit=-policy.largest_recall_loss,
+        message=(
+            f"The recall that compares worst is that of {CLASSES[worst]}, {recall:.1%} against {theirs:.1%} on "
+            f"{images[worst]:,} images: {_points(differences[worst])} points, and "
+            f"{_points(-policy.largest_recall_loss)} are allowed."
+        ),
+    )
+
+
+def _judge_calibration(policy: PromotionPolicy, contest: Contest) -> Criterion:
+    probabilities = probabilities_of(sorted_predictions(contest.challenger)).astype(np.float64)
+    error, limit = expected_calibration_error(contest.labels, probabilities), policy.largest_calibration_error
+    return Criterion(
+        name="calibration_error",
+        passed=error <= limit,
+        observed=error,
+        limit=limit,
+        message=f"The expected calibration error is {error:.3f}, and {limit:.3f} is allowed.",
+    )
+
+
+def _judge_latency(policy: PromotionPolicy, contest: Contest) -> list[Criterion]:
+    """Judge the time of one image, and its ratio to the champion's, each where the policy limits it."""
+    latency = contest.challenger.latency
+    criteria = []
+    if policy.largest_latency_milliseconds:
+        criteria.append(_judge_absolute_latency(policy.largest_latency_milliseconds, latency))
+    if policy.largest_latency_ratio and contest.champion:
+        criteria.append(_judge_latency_ratio(policy.largest_latency_ratio, contest.challenger, contest.champion))
+    return criteria
+
+
+def _judge_absolute_latency(limit: float, latency: Latency | None) -> Criterion:
+    observed = latency.single_milliseconds if latency else "not measured"
+    seen = f"takes {latency.single_milliseconds:.1f} ms" if latency else "was not timed"
+    return Criterion(
+        name="latency",
+        passed=isinstance(observed, float) and observed <= limit,
+        observed=observed,
+        limit=limit,
+        message=f"One image alone {seen}, and {limit:g} ms are allowed.",
+    )
+
+
+def _judge_latency_ratio(limit: float, challenger: ScoredModel, champion: ScoredModel) -> Criterion:
+    """Judge a ratio of times; it passes unseen where it would compare machines instead of models."""
+    observed: float | str = "not comparable"
+    message = (
+        f"The latencies of {challenger.variant} and {champion.variant} were not measured on one machine with as many "
+        "threads, so that they are not compared."
+    )
+    if challenger.latency and champion.latency and challenger.machine == champion.machine != "":
+        spent, theirs = challenger.latency.single_milliseconds, champion.latency.single_milliseconds
+        observed = spent / theirs if theirs else math.inf
+        message = (
+            f"One image alone takes {spent:.1f} ms against {champion.variant}'s {theirs:.1f} ms on the same machine, "
+            f"and {limit:g} times as long is allowed."
+        )
+    passed = isinstance(observed, str) or observed <= limit
+    return Criterion(name="latency_ratio", passed=passed, observed=observed, limit=limit, message=message)
+
+
+def _judge_data(policy: PromotionPolicy, findings: Sequence[Finding]) -> Criterion:
+    refused = ("critical", "warning") if policy.refuse_on_warning else ("critical",)
+    failed = [finding for finding in findings if not finding.success and finding.severity in refused]
+    named = ", ".join(f"{finding.rule} ({finding.severity})" for finding in failed)
+    if failed:
+        message = f"The data has findings that the policy refuses: {named}."
+    elif findings:
+        message = f"None of the {len(findings)} checks of the data has a {' or '.join(refused)} finding."
+    else:
+        message = "The data was not checked."
+    return Criterion(
+        name="data_findings",
+        passed=bool(findings) and not failed,
+        observed=float(len(failed)) if findings else NOT_CHECKED,
+        limit=0.0,
+        message=message,
+    )
+
+
+def _judge_reload(policy: PromotionPolicy, difference: float | None) -> Criterion:
+    limit = policy.largest_reload_difference
+    observed: float | str = "not reproduced"
+    message = "The exported model could not be loaded again and asked."
+    if difference is not None and math.isfinite(difference):
+        observed = float(difference)
+        message = (
+            f"The exported model, loaded again, is off its stored predictions by at most {difference:.1g}, and "
+            f"{limit:.1g} is allowed."
+        )
+    passed = isinstance(observed, float) and observed <= limit
+    return Criterion(name="reload_difference", passed=passed, observed=observed, limit=limit, message=message)
+
+
+def _judge_history(contest: Contest, rolled_back: frozenset[str]) -> list[Criterion]:
+    """Judge that nobody decided against the challenger before, and that generated images replace no real ones."""
+    challenger, champion = contest.challenger, contest.champion
+    refused = challenger.key in rolled_back
+    refusal = "was taken out of use by a rollback; a person alone promotes it again"
+    criteria = [
+        Criterion(
+            name="not_rolled_back",
+            passed=not refused,
+            observed=float(refused),
+            limit=0.0,
+            message=f"{challenger.name} {refusal if refused else 'was not rolled back'}.",
+        )
+    ]
+    if champion and challenger.synthetic:
+        kind = "generated" if champion.synthetic else "real"
+        criteria.append(
+            Criterion(
+                name="kind_of_images",
+                passed=champion.synthetic,
+                observed="generated",
+                limit=kind,
+                message=f"{challenger.variant} was trained on generated images, {champion.variant} on {kind} ones.",
+            )
+        )
+    return criteria
+
+
+def _summarise(outcome: Outcome, contest: Contest, criteria: Sequence[Criterion]) -> str:
+    """Return the decision in one sentence: what follows, and the gain or what stands against it."""
+    name, champion = contest.challenger.name, contest.champion
+    place = f"in place of {champion.name}" if champion else "as the first champion"
+    failed = [criterion.name for criterion in criteria if not criterion.passed]
+    figures = (
+        f"{_points(contest.gain)} points of accuracy, with 95 % confidence at least {_points(contest.gain_low)}, "
+        f"on {len(contest.labels):,} images"
+    )
+    if outcome == "promote":
+        return f"{name} is promoted {place}: {figures}; all {len(criteria)} criteria hold."
+    if outcome == "ask":
+        return f"{name} waits for approval {place}: {figures}; all {len(criteria)} criteria hold."
+    stays = f"{champion.name} stays" if champion else "There is still no champion"
+    return f"{stays}: {name} fails {len(failed)} of {len(criteria)} criteria ({', '.join(failed)}); {figures}."
+
+
+def _points(difference: float) -> str:
+    """Return a difference of two rates in percentage points, signed."""
+    return f"{100 * difference:+.2f}"

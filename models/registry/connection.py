@@ -1,0 +1,106 @@
+"""MLflow as this project uses it: where it is, how long it may take to answer, and what it means when it does not.
+
+Importing mlflow takes seconds, so it is imported where it is used.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from data.base.errors import PipelineError, TransientError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+EXPERIMENT = "emotion"
+MODEL_NAME = "emotion"
+FOLDER = "mlflow"
+CREDENTIALS = re.compile(r"//[^/\s]*@")
+
+MLFLOW_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "300",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
+"""Settings under which MLflow tells nobody of its use and gives up on a server that is away within seconds; one that
+is set already is kept, but for the first."""
+
+
+def tracking_uri(workspace: Path) -> str:
+    """Return where runs and models are kept: MLFLOW_TRACKING_URI, else a SQLite database in the workspace."""
+    return os.environ.get(URI_VARIABLE) or f"sqlite:///{workspace.resolve() / FOLDER / 'mlflow.db'}"
+
+
+def artifact_location(workspace: Path) -> str | None:
+    """Return the folder of artifacts in the workspace, or None where a server in MLFLOW_TRACKING_URI has its own."""
+    return None if os.environ.get(URI_VARIABLE) else (workspace.resolve() / FOLDER / "artifacts").as_uri()
+
+
+def shown_uri(uri: str) -> str:
+    """Return the URI without a password, for messages and records."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def connect(workspace: Path) -> "MlflowClient":
+    """Return a client of the tracking store, which is also the registry; a database in the workspace is made for it."""
+    arrange_environment()
+    uri = tracking_uri(workspace)
+    if not os.environ.get(URI_VARIABLE):
+        (workspace / FOLDER).mkdir(parents=True, exist_ok=True)
+    from mlflow import MlflowClient
+
+    with mlflow_errors(uri):
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def arrange_environment() -> None:
+    """Set what MLflow reads from the environment when it is imported."""
+    for name, value in MLFLOW_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+
+@contextmanager
+def mlflow_errors(uri: str) -> Iterator[None]:
+    """Turn what MLflow, its database and its server raise inside the block into one error.
+
+    Raises:
+        TransientError: MLflow is away, or refused.
+    """
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except PipelineError:
+        raise
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        message = (
+            f"got no answer that can be used from MLflow at {shown_uri(uri)} ({CREDENTIALS.sub('//', reason)}): see "
+            f"that it runs and that {URI_VARIABLE} is right, then try again"
+        )
+        secret = shown_uri(uri) != uri  # a traceback would show the password
+        raise TransientError(message) from (None if secret else error)
+
+
+def is_missing(error: Exception) -> bool:
+    """Return whether MLflow's error says that there is no such thing."""
+    return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+
+
+def exists_already(error: Exception) -> bool:
+    """Return whether MLflow's error says that another one was first to make it."""
+    return getattr(error, "error_code", "") in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")

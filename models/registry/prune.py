@@ -1,0 +1,105 @@
+"""Remove the runs in MLflow of reports that left the workspace; what a version of the model came from stays."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.base.errors import TransientError
+from data.workspace.prune import KindCount
+from models.registry.connection import EXPERIMENT, MODEL_NAME, URI_VARIABLE, connect, mlflow_errors, tracking_uri
+from models.registry.tracking import REPORT_TAG
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+KIND = "MLflow runs"
+PAGE = 1000
+GC_SECONDS = 600
+
+
+class MlflowPruner:
+    """Removes the MLflow runs of a workspace's reports, as `data.workspace.prune.RunPruner`.
+
+    In the workspace's own database they are gone with their files. Elsewhere they are marked as deleted, and whoever
+    runs that MLflow takes the space back by `mlflow gc`.
+
+    Args:
+        workspace: whose reports they are of.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = Path(workspace)
+
+    def __call__(self, kept: frozenset[str], dry_run: bool) -> KindCount:
+        """Remove the runs whose report is gone.
+
+        Args:
+            kept: keys of the reports that stay, among those of other stages.
+            dry_run: count only.
+
+        Raises:
+            TransientError: MLflow is away.
+        """
+        if not self._exists():
+            return KindCount(KIND, 0, 0, 0, 0, {})
+        client = connect(self.workspace)
+        with mlflow_errors(tracking_uri(self.workspace)):
+            runs = list(_read_runs(client))
+            registered = _registered_runs(client, runs)
+            gone = [run for run in runs if run.data.tags.get(REPORT_TAG) not in kept | registered]
+            if gone and not dry_run:
+                self._remove(client, gone)
+        reasons = {"a version of the model": sum(run.data.tags.get(REPORT_TAG) in registered for run in runs)}
+        stay = len(runs) - len(gone)
+        reasons["kept reports"] = stay - reasons["a version of the model"]
+        return KindCount(KIND, len(gone), 0, stay, 0, {reason: count for reason, count in reasons.items() if count})
+
+    def _exists(self) -> bool:
+        """Return whether there is an MLflow to look into: none is made for it."""
+        return bool(os.environ.get(URI_VARIABLE)) or (self.workspace / "mlflow" / "mlflow.db").exists()
+
+    def _remove(self, client: "MlflowClient", gone: list["Run"]) -> None:
+        for run in gone:
+            for model in client.search_logged_models(
+                [run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
+            ):
+                client.delete_logged_model(model.model_id)
+            client.delete_run(run.info.run_id)
+        if not os.environ.get(URI_VARIABLE):
+            collect_garbage(tracking_uri(self.workspace))
+
+
+def collect_garbage(uri: str) -> None:
+    """Remove what is marked as deleted in a database, and its files.
+
+    Raises:
+        TransientError: MLflow's command failed; what is marked stays so, and the next time removes it.
+    """
+    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri]
+    environment = {**os.environ, URI_VARIABLE: uri}
+    outcome = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=GC_SECONDS, check=False)
+    if outcome.returncode:
+        raise TransientError(f"mlflow gc ended with {outcome.returncode}: {outcome.stderr.strip()[-500:]}")
+
+
+def _read_runs(client: "MlflowClient") -> Iterator["Run"]:
+    """Yield the runs of our experiment that lead back to a report."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    token = None
+    while experiment:
+        page = client.search_runs([experiment.experiment_id], max_results=PAGE, page_token=token)
+        yield from (run for run in page if REPORT_TAG in run.data.tags)
+        token = page.token
+        if not token:
+            return
+
+
+def _registered_runs(client: "MlflowClient", runs: list["Run"]) -> frozenset[str]:
+    """Return the keys of the reports that a version of the model came from."""
+    versions = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=PAGE)
+    of_versions = {version.run_id for version in versions}
+    return frozenset(run.data.tags[REPORT_TAG] for run in runs if run.info.run_id in of_versions)

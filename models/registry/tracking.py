@@ -1,0 +1,381 @@
+"""Write a finished run into MLflow: the child command `python -m models.registry.tracking DIR`.
+
+DIR/spec.json names the report. Everything is read from stored results, so it can be written whenever MLflow is there.
+Runs are found again by their tags, and metrics have the times of the training: written twice, nothing is there twice;
+interrupted, the next time completes it. The command leaves result.json.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from data.base.labels import CLASSES
+from data.base.record import Record
+from data.records.run import RunResults
+from data.records.training import EpochRecord, PartMetrics, VariantResult
+from data.system.child_process import emit, run_child
+from data.workspace.atomic import write_atomically
+from data.workspace.digests import hash_json
+from data.workspace.store import RECORD_NAME
+from models.registry.connection import (
+    EXPERIMENT,
+    MODEL_NAME,
+    artifact_location,
+    connect,
+    exists_already,
+    mlflow_errors,
+    shown_uri,
+    tracking_uri,
+)
+from models.registry.packaging import save_package
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput, Metric, Run
+
+SPEC_NAME = "spec.json"
+RESULT_NAME = "result.json"
+TRACKED_STAGE = "tracked"
+RESULTS_NAME = "results.json"
+NETWORK_NAME = "model.keras"
+VARIANT_FILES = ("predictions.parquet", "plan.json", "result.json")
+DATASETS_STAGE = "datasets"
+
+REPORT_TAG = "emotion.report"
+VARIANT_TAG = "emotion.variant"
+PARENT_TAG = "mlflow.parentRunId"
+BATCH = 100
+"""Params or tags that MLflow takes at once; of metrics it takes ten times as many."""
+
+PARAM_LENGTH = 6000
+
+
+class TrackSpec(Record):
+    """What `python -m models.registry.tracking DIR` reads from DIR/spec.json."""
+
+    report: Path = Field(description="directory of the finished report")
+    workspace: Path
+    flow_run_id: str = Field(default="", description="Prefect's id of the run that made the report")
+
+
+class TrackedVariant(Record):
+    """A variant's run in MLflow."""
+
+    run_id: str
+    model_id: str = Field(default="", description="of the logged model; empty where the variant has none")
+    source: str = Field(default="", description="URI of the logged model's files")
+
+
+class TrackedReport(Record):
+    """What a report became in MLflow: `result.json`."""
+
+    store: str = Field(description="tracking URI, without a password")
+    experiment_id: str
+    run_id: str
+    variants: dict[str, TrackedVariant] = Field(description="trained or failed variant -> its run")
+
+
+def main() -> None:
+    """Run the command on the directory named in the arguments."""
+    directory = Path(sys.argv[1])
+    spec = TrackSpec.model_validate_json((directory / SPEC_NAME).read_text())
+    emit("started")
+    tracked = track_report(spec)
+    write_atomically(directory / RESULT_NAME, tracked.model_dump_json(indent=1))
+    emit("done", run_id=tracked.run_id)
+
+
+def track_report(spec: TrackSpec) -> TrackedReport:
+    """Write a report as a run with a child run for each variant that was trained or failed.
+
+    Raises:
+        TransientError: MLflow is away; what was written stays, and the next time completes it.
+    """
+    results = RunResults.model_validate_json((spec.report / RESULTS_NAME).read_text())
+    client, uri = connect(spec.workspace), tracking_uri(spec.workspace)
+    with mlflow_errors(uri):
+        writer = ReportWriter(client, find_experiment(client, spec.workspace), spec, results)
+        variants = {v.name: writer.write_variant(v) for v in results.variants if v.status != "skipped"}
+        writer.write_report()
+    return TrackedReport(
+        store=shown_uri(uri), experiment_id=writer.experiment, run_id=writer.run.info.run_id, variants=variants
+    )
+
+
+def tracking_inputs(report_key: str, workspace: Path) -> dict[str, str]:
+    """Return what the stage that remembers a tracked report is made from; its key is theirs."""
+    return {"report": report_key, "store": shown_uri(tracking_uri(workspace))}
+
+
+def find_tracked(workspace: Path, report_key: str) -> TrackedReport | None:
+    """Return what a report became in MLflow, None where it is not there yet or that was not remembered."""
+    result = workspace / TRACKED_STAGE / hash_json(tracking_inputs(report_key, workspace)) / RESULT_NAME
+    return TrackedReport.model_validate_json(result.read_text()) if result.is_file() else None
+
+
+def _decision_text(results: RunResults) -> str:
+    """Return what was decided on the champion, in a sentence; an empty one where nothing was."""
+    return f"{results.decision.outcome}: {results.decision.summary}" if results.decision else ""
+
+
+def find_experiment(client: "MlflowClient", workspace: Path) -> str:
+    """Return the id of the experiment that all runs are in; it is made where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        try:
+            return client.create_experiment(EXPERIMENT, artifact_location=artifact_location(workspace))
+        except MlflowException as error:  # another run was first
+            found = client.get_experiment_by_name(EXPERIMENT) if exists_already(error) else None
+            if found is None:
+                raise
+    return found.experiment_id
+
+
+class ReportWriter:
+    """Writes one report; what a finished run holds is not written again.
+
+    Args:
+        client: of MLflow.
+        experiment: id of the experiment.
+        spec: the report and the run that made it.
+        results: of the report.
+    """
+
+    def __init__(self, client: "MlflowClient", experiment: str, spec: TrackSpec, results: RunResults) -> None:
+        self.client, self.experiment, self.spec, self.results = client, experiment, spec, results
+        self.key = spec.report.name
+        self.began = round(datetime.fromisoformat(results.started).timestamp() * 1000)
+        self.run = self._find_run(results.run_name, {REPORT_TAG: self.key, VARIANT_TAG: ""}, self._origin())
+
+    def write_report(self) -> None:
+        """Write what belongs to the run as a whole; called last, it marks the run as finished."""
+        if is_finished(self.run):
+            return
+        run_id, results = self.run.info.run_id, self.results
+        params = {
+            "source": results.data.source,
+            "preset": results.preset,
+            "seed": results.seed,
+            "command": results.command,
+            "augmentation": results.augmentation,
+        }
+        metrics = {"seconds": results.seconds}
+        if results.best:
+            best = results.best
+            metrics |= {"best/accuracy": best.accuracy, "best/accuracy_low": best.low, "best/accuracy_high": best.high}
+        self._log(run_id, params, [self._metric(name, value) for name, value in metrics.items()])
+        self.client.log_inputs(run_id, datasets=self._datasets("training"))
+        self.client.log_dict(run_id, results.lineage, "lineage.json")
+        environment = {"code": results.code_version, **results.hardware, **results.versions}
+        self.client.log_dict(run_id, environment, "environment.json")
+        for path in sorted(self.spec.report.iterdir()):
+            if path.name != RECORD_NAME:
+                self.client.log_artifact(run_id, str(path), "report")
+        self.client.set_terminated(run_id, end_time=self.began + round(1000 * results.seconds))
+        emit("tracked", run="report")
+
+    def write_variant(self, variant: VariantResult) -> TrackedVariant:
+        """Write a variant's run: its recipe, every epoch, the figures, the files and the model."""
+        directory = Path(variant.directory) if variant.directory else None
+        key = directory.name if directory else variant.name
+        tags = {REPORT_TAG: self.key, VARIANT_TAG: key}
+        named = {PARENT_TAG: self.run.info.run_id, "emotion.variant_name": variant.name, **self._origin()}
+        run = self._find_run(variant.name, tags, named)
+        if not is_finished(run):
+            self._write_figures(run.info.run_id, variant)
+            self._write_files(run.info.run_id, variant, directory)
+        tracked = self._write_model(run.info.run_id, variant, directory)
+        if not is_finished(run):
+            status = "FINISHED" if variant.status == "trained" else "FAILED"
+            end = self.began + round(1000 * variant.wall_seconds)
+            self.client.set_terminated(run.info.run_id, status=status, end_time=end)
+        emit("tracked", run=variant.name)
+        return tracked
+
+    def _origin(self) -> dict[str, str]:
+        """Return the tags that lead back to where the report was made."""
+        tags = {
+            "emotion.report_directory": str(self.spec.report),
+            "emotion.dataset": self.results.lineage.get(DATASETS_STAGE, ""),
+            "prefect.flow_run_id": self.spec.flow_run_id,
+            "prefect.flow_run_name": self.results.run_name,
+            "prefect.url": self.results.prefect_url,
+            "mlflow.source.git.commit": self.results.code_version,
+            "emotion.decision": _decision_text(self.results),
+        }
+        return {name: value for name, value in tags.items() if value}
+
+    def _find_run(self, name: str, key_tags: Mapping[str, str], tags: Mapping[str, str]) -> "Run":
+        """Return the run with these key tags; it is made, with all tags at once, where there is none."""
+        wanted = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in key_tags.items() if value)
+        found = self.client.search_runs([self.experiment], filter_string=wanted, max_results=1000)
+        same = [run for run in found if all(run.data.tags.get(tag, "") == value for tag, value in key_tags.items())]
+        if same:
+            return same[-1]
+        given = {tag: value for tag, value in {**key_tags, **tags}.items() if value}
+        return self.client.create_run(self.experiment, start_time=self.began, tags=given, run_name=name)
+
+    def _write_figures(self, run_id: str, variant: VariantResult) -> None:
+        params = {"train": variant.train_config, "plan": variant.plan, "description": variant.description}
+        if variant.reason:
+            self.client.set_tag(run_id, "emotion.reason", variant.reason[:PARAM_LENGTH])
+        final = [self._metric(name, value) for name, value in final_figures(variant).items()]
+        self._log(run_id, params, [*self._epoch_metrics(variant), *final])
+        self.client.log_inputs(run_id, datasets=self._datasets("training"))
+
+    def _write_files(self, run_id: str, variant: VariantResult, directory: Path | None) -> None:
+        for name in VARIANT_FILES:
+            if directory and (directory / name).is_file():  # an ensemble has no plan.json, a pruned variant nothing
+                self.client.log_artifact(run_id, str(directory / name))
+        self.client.log_dict(run_id, variant.made_with, "environment.json")
+        self.client.log_dict(run_id, self.results.lineage, "lineage.json")
+
+    def _write_model(self, run_id: str, variant: VariantResult, directory: Path | None) -> TrackedVariant:
+        """Keep the network as a logged model; one that an interruption left unfinished is gone on with."""
+        if variant.status != "trained":
+            return TrackedVariant(run_id=run_id)
+        found = self.client.search_logged_models([self.experiment], filter_string=f"source_run_id = '{run_id}'")
+        model = next(iter(found), None)
+        if model and model.status == "READY":
+            return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
+        if directory is None or not (directory / NETWORK_NAME).is_file():
+            return TrackedVariant(run_id=run_id)
+        if model is None:
+            tags = {REPORT_TAG: self.key, VARIANT_TAG: directory.name}
+            model = self.client.create_logged_model(
+                self.experiment, name=MODEL_NAME, source_run_id=run_id, tags=tags, model_type=variant.name
+            )
+        with TemporaryDirectory(prefix="emotion-model-") as folder:
+            save_package(directory / NETWORK_NAME, Path(folder) / "model", run_id, model.model_id)
+            self.client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+        self._link_model(run_id, model.model_id, variant.best_epoch)
+        self.client.finalize_logged_model(model.model_id, "READY")
+        return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
+
+    def _link_model(self, run_id: str, model_id: str, epoch: int) -> None:
+        """Name the model among what its run gave, once."""
+        from mlflow.entities import LoggedModelOutput
+
+        outputs = self.client.get_run(run_id).outputs
+        if model_id not in {one.model_id for one in (outputs.model_outputs if outputs else [])}:
+            self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=epoch)])
+
+    def _epoch_metrics(self, variant: VariantResult) -> Iterator["Metric"]:
+        """Return the metrics of every epoch, at the time at which it ended had the training begun with the run."""
+        ends = accumulate(epoch.seconds for epoch in variant.epochs)
+        for epoch, seconds in zip(variant.epochs, ends, strict=True):
+            for name, value in epoch_figures(epoch, variant.monitor).items():
+                yield self._metric(f"epoch/{name}", value, epoch.epoch, seconds)
+
+    def _metric(self, name: str, value: float, step: int = 0, seconds: float = 0.0) -> "Metric":
+        from mlflow.entities import Metric
+
+        return Metric(name, float(value), self.began + round(1000 * seconds), step)
+
+    def _log(self, run_id: str, params: Mapping[str, Any], metrics: list["Metric"]) -> None:
+        from mlflow.entities import Param
+
+        flat = [Param(name, text[:PARAM_LENGTH]) for name, text in flatten(params)]
+        for some in batched_list(flat, BATCH):
+            self.client.log_batch(run_id, params=some)
+        for some in batched_list(metrics, 10 * BATCH):
+            self.client.log_batch(run_id, metrics=some)
+
+    def _datasets(self, context: str) -> list["DatasetInput"]:
+        """Return the data set as MLflow's input: its key is the digest."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        key = self.results.lineage.get(DATASETS_STAGE)
+        if not key:
+            return []
+        used = self.results.data.counts_used
+        path = self.spec.workspace / DATASETS_STAGE / key
+        dataset = Dataset(
+            name=Path(self.results.data.source).name or "data",
+            digest=key,
+            source_type="local",
+            source=json.dumps({"uri": str(path)}),
+            profile=json.dumps({f"{part}_images": sum(counts.values()) for part, counts in used.items()}),
+        )
+        return [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])]
+
+
+def is_finished(run: "Run") -> bool:
+    """Return whether everything of a run has been written."""
+    return run.info.status in ("FINISHED", "FAILED")
+
+
+def epoch_figures(epoch: EpochRecord, monitor: str) -> dict[str, float]:
+    """Return an epoch's metrics by name, those of the monitored part under its name."""
+    return {
+        "train_loss": epoch.loss,
+        "train_accuracy": epoch.accuracy,
+        f"{monitor}_loss": epoch.monitor_loss,
+        f"{monitor}_accuracy": epoch.monitor_accuracy,
+        "learning_rate": epoch.learning_rate,
+        "seconds": epoch.seconds,
+        "core_seconds": epoch.core_seconds,
+    }
+
+
+def final_figures(variant: VariantResult) -> dict[str, float]:
+    """Return what is said of a variant in the end, by metric name; rates are 0..1."""
+    figures = {
+        "parameters": variant.parameters_total,
+        "file_bytes": variant.file_bytes,
+        "wall_seconds": variant.wall_seconds,
+        "core_seconds": variant.core_seconds,
+        "peak_memory_bytes": variant.peak_memory_bytes,
+        "best_epoch": variant.best_epoch,
+        "multiply_adds": variant.multiply_adds,
+    }
+    for part, scores in variant.parts.items():
+        figures |= {f"{part}/{name}": value for name, value in part_figures(scores).items()}
+    if variant.calibration:
+        figures["validation/expected_calibration_error"] = variant.calibration.before.expected_error
+        figures["validation/brier"] = variant.calibration.before.brier
+    if variant.latency:
+        figures["latency/single_milliseconds"] = variant.latency.single_milliseconds
+        figures["latency/batched_milliseconds"] = variant.latency.batched_milliseconds
+    return figures
+
+
+def part_figures(scores: PartMetrics) -> dict[str, float]:
+    """Return the metrics of one part, the ends of the accuracy's interval and each class's recall among them."""
+    recalls = {f"recall_{one.label}": one.recall for one in scores.per_class if one.label in CLASSES}
+    return {
+        "images": scores.images,
+        "accuracy": scores.accuracy,
+        "accuracy_low": scores.accuracy_low,
+        "accuracy_high": scores.accuracy_high,
+        "macro_f1": scores.macro_f1,
+        "log_loss": scores.log_loss,
+        **recalls,
+    }
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Return each leaf of nested mappings as (dotted name, text)."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value)
+
+
+def batched_list(values: list[Any], size: int) -> Iterator[list[Any]]:
+    """Return the values in lists of at most this size."""
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+if __name__ == "__main__":
+    run_child(main)

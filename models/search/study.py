@@ -1,0 +1,194 @@
+"""The study behind a search: what was tried is kept in a file, and what to try next follows from it.
+
+The file outlives its process, however that ends. A trial that was running then is begun anew under the same
+parameters, and only the new one counts.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.trial import TrialState
+
+from data.base.errors import PipelineError
+from data.records.search import TrialOutcome, TrialRecord
+from data.workspace.digests import digest_sources, hash_json
+from models.catalog.train_config import TrainConfig
+from models.catalog.variants import Variant
+from models.search.space import SearchSpace
+
+STARTUP_TRIALS = 4
+"""Trials that are finished before one is pruned: a median of fewer says little."""
+
+PRUNED_FROM_FRACTION = 0.4
+"""Part of a training before which it is not judged: a high rate and a long warm-up look bad early and end well."""
+
+SQLITE_WAIT_SECONDS = 60.0
+
+_RECIPE, _OUTCOME = "recipe", "outcome"
+_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+class Trial:
+    """One recipe to try; what its epochs reach decides whether it goes on."""
+
+    def __init__(self, trial: optuna.Trial, recipe: TrainConfig) -> None:
+        self.number, self.recipe = trial.number, recipe
+        self.best_accuracy: float | None = None
+        self._trial = trial
+        self._reported: set[int] = set()
+
+    @property
+    def last_epoch(self) -> int:
+        """The last epoch that was reported, 0 before the first."""
+        return max(self._reported, default=0)
+
+    def report(self, epoch: int, accuracy: float, fraction: float) -> bool:
+        """Take an epoch's selection accuracy and return whether the trial is hopeless.
+
+        It is where its best accuracy so far is below the median of what finished trials had after the same epoch.
+
+        Args:
+            epoch: 1-based; a second report of one is passed over.
+            accuracy: 0..1.
+            fraction: part of the training that is done, 0..1.
+        """
+        self.best_accuracy = max(accuracy, self.best_accuracy or 0.0)
+        if epoch not in self._reported:
+            self._reported.add(epoch)
+            self._trial.report(accuracy, epoch)
+        return PRUNED_FROM_FRACTION <= fraction < 1 and bool(self._trial.should_prune())
+
+
+class Study:
+    """The trials of one search; make it with `open_study`."""
+
+    def __init__(self, study: optuna.Study, space: SearchSpace, base: TrainConfig, seed: int) -> None:
+        self._study, self._space, self._base, self._seed = study, space, base, seed
+
+    @property
+    def begun(self) -> int:
+        """How many trials count: those that ended and those that run now."""
+        waiting = sum(trial.state == TrialState.WAITING for trial in self._study.trials)
+        return len(self._study.trials) - waiting - len(self._interrupted())
+
+    def propose(self) -> Trial:
+        """Begin a trial; what it tries follows from the seed and the trials before it, also after a kill."""
+        # A sampler draws from its seed on when it is made, so one made at a resume would draw the first trials again.
+        self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + self.begun)
+        trial = self._study.ask()
+        recipe = self._space.suggest(trial, self._base)
+        trial.set_user_attr(_RECIPE, recipe.model_dump(mode="json"))
+        return Trial(trial, recipe)
+
+    def finish(self, trial: Trial, outcome: TrialOutcome) -> None:
+        """Keep what became of a trial."""
+        trial._trial.set_user_attr(_OUTCOME, outcome.model_dump(mode="json"))
+        self._tell(trial.number, outcome)
+
+    def _tell(self, number: int, outcome: TrialOutcome) -> None:
+        value = outcome.accuracy if outcome.state == "finished" else None
+        self._study.tell(number, value, _STATES[outcome.state])
+
+    def records(self) -> tuple[TrialRecord, ...]:
+        """Return the trials that ended, in the order in which they began."""
+        return tuple(
+            TrialRecord(
+                number=trial.number,
+                recipe=trial.user_attrs[_RECIPE],
+                outcome=TrialOutcome.model_validate(trial.user_attrs[_OUTCOME]),
+            )
+            for trial in self._study.trials
+            if trial.state.is_finished() and _OUTCOME in trial.user_attrs
+        )
+
+    def recover(self) -> None:
+        """Enqueue again what was running when an earlier process ended; the preset's own recipe comes first of all."""
+        for trial in self._study.get_trials(states=[TrialState.RUNNING]):
+            if outcome := trial.user_attrs.get(_OUTCOME):  # the process ended between the two halves of `finish`
+                self._tell(trial.number, TrialOutcome.model_validate(outcome))
+                continue
+            self._study.tell(trial.number, state=TrialState.FAIL)
+            if trial.params:
+                self._study.enqueue_trial(trial.params)
+        if (own := self._space.locate(self._base)) and not self._study.trials:
+            self._study.enqueue_trial(own)
+
+    def _interrupted(self) -> list[optuna.trial.FrozenTrial]:
+        """Trials that ended with their process, which alone have no outcome."""
+        failed = self._study.get_trials(states=[TrialState.FAIL])
+        return [trial for trial in failed if _OUTCOME not in trial.user_attrs]
+
+
+def study_key(variant: Variant, views_key: str, base: TrainConfig, space: SearchSpace, seed: int) -> str:
+    """Return the key of a search: of all that the accuracies of its trials depend on.
+
+    Args:
+        variant: the network.
+        views_key: of the TFRecords.
+        base: the recipe that the trials change, the time budget of a trial in it.
+        space: what may be tried.
+        seed: of the proposals and of every training.
+    """
+    inputs = {
+        "variant": variant.name,
+        "builder": variant.builder,
+        "views": views_key,
+        "base": base.model_dump(mode="json"),
+        "space": space.model_dump(mode="json"),
+        "seed": seed,
+        "code": digest_sources(["models.training.fit", "models.search.study", variant.builder.split(":")[0]]),
+    }
+    return hash_json(inputs)
+
+
+@contextmanager
+def open_study(path: Path, space: SearchSpace, base: TrainConfig, seed: int, fresh: bool = False) -> Iterator[Study]:
+    """Hold the study that is kept in a file, which is made where it is not there.
+
+    Args:
+        path: of the SQLite file.
+        space: what may be tried; a file is of one space, so have both in its name.
+        base: the recipe that the trials change.
+        seed: of the proposals.
+        fresh: forget an earlier search.
+
+    Raises:
+        PipelineError: another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.stem}.lock"), thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise PipelineError(f"got a search that another run is at ({path}): run again when that one is done") from error
+    try:
+        if fresh:
+            path.unlink(missing_ok=True)
+        with _stored_study(path) as stored:
+            study = Study(stored, space, base, seed)
+            study.recover()
+            yield study
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _stored_study(path: Path) -> Iterator[optuna.Study]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(
+        f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": SQLITE_WAIT_SECONDS}}
+    )
+    try:
+        yield optuna.create_study(
+            storage=storage,
+            study_name="search",
+            direction="maximize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
+            load_if_exists=True,
+        )
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()

@@ -1,0 +1,224 @@
+"""Features of a frozen backbone, computed once a view and kept in the workspace.
+
+A backbone that nothing trains gives an image the same features in every epoch, so a head is trained on stored ones. A
+stored view is one stage of the workspace: one process writes it while others that want it wait, and one that was killed
+leaves nothing that counts. What gives the key is the network up to the backbone's output, its weights, the records and
+the code, so that variants on one backbone share their features.
+
+Source: the "bottleneck features" of Yosinski et al., "How transferable are features in deep neural networks?", 2014.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from data.base.errors import PipelineError
+from data.base.labels import IMAGE_SIZE
+from data.system.child_process import emit
+from data.views.tfrecords import ViewsIndex, read_part
+from data.workspace.digests import digest_sources, hash_json
+from data.workspace.store import Workspace
+from models.networks.layers import Backbone
+
+FEATURES_STAGE = "features"
+FEATURES_NAME = "features.npy"
+LABELS_NAME = "labels.npy"
+STORED = np.dtype(np.float16)
+BATCH_IMAGES = 64
+TIMED_BATCHES = 4
+PROGRESS_SECONDS = 2.0
+
+
+class OutOfTime(Exception):
+    """Say that a pass through the backbone was given up at the training's deadline."""
+
+
+class FrozenNetwork(NamedTuple):
+    """A network cut behind its frozen backbone; both halves share its layers and so its weights."""
+
+    extractor: keras.Model
+    """From pixels (batch, 48, 48, 1), 0..255, to features (batch, height, width, channels)."""
+    head: keras.Model
+    """From such features to probabilities (batch, classes)."""
+
+
+class Features(NamedTuple):
+    """The features and labels of one view of one part, in written order."""
+
+    values: NDArray[np.float16]
+    """(images, height, width, channels); mapped from the file, not read."""
+    labels: NDArray[np.int32]
+    """(images,), indices into `CLASSES`."""
+
+
+def split_frozen(model: keras.Model) -> FrozenNetwork | None:
+    """Cut a network behind its backbone, or return None where it has none or something up to there is trained.
+
+    Args:
+        model: a row of layers, as all variants are.
+    """
+    places = [place for place, layer in enumerate(model.layers) if isinstance(layer, Backbone)]
+    if not places or any(layer.trainable_weights for layer in model.layers[: places[0] + 1]):
+        return None
+    features = model.layers[places[0]].output
+    extractor = keras.Model(model.input, features, name="extractor")
+    return FrozenNetwork(extractor, keras.Model(features, model.output, name=model.name))
+
+
+class PassWatch:
+    """Tell the progress of a pass of images through a network, and end it at a deadline.
+
+    Args:
+        part: whose images pass.
+        view: which of its views.
+        images: in all.
+        deadline: `time.monotonic()` at which it is given up.
+        event: as which progress is told.
+    """
+
+    def __init__(self, part: str, view: int, images: int, deadline: float, event: str = "features") -> None:
+        self.part, self.view, self.images, self.deadline, self.event = part, view, images, deadline, event
+        self.done = 0
+        self.told = time.monotonic()
+
+    def is_late(self) -> bool:
+        """Return whether the deadline is over; asked often, it keeps the parent from taking a wait for a hang."""
+        now = time.monotonic()
+        if now - self.told >= PROGRESS_SECONDS:
+            self.told = now
+            emit(self.event, part=self.part, view=self.view, done=self.done, images=self.images)
+        return now >= self.deadline
+
+    def advance(self, images: int) -> None:
+        """Count images that are done.
+
+        Raises:
+            OutOfTime: the deadline is over.
+        """
+        self.done += images
+        if self.is_late():
+            raise OutOfTime
+
+
+class FeatureStore:
+    """The features that one extractor gives for one directory of records.
+
+    Args:
+        root: the workspace that keeps them.
+        records: directory of the TFRecords.
+        extractor: from pixels to features, with its weights.
+    """
+
+    def __init__(self, root: Path, records: Path, extractor: keras.Model) -> None:
+        self.workspace, self.records, self.extractor = Workspace(root), records, extractor
+        self.index = ViewsIndex.load(records)
+        self.extract = make_extraction(extractor)
+
+    @cached_property
+    def network(self) -> str:
+        """Return a key of the extractor: its layers with their settings, and the bytes of its weights."""
+        digest = hashlib.sha256(json.dumps(self.extractor.get_config(), sort_keys=True, default=str).encode())
+        for weight in self.extractor.get_weights():
+            digest.update(weight.tobytes())
+        return digest.hexdigest()
+
+    def has(self, part: str, view: int = 0) -> bool:
+        """Return whether the features of a view are stored."""
+        return self.workspace.find(FEATURES_STAGE, hash_json(self._inputs(part, view))) is not None
+
+    def load(self, part: str, view: int = 0, deadline: float = math.inf) -> Features:
+        """Return the features of a view of a part; where nobody has stored them, compute them first.
+
+        Args:
+            part: train, selection, validation or test.
+            view: 0 is the original.
+            deadline: `time.monotonic()` at which to give up.
+
+        Raises:
+            OutOfTime: the deadline came first.
+            PipelineError: no such records, features that are no numbers of float16, or no room on the disk.
+        """
+        watch = PassWatch(part, view, sum(file.images for file in self.index.select(part, view)), deadline)
+        write = partial(self._write, part, view, watch)
+        try:
+            stored = self.workspace.produce(
+                FEATURES_STAGE,
+                self._inputs(part, view),
+                write,
+                give_up=watch.is_late,
+                need=lambda: STORED.itemsize * math.prod(self._shape(watch)),
+            )
+        except PipelineError as error:  # the workspace's own, at the end of a wait for another writer
+            raise (OutOfTime() if time.monotonic() >= deadline else error) from error
+        values = np.load(stored.path / FEATURES_NAME, mmap_mode="r")
+        return Features(values, np.load(stored.path / LABELS_NAME))
+
+    def sample(self) -> tuple[Features, float]:
+        """Return features of a few train images, and the seconds that an image takes in a pass."""
+        batches = read_part(self.records, "train", batch_size=BATCH_IMAGES).take(1 + TIMED_BATCHES)
+        values, labels, ends = [], [], []
+        for images, of_images in batches:
+            values.append(self.extract(images).numpy())
+            labels.append(of_images.numpy())
+            ends.append(time.monotonic())
+        timed = slice(1, None) if len(ends) > 1 else slice(0, 0)  # the first batch traces
+        images = sum(len(block) for block in values[timed])
+        seconds = (ends[-1] - ends[0]) / images if images else 0.0
+        return Features(np.concatenate(values).astype(STORED), np.concatenate(labels)), seconds
+
+    def _inputs(self, part: str, view: int) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "records": [file.sha256 for file in self.index.select(part, view)],
+            "code": digest_sources([__name__]),
+        }
+
+    def _shape(self, watch: PassWatch) -> tuple[int, ...]:
+        return (watch.images, *self.extractor.output_shape[1:])
+
+    def _write(self, part: str, view: int, watch: PassWatch, out: Path) -> None:
+        """Write features and labels batch by batch; a mapped file would turn a full disk into a killed process."""
+        shape = self._shape(watch)
+        labels: list[NDArray[np.int32]] = []
+        try:
+            with (out / FEATURES_NAME).open("wb") as file:
+                header = {"descr": STORED.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                for block, of_block in self._blocks(part, view):
+                    file.write(block.tobytes())
+                    labels.append(of_block)
+                    watch.advance(len(block))
+            np.save(out / LABELS_NAME, np.concatenate(labels))
+        except OSError as error:
+            size = math.prod(shape) * STORED.itemsize / 1e6
+            raise PipelineError(
+                f"got {error} while writing {size:.0f} MB of features of {part}, view {view}, below {out}, expected "
+                "room for them: free some, or set cache_features=False in this variant's TrainConfig"
+            ) from error
+
+    def _blocks(self, part: str, view: int) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int32]]]:
+        for images, labels in read_part(self.records, part, view=view, batch_size=BATCH_IMAGES):
+            exact = self.extract(images).numpy()
+            if not np.all(np.abs(exact) <= np.finfo(STORED).max):
+                raise PipelineError(
+                    f"got a feature of {np.abs(exact).max()} in {part}, view {view}, expected at most "
+                    f"{np.finfo(STORED).max}, float16's largest: look whether the backbone's weights file is whole, or "
+                    "set cache_features=False in this variant's TrainConfig"
+                )
+            yield exact.astype(STORED), labels.numpy()
+
+
+def make_extraction(extractor: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return a compiled function from uint8 pixels (n, 48, 48, 1) to float32 output, one trace for every n."""
+    pixels = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE, 1), tf.uint8)
+    return tf.function(lambda images: tf.cast(extractor(images, training=False), tf.float32), input_signature=[pixels])

@@ -1,0 +1,308 @@
+"""Train and evaluate one variant: the child command `python -m models.training.fit RUN_DIR`.
+
+RUN_DIR/spec.json says what to do. The command resumes at the last finished epoch it finds there, prints its events as
+JSON lines, and leaves model.keras, predictions.parquet, explanations.npz, plan.json and result.json.
+"""
+
+import math
+import os
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from data.base.errors import PipelineError
+from data.base.labels import CLASSES
+from data.records.training import VariantResult
+from data.system.child_process import emit, run_child
+from data.system.hardware import peak_memory_bytes
+from data.system.provenance import describe_making
+from data.views.tfrecords import ViewsIndex, read_identified, read_part
+from data.workspace.atomic import write_atomically
+from models.catalog.train_config import TrainConfig
+from models.catalog.variants import load_builder
+from models.evaluation.metrics import measure_predictions
+from models.evaluation.predictions import PREDICTIONS_NAME, predict_part, probabilities_of
+from models.jobs.checkpoint import TrainState, remove_checkpoints
+from models.jobs.plan import (
+    PLAN_NAME,
+    FeatureViews,
+    Measurement,
+    Plan,
+    Precision,
+    load_plan,
+    make_feature_plan,
+    make_plan,
+)
+from models.jobs.specs import FitSpec
+from models.networks.gradcam import (
+    average_heatmaps,
+    compare_with_shuffled,
+    explain_images,
+    pick_examples,
+    summarize_layers,
+)
+from models.networks.layers import FlipVote, make_pixel_input
+from models.networks.measure import count_multiply_adds, measure_latency
+from models.training.batches import (
+    EVALUATION_BATCH,
+    FeatureBatches,
+    PixelBatches,
+    feature_batches,
+    finish_batches,
+    labelled_batches,
+    usable_views,
+)
+from models.training.features import FeatureStore, split_frozen
+from models.training.finetuning import TunedBackbone
+from models.training.runtime import use_threads
+from models.training.soft_labels import Teaching
+from models.training.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps
+
+SPEC_NAME = "spec.json"
+RESULT_NAME = "result.json"
+MODEL_NAME = "model.keras"
+EXPLANATIONS_NAME = "explanations.npz"
+AVERAGED_FACES = 32
+"""Of each class, for the mean heatmaps."""
+SCORED_PARTS = ("selection", "validation", "test")
+
+
+def main() -> None:
+    """Run the command on the directory named in the arguments."""
+    started = time.monotonic()
+    run_dir = Path(sys.argv[1])
+    spec = FitSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
+    configure_runtime(spec)
+    emit("started", pid=os.getpid(), threads=spec.threads)
+    result = load_result(run_dir) or make_result(run_dir, spec, started)
+    remove_checkpoints(run_dir)
+    emit("done", accuracy=result.parts["validation"].accuracy)
+
+
+def load_result(run_dir: Path) -> VariantResult | None:
+    """Return the result of an earlier start whose parent was gone before it took the directory, or None."""
+    path = run_dir / RESULT_NAME
+    return VariantResult.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
+    """Train and evaluate the variant; its result is written last, so where it is all the other files are whole."""
+    made_with = describe_making()  # now: the checkout may be another one when the training ends
+    model, plan, state = train_variant(run_dir, spec, started)
+    emit("evaluating", epoch=state.best_epoch)
+    result = evaluate_variant(run_dir, spec, plan, state, model).model_copy(update={"made_with": made_with})
+    write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
+    return result
+
+
+def configure_runtime(spec: FitSpec) -> None:
+    """Set the threads, and whether operations are deterministic, before the first operation runs."""
+    use_threads(spec.threads)
+    if spec.train.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.Model, Plan, TrainState]:
+    """Build, plan and train the variant; the model comes back with the weights of its best epoch."""
+    plan = load_plan(run_dir)
+    if plan is None:
+        plan = plan_training(spec, started)
+        write_atomically(run_dir / PLAN_NAME, plan.model_dump_json(indent=1))
+    emit("planned", **plan.model_dump())
+    model = build_model(spec, plan.precision)
+    trained: keras.Model = model
+    batches: PixelBatches | FeatureBatches = PixelBatches(spec)
+    if plan.feature_views:
+        store, trained = open_features(spec, model)
+        batches = FeatureBatches(spec, store, plan.feature_views)
+    state = Trainer(trained, spec.train, plan, run_dir, batches.training, batches.monitored).run(started)
+    return model, plan, state
+
+
+def plan_training(spec: FitSpec, started: float) -> Plan:
+    """Plan the training on kept features where the network's backbone is frozen and the time allows, else on pixels."""
+    index = ViewsIndex.load(spec.views)
+    images, monitored = index.count("train"), index.count(spec.train.monitor)
+    network = build_model(spec, "float32")
+    head_first = bool(TunedBackbone(network)) and spec.train.head_fraction > 0
+
+    def measure_pixels(precision: Precision) -> Measurement:
+        emit("measuring", precision=precision)
+        model, batches = build_model(spec, precision), PixelBatches(spec)
+        tuned, seconds = TunedBackbone(model), {}
+        for trained in (False, True) if head_first else (True,):
+            tuned.train(trained)
+            compile_model(model, spec.train, MEASURED_STEPS)
+            epoch = batches.training(0)[0]
+            seconds[trained] = measure_steps(model, epoch, batches.monitored, evaluation_batches(monitored))
+        return seconds[True]._replace(head_step_seconds=seconds[False].step_seconds if head_first else 0.0)
+
+    def measure_features(precision: Precision) -> Measurement:
+        emit("measuring", precision=precision)
+        store, head = open_features(spec, build_model(spec, precision))
+        compile_model(head, spec.train, MEASURED_STEPS)
+        some, image_seconds = store.sample()
+        order = np.arange(len(some.labels))
+        training = finish_batches(feature_batches(some, order, spec.train.batch_size), spec, 0, None)
+        judged = labelled_batches(feature_batches(some, order, EVALUATION_BATCH), spec.threads)
+        measured = measure_steps(head, training, judged, evaluation_batches(monitored))
+        return measured._replace(pass_seconds=image_seconds * images)
+
+    kept = find_features(spec, network, monitored / images) if images else None
+    if kept:
+        return make_feature_plan(spec, images, kept, measure_features, started)
+    return make_plan(spec, images, measure_pixels, started, head_first)
+
+
+def find_features(spec: FitSpec, network: keras.Model, monitored_share: float) -> FeatureViews | None:
+    """Return which views' features are kept, or None where this network or its recipe keeps none."""
+    if spec.features is None or not spec.train.cache_features or split_frozen(network) is None:
+        return None
+    store, _ = open_features(spec, network)
+    views = usable_views(spec)
+    prepared = next((view for view in range(views) if not store.has("train", view)), views)
+    return FeatureViews(views, prepared, 0.0 if store.has(spec.train.monitor) else monitored_share)
+
+
+def open_features(spec: FitSpec, model: keras.Model) -> tuple[FeatureStore, keras.Model]:
+    """Return the store of what the model's frozen backbone gives, and the head to train on it.
+
+    Raises:
+        PipelineError: there is no frozen backbone, though the plan of an earlier start had one, or no workspace.
+    """
+    network = split_frozen(model)
+    if network is None or spec.features is None:
+        raise PipelineError(
+            f"got a plan on kept features for {spec.name}, expected a network with a frozen backbone and a workspace "
+            f"in {SPEC_NAME}: run again with --force"
+        )
+    return FeatureStore(spec.features, spec.views, network.extractor), network.head
+
+
+def evaluation_batches(images: int) -> int:
+    """Return how many batches an evaluation of so many images takes."""
+    return math.ceil(images / EVALUATION_BATCH)
+
+
+def build_model(spec: FitSpec, precision: Precision) -> keras.Model:
+    """Build the variant in a precision; the same seed gives the same weights every time."""
+    keras.backend.clear_session()
+    keras.mixed_precision.set_global_policy(precision)
+    keras.utils.set_random_seed(spec.seed)
+    return load_builder(spec.builder)(len(CLASSES), spec.weights)
+
+
+def extract_network(spec: FitSpec, trained: keras.Model) -> keras.Model:
+    """Return the network alone in float32, whatever it was trained in: no optimizer, no schedule, no precision policy.
+
+    So the file is half the size, loads with Keras and the layers of `models.networks.layers`, and runs alike on any
+    machine.
+    """
+    weights = trained.get_weights()
+    keras.mixed_precision.set_global_policy("float32")
+    network = load_builder(spec.builder)(len(CLASSES), spec.weights)
+    network.set_weights(weights)
+    return network
+
+
+def vote_at_test_time(network: keras.Model, config: TrainConfig) -> keras.Model:
+    """Return the network that answers with the mean over the copies of an image that the recipe asks for, if any."""
+    if not config.test_time_flip:
+        return network
+    pixels, vote = make_pixel_input(), FlipVote(network, config.test_time_shift_pixels, name="flip_vote")
+    return keras.Model(pixels, vote(pixels), name=network.name)
+
+
+def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
+    """Save the network, score what was saved on the parts that are not trained on, and explain one face a class."""
+    network = extract_network(spec, model)
+    model = vote_at_test_time(network, spec.train)
+    model.save(run_dir / MODEL_NAME)
+    predictions = pd.concat(
+        [
+            predict_part(model, read_identified(spec.views, part, batch_size=EVALUATION_BATCH), part)
+            for part in SCORED_PARTS
+        ],
+        ignore_index=True,
+    )
+    predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
+    save_explanations(run_dir / EXPLANATIONS_NAME, spec, network, predictions)
+    parts, calibration = measure_predictions(predictions)
+    result = VariantResult(
+        name=spec.name,
+        description=spec.description,
+        status="trained",
+        parameters_total=model.count_params(),
+        parameters_trainable=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        file_bytes=(run_dir / MODEL_NAME).stat().st_size,
+        wall_seconds=round(state.wall_seconds, 1),
+        core_seconds=round(state.core_seconds, 1),
+        peak_memory_bytes=max(state.peak_memory_bytes, peak_memory_bytes()),
+        monitor=spec.train.monitor,
+        best_epoch=state.best_epoch,
+        stopped_because=state.stopped_because,
+        epochs=state.history,
+        parts=parts,
+        calibration=calibration,
+        multiply_adds=count_multiply_adds(model),
+        latency=measure_latency(model),
+        layers=tuple(summarize_layers(network)),
+        plan=plan.model_dump(),
+        train_config=applied_recipe(spec, plan).model_dump(),
+    )
+    return with_teaching(result, Teaching.load(spec.soft_labels)) if spec.soft_labels else result
+
+
+def applied_recipe(spec: FitSpec, plan: Plan) -> TrainConfig:
+    """Return the recipe as it was carried out: features were neither flipped nor shifted, most variants not taught."""
+    on_features = {"flip": False, "shift_pixels": 0} if plan.feature_views else {}
+    untaught = {} if spec.soft_labels else {"teacher_share": 0.0}
+    return spec.train.model_copy(update=on_features | untaught)
+
+
+def with_teaching(result: VariantResult, teaching: Teaching) -> VariantResult:
+    """Return a student's result with what it took to teach it: what it cost in all, and of this what it cost alone."""
+    cores = teaching.teacher_core_seconds + teaching.core_seconds
+    wall = teaching.teacher_wall_seconds + teaching.wall_seconds
+    taught = {**teaching.model_dump(), "own_core_seconds": result.core_seconds, "own_wall_seconds": result.wall_seconds}
+    return result.model_copy(
+        update={
+            "core_seconds": round(result.core_seconds + cores, 1),
+            "wall_seconds": round(result.wall_seconds + wall, 1),
+            "peak_memory_bytes": max(result.peak_memory_bytes, teaching.peak_memory_bytes),
+            "plan": {**result.plan, "taught": taught},
+        }
+    )
+
+
+def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:
+    """Write Grad-CAM maps of one validation face a class, the same faces for every variant of a run.
+
+    With them go the mean maps of more faces of each class, and how alike these are once the weights are shuffled.
+    """
+    validation = predictions[predictions["part"] == "validation"].reset_index(drop=True)
+    labels = validation["label"].to_numpy()
+    chosen, many = pick_examples(labels, spec.seed), pick_examples(labels, spec.seed, AVERAGED_FACES)
+    batches = read_part(spec.views, "validation", batch_size=EVALUATION_BATCH)
+    pixels = np.concatenate([np.asarray(batch) for batch, _ in batches])
+    images, heatmaps = pixels[chosen], explain_images(model, pixels[many])
+    np.savez_compressed(
+        path,
+        images=images[..., 0],
+        heatmaps=explain_images(model, images),
+        labels=labels[chosen],
+        probabilities=probabilities_of(validation)[chosen],
+        image_ids=validation["image_id"].to_numpy(str)[chosen],
+        mean_heatmaps=average_heatmaps(heatmaps, labels[many], len(CLASSES)),
+        averaged_faces=np.bincount(labels[many], minlength=len(CLASSES)),
+        shuffled_correlations=compare_with_shuffled(model, pixels[many], heatmaps, spec.seed),
+    )
+
+
+if __name__ == "__main__":
+    run_child(main)

@@ -1,0 +1,35 @@
+"""Score a saved network on a part of a data set: the child command `python -m models.training.rescore OUT`.
+
+OUT/spec.json says which network and which records. The command leaves predictions.parquet.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from data.system.child_process import emit, run_child
+from data.views.tfrecords import read_identified
+from models.evaluation.predictions import PREDICTIONS_NAME, predict_part
+from models.jobs.specs import ScoreSpec
+from models.networks import layers  # noqa: F401 - registers the project's own layers with Keras
+from models.training.batches import EVALUATION_BATCH
+from models.training.fit import SPEC_NAME
+from models.training.runtime import use_threads
+
+
+def main() -> None:
+    """Run the command on the directory named in the arguments."""
+    out = Path(sys.argv[1])
+    spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_text())
+    use_threads(spec.threads)
+    emit("started")
+    network: Any = keras.saving.load_model(spec.network, compile=False)
+    batches = read_identified(spec.records, spec.part, batch_size=EVALUATION_BATCH)
+    predict_part(network, batches, spec.part).to_parquet(out / PREDICTIONS_NAME, index=False)
+    emit("done")
+
+
+if __name__ == "__main__":
+    run_child(main)

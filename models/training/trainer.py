@@ -1,0 +1,357 @@
+"""The training loop of one variant: one Keras epoch at a time, so that it can stop and go on at any of them."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from data.base.errors import PipelineError
+from data.records.training import EARLY_STOPPING, EpochRecord
+from data.system.child_process import emit
+from data.system.hardware import peak_memory_bytes
+from models.catalog.train_config import TrainConfig
+from models.jobs.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
+from models.jobs.plan import Measurement, Plan
+from models.training.features import OutOfTime
+from models.training.finetuning import TunedBackbone
+
+PROGRESS_SECONDS = 2.0
+WARMUP_STEPS = 3
+TIMED_STEPS = 10
+MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
+SILENT: Any = 0  # an int for Keras, though its annotation says str
+
+REASON_PLAN = "the plan"
+REASON_BUDGET = "the plan, which the time budget shortened"
+REASON_DEADLINE = "the time budget, before the end of the plan"
+
+TRIFLE = 0.02  # of the planned steps: a smaller change is not worth another plan
+
+
+def compile_model(model: keras.Model, config: TrainConfig, total_steps: int) -> None:
+    """Compile with the configured optimizer, schedule and loss; labels are one-hot."""
+    model.compile(
+        optimizer=make_optimizer(config, total_steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,  # type: ignore[arg-type]  # XLA was slower on CPU in every case tried
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def make_optimizer(config: TrainConfig, total_steps: int) -> keras.optimizers.Optimizer:
+    """Return the optimizer with its learning-rate schedule over `total_steps` steps."""
+    rate = _learning_rate(config, total_steps)
+    decay = config.weight_decay or None
+    if config.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=config.nesterov, weight_decay=decay)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    return optimizer
+
+
+def _learning_rate(config: TrainConfig, total_steps: int) -> Any:
+    if config.schedule == "constant":
+        return config.learning_rate
+    return PlannedCosine(config.learning_rate, config.warmup_fraction, total_steps)
+
+
+class PlannedCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Warm up linearly, then fall to zero by a cosine at the end of a plan that may be shortened on the way.
+
+    Args:
+        peak: highest rate.
+        warmup_fraction: part of the plan that warms up, less than 1.
+        total_steps: steps of the plan; assign `total_steps` to shorten it.
+    """
+
+    def __init__(self, peak: float, warmup_fraction: float, total_steps: int) -> None:
+        self.peak, self.warmup_fraction = peak, warmup_fraction
+        self.total_steps = keras.Variable(total_steps, trainable=False, dtype="float32", name="total_steps")
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step, which counts from 0."""
+        position: Any = keras.ops.cast(step, "float32")
+        warmup: Any = self.warmup_fraction * self.total_steps
+        warmed: Any = keras.ops.minimum((position + 1) / (warmup + 1), 1.0)
+        progress: Any = keras.ops.clip((position - warmup) / (self.total_steps - warmup), 0.0, 1.0)
+        cosine: Any = keras.ops.cos(math.pi * progress)
+        return self.peak * warmed * 0.5 * (1 + cosine)
+
+    def get_config(self) -> dict[str, Any]:
+        """See Keras."""
+        return {
+            "peak": self.peak,
+            "warmup_fraction": self.warmup_fraction,
+            "total_steps": int(self.total_steps),
+        }
+
+
+def measure_steps(model: keras.Model, training: Any, monitored: Any, evaluation_batches: int) -> Measurement:
+    """Time training steps and an evaluation of a compiled model on this machine; the model is spent afterwards.
+
+    Args:
+        model: compiled.
+        training: dataset of (pixels, one-hot labels).
+        monitored: dataset that an epoch ends with.
+        evaluation_batches: how many batches `monitored` has.
+    """
+    steps, clock = training.repeat().take(MEASURED_STEPS), BatchClock()
+    losses = model.fit(steps, shuffle=False, verbose=SILENT, callbacks=[clock]).history["loss"]
+    step_seconds = clock.seconds_per_batch(WARMUP_STEPS)
+    clock = BatchClock()
+    model.evaluate(monitored.take(WARMUP_STEPS + TIMED_STEPS), verbose=SILENT, callbacks=[clock])
+    return Measurement(step_seconds, clock.seconds_per_batch(WARMUP_STEPS) * evaluation_batches, losses[-1])
+
+
+class BatchClock(keras.callbacks.Callback):
+    """Note when each batch ends, so that tracing and the filling of buffers can be left out of a measurement."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends = [time.monotonic()]
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """See Keras."""
+        self.ends.append(time.monotonic())
+
+    on_test_batch_end = on_train_batch_end
+
+    def seconds_per_batch(self, skipped: int) -> float:
+        """Return the mean time of a batch, the first ones skipped as far as one is left."""
+        first = min(skipped, len(self.ends) - 2)
+        return (self.ends[-1] - self.ends[first]) / (len(self.ends) - 1 - first)
+
+
+class Trainer:
+    """Train a model by a plan, checkpointing after every epoch.
+
+    Args:
+        model: not compiled; each phase of the plan compiles it with an optimizer of its own.
+        config: the recipe.
+        plan: the steps to take.
+        run_dir: where checkpoints live.
+        training: (epoch, 0-based, and deadline as `time.monotonic()`) -> (dataset of (pixels or features, one-hot
+            labels), view number); raises `OutOfTime` where the deadline comes before they are there.
+        monitored: dataset that chooses the best epoch.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: TrainConfig,
+        plan: Plan,
+        run_dir: Path,
+        training: Callable[[int, float], tuple[Any, int]],
+        monitored: Any,
+    ) -> None:
+        self.model, self.config, self.plan, self.run_dir = model, config, plan, run_dir
+        self.training, self.monitored = training, monitored
+        self.tuned = TunedBackbone(model)
+        self.state = TrainState()
+
+    @property
+    def variables(self) -> list[Any]:
+        """Everything that a step changes: weights, normalisation statistics, random state and optimizer slots."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def run(self, started: float) -> TrainState:
+        """Train from the last checkpoint to the end of the plan and leave the best epoch's weights in the model.
+
+        Args:
+            started: `time.monotonic()` at the start of the child, from which its time budget counts.
+        """
+        earlier = self.state = load_state(self.run_dir) or TrainState(total_steps=self.plan.total_steps)
+        self._begin_phase()
+        restore_checkpoint(self.run_dir, self.variables)
+        if earlier.history:
+            emit("resumed", epoch=len(earlier.history), accuracy=earlier.best_accuracy)
+        deadline = started + (self.plan.budget_seconds or math.inf) - earlier.wall_seconds
+        while not self.state.stopped_because:
+            if self._is_head_done():
+                self._finetune()
+            try:
+                # A model needs an epoch, whatever it takes.
+                dataset = self.training(len(self.state.history), deadline if self.state.history else math.inf)
+            except OutOfTime:
+                spent = earlier.wall_seconds + time.monotonic() - started
+                self._keep(self.state.model_copy(update={"stopped_because": REASON_DEADLINE, "wall_seconds": spent}))
+                break
+            watch = StepWatch(self.plan, self.state, deadline, _schedule_of(self.model))
+            resumed = bool(earlier.history) and len(self.state.history) == len(earlier.history)
+            record = self._train_epoch(*dataset, watch, resumed)
+            self._advance(record, watch, earlier, started)
+        restore_best(self.run_dir, self.model.variables)
+        return self.state
+
+    def _begin_phase(self) -> None:
+        """Compile for the phase that the state is in: the head alone or all, with the rate that is the phase's."""
+        config, finetuned_from = self.config, self.state.finetuned_from
+        self.tuned.train(bool(finetuned_from) or not self.plan.head_fraction)
+        if finetuned_from:
+            config = config.model_copy(update={"learning_rate": config.finetune_rate})
+        compile_model(self.model, config, self.plan.phase_steps(self.state.total_steps, finetuned_from))
+
+    def _is_head_done(self) -> bool:
+        """Return whether the head has had its share of the plan, or has stopped getting better before."""
+        state = self.state
+        if not self.plan.head_fraction or state.finetuned_from or not state.history:
+            return False
+        return state.steps >= self.plan.head_steps(state.total_steps) or self._is_patience_over(state)
+
+    def _finetune(self) -> None:
+        """Begin the second phase from the head as it is, with a fresh optimizer."""
+        self.state = self.state.model_copy(update={"finetuned_from": self.state.steps})
+        self._begin_phase()
+        emit("finetuning", epoch=len(self.state.history) + 1, layers=len(self.tuned.layers))
+
+    def _is_patience_over(self, state: TrainState) -> bool:
+        """Return whether early stopping has waited long enough; each phase is waited for anew."""
+        epochs = len(state.history)
+        since = max(state.best_epoch, state.finetuned_from // self.plan.steps_per_epoch)
+        return bool(self.config.patience) and epochs - since >= self.config.patience
+
+    def _train_epoch(self, dataset: Any, view: int, watch: "StepWatch", resumed: bool) -> EpochRecord:
+        wall, cores = time.monotonic(), time.process_time()
+        logs = self.model.fit(dataset, shuffle=False, verbose=SILENT, callbacks=[watch]).history
+        monitored = self.model.evaluate(self.monitored, verbose=SILENT, return_dict=True)
+        return EpochRecord(
+            epoch=len(self.state.history) + 1,
+            loss=logs["loss"][-1],
+            accuracy=logs["accuracy"][-1],
+            monitor_loss=monitored["loss"],
+            monitor_accuracy=monitored["accuracy"],
+            learning_rate=float(self.model.optimizer.learning_rate),
+            seconds=round(time.monotonic() - wall, 3),
+            core_seconds=round(time.process_time() - cores, 3),
+            view=view,
+            partial=watch.steps_done < self.plan.steps_per_epoch,
+            resumed=resumed,
+        )
+
+    def _advance(self, record: EpochRecord, watch: "StepWatch", earlier: TrainState, started: float) -> None:
+        """Take the finished epoch into the state, the checkpoint and the events."""
+        better = record.monitor_accuracy > self.state.best_accuracy
+        if better:
+            save_best(self.run_dir, self.model.variables)
+        steps = self.state.steps + watch.steps_done
+        best_epoch = record.epoch if better else self.state.best_epoch
+        state = TrainState(
+            history=(*self.state.history, record),
+            steps=steps,
+            total_steps=watch.total_steps,
+            finetuned_from=self.state.finetuned_from,
+            best_epoch=best_epoch,
+            best_accuracy=max(record.monitor_accuracy, self.state.best_accuracy),
+            wall_seconds=earlier.wall_seconds + time.monotonic() - started,
+            core_seconds=earlier.core_seconds + time.process_time(),
+            peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
+        )
+        self._keep(state.model_copy(update={"stopped_because": self._reason_to_stop(state, watch)}))
+        epochs = math.ceil(self.state.total_steps / self.plan.steps_per_epoch)
+        left = record.seconds / watch.steps_done * (self.state.total_steps - steps)
+        emit(
+            "epoch",
+            **record.model_dump(),
+            epochs=epochs,
+            fraction=steps / self.state.total_steps,
+            best_accuracy=self.state.best_accuracy,
+            seconds_left=round(left + self.plan.pass_seconds(record.epoch, epochs), 1),
+        )
+
+    def _keep(self, state: TrainState) -> None:
+        """Take a state and write it with everything that a step changes."""
+        self.state = state
+        save_checkpoint(self.run_dir, self.variables, state)
+
+    def _reason_to_stop(self, state: TrainState, watch: "StepWatch") -> str:
+        if state.steps >= state.total_steps:
+            shortened = state.total_steps < self.plan.steps_per_epoch * self.config.epochs
+            return REASON_BUDGET if shortened else REASON_PLAN
+        if time.monotonic() >= watch.deadline:
+            return REASON_DEADLINE
+        # A head that stops getting better is fine-tuned at once.
+        if self._is_patience_over(state) and (state.finetuned_from or not self.plan.head_fraction):
+            return EARLY_STOPPING
+        return ""
+
+
+class StepWatch(keras.callbacks.Callback):
+    """Watch the steps of one epoch: keep to the plan and its time, fail on a loss that is no number, tell progress.
+
+    A machine may turn out slower than it was measured, or be so for a while. The planned steps then follow its pace,
+    never beyond the plan, so that the learning rate still falls to zero before the time is up.
+
+    Args:
+        plan: the steps to take.
+        state: of the training before this epoch.
+        deadline: `time.monotonic()` at which the time budget is spent.
+        schedule: of the optimizer, where it follows the plan.
+    """
+
+    def __init__(self, plan: Plan, state: TrainState, deadline: float, schedule: PlannedCosine | None = None) -> None:
+        super().__init__()
+        self.plan, self.state, self.deadline, self.schedule = plan, state, deadline, schedule
+        self.total_steps = state.total_steps
+        self.steps_done = 0
+        self.clock = BatchClock()
+        self.reported = time.monotonic()
+        self._plan_steps(self.total_steps)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """See Keras."""
+        self.steps_done = batch + 1
+        self.clock.on_train_batch_end(batch)
+        now, logs = time.monotonic(), logs or {}
+        loss = logs.get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise PipelineError(
+                f"got a training loss of {loss} in step {batch + 1} of epoch {len(self.state.history) + 1}, "
+                "expected a finite number: lower learning_rate in this variant's TrainConfig"
+            )
+        if now - self.reported >= PROGRESS_SECONDS:
+            self.reported = now
+            self._keep_to_time(now)
+            self._report(logs)
+        if self.model and (now >= self.deadline or self.state.steps + self.steps_done >= self.total_steps):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """See Keras. An epoch may be too short to tell progress, and what comes before the next may take long."""
+        self._keep_to_time(time.monotonic())
+
+    def _keep_to_time(self, now: float) -> None:
+        """Shorten the plan to the pace of this epoch, or give back what was taken when it was slower."""
+        done = self.state.steps + self.steps_done
+        pace = self.clock.seconds_per_batch(WARMUP_STEPS)
+        total_steps = self.plan.steps_within(self.deadline - now, pace, done, self.state.finetuned_from)
+        if self.steps_done >= MEASURED_STEPS and abs(total_steps - self.total_steps) > TRIFLE * self.total_steps:
+            self._plan_steps(total_steps)
+
+    def _plan_steps(self, total_steps: int) -> None:
+        self.total_steps = total_steps
+        if self.schedule:
+            self.schedule.total_steps.assign(self.plan.phase_steps(total_steps, self.state.finetuned_from))
+
+    def _report(self, logs: dict[str, float]) -> None:
+        done, epoch = self.state.steps + self.steps_done, len(self.state.history) + 1
+        epochs = math.ceil(self.total_steps / self.plan.steps_per_epoch)
+        left = self.clock.seconds_per_batch(WARMUP_STEPS) * (self.total_steps - done)
+        emit(
+            "progress",
+            epoch=epoch,
+            epochs=epochs,
+            fraction=done / self.total_steps,
+            accuracy=logs.get("accuracy"),
+            seconds_left=round(left + self.plan.pass_seconds(epoch, epochs), 1),
+        )
+
+
+def _schedule_of(model: keras.Model) -> PlannedCosine | None:
+    schedule = model.optimizer._learning_rate  # Keras has no public way to the schedule
+    return schedule if isinstance(schedule, PlannedCosine) else None

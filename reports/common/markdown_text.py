@@ -1,0 +1,37 @@
+"""Text and tables as Markdown that shows them as they are."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from reports.common.formatting import MISSING
+
+LONGEST_FIGURE = 20
+"""Characters of a cell that may be a figure with its unit or interval; longer ones are sentences."""
+
+
+def escape_text(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line: no markup, no HTML, no table cell's end."""
+    single = " ".join(html.escape(text, quote=False).split())
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", single)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, and the empty line that ends it.
+
+    Args:
+        header: column names; a column is aligned right where it holds figures.
+        rows: cells, as many as there are names.
+    """
+    cells = [list(row) for row in rows]
+    columns = zip(*cells, strict=True) if cells else ((),) * len(header)
+    marks = ["---:" if _holds_figures(column) else "---" for column in columns]
+    table = [[escape_text(cell) for cell in header], marks]
+    table += [[escape_text(cell) for cell in row] for row in cells]
+    return [f"| {' | '.join(row)} |" for row in table] + [""]
+
+
+def _holds_figures(cells: Sequence[str]) -> bool:
+    """Return whether the cells are figures, missing ones aside."""
+    found = [cell for cell in cells if cell not in ("", MISSING)]
+    return bool(found) and all(len(cell) <= LONGEST_FIGURE and cell.lstrip("<+-−≈ ")[:1].isdigit() for cell in found)

@@ -1,0 +1,219 @@
+"""The pictures of a report as data URIs: sample faces, their augmented views, and Grad-CAM overlays."""
+
+import base64
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from reports.common.formatting import number
+
+OVERLAY_SIZE = 96
+"""Side of an overlay in pixels: twice a face's, so that the coarse map is smooth and the file stays small."""
+
+OVERLAY_STRENGTH = 0.6
+
+
+class Explanation(BaseModel):
+    """One face, where a variant looked, and what it said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_id: str
+    face: str
+    overlay: str
+    true_class: str
+    predicted_class: str
+    probability: float
+
+
+class ContactSheet(BaseModel):
+    """Train faces of one class, and below each its augmented view where there is one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_name: str
+    faces: int
+    augmented: bool
+    picture: str
+
+
+def load_explanations(directory: str, classes: tuple[str, ...]) -> list[Explanation]:
+    """Read a variant's Grad-CAM pictures.
+
+    Args:
+        directory: holds explanations.npz; images uint8 (n, 48, 48), heatmaps float32 (n, 48, 48) in 0..1,
+            labels int (n,), probabilities float32 (n, classes), image_ids str (n,).
+        classes: class names in label order.
+
+    Returns:
+        One explanation an image; none where there is no such file.
+    """
+    path = Path(directory) / "explanations.npz"
+    if not directory or not path.is_file():
+        return []
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = [stored[key] for key in ("images", "heatmaps", "labels", "probabilities", "image_ids")]
+    return [_explain(example, classes) for example in zip(*arrays, strict=True)]
+
+
+def _explain(example: tuple[Any, ...], classes: tuple[str, ...]) -> Explanation:
+    image, heatmap, label, probabilities, image_id = example
+    known = bool(np.isfinite(probabilities).all())
+    predicted = int(np.argmax(probabilities)) if known else -1
+    return Explanation(
+        image_id=str(image_id),
+        face=encode_png(image),
+        overlay=encode_png(overlay_heatmap(image, heatmap)),
+        true_class=classes[int(label)],
+        predicted_class=classes[predicted] if known else "nothing (undefined)",
+        probability=float(probabilities[predicted]) if known else float("nan"),
+    )
+
+
+def overlay_heatmap(image: NDArray, heatmap: NDArray) -> NDArray:
+    """Lay a heat map over a face.
+
+    Args:
+        image: uint8 (height, width), 0..255.
+        heatmap: float (height, width), 0..1; NaN counts as 0.
+
+    Returns:
+        uint8 (96, 96, 3), RGB: the face where the map is cold, coloured where it is hot.
+    """
+    heat = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, 1)
+    face = enlarge(image.astype(np.float32) / 255)
+    heat = enlarge(heat.astype(np.float32))
+    colours = matplotlib.colormaps["inferno"](heat)[..., :3]
+    weight = (OVERLAY_STRENGTH * heat)[..., None]
+    mixed = (1 - weight) * face[..., None] + weight * colours
+    return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
+
+
+def enlarge(plane: NDArray) -> NDArray:
+    """Return a float plane of any size as float32 (96, 96), interpolated."""
+    picture = Image.fromarray(plane.astype(np.float32))
+    return np.asarray(picture.resize((OVERLAY_SIZE, OVERLAY_SIZE), Image.Resampling.BILINEAR))
+
+
+def load_contact_sheets(pictures: Path | None, classes: tuple[str, ...]) -> list[ContactSheet]:
+    """Read the sample faces of each class, each above its augmented view.
+
+    Args:
+        pictures: an .npz with samples and, where views were made, augmented: uint8 (classes, k, 48, 48).
+        classes: class names in label order.
+
+    Returns:
+        One sheet a class; none where there is no such file.
+    """
+    if pictures is None or not pictures.is_file():
+        return []
+    with np.load(pictures, allow_pickle=False) as stored:
+        rows = [stored[key] for key in ("samples", "augmented") if key in stored]
+    if not rows:
+        return []
+    return [
+        ContactSheet(
+            class_name=name,
+            faces=rows[0].shape[1],
+            augmented=len(rows) > 1,
+            picture=encode_png(np.concatenate([np.concatenate(row[label], axis=1) for row in rows])),
+        )
+        for label, name in enumerate(classes[: rows[0].shape[0]])
+    ]
+
+
+def encode_png(pixels: NDArray) -> str:
+    """Return uint8 pixels as a PNG data URI: (height, width) gray, with 2 channels gray and opacity, with 3 RGB."""
+    return encode_image(Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def encode_image(image: Image.Image) -> str:
+    """Return a picture as a PNG data URI."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+CHANGED_BELOW = 0.5
+"""A rank correlation whose whole interval is below this counts as a map that changed."""
+
+
+class MeanMap(BaseModel):
+    """The mean map of one class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_name: str
+    faces: int
+    picture: str
+
+
+class Attention(BaseModel):
+    """What is known of a variant's maps beyond single faces."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    maps: tuple[MeanMap, ...]
+    sentence: str
+
+
+def load_attention(directory: str, classes: tuple[str, ...]) -> Attention | None:
+    """Read a variant's mean maps and its sanity check, or None where its explanations have none.
+
+    Args:
+        directory: holds explanations.npz; mean_heatmaps float32 (classes, 48, 48) in 0..1, averaged_faces int
+            (classes,), shuffled_correlations float32 (m,) in -1..1.
+        classes: class names in label order.
+    """
+    path = Path(directory) / "explanations.npz"
+    if not directory or not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        if "mean_heatmaps" not in stored:
+            return None
+        heatmaps, faces, correlations = (
+            stored[key] for key in ("mean_heatmaps", "averaged_faces", "shuffled_correlations")
+        )
+    maps = tuple(
+        MeanMap(class_name=name, faces=int(count), picture=encode_png(colour_heatmap(heatmap)))
+        for name, heatmap, count in zip(classes, heatmaps, faces, strict=False)
+        if count
+    )
+    return Attention(maps=maps, sentence=sanity_sentence(correlations))
+
+
+def colour_heatmap(heatmap: NDArray) -> NDArray[np.uint8]:
+    """Return a map (height, width) of 0..1 in colours, its strongest place the brightest: uint8 (96, 96, 3)."""
+    heat = np.nan_to_num(heatmap, nan=0.0).astype(np.float32)
+    peak = float(heat.max(initial=0))
+    colours = matplotlib.colormaps["inferno"](enlarge(heat / peak if peak > 0 else heat))[..., :3]
+    return np.round(255 * colours).astype(np.uint8)
+
+
+def sanity_sentence(correlations: NDArray) -> str:
+    """Return whether the maps change once the network's weights are shuffled.
+
+    Args:
+        correlations: rank correlation of each face's map with that of the shuffled network, (m,), -1..1.
+    """
+    if len(correlations) < 2:
+        return "Too few maps could be compared with those of shuffled weights to say whether they show what was learnt."
+    mean = float(correlations.mean(dtype=np.float64))
+    half = 1.96 * float(correlations.std(ddof=1, dtype=np.float64)) / math.sqrt(len(correlations))
+    figures = (
+        f"rank correlation {number(mean, 2)}, 95% interval {number(mean - half, 2)} to {number(mean + half, 2)}, "
+        f"{len(correlations):,} faces"
+    )
+    if mean + half < CHANGED_BELOW:
+        return f"Sanity check passed: with shuffled weights its maps are others ({figures})."
+    return (
+        f"Sanity check failed: with shuffled weights its maps stay much as they are ({figures}), so they show the face "
+        "more than what was learnt. Do not read them."
+    )

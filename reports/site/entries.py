@@ -1,0 +1,79 @@
+"""What the site's index says of each report."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.records.promotion import Outcome
+from data.records.run import RunResults
+from reports.run.summary import best_variant, cautions, scored_variants
+
+
+class ReportEntry(BaseModel):
+    """One report in a list of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    run_name: str
+    started: datetime
+    preset: str
+    source: str
+    synthetic: bool
+    scored: int = Field(description="variants with a validation accuracy")
+    variants: int
+    best: str = Field(default="", description="the most accurate variant; empty where nothing was scored")
+    accuracy: float = Field(default=float("nan"), description="of the best on validation, 0..1")
+    low: float = Field(default=float("nan"), description="95 %, for being the best of several where it is")
+    high: float = float("nan")
+    core_seconds: float = Field(default=0.0, description="of the best's training")
+    outcome: Outcome | Literal[""] = Field(default="", description="of the decision on the champion")
+    criticals: int
+    warnings: int
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the run's best was to become champion without being asked for."""
+        return self.outcome == "promote"
+
+
+def make_entry(key: str, results: RunResults) -> ReportEntry:
+    """Return what the index says of a report.
+
+    Args:
+        key: of the report in the workspace.
+        results: its results.
+    """
+    levels = [caution.level for caution in cautions(results)]
+    entry = ReportEntry(
+        key=key,
+        run_name=results.run_name,
+        started=_moment(results.started),
+        preset=Path(results.preset).stem,  # a file's path is long
+        source=results.data.source,
+        synthetic=results.data.synthetic,
+        scored=len(scored_variants(results)),
+        variants=len(results.variants),
+        outcome=results.decision.outcome if results.decision else "",
+        criticals=levels.count("critical"),
+        warnings=levels.count("warning"),
+    )
+    best = best_variant(results)
+    if best is None:
+        return entry
+    scores, many = best.parts["validation"], results.best
+    is_many = many is not None and many.name == best.name
+    low, high = (many.low, many.high) if many and is_many else (scores.accuracy_low, scores.accuracy_high)
+    known = {"best": best.name, "accuracy": scores.accuracy, "low": low, "high": high}
+    return entry.model_copy(update={**known, "core_seconds": best.core_seconds})
+
+
+def _moment(text: str) -> datetime:
+    """Return a time with its zone; what is no time sorts as the oldest, and one without a zone counts as UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

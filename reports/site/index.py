@@ -1,0 +1,57 @@
+"""The index of a workspace's reports: `reports/index.html`, a list of them all with their trends."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock
+from markupsafe import Markup
+
+from data.workspace.atomic import write_atomically
+from data.workspace.reachability import REPORTS
+from reports.common.templates import make_environment
+from reports.run.sections.champion import OUTCOMES
+from reports.site.entries import ReportEntry, make_entry
+from reports.site.stored_reports import list_reports
+from reports.site.trends import accuracy_trend, colour_sources, cost_trend
+
+INDEX_PAGE = "index.html"
+
+
+def write_index(root: Path) -> Path:
+    """Write the index of a workspace's reports as it is now, so that a reader gets the old page or the new one.
+
+    Args:
+        root: of the workspace.
+
+    Returns:
+        The page.
+    """
+    folder = root / REPORTS
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".index.lock"):  # of two runs that end at once, the later one lists both
+        reports, unreadable = list_reports(root)
+        entries = [make_entry(report.key, report.results) for report in reports]
+        page = render_index(entries, [path.name for path in unreadable])
+        write_atomically(folder / INDEX_PAGE, page)
+    return folder / INDEX_PAGE
+
+
+def render_index(entries: Sequence[ReportEntry], unreadable: Sequence[str] = ()) -> str:
+    """Return the page that lists reports, those that started last first; it makes no request.
+
+    Args:
+        entries: one a report.
+        unreadable: keys of reports that are there and cannot be read.
+    """
+    newest = sorted(entries, key=lambda entry: (entry.started, entry.key), reverse=True)
+    colours = colour_sources(newest)
+    context = {
+        "entries": newest,
+        "unreadable": unreadable,
+        "colours": colours,
+        "synthetic": {entry.source for entry in newest if entry.synthetic},
+        "outcomes": OUTCOMES,
+        "accuracy_chart": Markup(accuracy_trend(newest, colours)),
+        "cost_chart": Markup(cost_trend(newest, colours)),
+    }
+    return make_environment().get_template("index.html").render(context)

@@ -1,0 +1,114 @@
+"""Find published reports again, with all that they were drawn from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from data.base.errors import PipelineError
+from data.records.run import RunResults
+from data.views.pictures import FACES_NAME, PICTURES_NAME
+from data.workspace.reachability import AUDITS, REPORTS, VERDICTS, VIEWS
+from data.workspace.store import RECORD_NAME, read_record
+from reports.run.page import ReportSources
+
+RESULTS_NAME = "results.json"
+LAST = "last"
+VARIANTS = "variants"
+
+NAMED_IN_ERRORS = 10
+
+
+class StoredReport(NamedTuple):
+    """A published report."""
+
+    path: Path
+    created: str
+    """ISO 8601 with offset."""
+    results: RunResults
+
+    @property
+    def key(self) -> str:
+        """Of the report in the workspace."""
+        return self.path.name
+
+    @property
+    def title(self) -> str:
+        """What a person tells it by."""
+        return f"{self.key} ({self.results.run_name}, {self.results.started})"
+
+
+def list_reports(root: Path) -> tuple[list[StoredReport], list[Path]]:
+    """Return the reports of a workspace, the newest first, and those that cannot be read.
+
+    Args:
+        root: of the workspace.
+
+    Returns:
+        Reports with the directories of their variants in this workspace, wherever it was when they were made; and the
+        directories of reports that are damaged or of a version that is not read here.
+    """
+    found, unreadable = [], []
+    for record in (root / REPORTS).glob(f"[!.]*/{RECORD_NAME}"):
+        try:
+            found.append(_load(record.parent, root))
+        except (OSError, ValidationError):
+            unreadable.append(record.parent)
+    return sorted(found, key=lambda report: (report.created, report.key), reverse=True), sorted(unreadable)
+
+
+def _load(path: Path, root: Path) -> StoredReport:
+    results = RunResults.model_validate_json((path / RESULTS_NAME).read_text(encoding="utf-8"))
+    return StoredReport(path, read_record(path).created, _settle(results, root, path.name))
+
+
+def _settle(results: RunResults, root: Path, key: str) -> RunResults:
+    """Return the results with their own key and each variant's directory in this workspace."""
+    variants = tuple(
+        v.model_copy(update={"directory": str(root / VARIANTS / Path(v.directory).name)}) if v.directory else v
+        for v in results.variants
+    )
+    return results.model_copy(update={"variants": variants, "report_key": key})
+
+
+def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
+    """Return the report that is meant.
+
+    Args:
+        reports: of a workspace, the newest first.
+        wanted: "last", a key, the first digits of one, or the name of a run, of which the newest counts.
+
+    Raises:
+        PipelineError: there is none, or several begin with these digits.
+    """
+    if not reports:
+        raise PipelineError(f"got {wanted!r}, but the workspace has no report that can be read: emotion run makes one")
+    if wanted == LAST:
+        return reports[0]
+    named = [report for report in reports if report.results.run_name == wanted]
+    begun = [report for report in reports if wanted and report.key.startswith(wanted)]
+    if named:
+        return named[0]
+    if len(begun) == 1:
+        return begun[0]
+    listed = begun or reports
+    shown = ", ".join(report.title for report in listed[:NAMED_IN_ERRORS])
+    more = f" and {len(listed) - NAMED_IN_ERRORS} more" if len(listed) > NAMED_IN_ERRORS else ""
+    what = "which begins several keys" if begun else "which is no report"
+    raise PipelineError(
+        f"got {wanted!r}, {what}; expected last, a key or its beginning, or a run's name: {shown}{more}"
+    )
+
+
+def report_sources(report: StoredReport) -> ReportSources:
+    """Return where a report's pictures, verdict and audit are; what housekeeping has removed is left out."""
+    root, lineage = report.path.parents[1], report.results.lineage
+    places = {stage: root / stage / lineage[stage] for stage in (VIEWS, VERDICTS, AUDITS) if stage in lineage}
+    kept = {stage: path for stage, path in places.items() if path.is_dir()}
+    return ReportSources(
+        pictures=kept[VIEWS] / PICTURES_NAME if VIEWS in kept else None,
+        verdict=kept.get(VERDICTS),
+        audit=kept.get(AUDITS),
+        faces=report.path / FACES_NAME,
+    )

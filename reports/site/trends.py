@@ -1,0 +1,121 @@
+"""Charts over several reports: how accuracy and cost went with time, and what moved between two runs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, timedelta
+
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from data.records.run_difference import RunDifference, VariantDifference
+from reports.common.charts import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure, draw_whisker, name_rows
+from reports.common.formatting import plural, points
+from reports.run.summary import DISTINGUISHABLE_BELOW
+from reports.site.entries import ReportEntry
+
+SOURCE_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
+OTHER_SOURCES = "muted"
+CHART_INCHES = (9.0, 3.1)
+LEAST_SPAN = timedelta(hours=12)
+"""About a single report the time axis shows this much on either side."""
+
+
+def colour_sources(entries: Sequence[ReportEntry]) -> dict[str, str]:
+    """Return the name of each source's colour in the page's theme; from the fifth on they share one."""
+    sources = list(dict.fromkeys(entry.source for entry in entries))
+    names = [*SOURCE_COLOURS, *[OTHER_SOURCES] * len(sources)]
+    return dict(zip(sources, names, strict=False))
+
+
+def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> str:
+    """Draw each report's best validation accuracy with its interval by time; return SVG, or nothing without a point.
+
+    Args:
+        entries: the reports, the newest first.
+        colours: of the sources, see `colour_sources`.
+    """
+    shown = [entry for entry in entries if all(map(math.isfinite, (entry.low, entry.accuracy, entry.high)))]
+    if not shown:
+        return ""
+    with draw_figure("accuracy-trend", *CHART_INCHES) as (figure, drawn):
+        axes = figure.subplots()
+        _join(axes, shown, [100 * entry.accuracy for entry in shown], colours)
+        for entry in shown:
+            colour, when = _colour(entry, colours), date2num(entry.started)
+            axes.plot([when, when], [100 * entry.low, 100 * entry.high], color=colour, linewidth=1.6)
+            if entry.promoted:
+                look = {"markersize": 14, "markerfacecolor": "none", "color": INK, "markeredgewidth": 1.3}
+                axes.plot([when], [100 * entry.accuracy], marker="o", **look)
+        _arrange_time(axes, shown)
+        axes.margins(y=0.14)
+        axes.set_ylabel("validation accuracy, %")
+    return as_svg(drawn, f"Best validation accuracy with its 95% interval of {plural(len(shown), 'report')} by time")
+
+
+def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> str:
+    """Draw the core-seconds that each report's best variant cost by time; return SVG, or nothing without a point."""
+    shown = [entry for entry in entries if entry.core_seconds > 0]
+    if not shown:
+        return ""
+    with draw_figure("cost-trend", *CHART_INCHES) as (figure, drawn):
+        axes = figure.subplots()
+        axes.set_yscale("log")
+        _join(axes, shown, [entry.core_seconds for entry in shown], colours)
+        _arrange_time(axes, shown)
+        axes.margins(y=0.14)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_ylabel("core-seconds (log scale)")
+    return as_svg(drawn, f"Core-seconds of training of the best variant of {plural(len(shown), 'report')} by time")
+
+
+def _join(axes: Axes, entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[str, str]) -> None:
+    """Draw a point a report, those of one source joined: accuracies on other images are no trend."""
+    for source in colours:
+        own = [(date2num(e.started), height) for e, height in zip(entries, heights, strict=True) if e.source == source]
+        if own:
+            times, values = zip(*own, strict=True)
+            colour = _colour_named(colours[source])
+            axes.plot(times, values, color=colour, linewidth=0.9, marker="o", markersize=6.5, alpha=0.95)
+
+
+def _colour(entry: ReportEntry, colours: Mapping[str, str]) -> str:
+    return _colour_named(colours[entry.source])
+
+
+def _colour_named(name: str) -> str:
+    return SOURCE_COLOURS.get(name, MUTED)
+
+
+def _arrange_time(axes: Axes, entries: Sequence[ReportEntry]) -> None:
+    first, last = (choose(entry.started for entry in entries) for choose in (min, max))
+    margin = max(LEAST_SPAN if first == last else timedelta(minutes=1), (last - first) * 0.05)
+    axes.set_xlim(date2num(first - margin), date2num(last + margin))
+    locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+
+
+def differences_figure(difference: RunDifference, name: str, width_inches: float) -> str:
+    """Draw how far each variant moved from one run to the next, as dots with whiskers about 0; nothing untested."""
+    moved = [variant for variant in difference.variants if variant.difference is not None]
+    if not moved:
+        return ""
+    with draw_figure(name, width_inches, 0.9 + 0.42 * len(moved)) as (figure, drawn):
+        axes = figure.subplots()
+        axes.axvline(0, color=MUTED, linewidth=1.2)
+        for row, variant in enumerate(moved):
+            _draw_move(axes, row, variant)
+        name_rows(axes, [variant.name for variant in moved])
+        axes.set_xlabel("later minus earlier, percentage points")
+    label = "; ".join(f"{variant.name} {points(variant.difference or 0)}" for variant in moved)
+    return as_svg(drawn, f"Differences of validation accuracy in points: {label}")
+
+
+def _draw_move(axes: Axes, row: int, variant: VariantDifference) -> None:
+    low, middle, high = (100 * (value or 0.0) for value in (variant.low, variant.difference, variant.high))
+    significant = variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
+    colour = (GREEN if middle > 0 else ORANGE) if significant else BLUE
+    draw_whisker(axes, row, (low, high), middle, points(middle / 100), colour, filled=significant)

@@ -1,0 +1,99 @@
+"""From a source to extracted images in the workspace."""
+
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.sample.generate import SampleConfig, generate_sample
+from data.sources.download import DownloadSettings
+from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
+from data.sources.fetch import Fetched, fetch_archive
+from data.sources.source import DatasetSource, is_url
+from data.workspace.digests import digest_sources, hash_file, hash_json
+from data.workspace.disk_space import count_file_bytes
+from data.workspace.store import Produced, Workspace
+from tasks.support.outcomes import IMAGES_FOLDER, finish, record_of
+from tasks.support.progress import watched
+
+IMAGES_STAGE = "images"
+
+
+def acquire_images(
+    source: DatasetSource, workspace: Workspace, settings: DownloadSettings, limits: ExtractLimits
+) -> Produced:
+    """Return the images of any source, extracted into the workspace."""
+    if source.kind == "sample":
+        return generate_images(SampleConfig(), workspace)
+    if source.kind == "folder":
+        return copy_images(Path(source.location), workspace, limits)
+    fetched = record_of(download_archive(source, workspace, settings))
+    if fetched.path.is_dir():  # a Drive folder that holds the images themselves
+        return copy_images(fetched.path, workspace, limits)
+    return unpack_images(fetched.path, workspace, limits)
+
+
+@task(task_run_name="generate sample images", cache_policy=NO_CACHE)
+@watched
+def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
+    """Generate the sample data set."""
+    inputs = {"sample": config.model_dump(mode="json"), "code": digest_sources(["data.sample.generate"])}
+    images = workspace.produce(IMAGES_STAGE, inputs, lambda out: generate_sample(out / IMAGES_FOLDER, config))
+    get_run_logger().info("generated sample images in %s", images.path)
+    return finish(images, images.cached)
+
+
+@task(task_run_name="download from {source.kind}", cache_policy=NO_CACHE)
+@watched
+def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Fetched:
+    """Download and verify the source's archive; a local one is verified where it is.
+
+    It shows as Cached where nothing had to be transferred.
+    """
+    logger = get_run_logger()
+    if source.kind == "drive" or is_url(source.location):
+        workspace.require_space(0, "a download")  # its size is known by the server alone
+
+    def report(done: int, total: int | None, eta_seconds: float | None) -> None:
+        share = f" of {total / 1e6:.1f} MB" if total else " MB"
+        eta = f", {eta_seconds:.0f} s left" if eta_seconds is not None else ""
+        logger.info("downloaded %.1f%s%s", done / 1e6, share, eta)
+
+    fetched = fetch_archive(source, workspace.root / "downloads", progress=report, settings=settings)
+    logger.info("data set archive: %s", fetched.path)
+    return finish(fetched, not fetched.transferred)
+
+
+@task(task_run_name="unpack images", cache_policy=NO_CACHE)
+@watched
+def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
+    """Extract an archive's images, refusing what an archive should not hold.
+
+    The limits are no part of the key: they say what is refused, not what is written.
+    """
+    inputs = {"archive_sha256": hash_file(archive), "code": digest_sources(["data.sources.extract"])}
+    images = workspace.produce(
+        IMAGES_STAGE,
+        inputs,
+        lambda out: extract_archive(archive, out / IMAGES_FOLDER, limits),
+        need=lambda: count_file_bytes(list_sizes(archive)),
+    )
+    get_run_logger().info("images of %s are in %s", archive.name, images.path)
+    return finish(images, images.cached)
+
+
+@task(task_run_name="copy images", cache_policy=NO_CACHE)
+@watched
+def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
+    """Copy a folder's images, so that a later change of the folder cannot change a finished run."""
+    copied = list_copied(folder, limits)
+    files = {name: hash_file(path) for name, path in copied.items()}
+    inputs = {"files": hash_json(files), "code": digest_sources(["data.sources.extract"])}
+    images = workspace.produce(
+        IMAGES_STAGE,
+        inputs,
+        lambda out: copy_folder(folder, out / IMAGES_FOLDER, limits),
+        need=lambda: count_file_bytes(path.stat().st_size for path in copied.values()),
+    )
+    get_run_logger().info("images of %s are in %s", folder, images.path)
+    return finish(images, images.cached)

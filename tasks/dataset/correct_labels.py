@@ -1,0 +1,79 @@
+"""Apply a person's corrections of labels to a manifest, before it is judged."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.base.errors import PipelineError
+from data.manifest.table import read_manifest, write_manifest
+from data.quality.cleaning import QUARANTINE_COLUMNS
+from data.quality.label_corrections import apply_relabel, no_answers, read_answers, read_relabel
+from data.records.dataset import RelabelCounts
+from data.workspace.digests import digest_sources, hash_file
+from data.workspace.store import Produced, Workspace
+from expectations.counts import Counts, count_images
+from tasks.dataset.inventory import MANIFEST_NAME, MANIFESTS_STAGE
+from tasks.support.outcomes import finish
+from tasks.support.progress import watched
+
+COUNTS_NAME = "relabel.json"
+ANSWERS_NAME = "answers.parquet"
+PUBLISHED_COUNTS_NAME = "published_counts.json"
+REMOVED_NAME = "removed.parquet"
+
+
+@task(task_run_name="correct labels", cache_policy=NO_CACHE)
+@watched
+def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> Produced:
+    """Write the manifest with the corrections of a relabel.csv, and what was removed by them.
+
+    Raises:
+        PipelineError: the file is not there or not one, or speaks of other images than the manifest's.
+    """
+    if not relabel.is_file():
+        raise PipelineError(f"{relabel} is not there; expected a relabel.csv: the suspects.csv of an audit, filled in")
+    inputs = {
+        "manifest": manifest.key,
+        "relabel_sha256": hash_file(relabel),
+        "code": digest_sources(["data.quality.label_corrections", "tasks.dataset.correct_labels"]),
+    }
+
+    def write(out: Path) -> None:
+        published = read_manifest(manifest.path / MANIFEST_NAME)
+        corrected = apply_relabel(published, read_relabel(relabel))
+        write_manifest(corrected.manifest, out / MANIFEST_NAME)
+        read_answers(relabel).to_parquet(out / ANSWERS_NAME, index=False)
+        corrected.quarantine.to_parquet(out / REMOVED_NAME, index=False)
+        (out / COUNTS_NAME).write_text(corrected.counts.model_dump_json(indent=1))
+        (out / PUBLISHED_COUNTS_NAME).write_text(json.dumps(count_images(published, "split")))
+
+    produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
+    get_run_logger().info("corrected labels by %s: %s", relabel, load_relabel_counts(produced))
+    return finish(produced, produced.cached)
+
+
+def load_relabel_counts(manifest: Produced) -> RelabelCounts | None:
+    """Return what was corrected in a manifest, or None where it stands as published."""
+    path = manifest.path / COUNTS_NAME
+    return RelabelCounts.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def load_answers(stage: Produced) -> pd.DataFrame:
+    """Return the answered rows of the relabel.csv behind a manifest or a judged data set; none where it had none."""
+    path = stage.path / ANSWERS_NAME
+    return pd.read_parquet(path) if path.exists() else no_answers()
+
+
+def load_published_counts(manifest: Produced) -> Counts | None:
+    """Return split -> class -> files as they were before corrections, or None where nobody made any."""
+    path = manifest.path / PUBLISHED_COUNTS_NAME
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def load_removed(manifest: Produced) -> pd.DataFrame:
+    """Return the images that corrections set aside, laid out as a quarantine."""
+    path = manifest.path / REMOVED_NAME
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(QUARANTINE_COLUMNS), dtype="str")

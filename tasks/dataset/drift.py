@@ -1,0 +1,157 @@
+"""Compare a data set with the last one accepted from the same source, and keep which one that is."""
+
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data.base.record import Record
+from data.manifest.table import read_manifest
+from data.quality.drift import ProfileChange, compare_profiles, find_changed_images, read_profile
+from data.records.dataset import Finding
+from data.sources.source import DatasetSource
+from data.workspace.digests import digest_sources, hash_json
+from data.workspace.store import Produced, Workspace, read_record
+from expectations.policies import Judged
+from tasks.dataset.inventory import MANIFEST_NAME
+from tasks.dataset.validate import DATASETS_STAGE, PROFILE_NAME, log_findings
+from tasks.support.events import DATA_DRIFTED, emit
+from tasks.support.outcomes import finish
+from tasks.support.progress import watched
+
+CHANGES_STAGE = "changes"
+CHANGE_NAME = "change.json"
+CHANGED_IMAGES_NAME = "changed_images.parquet"
+ACCEPTED_FOLDER = "accepted"
+
+EXAMPLES = 10
+KINDS = {"few_images_added": "added", "few_images_relabelled": "relabelled", "few_images_moved": "moved"}
+"""rule -> the kind of change whose images are its examples; of images that are gone the profile knows no path."""
+
+
+class Accepted(Record):
+    """Which data set of a source is the accepted one, and which was before it."""
+
+    key: str = ""
+    former: str = ""
+
+    def last_before(self, key: str) -> str:
+        """Return the key of the data set that this one is compared with, the same whenever it is asked again."""
+        return self.former if key == self.key else self.key
+
+
+@task(task_run_name="compare with the last data", cache_policy=NO_CACHE)
+@watched
+def compare_with_last(
+    dataset: Produced, manifest: Produced, source: DatasetSource, policy: Judged, workspace: Workspace
+) -> Produced:
+    """Say what changed since the last accepted data set of this source; without one, the stage is empty.
+
+    Args:
+        dataset: the judged data set.
+        manifest: the one that was judged.
+        source: where both are from.
+        policy: of a change beyond a limit: critical (fail), a warning (warn), or nothing is compared (off).
+        workspace: where the stage is written.
+    """
+    last = read_accepted(source, workspace).last_before(dataset.key) if policy != "off" else ""
+    profile = workspace.directory(DATASETS_STAGE, last) / PROFILE_NAME if last else None
+    compared = last if profile and profile.exists() else ""
+    inputs = {
+        "dataset": dataset.key,
+        "last": compared,
+        "policy": policy,
+        "code": digest_sources(["tasks.dataset.drift"]),
+    }
+
+    def write(out: Path) -> None:
+        if profile and compared:
+            former = read_profile(profile)
+            changed = find_changed_images(former, read_manifest(manifest.path / MANIFEST_NAME))
+            changed = changed[changed["change"] != "unchanged"].reset_index(drop=True)
+            changed.to_parquet(out / CHANGED_IMAGES_NAME, index=False)
+            change = _add_examples(compare_profiles(former, read_profile(dataset.path / PROFILE_NAME)), changed)
+            change = _soften(change) if policy == "warn" else change
+            (out / CHANGE_NAME).write_text(change.model_dump_json(indent=1))
+
+    change = workspace.produce(CHANGES_STAGE, inputs, write)
+    _publish(load_changes(change), dataset.key)
+    return finish(change, change.cached)
+
+
+def _add_examples(change: ProfileChange, changed: pd.DataFrame) -> ProfileChange:
+    """Name some of the images behind each count."""
+    paths = {kind: tuple(rows["path"].head(EXAMPLES)) for kind, rows in changed.groupby("change")}
+    findings = tuple(
+        finding.model_copy(update={"examples": paths.get(KINDS.get(finding.rule, ""), ())})
+        for finding in change.findings
+    )
+    return change.model_copy(update={"findings": findings})
+
+
+def _soften(change: ProfileChange) -> ProfileChange:
+    """Make what is critical a warning."""
+    findings = tuple(
+        finding.model_copy(update={"severity": "warning"}) if finding.severity == "critical" else finding
+        for finding in change.findings
+    )
+    return change.model_copy(update={"findings": findings})
+
+
+def load_changes(change: Produced) -> tuple[Finding, ...]:
+    """Return what changed since the last accepted data set, one finding a kind; nothing where there was none."""
+    path = change.path / CHANGE_NAME
+    return ProfileChange.model_validate_json(path.read_text()).findings if path.exists() else ()
+
+
+def load_changed_images(change: Produced) -> pd.DataFrame | None:
+    """Return path, split, label and change of each image that is added, relabelled or moved; None without a last."""
+    path = change.path / CHANGED_IMAGES_NAME
+    return pd.read_parquet(path) if path.exists() else None
+
+
+def compared_with(change: Produced) -> str:
+    """Return the key of the data set that this one was compared with, or an empty string."""
+    return read_record(change.path).inputs["last"]
+
+
+def read_accepted(source: DatasetSource, workspace: Workspace) -> Accepted:
+    """Return which data set of a source was accepted last; empty keys where there was none."""
+    path = _accepted_path(source, workspace)
+    return Accepted.model_validate_json(path.read_text()) if path.exists() else Accepted()
+
+
+def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspace) -> None:
+    """Make a data set the accepted one of its source."""
+    path = _accepted_path(source, workspace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        accepted = read_accepted(source, workspace)
+        if accepted.key != dataset.key:
+            # Renamed when it is whole, so that no later run finds half a file.
+            unfinished = path.with_suffix(".work")
+            unfinished.write_text(Accepted(key=dataset.key, former=accepted.key).model_dump_json())
+            unfinished.replace(path)
+
+
+def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:
+    return workspace.root / ACCEPTED_FOLDER / f"{hash_json(source.location or source.kind)}.json"
+
+
+def _publish(findings: tuple[Finding, ...], dataset: str) -> None:
+    log_findings(findings)
+    beyond = [finding.message for finding in findings if not finding.success and finding.severity != "info"]
+    if beyond:
+        emit(DATA_DRIFTED, f"dataset.{dataset}", messages="; ".join(beyond))
+    if findings:
+        create_table_artifact(
+            key="data-change",
+            table=[
+                {"rule": f.rule, "severity": f.severity, "passed": "yes" if f.success else "no", "what": f.message}
+                for f in findings
+            ],
+            description="What changed since the last accepted data set of this source",
+        )

@@ -1,0 +1,45 @@
+"""Data sets for cross-fitting: one fold of the train part is held out of each."""
+
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from data.manifest.table import read_manifest
+from data.workspace.digests import digest_sources
+from data.workspace.store import Produced, Workspace
+from models.analysis.label_audit import cross_fit_folds, hold_out
+from tasks.dataset.inventory import MANIFEST_NAME
+from tasks.support.outcomes import finish
+from tasks.support.progress import watched
+
+FOLDS_STAGE = "folds"
+
+
+@task(task_run_name="hold out fold {fold} of {folds}", cache_policy=NO_CACHE)
+@watched
+def hold_out_fold(dataset: Produced, fold: int, folds: int, seed: int, workspace: Workspace) -> Produced:
+    """Write the manifest of a judged data set with one fold of its train part moved to test.
+
+    Args:
+        dataset: a judged data set.
+        fold: 1 to `folds`.
+        folds: how many there are.
+        seed: of the folds; with another one no two folds belong together.
+        workspace: where the stage is written.
+    """
+    inputs = {
+        "dataset": dataset.key,
+        "fold": fold,
+        "folds": folds,
+        "seed": seed,
+        "code": digest_sources(["tasks.dataset.folds", "models.analysis.label_audit"]),
+    }
+
+    def write(out: Path) -> None:
+        manifest = read_manifest(dataset.path / MANIFEST_NAME)
+        held_out = hold_out(manifest, cross_fit_folds(manifest, folds, seed) == fold - 1)
+        held_out.to_parquet(out / MANIFEST_NAME, index=False)
+
+    produced = workspace.produce(FOLDS_STAGE, inputs, write)
+    return finish(produced, produced.cached)

@@ -1,0 +1,163 @@
+"""Judge a data set, set aside what must be, and judge what is left."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.manifest.table import read_manifest
+from data.quality.cleaning import count_quarantine
+from data.quality.datasheet import FER2013_FACTS, SAMPLE_FACTS, DatasheetFacts, write_datasheet
+from data.quality.drift import make_profile, write_profile
+from data.quality.split_similarity import SplitComparison
+from data.records.dataset import DataSummary, Finding
+from data.sources.source import DatasetSource
+from data.workspace.digests import digest_sources
+from data.workspace.store import Produced, Workspace
+from expectations.counts import Counts, choose_profile
+from expectations.judge import judge_data_set
+from expectations.policies import RulePolicies, policies_to_rules
+from expectations.rules import DataLimits, DataRules, published_rules
+from expectations.run_suite import prune_data_docs, write_data_docs
+from tasks.dataset.correct_labels import (
+    ANSWERS_NAME,
+    load_answers,
+    load_published_counts,
+    load_relabel_counts,
+    load_removed,
+)
+from tasks.dataset.inventory import MANIFEST_NAME
+from tasks.support.outcomes import finish
+from tasks.support.progress import watched
+
+DATASETS_STAGE = "datasets"
+SUMMARY_NAME = "summary.json"
+QUARANTINE_NAME = "quarantine.parquet"
+COMPARISON_NAME = "splits.json"
+PROFILE_NAME = "profile.json"
+DATASHEET_NAME = "datasheet.md"
+DATA_DOCS_FOLDER = "data_docs"
+KEPT_DATA_DOCS = 8
+
+LEVELS = {"critical": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
+"""How a finding of each severity is logged."""
+
+
+@task(task_run_name="validate data", cache_policy=NO_CACHE)
+@watched
+def validate_data(
+    manifest: Produced,
+    source: DatasetSource,
+    policies: RulePolicies,
+    seed: int,
+    workspace: Workspace,
+    limits: DataLimits = DataLimits(),
+) -> Produced:
+    """Write the verdict, the quarantine list and the clean manifest with its parts.
+
+    A data set that fails is judged like any other; `tasks.dataset.verdict.accept_data` refuses it.
+    """
+    rules, cleaning = policies_to_rules(policies, DataRules(**limits.model_dump()))
+    published_counts = load_published_counts(manifest)
+    inputs = {
+        "manifest": manifest.key,
+        "source": source.model_dump(mode="json"),
+        "policies": policies.model_dump(mode="json"),
+        "limits": limits.model_dump(mode="json"),
+        "seed": seed,
+        "code": digest_sources(["tasks.dataset.validate", "tasks.dataset.correct_labels"]),
+    }
+
+    @cache  # judged and drawn from one reading, and not read at all where all is done
+    def published() -> pd.DataFrame:
+        return read_manifest(manifest.path / MANIFEST_NAME)
+
+    def write(out: Path) -> None:
+        judgement = judge_data_set(published(), source, cleaning, seed, rules, published_counts)
+        quarantine = pd.concat([load_removed(manifest), judgement.quarantine], ignore_index=True)
+        corrections = {"relabel": load_relabel_counts(manifest), "quarantine": count_quarantine(quarantine)}
+        summary = judgement.summary.model_copy(update=corrections)
+        judgement.clean.to_parquet(out / MANIFEST_NAME, index=False)
+        quarantine.to_parquet(out / QUARANTINE_NAME, index=False)
+        load_answers(manifest).to_parquet(out / ANSWERS_NAME, index=False)
+        (out / SUMMARY_NAME).write_text(summary.model_dump_json(indent=1))
+        (out / COMPARISON_NAME).write_text(judgement.comparison.model_dump_json(indent=1))
+        write_profile(make_profile(published()), out / PROFILE_NAME)
+        write_datasheet(summary, known_facts(source, summary), out / DATASHEET_NAME)
+
+    dataset = workspace.produce(DATASETS_STAGE, inputs, write)
+    _log(load_summary(dataset))
+    _keep_docs(find_data_docs(dataset, workspace), published, published_rules(rules, cleaning), published_counts)
+    return finish(dataset, dataset.cached)
+
+
+def known_facts(source: DatasetSource, summary: DataSummary) -> DatasheetFacts:
+    """Return what people know of a data set: of the sample, or of the set behind the notebook's, by its counts."""
+    if source.kind == "sample":
+        return SAMPLE_FACTS
+    return FER2013_FACTS if choose_profile("recognise", summary.counts_published) else DatasheetFacts()
+
+
+def find_data_docs(dataset: Produced, workspace: Workspace) -> Path:
+    """Return where Great Expectations' own pages of a data set are, as long as they are kept."""
+    return workspace.root / DATA_DOCS_FOLDER / dataset.key
+
+
+def _keep_docs(
+    pages: Path, published: Callable[[], pd.DataFrame], rules: DataRules, published_counts: Counts | None
+) -> None:
+    """Keep Great Expectations' own pages of the data sets used last, for those who know them.
+
+    They are an extra: where they cannot be written, the run says so and goes on.
+    """
+    pages.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(pages.parent / ".lock"):
+            if not pages.exists():
+                # Under a name that pruning lets be until they are whole.
+                unfinished = pages.with_name(f".{pages.name}.work")
+                shutil.rmtree(unfinished, ignore_errors=True)
+                write_data_docs(published(), rules, unfinished, published_counts)
+                unfinished.replace(pages)
+            os.utime(pages)  # verdict pages that are shown again link to them
+            prune_data_docs(pages.parent, KEPT_DATA_DOCS)
+    except Exception as error:
+        get_run_logger().warning("Great Expectations' pages are not written: %s", error, exc_info=True)
+        return
+    get_run_logger().info("Great Expectations' pages: %s", pages / "index.html")
+
+
+def load_summary(dataset: Produced) -> DataSummary:
+    """Return the summary of a judged data set."""
+    return DataSummary.model_validate_json((dataset.path / SUMMARY_NAME).read_text())
+
+
+def load_quarantine(dataset: Produced) -> pd.DataFrame:
+    """Return the list of what was set aside: path, split, label and reason."""
+    return pd.read_parquet(dataset.path / QUARANTINE_NAME)
+
+
+def load_comparison(dataset: Produced) -> SplitComparison:
+    """Return how alike the splits of a judged data set are, with every statistic that was tested."""
+    return SplitComparison.model_validate_json((dataset.path / COMPARISON_NAME).read_text())
+
+
+def log_findings(findings: Iterable[Finding]) -> None:
+    """Log what is broken, and what is information, as loudly as it is severe."""
+    for finding in findings:
+        if not finding.success or finding.severity == "info":
+            get_run_logger().log(LEVELS[finding.severity], "%s: %s", finding.rule, finding.message)
+
+
+def _log(summary: DataSummary) -> None:
+    log_findings(summary.before.findings)
+    log_findings(summary.after.failed("critical"))
+    for count in summary.quarantine:
+        get_run_logger().info("quarantined %d images: %s", count.images, count.reason)

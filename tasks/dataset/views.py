@@ -1,0 +1,60 @@
+"""From the clean manifest to TFRecords."""
+
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.views.augment import AugmentConfig
+from data.views.write import ViewsSpec
+from data.workspace.digests import digest_sources
+from data.workspace.disk_space import count_view_bytes
+from data.workspace.store import Produced, Workspace
+from tasks.dataset.inventory import MANIFEST_NAME
+from tasks.support.child_processes import Children, Event
+from tasks.support.outcomes import IMAGES_FOLDER, finish
+from tasks.support.progress import tell, watched
+
+VIEWS_STAGE = "views"
+
+
+@task(task_run_name="build {views} views", cache_policy=NO_CACHE)
+@watched
+def build_views(
+    dataset: Produced, images: Produced, augment: AugmentConfig, views: int, seed: int, workspace: Workspace
+) -> Produced:
+    """Write the TFRecords of every part, the train part as whole augmented views."""
+    logger, manifest = get_run_logger(), dataset.path / MANIFEST_NAME
+    inputs = {
+        "dataset": dataset.key,
+        "images": images.key,
+        "augment": augment.model_dump(mode="json"),
+        "views": views,
+        "seed": seed,
+        "code": digest_sources(["data.views.write"]),
+    }
+
+    def log_progress(event: Event) -> None:
+        tell(event)
+        if event["event"] == "progress":
+            logger.info("wrote %s of %s examples", event["done"], event["total"])
+
+    def write(out: Path) -> None:
+        spec = ViewsSpec(
+            manifest=manifest,
+            images=images.path / IMAGES_FOLDER,
+            out=out,
+            augment=augment,
+            seed=seed,
+            views=views,
+        )
+        spec_path = out / "spec.json"
+        spec_path.write_text(spec.model_dump_json(indent=1))
+        children = Children()
+        try:
+            children.run("data.views.write", spec_path, out / "child.log", log_progress)
+        finally:
+            children.stop()
+
+    produced = workspace.produce(VIEWS_STAGE, inputs, write, need=lambda: count_view_bytes(manifest, views))
+    return finish(produced, produced.cached)

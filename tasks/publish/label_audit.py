@@ -1,0 +1,126 @@
+"""Audit the labels of the held-out parts with what the variants of a run say of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data.base.labels import CLASSES
+from data.manifest.table import read_manifest
+from data.quality.label_corrections import LabelAudit, leave_out_answered, write_audit_csv
+from data.records.training import VariantResult
+from data.views.pictures import write_faces
+from data.workspace.digests import digest_sources
+from data.workspace.store import Produced, Workspace
+from models.analysis.label_audit import audit_cross_fit, audit_variants
+from reports.common.templates import digest_templates
+from reports.dataset.label_audit_page import (
+    AUDIT_NAME,
+    SUSPECTS_NAME,
+    THUMBNAILS_NAME,
+    audit_sentences,
+    render_audit_page,
+    suspect_rows,
+)
+from tasks.dataset.correct_labels import load_answers
+from tasks.dataset.inventory import MANIFEST_NAME
+from tasks.dataset.validate import load_summary
+from tasks.support.links import page_address
+from tasks.support.outcomes import IMAGES_FOLDER, finish
+from tasks.support.progress import watched
+
+AUDITS_STAGE = "audits"
+FACES_PER_CLASS = 24
+ARTIFACT_ROWS = 200
+
+
+@task(task_run_name="audit labels", cache_policy=NO_CACHE)
+@watched
+def audit_variant_labels(
+    results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
+) -> Produced:
+    """Write the suspected labels, a CSV to correct them in, and pictures of the most suspicious ones of each class.
+
+    Args:
+        results: of all variants, also those that were not trained; where none is better than chance, the audit says so
+            and suspects nothing.
+        images: the extracted images.
+        dataset: the judged data set that the variants were trained on.
+        workspace: where the stage is written.
+    """
+    return _audit(audit_variants, results, images, dataset, workspace)
+
+
+@task(task_run_name="audit all labels", cache_policy=NO_CACHE)
+@watched
+def audit_cross_fitted(
+    results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
+) -> Produced:
+    """Write the same for the whole data set, from trainings that each held a fold of train out.
+
+    Args:
+        results: one a fold.
+        images: the extracted images.
+        dataset: the judged data set that the folds are of.
+        workspace: where the stage is written.
+
+    Raises:
+        PipelineError: a training failed.
+    """
+    return _audit(audit_cross_fit, results, images, dataset, workspace)
+
+
+def _audit(
+    judge: Callable[[Sequence[VariantResult]], LabelAudit],
+    results: list[VariantResult],
+    images: Produced,
+    dataset: Produced,
+    workspace: Workspace,
+) -> Produced:
+    inputs = {
+        "images": images.key,
+        "dataset": dataset.key,
+        "variants": [Path(result.directory).name for result in results if result.status == "trained"],
+        "judged_by": judge.__name__,
+        "code": digest_sources(["tasks.publish.label_audit", "models.analysis.label_audit"]),
+        "templates": digest_templates(),
+    }
+
+    def write(out: Path) -> None:
+        manifest, answers = read_manifest(dataset.path / MANIFEST_NAME), load_answers(dataset)
+        audit = leave_out_answered(judge(results), manifest, answers)
+        (out / AUDIT_NAME).write_text(audit.model_dump_json(indent=1))
+        write_audit_csv(audit, manifest, answers, out / SUSPECTS_NAME)
+        write_thumbnails(audit, images.path / IMAGES_FOLDER, out / THUMBNAILS_NAME)
+        render_audit_page(out, load_summary(dataset))
+
+    audited = workspace.produce(AUDITS_STAGE, inputs, write)
+    _publish(load_label_audit(audited), audited)
+    return finish(audited, audited.cached)
+
+
+def load_label_audit(audited: Produced) -> LabelAudit:
+    """Return the record of a finished audit."""
+    return LabelAudit.model_validate_json((audited.path / AUDIT_NAME).read_text())
+
+
+def write_thumbnails(audit: LabelAudit, images: Path, path: Path) -> None:
+    """Write the most suspicious faces of each label as an .npz: images uint8 (n, 48, 48), image_ids str (n,)."""
+    chosen = [
+        suspect.image_id
+        for name in CLASSES
+        for suspect in [suspect for suspect in audit.suspects if suspect.label == name][:FACES_PER_CLASS]
+    ]
+    write_faces(images, chosen, path)
+
+
+def _publish(audit: LabelAudit, audited: Produced) -> None:
+    for sentence in audit_sentences(audit):
+        get_run_logger().info(sentence)
+    create_table_artifact(
+        key="label-audit",
+        table=suspect_rows(audit, ARTIFACT_ROWS),
+        description=" ".join([*audit_sentences(audit), page_address(audited.path / SUSPECTS_NAME)]),
+    )

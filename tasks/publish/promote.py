@@ -1,0 +1,201 @@
+"""Register challengers, move the alias `champion`, and tell of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+
+from data.base.errors import TransientError
+from data.records.promotion import Decision
+from data.records.training import VariantResult
+from data.workspace.digests import hash_json
+from data.workspace.store import Produced, Workspace, read_record
+from models.registry.connection import MODEL_NAME
+from models.registry.journal import Move, Step
+from models.registry.versions import ModelRegistry, version_tags
+from tasks.publish.report import load_decision, load_results
+from tasks.publish.track import write_report
+from tasks.support.child_processes import Children
+from tasks.support.events import APPROVAL_REQUESTED, CHAMPION_CHANGED, emit
+from tasks.support.outcomes import finish
+from tasks.support.progress import watched
+
+CARRIED_OUT_STAGE = "carried_out"
+VERSION_NAME = "version.json"
+BY_POLICY = "the promotion policy"
+MODEL_RESOURCE = f"emotion.model.{MODEL_NAME}"
+HISTORY_ROWS = 50
+
+
+@task(task_run_name="carry out the decision", cache_policy=NO_CACHE)
+@watched
+def carry_out(
+    decision: Produced, variants: list[VariantResult], report: Produced, workspace: Workspace, children: Children
+) -> int:
+    """Do what was decided on the champion, once: move it, or ask for approval; what was interrupted is completed.
+
+    Args:
+        decision: the finished stage of the decision.
+        variants: of the run, the challenger among them.
+        report: the finished report with the decision in it.
+        workspace: has the journal.
+        children: write the report into MLflow first, where it is not there yet.
+
+    Returns:
+        The challenger's version, or 0 where everything stays as it is.
+
+    Raises:
+        PipelineError: MLflow is away; the next run carries it out.
+    """
+    inputs = {"decision": decision.key, "made": read_record(decision.path).created}
+    decided, move_id = load_decision(decision), hash_json(inputs)
+
+    def write(out: Path) -> None:
+        version = 0
+        if decided.outcome != "keep":
+            challenger = next(v for v in variants if Path(v.directory).name == decided.challenger.key)
+            version = register_challenger(challenger, report, workspace, children, decided)
+        if decided.outcome == "promote":
+            move = ModelRegistry(workspace.root).move_champion(version, BY_POLICY, decided.summary, move_id)
+            _tell_of(move, version, workspace)
+        elif decided.outcome == "ask":
+            emit(APPROVAL_REQUESTED, MODEL_NAME, version=version, summary=decided.summary)
+        (out / VERSION_NAME).write_text(json.dumps(version))
+
+    done = workspace.produce(CARRIED_OUT_STAGE, inputs, write, give_up=children.is_stopping)
+    return finish(json.loads((done.path / VERSION_NAME).read_text()), done.cached)
+
+
+def register_challenger(
+    result: VariantResult,
+    report: Produced,
+    workspace: Workspace,
+    children: Children,
+    decision: Decision | None = None,
+) -> int:
+    """Make a version of a trained variant and let the alias `challenger` name it.
+
+    Args:
+        result: the variant.
+        report: the finished report that compares it.
+        workspace: has both, and the journal.
+        children: writes the report into MLflow first, where it is not there yet.
+        decision: what was decided of it and why; kept as a tag.
+
+    Returns:
+        The version.
+
+    Raises:
+        PipelineError: MLflow is away, or the variant has no model.
+    """
+    tracked, _ = write_report(report, workspace, children)
+    synthetic = load_results(report).data.synthetic
+    decided = f"{decision.outcome}: {decision.summary}" if decision else ""
+    tags = version_tags(Path(result.directory).name, result.name, report.key, decided, synthetic)
+    registry = ModelRegistry(workspace.root)
+    version = registry.register(tracked.variants[result.name], tags)
+    if version != registry.champion():
+        registry.set_challenger(version)
+    get_run_logger().info("%s is version %s of the model %s", result.name, version, MODEL_NAME)
+    return version
+
+
+@task(task_run_name="move champion to version {version}", cache_policy=NO_CACHE)
+@watched
+def move_champion(version: int, by: str, reason: str, workspace: Workspace, move_id: str = "") -> Move | None:
+    """Make a version champion and tell of it.
+
+    Args:
+        version: the new champion.
+        by: who or what moves it.
+        reason: why.
+        workspace: has the journal.
+        move_id: names the request, so that a retry moves nothing again.
+
+    Returns:
+        The move, or None where the version is champion already.
+
+    Raises:
+        PipelineError: there is no such version, MLflow is away, or another move is under way.
+    """
+    move = ModelRegistry(workspace.root).move_champion(version, by, reason, move_id)
+    _tell_of(move, version, workspace)
+    return move
+
+
+@task(task_run_name="roll champion back", cache_policy=NO_CACHE)
+@watched
+def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str = "") -> Move:
+    """Make the version champion again that was it before, and tell of it.
+
+    Raises:
+        PipelineError: there is no earlier champion, it was deleted, MLflow is away, or another move is under way.
+    """
+    registry = ModelRegistry(workspace.root)
+    move = registry.rollback(by, reason, move_id)
+    _tell(move, registry)
+    return move
+
+
+@task(task_run_name="settle moves", cache_policy=NO_CACHE)
+@watched
+def settle_moves(workspace: Workspace) -> list[Step]:
+    """Complete the record of a move of the champion that was interrupted, and tell of what came about.
+
+    Where MLflow is away, the next run does it.
+    """
+    registry = ModelRegistry(workspace.root)
+    try:
+        steps = registry.settle_moves()
+    except TransientError as error:
+        get_run_logger().warning("an interrupted move of the champion, if any, waits for the next run: %s", error)
+        return []
+    for step in steps:
+        if step.event == "done":
+            _tell(step.move, registry)
+    return steps
+
+
+def announce_move(move: Move) -> None:
+    """Emit the event that automations wait for; each try of one move emits the same one."""
+    payload = {"from": move.source, "to": move.target, "by": move.by, "reason": move.reason, "kind": move.kind}
+    resource = {"prefect.resource.id": MODEL_RESOURCE, "prefect.resource.name": MODEL_NAME}
+    emit_event(CHAMPION_CHANGED, resource=resource, payload={**payload, "move": move.id})
+
+
+def history_rows(steps: list[Step]) -> list[dict[str, Any]]:
+    """Return the moves as rows of a table, newest first; "none" stands for no version."""
+    return [
+        {
+            "when (UTC)": step.at[:19].replace("T", " "),
+            "move": step.move.kind,
+            "from": step.move.source or "none",
+            "to": step.move.target or "none",
+            "by": step.move.by,
+            "reason": step.move.reason,
+        }
+        for step in reversed(steps)
+    ]
+
+
+def _tell_of(move: Move | None, version: int, workspace: Workspace) -> None:
+    if move is None:
+        get_run_logger().info("version %s is the champion already", version)
+    else:
+        _tell(move, ModelRegistry(workspace.root))
+
+
+def _tell(move: Move, registry: ModelRegistry) -> None:
+    get_run_logger().info(
+        "champion: version %s, before it %s; by %s: %s", move.target, move.source or "none", move.by, move.reason
+    )
+    announce_move(move)
+    create_table_artifact(
+        key="champion",
+        table=history_rows(registry.history())[:HISTORY_ROWS],
+        description=f"Version {move.target} of the model {MODEL_NAME} is champion; every move, newest first",
+    )

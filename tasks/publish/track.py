@@ -1,0 +1,126 @@
+"""Write finished runs into MLflow, whose being away costs a run nothing: what is not written waits for the next run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import ValidationError
+
+from data.base.errors import PipelineError
+from data.base.record import Record
+from data.workspace.atomic import write_atomically
+from data.workspace.digests import hash_json
+from data.workspace.store import Produced, Workspace
+from models.registry.tracking import RESULT_NAME, SPEC_NAME, TRACKED_STAGE, TrackedReport, TrackSpec, tracking_inputs
+from tasks.support.child_processes import Children, ChildStopped, ignore_event
+from tasks.support.links import link_mlflow_run
+from tasks.support.outcomes import finish
+from tasks.support.progress import watched
+
+WAITING = Path("mlflow") / "waiting"
+
+
+class Waiting(Record):
+    """A report that MLflow has to have: a file in WORKSPACE/mlflow/waiting until it has it."""
+
+    report: Path
+    flow_run_id: str = ""
+
+
+@task(task_run_name="track report", cache_policy=NO_CACHE)
+@watched
+def track_report(report: Produced, workspace: Workspace, children: Children) -> TrackedReport | None:
+    """Write a report into MLflow, and those of earlier runs that wait for it.
+
+    Args:
+        report: the finished report.
+        workspace: has the variants that it compares.
+        children: starts the child commands that write.
+
+    Returns:
+        Its runs in MLflow, or None where it could not be written: the task completes as Deferred, says why, and the
+        next run writes it.
+    """
+    remember(report, workspace)
+    try:
+        tracked, cached = write_report(report, workspace, children)
+    except ChildStopped:
+        raise
+    except PipelineError as error:
+        get_run_logger().warning("MLflow does not have this run yet, the next one writes it: %s", error)
+        return Completed(name="Deferred", message=str(error)[:500], data=None)  # type: ignore[return-value]
+    link_mlflow_run(tracked.experiment_id, tracked.run_id)
+    get_run_logger().info("MLflow run %s of %s has this report", tracked.run_id, tracked.store)
+    _write_waiting(workspace, children)
+    return finish(tracked, cached)
+
+
+def remember(report: Produced, workspace: Workspace) -> None:
+    """Put a report on the list of those that MLflow has to have, with the run that made it."""
+    path = workspace.root / WAITING / f"{report.key}.json"
+    key = hash_json(tracking_inputs(report.key, workspace.root))
+    if path.exists() or (report.cached and workspace.find(TRACKED_STAGE, key)):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, Waiting(report=report.path, flow_run_id=str(flow_run.id or "")).model_dump_json())
+
+
+def list_waiting(workspace: Workspace) -> list[Waiting]:
+    """Return the reports that MLflow has not got yet, and forget those that are gone."""
+    return list(_read_waiting(workspace))
+
+
+def write_report(report: Produced, workspace: Workspace, children: Children) -> tuple[TrackedReport, bool]:
+    """Write one report into MLflow, where it is not there yet.
+
+    Returns:
+        Its runs, and whether it was there.
+
+    Raises:
+        PipelineError: MLflow is away, or refused.
+    """
+    path = workspace.root / WAITING / f"{report.key}.json"
+    waiting = Waiting.model_validate_json(path.read_text()) if path.exists() else Waiting(report=report.path)
+    tracked, cached = _write(waiting, workspace, children)
+    path.unlink(missing_ok=True)
+    return tracked, cached
+
+
+def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[TrackedReport, bool]:
+    def write(out: Path) -> None:
+        spec = TrackSpec(report=waiting.report, workspace=workspace.root, flow_run_id=waiting.flow_run_id)
+        (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+        children.run("models.registry.tracking", out, out / "child.log", ignore_event)
+
+    inputs = tracking_inputs(waiting.report.name, workspace.root)
+    stage = workspace.produce(TRACKED_STAGE, inputs, write, give_up=children.is_stopping)
+    return TrackedReport.model_validate_json((stage.path / RESULT_NAME).read_text()), stage.cached
+
+
+def _write_waiting(workspace: Workspace, children: Children) -> None:
+    """Write what earlier runs could not; one that fails again waits on."""
+    for waiting in _read_waiting(workspace):
+        try:
+            _write(waiting, workspace, children)
+        except ChildStopped:
+            raise
+        except PipelineError as error:
+            get_run_logger().warning("MLflow does not have %s yet: %s", waiting.report, error)
+        else:
+            (workspace.root / WAITING / f"{waiting.report.name}.json").unlink(missing_ok=True)
+            get_run_logger().info("MLflow has %s of an earlier run now", waiting.report)
+
+
+def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
+    for path in sorted((workspace.root / WAITING).glob("*.json")):
+        try:
+            waiting = Waiting.model_validate_json(path.read_text())
+        except (FileNotFoundError, ValidationError):  # another run wrote it meanwhile, or a disk failed
+            continue
+        if waiting.report.is_dir():
+            yield waiting
+        else:
+            path.unlink(missing_ok=True)  # housekeeping was faster

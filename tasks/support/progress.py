@@ -1,0 +1,54 @@
+"""What a run tells whoever watches it in its own process: its stages, and the events of its children."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from prefect.client.schemas.objects import State
+from prefect.runtime import task_run
+
+from tasks.support.child_processes import Event
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Watcher = Callable[[str, Event], None]
+"""Takes the name of a task run and what happened in it, in the thread of that task run."""
+
+_watchers: list[Watcher] = []
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Have the watcher told, for the length of the block, of all that task runs of this process do."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
+def tell(event: Event) -> None:
+    """Tell the watchers of an event in the running task run, if there is one."""
+    name = task_run.name if _watchers else None
+    if name:
+        for watcher in list(_watchers):
+            watcher(name, event)
+
+
+def watched(function: Callable[P, T]) -> Callable[P, T]:
+    """Make a task's function tell when it begins, `running`, and when it ends: `ended` with the name of its state."""
+
+    @wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        tell({"event": "running"})
+        state = "Failed"
+        try:
+            outcome = function(*args, **kwargs)
+            state = (outcome.name or state) if isinstance(outcome, State) else "Completed"
+        finally:
+            tell({"event": "ended", "state": state})
+        return outcome
+
+    return told

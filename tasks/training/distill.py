@@ -1,0 +1,86 @@
+"""Let a trained variant label the train part's views for a student, in a child process."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from data.records.training import VariantResult
+from data.views.tfrecords import ViewsIndex
+from data.workspace.digests import digest_sources
+from data.workspace.store import Produced, Workspace
+from models.jobs.specs import TeachSpec
+from tasks.support.child_processes import Children, Event
+from tasks.support.outcomes import finish
+from tasks.support.progress import tell, watched
+from tasks.training.train import KILLED_RETRIES, LOG_SECONDS, TrainingJob, was_killed
+
+SOFT_LABELS_STAGE = "soft_labels"
+TEACHING_SHARE = 0.5
+"""Most time of the labelling over the student's time budget, on top of which it comes."""
+
+
+@task(
+    task_run_name="let {teacher.name} teach",
+    retries=KILLED_RETRIES,
+    retry_condition_fn=was_killed,
+    cache_policy=NO_CACHE,
+)
+@watched
+def write_soft_labels(
+    teacher: VariantResult, job: TrainingJob, views: Produced, workspace: Workspace, children: Children
+) -> Produced:
+    """Write the teacher's answers to the images of each view that the student reads.
+
+    A killed child goes on after its last whole view. Where the student has a time budget, views are labelled as far as
+    `TEACHING_SHARE` of it goes, one at least, and the student reads these.
+
+    Args:
+        teacher: a trained variant, or the ensemble.
+        job: the student's training.
+        views: the TFRecords.
+        workspace: where the stage is written.
+        children: starts the child.
+    """
+    needed = min(ViewsIndex.load(views.path).views, job.train.epochs)
+    most_seconds = TEACHING_SHARE * 60 * job.train.time_budget_minutes
+    inputs = {
+        "teacher": Path(teacher.directory).name,
+        "records": views.key,
+        "views": needed,
+        "most_seconds": most_seconds,
+        "code": digest_sources(["models.training.distill"]),
+    }
+    spec = TeachSpec(
+        teacher=Path(teacher.directory).resolve(),
+        records=views.path,
+        views=needed,
+        most_seconds=most_seconds,
+        threads=job.threads,
+    )
+    write = partial(_run_child, spec, children)
+    produced = workspace.produce(SOFT_LABELS_STAGE, inputs, write, resumable=True, give_up=children.is_stopping)
+    return finish(produced, produced.cached)
+
+
+def _run_child(spec: TeachSpec, children: Children, out: Path) -> None:
+    (out / "spec.json").write_text(spec.model_dump_json(indent=1))
+    children.run("models.training.distill", out, out / "child.log", TeachingLog(), threads=spec.threads)
+
+
+class TeachingLog:
+    """Turn the events of a labelling into log lines, one every `LOG_SECONDS` at most."""
+
+    def __init__(self) -> None:
+        self.logger, self.logged = get_run_logger(), time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of the child."""
+        tell(event)
+        if event["event"] == "teaching" and time.monotonic() - self.logged >= LOG_SECONDS:
+            self.logged = time.monotonic()
+            self.logger.info("labelled %s of %s images of view %s", event["done"], event["images"], event["view"])
+        if event["event"] == "done":
+            self.logger.info("labelled %s views", event["views"])

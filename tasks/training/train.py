@@ -1,0 +1,315 @@
+"""Train one variant in a child process, followed in the task's log, on a progress artifact, and by watchers."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.base.record import Record
+from data.records.training import VariantResult
+from data.workspace.digests import digest_sources, hash_file, hash_json
+from data.workspace.disk_space import count_training_bytes
+from data.workspace.store import Produced, Workspace
+from models.catalog.train_config import TrainConfig
+from models.catalog.variants import Variant
+from models.jobs.checkpoint import load_history
+from models.jobs.plan import load_plan
+from models.jobs.specs import FitSpec
+from models.weights.locate import find_weights
+from tasks.support.child_processes import Children, ChildStopped, Event
+from tasks.support.outcomes import finish
+from tasks.support.progress import tell, watched
+
+VARIANTS_STAGE = "variants"
+KILLED_RETRIES = 2
+ARTIFACT_SECONDS = 5.0
+LOG_SECONDS = 20.0
+
+
+class TrainingJob(Record):
+    """One variant to train: everything but where it runs."""
+
+    variant: Variant
+    train: TrainConfig
+    seed: int
+    threads: int
+    weights_dir: Path | None
+    allow_weight_download: bool
+    features: Path | None = None
+    """Workspace that keeps the features of frozen backbones."""
+    is_repeat: bool = False
+    """Whether the run trains the variant with an earlier seed too, and this one is for the spread alone."""
+    soft_labels: Produced | None = None
+    """What the teacher of a student answers to the train images."""
+
+    @property
+    def title(self) -> str:
+        """What a person calls the training: by its variant, a repeat by its seed as well."""
+        return f"{self.variant.name} (seed {self.seed})" if self.is_repeat else self.variant.name
+
+
+def was_killed(_task: Any, _task_run: Any, state: State) -> bool:
+    """Return whether a signal ended the child, so that another start resumes it."""
+    return isinstance(state.result(raise_on_failure=False), ChildKilled)
+
+
+@task(
+    task_run_name="train {job.title}",
+    retries=KILLED_RETRIES,
+    retry_condition_fn=was_killed,
+    cache_policy=NO_CACHE,
+)
+@watched
+def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, children: Children) -> VariantResult:
+    """Train and evaluate one variant; a killed child resumes at its last finished epoch.
+
+    A variant that is skipped or fails has a result too, which says why.
+    """
+    variant = job.variant
+    try:
+        weights = weights_of(job, children)
+    except VariantUnavailable as error:
+        get_run_logger().warning("%s is skipped: %s", job.title, error)
+        skipped = unfinished_result(variant, "skipped", str(error))
+        return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
+
+    inputs = training_inputs(job, views, weights)
+    make_log = partial(TrainingLog, job.title, job.train.monitor)
+    write = partial(train_in_child, job, views, weights, children, make_log)
+    try:
+        produced = produce_training(inputs, write, weights, workspace, children)
+    except (ChildKilled, ChildStopped):
+        raise
+    except PipelineError as error:
+        history = load_history(workspace.work_directory(VARIANTS_STAGE, hash_json(inputs)))
+        failed = unfinished_result(variant, "failed", str(error), epochs=history, monitor=job.train.monitor)
+        return Failed(message=str(error), data=failed)  # type: ignore[return-value]
+    return finish(load_result(variant, produced), produced.cached)
+
+
+def produce_training(
+    inputs: dict[str, Any],
+    write: Callable[[Path], None],
+    weights: Path | None,
+    workspace: Workspace,
+    children: Children,
+) -> Produced:
+    """Return the stage of a training, which is done where it was not yet; a broken-off one is gone on with.
+
+    Args:
+        inputs: what its result depends on, see `training_inputs`.
+        write: trains in a directory.
+        weights: pretrained ones of its backbone, where it has one; they tell how much room it needs.
+        workspace: where it is written.
+        children: of the run; once that ends, nothing is waited for.
+    """
+    return workspace.produce(
+        VARIANTS_STAGE,
+        inputs,
+        write,
+        resumable=True,
+        give_up=children.is_stopping,
+        need=lambda: count_training_bytes(weights),
+    )
+
+
+def train_in_child(
+    job: TrainingJob,
+    views: Produced,
+    weights: Path | None,
+    children: Children,
+    make_log: Callable[[], Callable[[Event], None]],
+    out: Path,
+) -> None:
+    """Train in this directory; what was planned there before is kept to, its threads too.
+
+    Args:
+        job: what to train.
+        views: the TFRecords.
+        weights: pretrained ones of the variant's backbone, where it has one.
+        children: starts the child.
+        make_log: called once the training begins; what it returns takes every event, and ends the child by an error.
+        out: holds the training.
+    """
+    plan, variant = load_plan(out), job.variant
+    spec = FitSpec(
+        name=variant.name,
+        description=variant.description,
+        builder=variant.builder,
+        weights=weights,
+        views=views.path,
+        features=job.features,
+        soft_labels=job.soft_labels.path if job.soft_labels else None,
+        train=job.train,
+        seed=job.seed,
+        threads=plan.threads if plan else job.threads,
+    )
+    (out / "spec.json").write_text(spec.model_dump_json(indent=1))
+    children.run("models.training.fit", out, out / "child.log", make_log(), threads=spec.threads)
+
+
+def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:
+    """Return the result of a variant that was skipped or failed, with the reason and what else is known of it."""
+    return VariantResult(
+        name=variant.name,
+        description=variant.description,
+        status=status,
+        reason=reason,
+        published=variant.published,
+        **known,
+    )
+
+
+class TrainingLog:
+    """Turn a training's events into log lines and a progress artifact."""
+
+    def __init__(self, title: str, monitor: str) -> None:
+        self.title, self.monitor = title, monitor
+        self.logger = get_run_logger()
+        self.artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
+            progress=0.0, key=artifact_key(title), description=f"Training of {title}"
+        )
+        self.moved = self.logged = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of the child."""
+        tell({**event, "monitor": self.monitor})
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler:
+            handler(event)
+
+    def _on_planned(self, event: Event) -> None:
+        self.logger.info(
+            "%s: planned %s epochs of %s steps in %s, %s threads%s",
+            self.title,
+            event["epochs"],
+            event["steps_per_epoch"],
+            event["precision"],
+            event["threads"],
+            f", of the head alone on features of {event['feature_views']} views" if event["feature_views"] else "",
+        )
+
+    def _on_resumed(self, event: Event) -> None:
+        self.logger.info("%s: resumed after epoch %s", self.title, event["epoch"])
+
+    def _on_features(self, event: Event) -> None:
+        now = time.monotonic()
+        if now - self.logged >= LOG_SECONDS:
+            self.logged = now
+            self.logger.info(
+                "%s: %s of %s images of %s, view %s, through the frozen backbone",
+                self.title,
+                event["done"],
+                event["images"],
+                event["part"],
+                event["view"],
+            )
+
+    def _on_finetuning(self, event: Event) -> None:
+        self.logger.info(
+            "%s: from epoch %s on, %s layers of the backbone are trained too",
+            self.title,
+            event["epoch"],
+            event["layers"],
+        )
+
+    def _on_epoch(self, event: Event) -> None:
+        self.logger.info(
+            "%s: epoch %s/%s, loss %.4f, accuracy %.4f, %s accuracy %.4f (best %.4f), %.1f s, about %s left",
+            self.title,
+            event["epoch"],
+            event["epochs"],
+            event["loss"],
+            event["accuracy"],
+            self.monitor,
+            event["monitor_accuracy"],
+            event["best_accuracy"],
+            event["seconds"],
+            format_duration(event["seconds_left"]),
+        )
+        self._move(event["fraction"])
+
+    def _on_progress(self, event: Event) -> None:
+        now = time.monotonic()
+        if now - self.moved >= ARTIFACT_SECONDS:
+            self._move(event["fraction"])
+        if now - self.logged >= LOG_SECONDS:
+            self.logged = now
+            self.logger.info(
+                "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left",
+                self.title,
+                event["epoch"],
+                event["epochs"],
+                100 * event["fraction"],
+                event["accuracy"],
+                format_duration(event["seconds_left"]),
+            )
+
+    def _on_evaluating(self, event: Event) -> None:
+        self.logger.info("%s: evaluating the weights of epoch %s", self.title, event["epoch"])
+        self._move(1.0)
+
+    def _on_done(self, event: Event) -> None:
+        self.logger.info("%s: validation accuracy %.4f", self.title, event["accuracy"])
+
+    def _move(self, fraction: float) -> None:
+        """Move the artifact; an API that is away for a while costs a picture of the progress, not the training."""
+        self.moved = time.monotonic()
+        try:
+            update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
+        except httpx.HTTPError as error:
+            self.logger.warning("the progress artifact could not be moved: %s", error)
+
+
+def artifact_key(title: str) -> str:
+    """Return the key of a training's progress artifact: lower case, digits and dashes."""
+    return f"training-{re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def weights_of(job: TrainingJob, children: Children) -> Path | None:
+    """Return the pretrained weights of a training's backbone, or None where its variant has none.
+
+    Raises:
+        VariantUnavailable: they cannot be had.
+    """
+    if not job.variant.pretrained:
+        return None
+    return find_weights(job.variant.backbone, job.weights_dir, job.allow_weight_download, children.is_stopping)
+
+
+def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> dict[str, Any]:
+    """Return what a training's result depends on: the inputs of its stage."""
+    builder_module = job.variant.builder.split(":")[0]
+    return {
+        "variant": job.variant.name,
+        "builder": job.variant.builder,
+        "views": views.key,
+        "train": job.train.model_dump(mode="json"),
+        "seed": job.seed,
+        "weights": hash_file(weights) if weights else "",
+        "soft_labels": job.soft_labels.key if job.soft_labels else "",
+        "code": digest_sources(["models.training.fit", builder_module]),
+    }
+
+
+def load_result(variant: Variant, produced: Produced) -> VariantResult:
+    """Return the result of a finished training."""
+    stored = json.loads((produced.path / "result.json").read_text())
+    return VariantResult.model_validate({**stored, "directory": str(produced.path), "published": variant.published})

@@ -1,0 +1,116 @@
+"""Train one trial of a search in a child process, which is stopped where the trial is hopeless."""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, Failed
+
+from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.records.search import TrialOutcome
+from data.workspace.store import Produced, Workspace
+from models.search.study import Trial
+from tasks.support.child_processes import Children, ChildStopped, Event
+from tasks.support.outcomes import finish
+from tasks.support.progress import watched
+from tasks.training.train import (
+    KILLED_RETRIES,
+    TrainingJob,
+    TrainingLog,
+    load_result,
+    produce_training,
+    train_in_child,
+    training_inputs,
+    was_killed,
+    weights_of,
+)
+
+
+class TrialPruned(PipelineError):
+    """Report a trial that was stopped because it will not be the best."""
+
+
+class TrialLog(TrainingLog):
+    """Hand each epoch of a training to its trial, and end it where the trial is hopeless.
+
+    What the child says of validation when it is done is passed over: nobody is to choose by it.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(f"trial-{trial.number}", "selection")
+        self.trial = trial
+
+    def _on_epoch(self, event: Event) -> None:
+        super()._on_epoch(event)
+        if self.trial.report(event["epoch"], event["monitor_accuracy"], event["fraction"]):
+            raise TrialPruned(
+                f"stopped after epoch {event['epoch']} of {event['epochs']}: its best selection accuracy, "
+                f"{event['best_accuracy']:.4f}, is below the median of the finished trials there"
+            )
+
+    def _on_done(self, event: Event) -> None:
+        """Say nothing of the accuracy in this event."""
+
+
+@task(
+    task_run_name="trial {number}",
+    retries=KILLED_RETRIES,
+    retry_condition_fn=was_killed,
+    cache_policy=NO_CACHE,
+)
+@watched
+def run_trial(
+    number: int, trial: Trial, job: TrainingJob, views: Produced, workspace: Workspace, children: Children
+) -> TrialOutcome:
+    """Train a trial's recipe and return its selection accuracy; a killed child resumes at its last finished epoch.
+
+    Args:
+        number: of the trial, for the name of the task's run.
+        trial: is told every epoch, and says when it is hopeless.
+        job: the training, by the trial's recipe.
+        views: the TFRecords.
+        workspace: keeps the training as the stage that a run of this recipe has; a pruned one leaves nothing there.
+        children: starts the child.
+
+    Raises:
+        VariantUnavailable: the variant cannot be trained here, whatever the recipe.
+    """
+    weights = weights_of(job, children)
+    write = partial(_train_or_prune, partial(train_in_child, job, views, weights, children, partial(TrialLog, trial)))
+    inputs = training_inputs(job, views, weights)
+    try:
+        produced = produce_training(inputs, write, weights, workspace, children)
+    except TrialPruned as pruned:
+        outcome = TrialOutcome(
+            state="pruned", accuracy=trial.best_accuracy, epochs=trial.last_epoch, reason=str(pruned)
+        )
+        get_run_logger().info("trial %s: %s", number, pruned)
+        return Completed(name="Pruned", message=str(pruned), data=outcome)  # type: ignore[return-value]
+    except (ChildKilled, ChildStopped, VariantUnavailable):
+        raise
+    except PipelineError as error:
+        failed = TrialOutcome(state="failed", epochs=trial.last_epoch, reason=str(error))
+        return Failed(message=str(error), data=failed)  # type: ignore[return-value]
+    return finish(_take_result(trial, job, produced), produced.cached)
+
+
+def _train_or_prune(train: Callable[[Path], None], out: Path) -> None:
+    """Train in this directory; what a pruned training leaves there is of no use to anybody."""
+    try:
+        train(out)
+    except TrialPruned:
+        shutil.rmtree(out)
+        raise
+
+
+def _take_result(trial: Trial, job: TrainingJob, produced: Produced) -> TrialOutcome:
+    """Return a finished training's outcome; its trial is told of epochs that an earlier process trained."""
+    result = load_result(job.variant, produced)
+    for record in result.epochs:
+        trial.report(record.epoch, record.monitor_accuracy, fraction=1)
+    accuracy = result.parts["selection"].accuracy
+    get_run_logger().info("trial %s: selection accuracy %.4f", trial.number, accuracy)
+    return TrialOutcome(state="finished", accuracy=accuracy, epochs=len(result.epochs), training=produced.key)

@@ -1,0 +1,212 @@
+"""Near-duplicates: planted copies are found, different faces are not, and groups are the connected components."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageOps
+from pydantic import ValidationError
+
+from data.base.errors import PipelineError
+from data.base.labels import CLASSES, IMAGE_SIZE
+from data.manifest.near_duplicates import (
+    NearDuplicateConfig,
+    band_pass,
+    correlate_pictures,
+    find_candidates,
+    find_near_duplicates,
+    find_similar_pairs,
+    group_images,
+)
+from data.manifest.table import build_manifest
+from data.sample.faces import draw_face
+from tests.support.image_tree import make_manifest, make_pixels, write_image
+
+FACES = 240
+PLANTED_PER_KIND = 60
+
+
+def encode_again(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the pixels after a JPEG of lower quality."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=int(random.integers(50, 80)))
+    return np.asarray(Image.open(file))
+
+
+def shift(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the pixels moved by one, straight or diagonally, the border repeated."""
+    down, across = [(0, 1), (1, 0), (1, 1), (-1, 1), (0, -1), (-1, 0)][random.integers(6)]
+    return np.pad(pixels, 1, "edge")[1 - down : IMAGE_SIZE + 1 - down, 1 - across : IMAGE_SIZE + 1 - across]
+
+
+def mirror(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the pixels mirrored left to right."""
+    return np.ascontiguousarray(pixels[:, ::-1])
+
+
+def brighten(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the pixels brighter or darker, with clipping."""
+    return np.clip(pixels * random.uniform(0.6, 1.35) + random.uniform(-10, 20), 0, 255).astype(np.uint8)
+
+
+def mirror_and_shift(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the pixels mirrored and moved by one."""
+    return shift(mirror(pixels, random), random)
+
+
+KINDS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "encode_again": encode_again,
+    "shift": shift,
+    "mirror": mirror,
+    "brighten": brighten,
+    "mirror_and_shift": mirror_and_shift,
+}
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
+    """Return the manifest and root of generated faces in train, with copies of each kind in validation."""
+    root, random = tmp_path_factory.mktemp("faces"), np.random.default_rng(5)
+    drawn = [draw_face(CLASSES[number % 4], random) for number in range(FACES)]
+    for number, pixels in enumerate(drawn):
+        write_image(root / f"train/{CLASSES[number % 4]}/{number}.png", pixels)
+    for kind, change in KINDS.items():
+        for number in random.choice(FACES, PLANTED_PER_KIND, replace=False):
+            write_image(root / f"validation/{CLASSES[number % 4]}/{kind}_{number}.png", change(drawn[number], random))
+    return build_manifest(root, workers=1), root
+
+
+def name_picture(path: str) -> str:
+    """Return the number of the face that a file shows."""
+    return Path(path).stem.rsplit("_", 1)[-1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_planted_copies_are_found(faces: tuple[pd.DataFrame, Path], kind: str) -> None:
+    manifest, root = faces
+    group = find_near_duplicates(manifest, root)
+    group.index = pd.Index(manifest["path"])
+    copies = [path for path in manifest["path"] if Path(path).stem.rsplit("_", 1)[0] == kind]
+    found = [group[path] == group[f"train/{path.split('/')[1]}/{name_picture(path)}.png"] for path in copies]
+    assert len(found) == PLANTED_PER_KIND
+    assert np.mean(found) >= 0.95
+
+
+def test_pairs_that_are_found_show_the_same_face(faces: tuple[pd.DataFrame, Path]) -> None:
+    pairs = find_similar_pairs(*faces)
+    right = [
+        name_picture(one) == name_picture(other) for one, other in zip(pairs["first"], pairs["second"], strict=True)
+    ]
+    assert len(pairs) >= len(KINDS) * PLANTED_PER_KIND * 0.95
+    assert np.mean(right) >= 0.98
+    assert pairs["similarity"].between(0.82, 1.001).all() and pairs["similarity"].is_monotonic_decreasing
+    assert not pairs.duplicated(["first", "second"]).any()
+
+
+def test_groups_do_not_depend_on_the_names_of_files(faces: tuple[pd.DataFrame, Path]) -> None:
+    manifest, root = faces
+    group = find_near_duplicates(manifest, root)
+    relative = manifest.assign(path=root.name + "/" + manifest["path"]).set_index(manifest.index[::-1])
+    again = find_near_duplicates(relative, root.parent)
+    assert again.index.equals(relative.index)
+    assert again.tolist() == group.tolist()
+
+
+def test_the_limits_are_the_config_s(faces: tuple[pd.DataFrame, Path]) -> None:
+    manifest, root = faces
+    pairs = find_similar_pairs(manifest, root)
+    strict = find_similar_pairs(manifest, root, NearDuplicateConfig(minimum_similarity=0.97))
+    assert 0 < len(strict) < len(pairs) and strict["similarity"].min() >= 0.97
+    close = find_similar_pairs(manifest, root, NearDuplicateConfig(hash_distance=2))
+    assert 0 < len(close) < len(pairs) and close["distance"].max() <= 2
+    plain = find_similar_pairs(manifest, root, NearDuplicateConfig(mirrored=False))
+    assert not plain["mirrored"].any() and pairs["mirrored"].sum() >= PLANTED_PER_KIND
+
+
+def test_two_dark_faces_with_equal_hashes_are_no_pair(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    down, across = np.mgrid[0:IMAGE_SIZE, 0:IMAGE_SIZE]
+    shade = 60 * np.exp(-(((across - 14) / 12) ** 2 + ((down - 22) / 18) ** 2))
+    for number in range(3):
+        details = 0.05 * make_pixels(random).astype(float) + 2 * draw_face("sad", random) / 25
+        write_image(tmp_path / f"train/sad/{number}.png", np.clip(shade + details, 0, 255).astype(np.uint8))
+    manifest = build_manifest(tmp_path, workers=1)
+    manifest["perceptual_hash"] = manifest["mirrored_hash"] = "f" * 8 + "0" * 8
+    assert len(find_candidates(manifest["perceptual_hash"], manifest["mirrored_hash"])) >= 3
+    assert find_near_duplicates(manifest, tmp_path).nunique() == 3
+
+
+def test_flat_pictures_resemble_nothing() -> None:
+    faint = np.random.default_rng(2).integers(99, 101, (1, IMAGE_SIZE, IMAGE_SIZE)).astype(np.uint8)
+    assert correlate_pictures(band_pass(faint), band_pass(faint), 2).tolist() == [0]
+
+
+@pytest.mark.parametrize(("moved", "tolerance", "alike"), [(2, 2, True), (2, 0, False), (4, 2, False)])
+def test_a_picture_is_found_within_the_shift_tolerance(moved: int, tolerance: int, alike: bool) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (60, 60)).astype(np.uint8)
+    left, right = pixels[6:54, 6:54], pixels[6:54, 6 + moved : 54 + moved]
+    similarity = correlate_pictures(band_pass(left[None]), band_pass(right[None]), tolerance)
+    assert bool(similarity[0] > 0.9) is alike
+
+
+def test_candidates_are_the_close_hashes() -> None:
+    random = np.random.default_rng(4)
+    hashes = random.integers(0, 256, (500, 8)).astype(np.uint8)
+    hashes[400:] = hashes[:100]
+    for number in range(400, 500):
+        changed = random.choice(64, 6, replace=False)
+        hashes[number] ^= np.packbits(np.isin(np.arange(64), changed))
+    mirrored = random.integers(0, 256, (500, 8)).astype(np.uint8)
+    mirrored[7], mirrored[300] = hashes[250], hashes[260]
+    plain_text, mirrored_text = (pd.Series([row.tobytes().hex() for row in rows]) for rows in (hashes, mirrored))
+    found = find_candidates(plain_text, mirrored_text, NearDuplicateConfig(hash_distance=6))
+    assert set(found.itertuples(index=False, name=None)) == {
+        *((number, number + 400, 6, False) for number in range(100)), (7, 250, 0, True), (260, 300, 0, True),
+    }  # fmt: skip
+
+
+def test_crowded_hashes_cost_no_quadratic_work() -> None:
+    hashes = pd.Series(["f0" * 8] * 5_000)
+    assert len(find_candidates(hashes, hashes)) < 100 * len(hashes)
+
+
+def test_groups_are_connected_components_named_by_their_smallest_hash() -> None:
+    manifest = make_manifest([("train", "sad", content) for content in "abcdea"])
+    hashes, paths = manifest["pixel_sha256"], manifest["path"]
+    pairs = pd.DataFrame({"first": [paths[0], paths[1]], "second": [paths[1], paths[2]]})
+    group = group_images(manifest, pairs)
+    chain = min(hashes[:3])
+    assert group.tolist() == [chain, chain, chain, hashes[3], hashes[4], chain]
+    assert group.name == "group"
+
+
+def test_what_cannot_be_decoded_is_alone(tmp_path: Path) -> None:
+    manifest = make_manifest([("train", "sad", "a"), ("train", "sad", "b")])
+    manifest = manifest.assign(decodable=False, pixel_sha256="", perceptual_hash="", mirrored_hash="")
+    assert find_near_duplicates(manifest, tmp_path).tolist() == manifest["path"].tolist()
+    assert find_near_duplicates(manifest.head(0), tmp_path).empty
+
+
+def test_a_copy_of_another_size_is_found(tmp_path: Path) -> None:
+    pixels = draw_face("happy", np.random.default_rng(6))
+    write_image(tmp_path / "train/happy/0.png", pixels)
+    large = ImageOps.fit(Image.fromarray(pixels), (96, 96), Image.Resampling.BICUBIC)
+    write_image(tmp_path / "test/happy/0.png", np.asarray(large))
+    assert find_near_duplicates(build_manifest(tmp_path, workers=1), tmp_path).nunique() == 1
+
+
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
+    manifest = make_manifest([("train", "sad", "a"), ("train", "sad", "b")])
+    manifest = manifest.assign(perceptual_hash="0f" * 8, mirrored_hash="f0" * 8)
+    with pytest.raises(PipelineError, match=r"train/sad/0\.jpg cannot be read"):
+        find_near_duplicates(manifest, tmp_path)
+
+
+def test_wrong_configs_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        NearDuplicateConfig(hash_distance=40)
+    with pytest.raises(ValidationError):
+        NearDuplicateConfig.model_validate({"radius": 3})

@@ -1,0 +1,209 @@
+"""Suspects go out as a CSV, corrections come back, and what does not fit is refused."""
+
+import hashlib
+
+import pandas as pd
+import pytest
+
+from data.base.errors import PipelineError
+from data.quality.cleaning import CleaningPolicy, clean_manifest
+from data.quality.label_corrections import (
+    CSV_COLUMNS,
+    Correction,
+    LabelAudit,
+    Suspect,
+    apply_relabel,
+    leave_out_answered,
+    no_answers,
+    read_answers,
+    read_relabel,
+    write_audit_csv,
+)
+from tests.support.image_tree import make_manifest
+
+ROWS = [
+    ("train", "happy", "a smile"),
+    ("train", "sad", "another smile"),
+    ("train", "sad", "tears"),
+    ("validation", "surprise", "a logo"),
+    ("validation", "neutral", "calm"),
+    ("train", "sad", "another smile"),
+]
+SMILE, TEARS, LOGO, CALM, COPY = (
+    "train/sad/1.jpg",
+    "train/sad/2.jpg",
+    "validation/surprise/3.jpg",
+    "validation/neutral/4.jpg",
+    "train/sad/5.jpg",
+)
+
+
+@pytest.fixture
+def manifest():
+    return make_manifest(ROWS)
+
+
+def audit_of(*suspects):
+    found = tuple(
+        Suspect(image_id=image_id, label=image_id.split("/")[1], suggested_label=suggested, suspicion=suspicion)
+        for image_id, suggested, suspicion in suspects
+    )
+    counts = {"images_per_class": (1, 1, 3, 1), "suspected_per_class": (0, 0, 1, 1)}
+    return LabelAudit(images=6, agreement=0.7, noise=(), suspects=found, **counts)
+
+
+def correct(manifest, **labels):
+    pixels = manifest.set_index("path")["pixel_sha256"]
+    return {name: Correction(new_label=label, pixel_sha256=pixels[name]) for name, label in labels.items()}
+
+
+def write_rows(path, rows, columns=CSV_COLUMNS):
+    pd.DataFrame(rows, columns=list(columns)).to_csv(path, index=False)
+    return path
+
+
+def row(image_id, new_label, content="x"):
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return (image_id, "train", "sad", "happy", 0.9, new_label, digest)
+
+
+def test_a_filled_in_csv_comes_back_as_corrections(tmp_path, manifest):
+    path = tmp_path / "suspects.csv"
+    write_audit_csv(audit_of((SMILE, "happy", 0.98), (LOGO, "neutral", 0.91)), manifest, no_answers(), path)
+    assert read_relabel(path) == {}
+    table = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False)
+    assert tuple(table.columns) == CSV_COLUMNS
+    assert table[["image_id", "split", "label", "suspicion"]].values.tolist() == [
+        [SMILE, "train", "sad", 0.98],
+        [LOGO, "validation", "surprise", 0.91],
+    ]
+    table.loc[table["image_id"] == LOGO, "new_label"] = "remove"
+    table.to_csv(path, index=False)
+    logo_pixels = manifest.set_index("path")["pixel_sha256"][LOGO]
+    assert read_relabel(path) == {LOGO: Correction(new_label="remove", pixel_sha256=logo_pixels)}
+
+
+def test_a_csv_without_suspects_still_has_its_head(tmp_path, manifest):
+    path = tmp_path / "suspects.csv"
+    write_audit_csv(audit_of(), manifest, no_answers(), path)
+    assert path.read_text(encoding="utf-8-sig").strip() == ",".join(CSV_COLUMNS)
+    assert read_relabel(path) == {}
+
+
+def test_a_suspect_of_another_data_set_is_not_written(tmp_path, manifest):
+    with pytest.raises(PipelineError, match=r"test/sad/77\.jpg"):
+        stray = audit_of(("test/sad/77.jpg", "happy", 0.9))
+        write_audit_csv(stray, manifest, no_answers(), tmp_path / "suspects.csv")
+
+
+def test_a_second_round_keeps_the_first(tmp_path, manifest):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    pixels = manifest.set_index("path")["pixel_sha256"]
+    rows = [(SMILE, "happy"), (TEARS, "sad"), (LOGO, "remove"), (CALM, "")]
+    lines = [(name, "train", "sad", "happy", 0.9, label, pixels[name]) for name, label in rows]
+    answers = read_answers(write_rows(first, lines))
+    corrected = apply_relabel(manifest, read_relabel(first)).manifest
+    suspects = audit_of((TEARS, "happy", 0.9), (CALM, "sad", 0.8), (COPY, "sad", 0.7))
+    again = leave_out_answered(suspects, corrected, answers)
+    assert [suspect.image_id for suspect in again.suspects] == [CALM], "what a person judged, and its copy, is settled"
+    assert again.suspected_per_class == (0, 1, 0, 0)
+    write_audit_csv(again, corrected, answers, second)
+    table = pd.read_csv(second, encoding="utf-8-sig", keep_default_na=False)
+    assert table["image_id"].tolist() == [CALM, SMILE, TEARS, LOGO]
+    assert read_relabel(second) == read_relabel(first)
+    pd.testing.assert_frame_equal(apply_relabel(manifest, read_relabel(second)).manifest, corrected)
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_what_spreadsheets_save_is_read(tmp_path, separator):
+    path = tmp_path / "relabel.csv"
+    table = pd.DataFrame([row(SMILE, " Happy "), row(TEARS, "")], columns=list(CSV_COLUMNS))
+    table.assign(comment="looked twice").to_csv(path, index=False, sep=separator, encoding="utf-8-sig")
+    assert {name: entry.new_label for name, entry in read_relabel(path).items()} == {SMILE: "happy"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([row(SMILE, "angry")], "got new_label angry"),
+        ([row(SMILE, "happy"), row(SMILE, "neutral")], f"more than one new_label for {SMILE}"),
+        ([(SMILE, "train", "sad", "happy", 0.9, "happy", "")], f"no pixel_sha256 for {SMILE}"),
+    ],
+)
+def test_bad_corrections_are_refused(tmp_path, rows, message):
+    with pytest.raises(PipelineError, match=message):
+        read_relabel(write_rows(tmp_path / "relabel.csv", rows))
+
+
+def test_a_csv_with_other_columns_is_refused(tmp_path):
+    path = write_rows(tmp_path / "relabel.csv", [(SMILE, "happy")], columns=("image_id", "label"))
+    with pytest.raises(PipelineError, match="new_label, pixel_sha256"):
+        read_relabel(path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00image_id", b'a,b\n"1,2\n3'])
+def test_what_is_no_csv_is_refused(tmp_path, content):
+    path = tmp_path / "relabel.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PipelineError, match=r"relabel\.csv"):
+        read_relabel(path)
+
+
+def test_a_correction_relabels_the_image_and_its_copies(manifest):
+    outcome = apply_relabel(manifest, correct(manifest, **{SMILE: "happy", TEARS: "sad"}))
+    labels = outcome.manifest.set_index("path")["label"]
+    assert labels[SMILE] == labels[COPY] == "happy"
+    assert labels[TEARS] == "sad"
+    assert labels[CALM] == "neutral"
+    assert outcome.counts.model_dump() == {
+        "corrections": 2,
+        "relabelled": 2,
+        "removed": 0,
+        "confirmed": 1,
+        "copies": 1,
+    }
+    assert outcome.quarantine.empty
+    unchanged = [name for name in manifest.columns if name != "label"]
+    pd.testing.assert_frame_equal(outcome.manifest[unchanged], manifest[unchanged])
+
+
+def test_a_removed_image_is_quarantined_as_cleaning_does_it(manifest):
+    outcome = apply_relabel(manifest, correct(manifest, **{LOGO: "remove"}))
+    assert outcome.quarantine.values.tolist() == [[LOGO, "validation", "surprise", "relabel_removed"]]
+    assert len(outcome.manifest) == len(manifest) - 1 and LOGO not in set(outcome.manifest["path"])
+    assert outcome.counts.removed == 1
+    _, quarantine = clean_manifest(manifest, CleaningPolicy())
+    assert list(outcome.quarantine.columns) == list(quarantine.columns)
+    assert outcome.quarantine.dtypes.tolist() == quarantine.dtypes.tolist()
+
+
+def test_a_correction_settles_a_conflict_instead_of_making_one():
+    conflicting = make_manifest([("train", "happy", "one face"), ("train", "sad", "one face"), ("train", "sad", "b")])
+    outcome = apply_relabel(conflicting, correct(conflicting, **{"train/sad/1.jpg": "happy"}))
+    kept, _ = clean_manifest(outcome.manifest, CleaningPolicy())
+    assert len(kept) == 3
+    assert outcome.counts.confirmed == outcome.counts.relabelled == 1
+
+
+def test_no_corrections_change_nothing(manifest):
+    outcome = apply_relabel(manifest, {})
+    pd.testing.assert_frame_equal(outcome.manifest, manifest)
+    assert sum(outcome.counts.model_dump().values()) == 0
+
+
+def test_an_unknown_image_is_refused(manifest):
+    known = correct(manifest, **{SMILE: "happy"})[SMILE]
+    with pytest.raises(PipelineError, match=r"does not have: train/sad/99\.jpg"):
+        apply_relabel(manifest, {"train/sad/99.jpg": known})
+
+
+def test_a_correction_of_other_pixels_is_refused(manifest):
+    stale = Correction(new_label="happy", pixel_sha256=hashlib.sha256(b"older picture").hexdigest())
+    with pytest.raises(PipelineError, match=f"other pixels than were looked at for {SMILE}"):
+        apply_relabel(manifest, {SMILE: stale})
+
+
+def test_one_picture_gets_one_class(manifest):
+    with pytest.raises(PipelineError, match="one class for one picture"):
+        apply_relabel(manifest, correct(manifest, **{SMILE: "happy", COPY: "neutral"}))

@@ -1,0 +1,219 @@
+"""Archives fetched from disk, from a web server and from the fake Drive."""
+
+import hashlib
+import io
+import random
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data.base.errors import PipelineError
+from data.sources.download import DownloadError, DownloadInterrupted, DownloadSettings
+from data.sources.fetch import Fetched, ProgressMeter, fetch_archive
+from data.sources.source import DatasetSource
+from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive
+
+FILE_ID = "1" * 33
+FOLDER_ID = "F" * 33
+FOLDER_URL = f"https://drive.google.com/drive/folders/{FOLDER_ID}"
+
+
+def make_zip(seed: int = 0) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("train/happy/1.jpg"), random.Random(seed).randbytes(1_500_000))
+    return buffer.getvalue()
+
+
+ZIP = make_zip()
+ZIP_SHA256 = hashlib.sha256(ZIP).hexdigest()
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Iterator[FakeDrive]:
+    with run_fake_drive(tmp_path) as running:
+        yield running
+
+
+def drive_source(sha256: str = "") -> DatasetSource:
+    return DatasetSource(kind="drive", location=FILE_ID, sha256=sha256)
+
+
+def fetch(drive: FakeDrive, source: DatasetSource, downloads: Path, retries: int = 0) -> Path:
+    return fetch_archive(source, downloads, settings=drive.settings(retries)).path
+
+
+def test_pinned_file_that_is_there_costs_no_request(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP, behaviour="confirm")
+    path = fetch(drive, drive_source(ZIP_SHA256), tmp_path / "downloads")
+    assert path.read_bytes() == ZIP
+    drive.requests.clear()
+    again = fetch_archive(drive_source(ZIP_SHA256), tmp_path / "downloads", settings=drive.settings())
+    assert again == Fetched(path, transferred=False)
+    assert drive.requests == []
+
+
+def test_unpinned_file_is_asked_for_again(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP)
+    fetch(drive, drive_source(), tmp_path / "downloads")
+    drive.files[FILE_ID] = FakeFile(make_zip(seed=1))
+    again = fetch_archive(drive_source(), tmp_path / "downloads", settings=drive.settings())
+    assert again.transferred
+    assert again.path.read_bytes() == make_zip(seed=1)
+
+
+def test_wrong_hash_leaves_the_earlier_file_alone(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP)
+    path = fetch(drive, drive_source(), tmp_path / "downloads")
+    with pytest.raises(DownloadError, match=ZIP_SHA256) as caught:
+        fetch(drive, drive_source("0" * 64), tmp_path / "downloads")
+    assert caught.value.reason == "wrong_hash"
+    assert path.read_bytes() == ZIP
+    assert [file.name for file in (tmp_path / "downloads").iterdir() if not file.name.startswith(".")] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"\n<!DOCTYPE html><html>sign in</html>", "html"), (ZIP[:-100], "truncated"), (b"no archive", "truncated")],
+)
+def test_what_is_no_archive_is_told_apart(drive: FakeDrive, tmp_path: Path, content: bytes, reason: str) -> None:
+    drive.urls["/data/faces.zip"] = FakeFile(content)
+    source = DatasetSource(kind="archive", location=f"{drive.address}/data/faces.zip")
+    with pytest.raises(DownloadError) as caught:
+        fetch_archive(source, tmp_path / "downloads", settings=DownloadSettings())
+    assert caught.value.reason == reason
+    assert not list((tmp_path / "downloads").glob("*.archive*"))
+
+
+def test_two_urls_of_one_name_do_not_meet(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.urls["/a/faces.zip"], drive.urls["/b/faces.zip"] = FakeFile(ZIP), FakeFile(make_zip(seed=1))
+    paths = [
+        fetch_archive(DatasetSource(kind="archive", location=f"{drive.address}/{part}/faces.zip"), tmp_path / "d").path
+        for part in "ab"
+    ]
+    assert [path.read_bytes() for path in paths] == [ZIP, make_zip(seed=1)]
+
+
+def test_interrupted_download_goes_on_in_the_next_run(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP, cuts=[1_000_000])
+    with pytest.raises(DownloadInterrupted):
+        fetch(drive, drive_source(), tmp_path / "downloads")
+    assert fetch(drive, drive_source(), tmp_path / "downloads").read_bytes() == ZIP
+    assert drive.requests[-1].range.startswith("bytes=")
+
+
+@pytest.mark.parametrize("pin", ["", hashlib.sha256(make_zip(seed=1)[:900_000]).hexdigest()])
+def test_partial_file_of_other_content_is_dropped(drive: FakeDrive, tmp_path: Path, pin: str) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP, cuts=[1_400_000])
+    with pytest.raises(DownloadInterrupted):
+        fetch(drive, drive_source(), tmp_path / "downloads")
+    shorter = io.BytesIO()
+    with zipfile.ZipFile(shorter, "w") as archive:
+        archive.writestr("test/sad/2.jpg", b"other")
+    drive.files[FILE_ID] = FakeFile(shorter.getvalue(), etag='"2"')
+    source = drive_source(hashlib.sha256(shorter.getvalue()).hexdigest() if pin else "")
+    assert fetch(drive, source, tmp_path / "downloads").read_bytes() == shorter.getvalue()
+
+
+def test_server_that_cannot_resume_is_asked_from_the_start(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP, cuts=[1_000_000], honours_range=False)
+    with pytest.raises(DownloadInterrupted):
+        fetch(drive, drive_source(), tmp_path / "downloads")
+    assert fetch(drive, drive_source(), tmp_path / "downloads").read_bytes() == ZIP
+
+
+def test_folder_with_one_archive_gives_that_archive(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"notes.txt": "2" * 33, "faces.zip": FILE_ID})
+    drive.files[FILE_ID] = FakeFile(ZIP)
+    source = DatasetSource(kind="drive", location=FOLDER_URL, sha256=ZIP_SHA256)
+    path = fetch(drive, source, tmp_path / "downloads")
+    assert path.read_bytes() == ZIP
+    asked = len(drive.requests)
+    fetch(drive, source, tmp_path / "downloads")
+    assert len(drive.requests) == asked
+
+
+def test_folder_of_images_gives_a_directory(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {}, {"train": "T" * 33})
+    drive.folders["T" * 33] = FakeFolder("train", {}, {"happy": "H" * 33})
+    drive.folders["H" * 33] = FakeFolder("happy", {"1.jpg": "2" * 33, "2.jpg": "3" * 33})
+    drive.files["2" * 33] = FakeFile(b"one")
+    drive.files["3" * 33] = FakeFile(b"two", behaviour="quota")
+    source = DatasetSource(kind="drive", location=FOLDER_URL)
+    with pytest.raises(DownloadError) as caught:
+        fetch(drive, source, tmp_path / "downloads")
+    assert caught.value.reason == "quota"
+    drive.files["3" * 33] = FakeFile(b"two")
+    drive.requests.clear()
+    directory = fetch(drive, source, tmp_path / "downloads")
+    assert (directory / "train/happy/1.jpg").read_bytes() == b"one"
+    assert (directory / "train/happy/2.jpg").read_bytes() == b"two"
+    assert not any("2" * 33 in request.path for request in drive.requests)
+
+
+def test_folder_that_cannot_be_pinned_or_holds_a_name_twice(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"a.zip": FILE_ID, "b.zip": "2" * 33})
+    with pytest.raises(PipelineError, match="2 archives"):
+        fetch(drive, DatasetSource(kind="drive", location=FOLDER_URL, sha256=ZIP_SHA256), tmp_path / "downloads")
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"a.jpg": FILE_ID, "a.jpg ": "2" * 33})
+    with pytest.raises(PipelineError, match="several files named"):
+        fetch(drive, DatasetSource(kind="drive", location=FOLDER_URL), tmp_path / "downloads")
+
+
+def test_local_archive_stays_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "faces.zip"
+    path.write_bytes(ZIP)
+    source = DatasetSource(kind="archive", location=str(path), sha256=ZIP_SHA256)
+    assert fetch_archive(source, tmp_path / "downloads") == Fetched(path, transferred=False)
+    assert not (tmp_path / "downloads").exists()
+
+
+def test_local_archive_that_will_not_do(tmp_path: Path) -> None:
+    path = tmp_path / "faces.zip"
+    source = DatasetSource(kind="archive", location=str(path))
+    with pytest.raises(PipelineError, match="no file"):
+        fetch_archive(source, tmp_path)
+    path.write_bytes(ZIP[:-100])
+    with pytest.raises(PipelineError, match="cut short"):
+        fetch_archive(source, tmp_path)
+    path.write_bytes(b"<html>")
+    with pytest.raises(PipelineError, match="HTML page"):
+        fetch_archive(source, tmp_path)
+    path.write_bytes(ZIP)
+    with pytest.raises(PipelineError, match="SHA-256"):
+        fetch_archive(source.model_copy(update={"sha256": "0" * 64}), tmp_path)
+
+
+def test_sources_without_an_archive_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="kind sample"):
+        fetch_archive(DatasetSource(), tmp_path)
+    with pytest.raises(PipelineError, match="share link"):
+        fetch_archive(DatasetSource(kind="drive", location="short"), tmp_path)
+
+
+def test_meter_reports_every_tenth_or_five_seconds() -> None:
+    seconds = iter([0.0, 1.0, 2.0, 8.0, 9.0])
+    told: list[tuple[int, int | None, float | None]] = []
+    meter = ProgressMeter(lambda *progress: told.append(progress), clock=lambda: next(seconds))
+    for bytes_done in (100, 150, 200, 220, 1000):
+        meter(bytes_done, 1000)
+    # 100 bytes of an earlier run do not count towards the speed.
+    assert told == [(200, 1000, 16.0), (220, 1000, 52.0), (1000, 1000, 0.0)]
+
+
+def test_meter_without_a_total_reports_by_time() -> None:
+    seconds = iter([0.0, 4.0, 6.0])
+    told: list[tuple[int, int | None, float | None]] = []
+    meter = ProgressMeter(lambda *progress: told.append(progress), clock=lambda: next(seconds))
+    for bytes_done in (10, 20, 30):
+        meter(bytes_done, None)
+    assert told == [(30, None, None)]
+
+
+def test_progress_reaches_the_caller(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP)
+    told: list[tuple[int, int | None, float | None]] = []
+    fetch_archive(drive_source(), tmp_path / "d", lambda *progress: told.append(progress), drive.settings())
+    assert told[-1] == (len(ZIP), len(ZIP), 0.0)

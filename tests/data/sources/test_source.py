@@ -1,0 +1,89 @@
+"""Strings that people type as a source."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from data.base.errors import PipelineError
+from data.sources.source import DatasetSource, parse_drive_location, parse_source
+
+FILE_ID = "1AbC-dEf_" + "2" * 24
+PIN = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FILE_ID,
+        f"https://drive.google.com/file/d/{FILE_ID}/view?usp=sharing",
+        f"https://drive.google.com/file/u/0/d/{FILE_ID}/edit",
+        f"drive.google.com/file/d/{FILE_ID}",
+        f"https://drive.google.com/uc?export=download&id={FILE_ID}",
+        f"https://drive.google.com/open?id={FILE_ID}",
+        f"https://drive.usercontent.google.com/download?id={FILE_ID}&export=download&confirm=t",
+        f"  {FILE_ID}\n",
+    ],
+)
+def test_every_spelling_of_a_drive_file_is_one_source(text: str) -> None:
+    assert parse_source(text) == DatasetSource(kind="drive", location=FILE_ID)
+
+
+@pytest.mark.parametrize("path", ["drive/folders/{}?usp=sharing", "drive/u/1/folders/{}", "folderview?id={}"])
+def test_drive_folder(path: str) -> None:
+    source = parse_source("https://drive.google.com/" + path.format(FILE_ID))
+    assert source == DatasetSource(kind="drive", location=f"https://drive.google.com/drive/folders/{FILE_ID}")
+    item = parse_drive_location(source.location)
+    assert item is not None
+    assert (item.id, item.is_folder) == (FILE_ID, True)
+
+
+def test_url_of_an_archive_keeps_its_query() -> None:
+    url = "https://example.org/get?name=faces.zip&version=2"
+    assert parse_source(url) == DatasetSource(kind="archive", location=url)
+
+
+@pytest.mark.parametrize("name", ["faces.zip", "faces.tar.gz", "FACES.ZIP", "faces.tar.xz"])
+def test_local_archive_is_absolute_and_may_be_pinned(tmp_path: Path, monkeypatch, name: str) -> None:
+    (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    source = parse_source(f"{name}#sha256={PIN.upper()}")
+    assert source == DatasetSource(kind="archive", location=str(tmp_path / name), sha256=PIN)
+
+
+def test_local_folder_wins_over_a_drive_id(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / FILE_ID).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse_source(FILE_ID) == DatasetSource(kind="folder", location=str(tmp_path / FILE_ID))
+
+
+def test_sample() -> None:
+    assert parse_source("sample") == DatasetSource(kind="sample")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty source"),
+        ("missing/faces.zip", "does not exist"),
+        ("notes.txt", "no archive by its name"),
+        ("faces.tar.zst", "no archive by its name"),
+        ("s3://bucket/faces.zip", "http or https"),
+        ("https:///faces.zip", "without a host"),
+        ("http://[broken/faces.zip", "cannot read the URL"),
+        ("https://drive.google.com/drive/my-drive", "no file or folder id"),
+        ("https://example.org/faces.zip#sha256=12", "64 hex digits"),
+        (f"sample#sha256={PIN}", "only an archive can be pinned"),
+    ],
+)
+def test_what_cannot_be_a_source_is_refused(tmp_path: Path, monkeypatch, text: str, message: str) -> None:
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "faces.tar.zst").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PipelineError, match=message):
+        parse_source(text)
+
+
+def test_a_source_refuses_a_malformed_pin() -> None:
+    with pytest.raises(ValidationError):
+        DatasetSource(kind="archive", location="faces.zip", sha256="12")

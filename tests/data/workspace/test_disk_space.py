@@ -1,0 +1,46 @@
+"""Estimates of what stages need, against what they take."""
+
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.base.labels import CLASSES
+from data.sources.extract import list_sizes
+from data.views.tfrecords import ShardKey, write_records
+from data.workspace.disk_space import count_file_bytes, count_training_bytes, count_view_bytes
+
+
+def test_views_take_what_was_estimated(tmp_path):
+    paths = [f"train/{CLASSES[n % len(CLASSES)]}/image_{n:05d}.jpg" for n in range(40)]
+    frame = pd.DataFrame({"path": paths, "part": ["train"] * 30 + ["test"] * 10})
+    frame.to_parquet(tmp_path / "manifest.parquet")
+    estimated = count_view_bytes(tmp_path / "manifest.parquet", views=3)
+    written = 0
+    for part, rows in frame.groupby("part"):
+        for view in range(3 if part == "train" else 1):
+            images = np.zeros((len(rows), 48, 48, 1), np.uint8)
+            labels, ids = [0] * len(rows), rows["path"].tolist()
+            written += write_records(tmp_path, ShardKey(str(part), view), images, labels, ids).bytes
+    assert written <= estimated <= 1.05 * written
+
+
+def test_small_files_take_whole_blocks():
+    assert count_file_bytes([1, 4096, 4097, 0]) == 4096 + 4096 + 8192
+
+
+def test_an_archive_is_measured_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train/happy/0.jpg", b"0" * 5000)
+        archive.writestr("train/happy/1.jpg", json.dumps({}))
+    assert list_sizes(tmp_path / "faces.zip") == [5000, 2]
+
+
+@pytest.mark.parametrize(("size", "estimate"), [(None, 8 * (8 << 20)), (1000, 8 * (1000 + (8 << 20)))])
+def test_a_training_needs_room_for_copies_of_its_network(tmp_path, size, estimate):
+    weights = tmp_path / "weights.h5" if size else None
+    if weights and size:
+        weights.write_bytes(bytes(size))
+    assert count_training_bytes(weights) == estimate

@@ -1,0 +1,416 @@
+"""Mark and sweep over real stage records: what results and running processes need stays whole, the rest goes."""
+
+import gc
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from data.base.errors import PipelineError
+from data.records.search import SearchRecord, TrialOutcome, TrialRecord
+from data.workspace import prune as prune_module
+from data.workspace import store as workspace_module
+from data.workspace.digests import hash_file
+from data.workspace.prune import (
+    DATA_DOCS_FOLDER,
+    IMAGES,
+    LOG_TAIL_BYTES,
+    RENDERED_FOLDER,
+    count_kinds,
+    plan_prune,
+    prune_workspace,
+    sweep,
+)
+from data.workspace.reachability import (
+    ACCEPTED_FOLDER,
+    AUDITS,
+    DATASETS,
+    DEEDS,
+    FEATURES,
+    REPORTS,
+    SEARCHES,
+    VERDICTS,
+    VIEWS,
+    PrunePolicy,
+)
+from data.workspace.store import Workspace
+from tests.data.workspace.test_in_use import start_holder
+
+DAY = 24 * 3600
+
+
+class Tree:
+    """A workspace with runs of some weeks, written as the pipeline writes them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.keys: dict[str, str] = {}
+
+    def add(self, name: str, stage: str, week: int, write=None, **inputs) -> str:
+        """Write a stage that was last used in that week; the last one is now."""
+        workspace = Workspace(self.root)
+        fill = write or (lambda out: (out / "content").write_text(name) and None)
+        produced = workspace.produce(stage, {"of": name, **inputs}, fill)
+        self.touch(produced.path, week)
+        self.keys[name] = produced.key
+        return produced.key
+
+    def touch(self, path: Path, week: int) -> None:
+        when = time.time() - (10 - week) * 7 * DAY
+        os.utime(path / "_complete.json", (when, when))
+
+    def run(self, week: int, variants: int = 2, last: str = "") -> str:
+        """Write all stages of one run and return its report's key."""
+        w = f"week{week} "
+        archive = {"archive_sha256": f"{week}" * 64}
+        images = self.add(w + "images", IMAGES, week, **archive)
+        manifest = self.add(w + "manifest", "manifests", week, images=images)
+        dataset = self.add(w + "dataset", DATASETS, week, manifest=manifest)
+        change = self.add(w + "change", "changes", week, dataset=dataset, last=last)
+        verdict = self.add(w + "verdict", VERDICTS, week, images=images, dataset=dataset, change=change)
+        views = self.add(w + "views", VIEWS, week, images=images, dataset=dataset)
+        self.add(w + "features", FEATURES, week, network="n" * 64, records=[self.checksum(VIEWS, views)])
+        trained = [self.add(f"{w}variant{n}", "variants", week, views=views, seed=n) for n in range(variants)]
+        vote = self.add(w + "ensemble", "variants", week, candidates={str(n): key for n, key in enumerate(trained)})
+        audit = self.add(w + "audit", AUDITS, week, dataset=dataset, variants=trained)
+        named = {str(n): ["trained", "", 3, key] for n, key in enumerate([*trained, vote])}
+        decision = self.add(w + "decision", "decisions", week, candidates=named, views=views, verdict=verdict)
+        made = {"dataset": dataset, "verdict": verdict, "views": views, "audit": audit, "decision": decision}
+        report = self.add(w + "report", REPORTS, week, variants=named, **made)
+        self.add(w + "tracked", "tracked", week, report=report, store="sqlite:///mlflow.db")
+        self.add(w + "carried out", "carried_out", week, decision=decision, made="2026-03-14T09:26:53+0000")
+        return report
+
+    def checksum(self, stage: str, key: str) -> str:
+        return hash_file(self.root / stage / key / "content")
+
+    def accept(self, key: str, former: str = "") -> None:
+        folder = self.root / ACCEPTED_FOLDER
+        folder.mkdir(exist_ok=True)
+        (folder / "sample.json").write_text(json.dumps({"key": key, "former": former}))
+
+    def there(self) -> set[str]:
+        """Return the names of the stages that are there."""
+        by_key = {key: name for name, key in self.keys.items()}
+        return {by_key[path.parent.name] for path in self.root.glob("[!.]*/[!.]*/_complete.json")}
+
+    def of(self, *weeks: int) -> set[str]:
+        return {name for name in self.keys if any(name.startswith(f"week{week} ") for week in weeks)}
+
+    def prune(self, keep: int = 1, days: float = 3, protected=(), dry_run: bool = False):
+        gc.collect()  # the holds of the workspaces that wrote
+        policy = PrunePolicy(keep=keep, days=days, protected=frozenset(protected))
+        return {count.kind: count for count in prune_workspace(Workspace(self.root), policy, dry_run)[0]}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path)
+
+
+def test_the_newest_reports_stay_with_all_behind_them(tree):
+    for week in range(1, 5):
+        tree.run(week)
+    counts = tree.prune(keep=2)
+    features_of_older = {"week3 features"}
+    assert tree.there() == tree.of(3, 4) - features_of_older
+    assert (counts[REPORTS].removed, counts[REPORTS].kept) == (2, 2)
+    assert counts[REPORTS].kept_for == {"latest report": 1, "kept reports": 1}
+    assert counts["variants"].removed == 6
+    assert counts["variants"].removed_bytes > 0
+
+
+def test_newest_means_last_used(tree):
+    tree.run(1), tree.run(2)
+    first = tree.root / REPORTS / tree.keys["week1 report"]
+    assert Workspace(tree.root).produce(REPORTS, read_inputs(first), write=fail).cached
+    tree.prune(keep=1)
+    assert {"week1 report", "week1 views", "week1 ensemble"} <= tree.there()
+    assert not {"week2 report", "week2 views", "week2 ensemble"} & tree.there()
+
+
+def read_inputs(path: Path):
+    return json.loads((path / "_complete.json").read_text())["inputs"]
+
+
+def fail(out: Path) -> None:
+    raise AssertionError(f"{out} is written again")
+
+
+def test_stages_that_runs_share_stay_as_long_as_one_needs_them(tree):
+    tree.run(1)
+    views = tree.keys["week1 views"]
+    again = tree.add("again variant", "variants", 2, views=views)
+    tree.add("again report", REPORTS, 2, variants={"compact": ["trained", "", 3, again]}, views=views)
+    tree.prune(keep=1)
+    kept = {"week1 views", "week1 images", "week1 dataset", "week1 manifest", "week1 features"}
+    assert tree.there() == {"again report", "again variant", "week1 verdict", "week1 audit", *kept}
+
+
+def test_protected_keys_stay_with_all_behind_them_and_their_report(tree):
+    for week in range(1, 4):
+        tree.run(week)
+    tree.prune(keep=1, protected=[tree.keys["week1 ensemble"]])
+    assert tree.of(1) - {"week1 features"} <= tree.there()
+    assert not {"week2 report", "week2 ensemble", "week2 views"} & tree.there()
+
+
+def test_accepted_data_stays_and_of_the_one_before_what_is_compared(tree):
+    for week in range(1, 4):
+        tree.run(week)
+    tree.accept(tree.keys["week2 dataset"], tree.keys["week1 dataset"])
+    counts = tree.prune(keep=1)
+    assert {"week2 dataset", "week2 manifest", "week2 images", "week1 dataset"} <= tree.there()
+    assert not {"week1 manifest", "week1 images", "week2 views"} & tree.there()
+    assert counts[DATASETS].kept_for == {"latest report": 1, "accepted data": 2}
+
+
+def test_of_the_data_set_that_a_report_is_compared_with_its_profile_stays(tree):
+    for week in (1, 2):
+        tree.run(week, last=tree.keys.get("week1 dataset", ""))
+    tree.run(3, last=tree.keys["week2 dataset"])
+    counts = tree.prune(keep=1)
+    assert "week2 dataset" in tree.there() and "week2 images" not in tree.there()
+    assert counts[DATASETS].kept_for["latest report"] == 2
+
+
+def test_an_accepted_file_that_cannot_be_read_stops_it_before_anything_goes(tree):
+    tree.run(1), tree.run(2)
+    tree.accept("")
+    (tree.root / ACCEPTED_FOLDER / "sample.json").write_text("{")
+    with pytest.raises(PipelineError, match="nothing is removed"):
+        tree.prune(keep=1)
+    assert tree.there() == tree.of(1, 2)
+
+
+def test_what_a_running_process_uses_stays_until_it_ends(tree):
+    for week in range(1, 4):
+        tree.run(week)
+    process = start_holder(tree.root, ("views", tree.keys["week1 views"]), ("variants", tree.keys["week2 variant0"]))
+    with process:
+        counts = tree.prune(keep=1)
+        in_use = {"week1 views", "week1 images", "week1 manifest", "week1 features", "week2 variant0", "week2 views"}
+        assert in_use <= tree.there()
+        assert not {"week1 variant0", "week2 variant1"} & tree.there()
+        assert counts[VIEWS].kept_for == {"in use": 2, "latest report": 1}
+        process.kill()
+    tree.prune(keep=1)
+    assert not {"week1 views", "week2 variant0"} & tree.there()
+
+
+def test_what_a_run_takes_after_the_plan_stays(tree):
+    tree.run(1), tree.run(2)
+    gc.collect()
+    items = plan_prune(Workspace(tree.root), PrunePolicy(keep=1))
+    views = tree.root / VIEWS / tree.keys["week1 views"]
+    run = Workspace(tree.root)
+    assert run.produce(VIEWS, read_inputs(views), write=fail).cached
+    finished = Workspace(tree.root)
+    assert finished.produce(
+        "manifests", read_inputs(tree.root / "manifests" / tree.keys["week1 manifest"]), fail
+    ).cached
+    del finished
+    gc.collect()
+    counts = {count.kind: count for count in count_kinds(sweep(items))}
+    assert {"week1 views", "week1 manifest"} <= tree.there()
+    assert "week1 images" not in tree.there(), "the run would make it again, were it to want it"
+    assert counts[VIEWS].kept_for == {"latest report": 1, "in use": 1}
+    del run
+
+
+def test_what_no_report_names_yet_stays_for_some_days(tree):
+    tree.run(2)
+    tree.add("failed run's views", VIEWS, 10, seed=1)
+    tree.add("failed run's training", "variants", 10, views=tree.keys["failed run's views"])
+    tree.add("old training", "variants", 9, seed=2)
+    tree.prune(days=3)
+    assert {"failed run's views", "failed run's training"} == tree.there() - tree.of(2)
+    tree.prune(days=0)
+    assert tree.there() == tree.of(2)
+
+
+def test_pages_of_their_own_stay_and_the_winner_of_a_search(tree):
+    winner, loser = (tree.add(name, "variants", 1, seed=n) for n, name in enumerate(("winner", "loser")))
+    for number in range(3):
+        tree.add(f"verdict{number}", VERDICTS, number, dataset=tree.add(f"dataset{number}", DATASETS, number))
+        tree.add(f"audit{number}", AUDITS, number, variants=[loser])
+    search = SearchRecord(
+        study="s",
+        variant="compact",
+        preset="quick",
+        trial_minutes=1,
+        searched=(),
+        synthetic=True,
+        selection_images=10,
+        trials=tuple(
+            TrialRecord(
+                number=n, recipe={}, outcome=TrialOutcome(state="finished", accuracy=accuracy, training=training)
+            )
+            for n, (accuracy, training) in enumerate([(0.4, loser), (0.6, winner)])
+        ),
+    )
+    content = search.model_dump(mode="json")
+    tree.add("search", SEARCHES, 1, lambda out: (out / "search.json").write_text(json.dumps(content)), search=content)
+    tree.prune(keep=2)
+    assert tree.there() == {
+        "winner",
+        "search",
+        *(f"{page}{n}" for page in ("verdict", "audit", "dataset") for n in (1, 2)),
+    }
+
+
+def test_an_audit_that_somebody_works_on_is_never_removed(tree):
+    for number in range(3):
+        tree.add(f"audit{number}", AUDITS, number)
+    with (tree.root / AUDITS / tree.keys["audit0"] / "content").open("a") as suspects:
+        suspects.write(",happy")
+    counts = tree.prune(keep=1)
+    assert tree.there() == {"audit0", "audit2"}
+    assert counts[AUDITS].kept_for == {"latest pages": 1, "edited by hand": 1}
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(tree):
+    for week in range(1, 4):
+        tree.run(week)
+    add_extras(tree)
+    before = snapshot(tree.root)
+    said = tree.prune(keep=1, dry_run=True)
+    assert snapshot(tree.root) == before
+    assert said == tree.prune(keep=1)
+    assert snapshot(tree.root) != before
+
+
+def snapshot(root: Path):
+    paths = (path for path in root.rglob("*") if ".holds" not in path.parts and path.suffix != ".lock")
+    return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in paths if path.is_file()}
+
+
+def add_extras(tree) -> None:
+    """Add what is no stage: unfinished work, pages, downloads, logs."""
+    old = time.time() - 5 * DAY
+    for name, seconds in (("a" * 16, old), ("b" * 16, time.time())):
+        work = tree.root / "variants" / f".{name}.work"
+        work.mkdir()
+        (work / "checkpoint.npz").write_bytes(b"c" * 5000)
+        for path in (work / "checkpoint.npz", work):
+            os.utime(path, (seconds, seconds))
+    for week in (1, 3):
+        page = tree.root / DATA_DOCS_FOLDER / tree.keys[f"week{week} dataset"]
+        page.mkdir(parents=True)
+        (page / "index.html").write_text("page")
+    downloads = tree.root / "downloads"
+    downloads.mkdir()
+    for name in ("drive-old.archive", "drive-pinned.archive", "drive-new.archive.incomingx.part"):
+        (downloads / name).write_text(name)
+        if "new" not in name:
+            os.utime(downloads / name, (old, old))
+    (tree.root / "prefect").mkdir()
+    (tree.root / "prefect" / "server.log").write_bytes(b"a line of the log\n" * 400_000)
+
+
+def test_what_is_no_stage_is_kept_for_its_own_reasons(tree):
+    tree.run(1), tree.run(3)
+    digest = {"archive_sha256": hash_of("drive-pinned.archive")}
+    images = tree.add("pinned images", IMAGES, 3, **digest)
+    tree.add("pinned report", REPORTS, 4, images=images)
+    add_extras(tree)
+    page_sets = tree.keys["week1 dataset"], tree.keys["week3 dataset"]
+    shutil.rmtree(tree.root / VERDICTS)  # whose pages would keep both data sets
+    counts = tree.prune(keep=2)
+    assert [path.name for path in (tree.root / "variants").glob(".*.work")] == [f".{'b' * 16}.work"]
+    assert [(tree.root / DATA_DOCS_FOLDER / key).exists() for key in page_sets] == [False, True]
+    left = {path.name for path in (tree.root / "downloads").glob("[!.]*")}
+    assert left == {"drive-pinned.archive", "drive-new.archive.incomingx.part"}
+    assert counts["downloads"].kept_for == {"recent": 1, "kept images": 1}
+    assert counts["broken-off work"].kept_for == {"recent": 1}
+
+
+def hash_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_pages_made_again_stay_as_long_as_their_reports(tree):
+    tree.run(1), tree.run(9)
+    old, new = (key for name, key in tree.keys.items() if key in {p.name for p in (tree.root / REPORTS).iterdir()})
+    for name in (old, new, f"{old}-{new}"):
+        (tree.root / RENDERED_FOLDER / name).mkdir(parents=True)
+        (tree.root / RENDERED_FOLDER / name / "index.html").write_text("page")
+    counts = tree.prune(keep=1)
+    assert [path.name for path in (tree.root / RENDERED_FOLDER).glob("[!.]*")] == [new]
+    assert (counts["rendered pages"].removed, counts["rendered pages"].kept) == (2, 1)
+
+
+def test_a_log_is_cut_to_whole_lines_while_its_writer_goes_on(tree):
+    tree.root.joinpath("prefect").mkdir()
+    log = tree.root / "prefect" / "server.log"
+    with log.open("ab") as writer:
+        writer.write(b"a line of the log\n" * 400_000)
+        writer.flush()
+        tree.prune()
+        writer.write(b"the next line\n")
+    lines = log.read_bytes().splitlines()
+    assert LOG_TAIL_BYTES - 50 < log.stat().st_size <= LOG_TAIL_BYTES + 50
+    assert set(lines[:-1]) == {b"a line of the log"} and lines[-1] == b"the next line"
+
+
+def test_two_at_once_do_not_trip_over_each_other(tree):
+    tree.run(1), tree.run(2)
+    gc.collect()
+    first, second = (plan_prune(Workspace(tree.root), PrunePolicy(keep=1)) for _ in range(2))
+    sweep(first)
+    sweep(second)
+    assert tree.there() == tree.of(2)
+
+
+class Killed(BaseException):
+    """The end of the process at this point."""
+
+
+@pytest.mark.parametrize("deletions", range(4))
+def test_a_kill_while_deleting_leaves_each_stage_whole_or_gone(tree, monkeypatch, deletions):
+    tree.run(1), tree.run(2)
+    gc.collect()
+    done, delete = [], shutil.rmtree
+
+    def be_killed(path, *args, **options):
+        if len(done) == deletions:
+            (Path(path) / "content").unlink()  # some of it is deleted already
+            raise Killed
+        done.append(path)
+        delete(path, *args, **options)
+
+    monkeypatch.setattr(workspace_module.shutil, "rmtree", be_killed)
+    with pytest.raises(Killed):
+        tree.prune(keep=1)
+    monkeypatch.undo()
+    for name in tree.there():
+        assert (find_path(tree, name) / "content").exists(), "what has its name is whole"
+    assert tree.of(2) <= tree.there()
+    counts = tree.prune(keep=1)
+    assert counts["leftovers"].removed == 1
+    assert tree.there() == tree.of(2)
+    assert not list(tree.root.glob("*/.*.old"))
+
+
+def find_path(tree, name: str) -> Path:
+    (path,) = tree.root.glob(f"[!.]*/{tree.keys[name]}")
+    return path
+
+
+def test_stages_are_named_as_their_writers_name_them():
+    from tasks.dataset import acquire as download
+    from tasks.dataset import drift, validate, verdict
+    from tasks.dataset import views as tfrecords
+    from tasks.publish import label_audit as audit
+    from tasks.publish import promote, report, search, track
+
+    assert (REPORTS, VERDICTS, DATASETS) == (report.REPORTS_STAGE, verdict.VERDICTS_STAGE, validate.DATASETS_STAGE)
+    assert (AUDITS, SEARCHES, IMAGES) == (audit.AUDITS_STAGE, search.SEARCHES_STAGE, download.IMAGES_STAGE)
+    assert tfrecords.VIEWS_STAGE == VIEWS
+    assert (track.TRACKED_STAGE, promote.CARRIED_OUT_STAGE) == DEEDS
+    assert (ACCEPTED_FOLDER, DATA_DOCS_FOLDER) == (drift.ACCEPTED_FOLDER, validate.DATA_DOCS_FOLDER)
+    assert prune_module.DOWNLOADS_FOLDER == "downloads"

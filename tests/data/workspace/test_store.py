@@ -1,0 +1,253 @@
+"""The workspace: complete or absent, keyed by what counts, one writer a key."""
+
+import gc
+import json
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from data.base.errors import PipelineError
+from data.workspace import store as workspace_module
+from data.workspace.atomic import write_atomically
+from data.workspace.digests import hash_json
+from data.workspace.store import Workspace, read_record
+
+
+def write_text(text):
+    return lambda out: (out / "content.txt").write_text(text) and None
+
+
+def test_produce_writes_once_and_then_finds_it(tmp_path):
+    workspace = Workspace(tmp_path)
+    first = workspace.produce("stage", {"a": 1}, write_text("one"))
+    second = workspace.produce("stage", {"a": 1}, write_text("two"))
+    assert (first.cached, second.cached) == (False, True)
+    assert second.path == first.path
+    assert (second.path / "content.txt").read_text() == "one"
+
+
+def test_other_inputs_have_another_key(tmp_path):
+    workspace = Workspace(tmp_path)
+    one = workspace.produce("stage", {"a": 1}, write_text("one"))
+    two = workspace.produce("stage", {"a": 2}, write_text("two"))
+    assert one.key != two.key
+
+
+def test_key_does_not_depend_on_the_order_of_inputs():
+    assert hash_json({"a": 1, "b": {"c": 2, "d": 3}}) == hash_json({"b": {"d": 3, "c": 2}, "a": 1})
+
+
+def test_record_names_inputs_and_checksums(tmp_path):
+    produced = Workspace(tmp_path).produce("stage", {"a": 1}, write_text("one"))
+    record = read_record(produced.path)
+    assert record.inputs == {"a": 1}
+    assert record.files["content.txt"][0] == 3
+    assert json.loads((produced.path / "_complete.json").read_text())["key"] == produced.key
+
+
+def test_failed_write_leaves_nothing(tmp_path):
+    def fail(out: Path) -> None:
+        (out / "half.txt").write_text("half")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Workspace(tmp_path).produce("stage", {}, fail)
+    assert [path.name for path in (tmp_path / "stage").iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_resumable_write_goes_on_where_it_failed(tmp_path):
+    workspace, tries = Workspace(tmp_path), []
+
+    def fail_once(out: Path) -> None:
+        tries.append((out / "epoch.txt").exists())
+        (out / "epoch.txt").write_text("1")
+        if len(tries) == 1:
+            raise ValueError("killed")
+
+    with pytest.raises(ValueError, match="killed"):
+        workspace.produce("stage", {}, fail_once, resumable=True)
+    produced = workspace.produce("stage", {}, fail_once, resumable=True)
+    assert tries == [False, True]
+    assert not workspace.work_directory("stage", produced.key).exists()
+
+
+@pytest.mark.parametrize("damage", ["shorter", "missing", "no record"])
+def test_damaged_directory_is_written_again(tmp_path, damage):
+    workspace = Workspace(tmp_path)
+    produced = workspace.produce("stage", {}, write_text("whole"))
+    if damage == "shorter":
+        (produced.path / "content.txt").write_text("w")
+    elif damage == "missing":
+        (produced.path / "content.txt").unlink()
+    else:
+        (produced.path / "_complete.json").unlink()
+    again = workspace.produce("stage", {}, write_text("whole"))
+    assert not again.cached
+    assert (again.path / "content.txt").read_text() == "whole"
+
+
+def test_force_writes_again(tmp_path):
+    Workspace(tmp_path).produce("stage", {}, write_text("old"))
+    forced = Workspace(tmp_path, force=True).produce("stage", {}, write_text("new"))
+    assert (forced.path / "content.txt").read_text() == "new"
+
+
+def test_force_begins_a_resumable_stage_again_and_then_resumes_it(tmp_path):
+    tries = []
+
+    def be_killed(out: Path) -> None:
+        tries.append(sorted(path.name for path in out.iterdir()))
+        (out / f"epoch_{len(tries)}").touch()
+        if len(tries) < 3:
+            raise ValueError("killed")
+
+    with pytest.raises(ValueError, match="killed"):
+        Workspace(tmp_path).produce("stage", {}, be_killed, resumable=True)
+    forced = Workspace(tmp_path, force=True)
+    with pytest.raises(ValueError, match="killed"):
+        forced.produce("stage", {}, be_killed, resumable=True)
+    forced.produce("stage", {}, be_killed, resumable=True)
+    assert tries == [[], [], ["epoch_2"]]
+
+
+def test_a_stage_stands_whole_until_the_new_one_takes_its_name(tmp_path, monkeypatch):
+    old = Workspace(tmp_path).produce("stage", {}, write_text("old"))
+    seen, remove = [], workspace_module.shutil.rmtree
+
+    def watch(path, **options) -> None:
+        seen.append((old.path / "content.txt").read_text())
+        remove(path, **options)
+
+    monkeypatch.setattr(workspace_module.shutil, "rmtree", watch)
+    (old.path.parent / f".{old.key}.old").mkdir()  # left by a run that was killed
+    Workspace(tmp_path, force=True).produce("stage", {}, write_text("new"))
+    assert seen == ["old", "new"]
+    assert [path.name for path in old.path.parent.iterdir() if not path.name.endswith(".lock")] == [old.key]
+
+
+def test_second_writer_waits_and_finds_it_done(tmp_path):
+    writes, outcomes = [], []
+
+    def slow(out: Path) -> None:
+        writes.append(1)
+        time.sleep(0.3)
+        (out / "content.txt").write_text("one")
+
+    def produce() -> None:
+        outcomes.append(Workspace(tmp_path).produce("stage", {}, slow).cached)
+
+    threads = [threading.Thread(target=produce) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writes == [1]
+    assert sorted(outcomes) == [False, True]
+
+
+def test_waiting_for_another_writer_can_be_given_up(tmp_path):
+    holds, done, ending = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(out: Path) -> None:
+        holds.set()
+        done.wait(20)
+
+    holder = threading.Thread(target=Workspace(tmp_path).produce, args=["stage", {}, hold])
+    holder.start()
+    assert holds.wait(20)
+    threading.Timer(0.2, ending.set).start()
+    with pytest.raises(PipelineError, match="another run holds"):
+        Workspace(tmp_path).produce("stage", {}, write_text("two"), give_up=ending.is_set)
+    assert holder.is_alive(), "the lock was held all the while"
+    done.set()
+    holder.join()
+
+
+class DiskUsage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@pytest.fixture
+def nearly_full(monkeypatch):
+    """A disk with 1000 MB free."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: DiskUsage(2000, 1000, 1_000_000_000))
+
+
+def test_a_stage_without_room_is_not_begun_and_says_what_it_needs(tmp_path, nearly_full):
+    workspace = Workspace(tmp_path, reserve_bytes=200_000_000)
+    with pytest.raises(PipelineError) as refusal:
+        workspace.produce("views", {}, write_text("one"), need=lambda: 900_000_000)
+    assert "got 1000 MB of free space" in str(refusal.value)
+    assert str(tmp_path) in str(refusal.value)
+    assert "expected 900 MB for the next of views and 200 MB to spare" in str(refusal.value)
+    assert "emotion prune" in str(refusal.value) and "EMOTION_WORKSPACE" in str(refusal.value)
+    assert [path.name for path in (tmp_path / "views").iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_a_stage_with_room_is_written_and_found_again_on_a_full_disk(tmp_path, nearly_full):
+    workspace = Workspace(tmp_path, reserve_bytes=200_000_000)
+    workspace.produce("views", {}, write_text("one"), need=lambda: 800_000_000)
+    again = Workspace(tmp_path, reserve_bytes=1_100_000_000).produce("views", {}, write_text("two"))
+    assert again.cached
+
+
+def test_the_reserve_is_for_stages_that_name_no_need(tmp_path, nearly_full):
+    with pytest.raises(PipelineError, match="expected 0 MB for the next of verdicts and 1001 MB to spare"):
+        Workspace(tmp_path, reserve_bytes=1_001_000_000).produce("verdicts", {}, write_text("one"))
+
+
+def test_a_discarded_stage_is_gone_and_made_again(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    assert Workspace(tmp_path).discard("stage", key, used)
+    assert [path.name for path in (tmp_path / "stage").iterdir() if not path.name.endswith(".lock")] == []
+    assert not Workspace(tmp_path).produce("stage", {}, write_text("two")).cached
+
+
+def test_what_was_used_since_it_was_judged_is_not_discarded(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    os.utime(tmp_path / "stage" / key / "_complete.json", (0, 0))
+    assert not Workspace(tmp_path).discard("stage", key, used)
+    assert (tmp_path / "stage" / key / "content.txt").exists()
+
+
+def test_what_is_being_written_is_neither_discarded_nor_taken_for_broken_off(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    seen = []
+
+    def write(out: Path) -> None:
+        other = Workspace(tmp_path)
+        seen.append((other.is_written("stage", key), other.discard("stage", key, used)))
+        seen.append((out.is_dir(), other.discard_work("stage", key)))
+        write_text("new")(out)
+
+    Workspace(tmp_path, force=True).produce("stage", {}, write)
+    assert seen == [(True, False), (True, False)]
+
+
+def forget(produced):
+    """Return a stage's key and when it was used, as one that no living process holds."""
+    gc.collect()
+    return produced.key, (produced.path / "_complete.json").stat().st_mtime
+
+
+def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "plan.json"
+    write_atomically(path, "old")
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+
+    def break_off(self: Path, text: str, encoding: str) -> None:
+        self.write_bytes(text[:3].encode())
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", break_off)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomically(path, "the third")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("plan.json", b"new")]

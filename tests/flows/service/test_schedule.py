@@ -1,0 +1,25 @@
+"""The choice of a schedule, kept in the workspace."""
+
+import pytest
+
+from data.base.errors import PipelineError
+from flows.service.schedule import SCHEDULE_NAME, ScheduleChoice, read_schedule, write_schedule
+
+
+def test_a_schedule_is_off_until_it_is_switched_on(tmp_path):
+    assert read_schedule(tmp_path) == ScheduleChoice(on=False)
+    write_schedule(ScheduleChoice(on=True, source="images.zip"), tmp_path / "workspace")
+    assert read_schedule(tmp_path / "workspace") == ScheduleChoice(on=True, source="images.zip")
+
+
+def test_a_foreign_file_is_named(tmp_path):
+    (tmp_path / SCHEDULE_NAME).write_text('{"sometimes": true}')
+    with pytest.raises(PipelineError, match=rf"{SCHEDULE_NAME}.*emotion schedule on or off"):
+        read_schedule(tmp_path)
+
+
+def test_the_preset_is_of_retrain_alone():
+    choice = ScheduleChoice(on=True, source="images.zip", preset="smoke")
+    assert choice.parameters_of("retrain") == {"source": "images.zip", "preset": "smoke"}
+    assert choice.parameters_of("ingest") == {"source": "images.zip"}
+    assert ScheduleChoice(on=True).parameters_of("retrain") == {}

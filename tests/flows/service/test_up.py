@@ -1,0 +1,225 @@
+"""`emotion up` on a workspace of its own: everything answers, comes back after a kill, and leaves nothing.
+
+One start serves every test of this module, in their order: the last one ends it.
+"""
+
+import signal
+import socket
+
+import psutil
+import pytest
+import requests
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+from data.base.errors import PipelineError
+from flows.cli.last_run import last_run
+from flows.server.shared import RUN_ENVIRONMENT, ends_with_its_runs, find_kept_server, prefect_server
+from flows.service.automations import apply_automations, with_defaults_said
+from flows.service.deploy import deploy_flows, make_pool
+from flows.service.parts import POOL
+from flows.service.schedule import SCHEDULED, ScheduleChoice, apply_schedule, read_schedule
+from flows.service.up import part_states, run_up
+from tests.support.up_command import SLOW_SECONDS, Up, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+PREFECT_AUTH = ("admin", "prefect-secret")
+MLFLOW_AUTH = ("admin", "mlflow-secret-12")
+
+
+def asks_for_password(url):
+    return requests.get(url, timeout=60).status_code == 401
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    started = Up(
+        tmp_path_factory.mktemp("up") / "workspace",
+        prefect_auth=":".join(PREFECT_AUTH),
+        mlflow_auth=":".join(MLFLOW_AUTH),
+    )
+    wait_until(started.is_ready)
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def client(up, monkeypatch):
+    """A client of the server, which subprocesses use too."""
+    auth = ":".join(PREFECT_AUTH)
+    for name, value in {**RUN_ENVIRONMENT, "PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": auth}.items():
+        monkeypatch.setenv(name, value)
+    with (
+        temporary_settings({PREFECT_API_URL: up.api, PREFECT_API_AUTH_STRING: auth}),
+        get_client(sync_client=True) as found,
+    ):
+        yield found
+
+
+def test_everything_answers_and_asks_for_its_password(up):
+    prefect, mlflow = (
+        f"{up.api}/admin/version",
+        f"{up.addresses['mlflow']}/api/2.0/mlflow/experiments/search?max_results=1",
+    )
+    assert asks_for_password(prefect)
+    assert requests.get(prefect, auth=PREFECT_AUTH, timeout=60).ok
+    assert asks_for_password(mlflow)
+    assert requests.get(mlflow, auth=MLFLOW_AUTH, timeout=60).ok
+    assert "Reports" in requests.get(up.addresses["reports"], timeout=60).text
+    assert requests.get(f"{up.addresses['server']}/ui-settings", timeout=60).json()["api_url"] == "/api"
+
+
+def test_nothing_listens_elsewhere(up):
+    listening = {
+        connection.laddr.ip
+        for process in up.processes()
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_no_secret_is_in_a_log_or_a_command_line(up):
+    texts = [up.log.read_text(), *(" ".join(process.cmdline()) for process in up.processes())]
+    folder = up.settings.workspace / "up"
+    texts += [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]
+    assert len(texts) > 8
+    for secret in (PREFECT_AUTH[1], MLFLOW_AUTH[1]):
+        assert not any(secret in text for text in texts)
+
+
+def test_every_part_runs_and_a_second_up_says_so(up):
+    running = dict.fromkeys(("server", "worker", "mlflow", "reports"), "RUNNING")
+
+    def states():
+        return {part.name: part.state for part in part_states(up.record(), up.settings.workspace)}
+
+    wait_until(lambda: states() == running, 60)  # a part is so once it was up for some seconds
+    with pytest.raises(PipelineError, match=rf"is up already \(process {up.process.pid}\)"):
+        run_up(up.settings, print, print)
+
+
+def test_runs_use_the_kept_server_and_leave_it(up, monkeypatch):
+    workspace = up.settings.workspace
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    assert find_kept_server(workspace) == up.api
+    with prefect_server(workspace, SLOW_SECONDS) as url:
+        assert url == up.api
+        assert not ends_with_its_runs(url, workspace)
+    assert requests.get(f"{up.api}/health", timeout=60).ok
+    assert find_kept_server(workspace) == up.api
+
+
+def test_flows_are_deployed_one_run_at_a_time(client):
+    assert client.read_work_pool(POOL).type == "process"
+    for name in ("retrain", "ingest", "audit", "tune", "promote", "rollback"):
+        deployment = client.read_deployment_by_name(f"{name}/{name}")
+        assert deployment.description
+        assert deployment.enforce_parameter_schema
+        assert deployment.global_concurrency_limit.limit == 1
+        assert deployment.concurrency_options.collision_strategy == "ENQUEUE"
+
+
+def schedules(client):
+    """Return whether each schedule is active, its cron and its parameters, by deployment and slug."""
+    found = {}
+    for name in SCHEDULED:
+        for schedule in client.read_deployment_by_name(f"{name}/{name}").schedules:
+            found[name, schedule.slug] = (schedule.active, schedule.schedule.cron, schedule.parameters)
+    return found
+
+
+def test_a_schedule_is_off_until_switched_on_and_survives_a_deploy(up, client):
+    workspace = up.settings.workspace
+    usual = {("retrain", "weekly"): "0 3 * * 1", ("ingest", "daily"): "0 1 * * *"}
+    assert schedules(client) == {key: (False, cron, {}) for key, cron in usual.items()}
+    up.run("schedule", "on", "--source", "sample")
+    on = {key: (True, cron, {"source": "sample"}) for key, cron in usual.items()}
+    assert schedules(client) == on
+    assert read_schedule(workspace) == ScheduleChoice(on=True, source="sample")
+    make_pool()
+    deploy_flows(up.settings)
+    apply_schedule(read_schedule(workspace), cron="*/1 * * * *")
+    assert schedules(client) == {key: (True, "*/1 * * * *", {"source": "sample"}) for key in usual}
+    apply_schedule(ScheduleChoice())
+    assert not any(active for active, _, _ in schedules(client).values())
+
+
+def test_a_worker_runs_what_the_form_starts_and_a_bad_value_starts_nothing(client):
+    retrain = client.read_deployment_by_name("retrain/retrain")
+    with pytest.raises(PrefectHTTPStatusError, match="parallel"):
+        client.create_flow_run_from_deployment(retrain.id, parameters={"parallel": 65})
+    assert client.read_flow_runs() == []
+    ingest = client.read_deployment_by_name("ingest/ingest")
+    run = client.create_flow_run_from_deployment(ingest.id, parameters={"source": "sample"})
+    wait_until(lambda: client.read_flow_run(run.id).state.is_final())
+    assert client.read_flow_run(run.id).state.name == "Completed"
+    assert last_run().state == "Completed"
+
+
+def when_written(up):
+    """Return id and time of the last change of each automation."""
+    found = requests.post(f"{up.api}/automations/filter", json={}, auth=PREFECT_AUTH, timeout=60).json()
+    return {automation["id"]: automation["updated"] for automation in found}
+
+
+def test_automations_are_made_once_and_as_meant(up, client):
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    ours = lambda: {found.name: found for found in client.read_automations()}  # noqa: E731
+    assert list(ours()) == ["emotion: mark dead runs crashed"]
+    with pytest.raises(PipelineError, match="no such block"):
+        apply_automations("slack-webhook/team")
+    CustomWebhookNotificationBlock(name="x", url="http://127.0.0.1:9/x", json_data={"text": "{{body}}"}).save("team")
+    notifying = apply_automations("custom-webhook/team")
+    written = when_written(up)
+    assert set(ours()) == {*notifying, "emotion: mark dead runs crashed"}
+    assert len(written) == len(notifying) + 1 == 6
+    apply_automations("custom-webhook/team")
+    assert when_written(up) == written
+    again = ours()
+    dead = again["emotion: mark dead runs crashed"]
+    assert dead.trigger.within.total_seconds() == 90
+    assert dead.trigger.posture.value == "Proactive"
+    assert dead.actions[0].state.value == "CRASHED"
+    overdue = again["emotion: no retrain for 8 days"]
+    assert overdue.trigger.within.days == 8
+    assert overdue.trigger.match_related.model_dump()["prefect.resource.name"] == ["retrain"]
+    assert {action.type for name in notifying for action in again[name].actions} == {"send-notification"}
+    failed = again["emotion: run failed or crashed"]
+    for one in (dead, failed):
+        client.update_automation(one.id, with_defaults_said(one.model_copy(update={"description": "older"})))
+    apply_automations("custom-webhook/team")
+    assert {found.description for found in client.read_automations()} == {dead.description, failed.description}
+    apply_automations("")
+    assert [found.id for found in client.read_automations()] == [dead.id]
+
+
+def test_a_server_that_is_killed_comes_back(up):
+    server = next(process for process in up.processes() if "flows.server.process" in process.cmdline()[:4])
+    server.kill()
+    server.wait(30)
+
+    def answers():
+        try:
+            return requests.get(f"{up.api}/health", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    wait_until(answers)
+    assert up.process.poll() is None
+    assert find_kept_server(up.settings.workspace) == up.api
+
+
+def test_ctrl_c_leaves_no_process_and_no_port(up):
+    assert up.processes()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(SLOW_SECONDS) == 0
+    assert up.processes() == []
+    assert find_kept_server(up.settings.workspace) == ""
+    for port in (up.settings.prefect_port, up.settings.mlflow_port, up.settings.reports_port):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))

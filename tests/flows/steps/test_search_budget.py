@@ -1,0 +1,43 @@
+"""A search begins no trial that would not fit, and nothing at all where none would."""
+
+import time
+
+import pytest
+
+from data.base.errors import PipelineError
+from flows.steps.search_budget import SearchBudget, check_search
+
+
+def test_trials_begin_while_there_are_some_left_and_one_fits():
+    budget = SearchBudget(trials=3, minutes=10, trial_minutes=2, started=time.time())
+    assert [budget.allows(begun) for begun in (0, 2, 3)] == [True, True, False]
+
+
+def test_no_trial_begins_that_would_not_fit():
+    assert SearchBudget(9, 10, 2, started=time.time() - 7.9 * 60).allows(1)
+    assert not SearchBudget(9, 10, 2, started=time.time() - 8.1 * 60).allows(1)
+
+
+def test_what_trials_take_beside_their_training_is_learnt():
+    budget = SearchBudget(9, 10, 2, started=time.time() - 7 * 60)
+    budget.learn(100)
+    assert budget.allows(1), "a short one, such as one found done, promises nothing of the next"
+    budget.learn(200)
+    assert not budget.allows(1)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "trial_minutes", "out", "message"),
+    [
+        (1, 2, "", "got 1 minutes for a search whose trials take 2"),
+        (9, 2, "nowhere/found.json", "whose folder is not there"),
+        (9, 2, ".", "which is a folder"),
+    ],
+)
+def test_a_search_that_cannot_end_well_is_refused(minutes, trial_minutes, out, message):
+    with pytest.raises(PipelineError, match=message):
+        check_search(minutes, trial_minutes, out)
+
+
+def test_a_file_in_a_folder_that_is_there_is_written(tmp_path):
+    check_search(9, 2, str(tmp_path / "found.json"))

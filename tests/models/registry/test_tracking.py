@@ -1,0 +1,210 @@
+"""Finished runs in a real MLflow: what is written, never twice, completed after an interruption; the model scores."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from data.base.errors import TransientError
+from data.records.run import RunResults
+from models.registry.connection import EXPERIMENT, connect
+from models.registry.packaging import make_input_example
+from models.registry.tracking import TrackSpec, track_report
+from models.registry.versions import CHAMPION, ModelRegistry, version_tags
+from tests.support.registry_factory import LINEAGE, make_report
+from tests.support.tiny_network import save_tiny_network
+
+TRAINED = 1
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return tmp_path_factory.mktemp("workspace")
+
+
+@pytest.fixture(scope="module")
+def network(workspace):
+    return save_tiny_network(workspace / "model.keras")
+
+
+@pytest.fixture(scope="module")
+def report(workspace, network):
+    return make_report(workspace, "report1", workspace / "model.keras", TRAINED)
+
+
+@pytest.fixture(scope="module")
+def tracked(workspace, report):
+    return track_report(TrackSpec(report=report, workspace=workspace, flow_run_id="1234"))
+
+
+@pytest.fixture(scope="module")
+def client(workspace, tracked):
+    return connect(workspace)
+
+
+@pytest.fixture(scope="module")
+def results(report):
+    return RunResults.model_validate_json((report / "results.json").read_text())
+
+
+def summarize(client, report_key):
+    """Return everything that MLflow has of a report, as counts and texts that may be compared."""
+    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    wanted = f"tags.`emotion.report` = '{report_key}'"
+    summary = Counter()
+    for run in client.search_runs([experiment], filter_string=wanted):
+        name = run.info.run_name
+        summary[f"{name} {run.info.status}"] += 1
+        summary.update({f"{name} param {key}={value}": 1 for key, value in run.data.params.items()})
+        for metric in run.data.metrics:
+            history = client.get_metric_history(run.info.run_id, metric)
+            summary.update(f"{name} {metric} {one.step} {one.value}" for one in history)
+        summary.update(f"{name} artifact {file.path}" for file in client.list_artifacts(run.info.run_id))
+        summary.update(f"{name} input {one.dataset.digest}" for one in run.inputs.dataset_inputs)
+        models = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run.info.run_id}'")
+        summary.update(f"{name} model {model.status}" for model in models)
+    return summary
+
+
+def test_a_run_has_a_child_for_each_variant_that_was_trained_or_failed(client, tracked, results):
+    parent = client.get_run(tracked.run_id)
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["prefect.flow_run_id"] == "1234"
+    assert parent.data.tags["prefect.url"] == results.prefect_url
+    assert parent.data.tags["emotion.report"] == "report1"
+    statuses = {}
+    for variant in results.variants:
+        if variant.status == "skipped":
+            assert variant.name not in tracked.variants
+            continue
+        run = client.get_run(tracked.variants[variant.name].run_id)
+        assert run.data.tags["mlflow.parentRunId"] == tracked.run_id
+        statuses[variant.status] = run.info.status
+    assert statuses == {"trained": "FINISHED", "failed": "FAILED"}
+
+
+def test_every_epoch_and_every_figure_is_there(client, tracked, results):
+    variant = next(v for v in results.variants if v.name == "compact")
+    run = client.get_run(tracked.variants["compact"].run_id)
+    history = client.get_metric_history(run.info.run_id, "epoch/selection_accuracy")
+    assert [(one.step, one.value) for one in history] == [(e.epoch, e.monitor_accuracy) for e in variant.epochs]
+    validation = variant.parts["validation"]
+    for name in ("accuracy", "accuracy_low", "accuracy_high"):
+        assert run.data.metrics[f"validation/{name}"] == getattr(validation, name)
+    assert run.data.params["train.batch_size"] == "64"
+    assert run.data.params["plan.precision"] == "float32"
+
+
+def test_a_run_leads_to_its_data_and_keeps_its_files(client, tracked):
+    parent = client.get_run(tracked.run_id)
+    (given,) = parent.inputs.dataset_inputs
+    assert given.dataset.digest == LINEAGE["datasets"]
+    assert {file.path for file in client.list_artifacts(tracked.run_id, "report")} == {
+        "report/index.html",
+        "report/results.json",
+    }
+    files = {file.path for file in client.list_artifacts(tracked.variants["compact"].run_id)}
+    assert files >= {"predictions.parquet", "environment.json", "lineage.json"}
+
+
+def test_written_twice_nothing_is_there_twice(client, tracked, workspace, report):
+    before = summarize(client, "report1")
+    assert track_report(TrackSpec(report=report, workspace=workspace)) == tracked
+    assert summarize(client, "report1") == before
+    assert before["compact model LoggedModelStatus.READY"] + before["compact model READY"] == 1
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "after"),
+    [
+        ("create_run", 0),
+        ("create_run", 1),
+        ("log_batch", 1),
+        ("log_inputs", 0),
+        ("log_model_artifacts", 0),
+        ("finalize_logged_model", 0),
+        ("set_terminated", 0),
+        ("set_terminated", 1),
+    ],
+)
+def test_what_an_interruption_left_is_completed(client, workspace, interrupted, after, monkeypatch):
+    from mlflow import MlflowClient
+
+    key = f"{interrupted}{after}"
+    report = make_report(workspace, key, workspace / "model.keras", TRAINED)
+    spec, calls, original = TrackSpec(report=report, workspace=workspace), [], getattr(MlflowClient, interrupted)
+
+    def end(self, *arguments, **named):
+        calls.append(interrupted)
+        if len(calls) > after:
+            raise Killed
+        return original(self, *arguments, **named)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(MlflowClient, interrupted, end)
+        track_report(spec)
+    track_report(spec)
+    whole = {text.replace(key, "report1"): count for text, count in summarize(client, key).items()}
+    assert whole == summarize(client, "report1")
+
+
+def test_the_model_scores_outside_the_repository(tracked, network, workspace, tmp_path):
+    registry = ModelRegistry(workspace)
+    version = registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "first"))
+    assert registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1")) == version
+    registry.move_champion(version, "test", "the first")
+    images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1)).astype(np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    script = f"""
+        import json
+        import mlflow, numpy as np
+        mlflow.set_tracking_uri("sqlite:///{workspace}/mlflow/mlflow.db")
+        model = mlflow.pyfunc.load_model("models:/emotion@{CHAMPION}")
+        answer = model.predict(np.load("images.npy"))
+        example = model.predict(model.input_example)
+        try:
+            model.predict(np.load("images.npy").astype(np.float64))
+            refused = False
+        except mlflow.MlflowException:
+            refused = True
+        from models.networks import layers
+        print(json.dumps([answer.tolist(), str(answer.dtype), list(example.shape), refused, layers.__file__]))
+    """
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    outcome = subprocess.run(
+        [sys.executable, "-P", "-c", textwrap.dedent(script)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr[-3000:]
+    answer, dtype, example, refused, layers = json.loads(outcome.stdout.splitlines()[-1])
+    assert dtype == "float32"
+    np.testing.assert_allclose(answer, network.predict(images, verbose=0), atol=1e-6)
+    assert (example, refused) == ([1, 4], True)
+    assert layers.startswith(str(workspace)), "the model carries its own layers"
+
+
+def test_the_example_is_what_the_signature_asks_for():
+    example = make_input_example()
+    assert (example.shape, example.dtype) == ((1, 48, 48, 1), np.uint8)
+
+
+def test_an_mlflow_that_is_away_is_told_soon(report, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    started = time.monotonic()
+    with pytest.raises(TransientError, match=r"from MLflow at http://127\.0\.0\.1:1"):
+        track_report(TrackSpec(report=report, workspace=tmp_path))
+    assert time.monotonic() - started < 60

@@ -1,0 +1,42 @@
+"""Reports to track and registries to move champions in, on MLflow's own SQLite."""
+
+import shutil
+from pathlib import Path
+
+from models.registry.connection import MODEL_NAME, connect
+from models.registry.tracking import VARIANT_TAG
+from models.registry.versions import ModelRegistry
+from tests.support.results_factory import make_results
+
+LINEAGE = {"datasets": "91be04c7aa35de10", "views": "c5d2e8f01b7a6394"}
+
+
+def make_report(workspace: Path, key: str, network: Path | None = None, trained: int = 1) -> Path:
+    """Write the directory of a finished report on so many variants, of which `compact` may have a saved network."""
+    variants = workspace / "variants" / key
+    results = make_results(variants, trained=trained, lineage=LINEAGE, run_name=f"run {key}")
+    if network:
+        shutil.copyfile(network, variants / "compact" / "model.keras")
+    report = workspace / "reports" / key
+    report.mkdir(parents=True)
+    (report / "results.json").write_text(results.model_dump_json())
+    (report / "index.html").write_text("<p>a report</p>")
+    return report
+
+
+def make_registry(workspace: Path, versions: int) -> Path:
+    """Register so many versions, none of them champion."""
+    registry = ModelRegistry(workspace)
+    client = connect(workspace)
+    with registry._mover():
+        registry._ensure_registered()
+    for number in range(1, versions + 1):
+        source = (workspace / "mlflow" / "artifacts" / str(number)).as_uri()
+        client.create_model_version(MODEL_NAME, source, tags={VARIANT_TAG: f"variant{number}"})
+    return workspace
+
+
+def copy_registry(template: Path, target: Path) -> Path:
+    """Copy a workspace with its registry, which is faster than to make one."""
+    shutil.copytree(template, target)
+    return target

@@ -1,0 +1,33 @@
+"""Transfer variants of a few thousand weights, for trainings of seconds; builders as of `models.networks.transfer`."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers
+
+from models.networks.layers import Backbone, make_pixel_input, make_probabilities, scale_to_signed
+
+CHANNELS = 8
+
+
+def build_frozen(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build a head with Dropout and BatchNorm on a frozen backbone of two convolutions."""
+    return _build(classes, trainable=False)
+
+
+def build_trained(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build the same network with its last convolution trainable."""
+    return _build(classes, trainable=True)
+
+
+def _build(classes: int, trainable: bool) -> keras.Model:
+    pixels = make_pixel_input()
+    image: Any = keras.Input((48, 48, 1))
+    first = layers.Conv2D(CHANNELS, 5, strides=4, activation="relu", trainable=False)(image)
+    last = layers.Conv2D(CHANNELS, 3, strides=2, activation="relu", trainable=trainable)(first)
+    network = keras.Model(image, last, name="tiny")
+    features = Backbone(network, name="tiny_backbone")(scale_to_signed()(pixels))
+    features = layers.BatchNormalization()(layers.Flatten()(features))
+    features = layers.Dropout(0.2)(layers.Dense(16, activation="relu")(features))
+    return keras.Model(pixels, make_probabilities(classes)(features), name="tiny_transfer")
