@@ -25,7 +25,7 @@ from data.quality.cleaning import CleaningPolicy, clean_manifest
 from flows.server.shared import prefect_server
 from models.catalog.presets import PRESETS
 from models.catalog.train_config import TrainConfig
-from models.evaluation.paired import CONFIDENCE
+from models.evaluation.intervals import CONFIDENCE
 from models.evaluation.predictions import correctness_of, read_predictions
 
 if TYPE_CHECKING:

@@ -13,16 +13,17 @@ from prefect import flow
 from data.manifest.table import read_manifest
 from data.records.training import VariantResult
 from data.sources.source import parse_source
+from data.workspace.layout import MANIFEST_NAME
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.ingest import DataChoices, PreparedData, prepare_data
 from flows.settings import load_settings
+from flows.steps.prepare import DataChoices, PreparedData, prepare_data
 from flows.steps.training import train_variants
 from models.catalog.presets import PRESETS
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import find_variant
-from tasks.dataset.inventory import MANIFEST_NAME, take_inventory
+from tasks.dataset.inventory import take_inventory
 from tasks.dataset.views import build_views
 from tasks.support.outcomes import record_of
 from tasks.training.train import TrainingJob

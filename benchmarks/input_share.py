@@ -18,9 +18,10 @@ from data.base.labels import CLASSES
 from data.system.hardware import has_bfloat16, usable_cores
 from data.views.tfrecords import Jitter, read_part
 from models.catalog.presets import PRESETS
-from models.catalog.variants import find_variant, load_builder
+from models.catalog.variants import find_variant
+from models.networks.load import load_builder
 from models.training.batches import labelled_batches
-from models.training.trainer import compile_model
+from models.training.optimizer import compile_model
 
 NETWORK = "compact"
 STEPS = 200

@@ -5,14 +5,15 @@ from pathlib import Path
 from prefect import flow
 
 from data.sources.source import parse_source
+from data.workspace.layout import IMAGES_FOLDER
 from data.workspace.store import Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.ingest import DataChoices, prepare_data
 from flows.settings import load_settings
+from flows.steps.prepare import DataChoices, prepare_data
 from models.catalog.presets import PRESETS
 from tasks.dataset.views import build_views
-from tasks.support.outcomes import IMAGES_FOLDER, record_of
+from tasks.support.outcomes import record_of
 
 
 @flow(name="prepare a benchmark", log_prints=False)

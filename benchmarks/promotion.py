@@ -17,8 +17,10 @@ from benchmarks.page import format_table
 from data.base.paths import PROJECT_ROOT
 from data.system.hardware import describe_hardware
 from data.workspace.atomic import write_atomically
-from models.evaluation.paired import CONFIDENCE, gain_lower_bounds, wilson_interval
-from models.promotion.decide import PromotionPolicy, recall_differences
+from models.evaluation.intervals import CONFIDENCE, wilson_interval
+from models.promotion.decide import recall_differences
+from models.promotion.gain_bound import gain_lower_bounds
+from models.promotion.policy import PromotionPolicy
 from reports.common.formatting import percent, percent_range
 
 PAGE = PROJECT_ROOT / "docs" / "promotion.md"

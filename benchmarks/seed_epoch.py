@@ -15,8 +15,9 @@ import keras
 from benchmarks.input_rates import read_by_generator
 from data.base.labels import CLASSES
 from models.catalog.presets import PRESETS
-from models.catalog.variants import find_variant, load_builder
-from models.training.trainer import compile_model
+from models.catalog.variants import find_variant
+from models.networks.load import load_builder
+from models.training.optimizer import compile_model
 
 NETWORK = "cnn_3"
 

@@ -11,8 +11,8 @@ from data.sources.source import parse_source
 from data.system.hardware import default_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.ingest import DataChoices, prepare_data, short_source
 from flows.settings import load_settings
+from flows.steps.prepare import DataChoices, prepare_data, short_source
 from flows.steps.training import plan_job, train_variants
 from models.catalog.presets import PresetChoice, load_preset
 from models.catalog.variants import VariantName

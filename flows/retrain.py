@@ -1,9 +1,8 @@
 """Retrain: from a data set to a comparison report."""
 
-import shlex
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
@@ -16,18 +15,19 @@ from data.system.hardware import default_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.ingest import DataChoices, prepare_data, short_source
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
+from flows.steps.prepare import DataChoices, prepare_data, short_source
 from flows.steps.publish import keep_house, publish
+from flows.steps.repeat_command import repeat_command
 from flows.steps.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
 from models.catalog.presets import Preset, PresetChoice, load_preset
 from models.catalog.seeds import MOST_SEEDS, training_seeds
 from models.catalog.variants import VariantName
-from models.promotion.decide import PromotionPolicy
+from models.promotion.policy import PromotionPolicy
 from tasks.dataset.views import build_views
 from tasks.publish.label_audit import audit_variant_labels
-from tasks.publish.report import ReportedStages, RunFacts
+from tasks.publish.run_results import ReportedStages, RunFacts
 from tasks.support.links import report_page
 from tasks.support.outcomes import record_if_done, record_of
 
@@ -126,27 +126,3 @@ def run_facts(started: float, preset: Preset, workspace: Workspace) -> RunFacts:
         augmentation=preset.augment.model_dump(mode="json"),
         prefect_url=(flow_run.ui_url or "") if lasts else "",
     )
-
-
-def repeat_command(parameters: dict[str, Any]) -> str:
-    """Return the command line that repeats a run with these parameters."""
-    words = ["emotion", "run", "--source", parameters["source"], "--preset", parameters["preset"]]
-    words += ["--seed", str(parameters["seed"])]
-    if parameters.get("seeds", 1) > 1:
-        words += ["--seeds", str(parameters["seeds"])]
-    if parameters.get("variants"):
-        words += ["--variants", ",".join(parameters["variants"])]
-    if parameters.get("time_budget_minutes"):
-        words += ["--time-budget", f"{parameters['time_budget_minutes']:g}"]
-    if parameters.get("relabel"):
-        words += ["--relabel", parameters["relabel"]]
-    words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
-    words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
-    words += changed_choices("--promotion", PromotionPolicy.model_validate(parameters.get("promotion") or {}))
-    return shlex.join(words)
-
-
-def changed_choices(option: str, form: RulePolicies | DataLimits | PromotionPolicy) -> list[str]:
-    """Return the option once for each field of the form that is not as usual."""
-    usual = type(form)().model_dump()
-    return [f"{option}={name}={choice}" for name, choice in form.model_dump().items() if choice != usual[name]]

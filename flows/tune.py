@@ -14,8 +14,8 @@ from data.system.hardware import default_parallel
 from data.workspace.atomic import write_atomically
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.ingest import DataChoices, prepare_data, short_source
 from flows.settings import load_settings
+from flows.steps.prepare import DataChoices, prepare_data, short_source
 from flows.steps.search_budget import SearchBudget, check_search
 from flows.steps.training import plan_job
 from flows.steps.trials import describe_search, plan_search, run_search

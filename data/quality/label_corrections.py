@@ -17,6 +17,7 @@ from data.base.labels import CLASSES
 from data.base.record import Record
 from data.manifest.table import require_columns
 from data.records.dataset import RelabelCounts
+from data.records.label_audit import LabelAudit, Suspect
 
 REMOVE = "remove"
 """Instead of a class in `new_label`: the image shows none of them and is set aside."""
@@ -28,34 +29,8 @@ CSV_COLUMNS = ("image_id", "split", "label", "suggested_label", "suspicion", "ne
 """Columns of `suspects.csv`. The last one ties a correction to the pixels that a person looked at."""
 
 REQUIRED_COLUMNS = ("image_id", "new_label", "pixel_sha256")
+
 NAMED_EXAMPLES = 5
-
-
-class Suspect(Record):
-    """One image whose label is suspected to be wrong."""
-
-    image_id: str
-    label: str = Field(description="the class it stands under")
-    suggested_label: str = Field(description="the most probable class")
-    suspicion: float = Field(ge=0, le=1, description="1 minus the probability of the label")
-
-
-class LabelAudit(Record):
-    """What out-of-sample probabilities say of the labels of some images."""
-
-    audited_by: tuple[str, ...] = Field(
-        default=(), description="variants whose mean probabilities were used; none where no variant was good enough"
-    )
-    images: int = Field(description="how many images were audited")
-    agreement: float = Field(description="share of images whose most probable class is their label, 0..1")
-    images_per_class: tuple[int, ...] = Field(description="audited images by label, in label order")
-    suspected_per_class: tuple[int, ...] = Field(description="suspects by label, in label order")
-    noise: tuple[tuple[float, ...], ...] = Field(
-        description="row: label, column: estimated true class; shares of the row's images, each row sums to 1; "
-        "empty where nothing was audited"
-    )
-    suspects: tuple[Suspect, ...] = Field(description="most suspicious first")
-    reason: str = Field(default="", description="why nothing was audited, where nothing was")
 
 
 class Correction(Record):

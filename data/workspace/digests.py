@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from data.base.paths import PROJECT_ROOT
 
 ROOMS = ("flows", "tasks", "expectations", "models", "reports", "data")
+NOT_IN_KEYS = ("tasks.", "data.workspace.")
+"""Beginnings of the names of modules that are in no key unless they are named."""
 
 
 def checksum_files(root: Path) -> dict[str, tuple[int, str]]:
@@ -32,20 +35,54 @@ def hash_json(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def digest_sources(modules: Iterable[str]) -> str:
-    """Return a key of the sources of these project modules and of all project modules they import.
+def digest_sources(modules: Iterable[str | ModuleType]) -> str:
+    """Return a key of the code of these project modules and of all project modules they import.
 
-    Modules of the room `tasks` count where they are named and not where they are imported: a child's start, a log line
-    or a run's page is no part of a result, and a change there would have every data set and training made again. Other
-    packages do not count: their versions are the lock's business and part of a run's lineage.
+    The code is a module's syntax tree without docstrings, so that a comment, a docstring or formatting changes no key.
+    See `collect_modules` for what counts. The tree's text differs between minor versions of Python.
+
+    Args:
+        modules: modules, or their names if importing them would load TensorFlow.
     """
-    pending, seen = list(modules), set()
+    return hash_json({module: _code_digest(module) for module in collect_modules(modules)})
+
+
+def collect_modules(modules: Iterable[str | ModuleType]) -> list[str]:
+    """Return the names of these project modules and of all project modules they import, sorted.
+
+    Modules of `NOT_IN_KEYS` count only if they are named: how a child is started, where a stage is stored, a log line
+    or a progress bar is not part of a result, and a change there would rebuild every data set and training. Other
+    packages do not count: the lock fixes their versions, and a run's provenance lists them.
+    """
+    pending, seen = [m if isinstance(m, str) else m.__name__ for m in modules], set()
     while pending:
         module = pending.pop()
         if module not in seen:
             seen.add(module)
-            pending.extend(name for name in _project_imports(module) if not name.startswith("tasks."))
-    return hash_json({module: hashlib.sha256(_source(module)).hexdigest() for module in sorted(seen)})
+            pending.extend(name for name in _project_imports(module) if not name.startswith(NOT_IN_KEYS))
+    return sorted(seen)
+
+
+@cache
+def _code_digest(module: str) -> str:
+    """Return the SHA-256 of a module's syntax tree without docstrings."""
+    tree = _syntax_tree(module)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [statement for statement in body if not _is_text(statement)]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Return whether a statement is a docstring, of a module, a class, a function or an attribute."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _syntax_tree(module: str) -> ast.Module:
+    with _parsing:
+        return ast.parse(_source(module))
 
 
 @cache
@@ -65,12 +102,10 @@ _parsing = threading.Lock()
 @cache
 def _project_imports(module: str) -> frozenset[str]:
     found: set[str] = set()
-    with _parsing:
-        tree = ast.parse(_source(module))
-    for node in ast.walk(tree):
+    for node in ast.walk(_syntax_tree(module)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
     return frozenset(name for name in found if name.split(".")[0] in ROOMS and _source_path(name).is_file())

@@ -16,12 +16,16 @@ from typing import Any, NamedTuple, Protocol
 from data.workspace.atomic import delete_aside, remove_aside, try_lock
 from data.workspace.digests import hash_file
 from data.workspace.in_use import read_holds
-from data.workspace.reachability import DATASETS, DAY_SECONDS, KEY, REPORTS, PrunePolicy, Stored, find_stages, mark
+from data.workspace.layout import (
+    DATA_DOCS_FOLDER,
+    DATASETS_STAGE,
+    DOWNLOADS_FOLDER,
+    IMAGES_STAGE,
+    RENDERED_FOLDER,
+    REPORTS_STAGE,
+)
+from data.workspace.reachability import DAY_SECONDS, KEY, PrunePolicy, Stored, find_stages, mark
 from data.workspace.store import Workspace, read_record
-
-IMAGES, DATA_DOCS_FOLDER, DOWNLOADS_FOLDER = "images", "data_docs", "downloads"
-RENDERED_FOLDER = "rendered"
-"""Pages made again from reports, in folders named for these: a finished report is never written again."""
 
 LOG_BYTES = 5_000_000
 """A log above this size is cut to its last `LOG_TAIL_BYTES`."""
@@ -77,13 +81,17 @@ def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
     kept_stages = [stored for stored in stages if stored.name in kept]
     others = chain(
         _broken_off(workspace, policy),
-        _data_docs(workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == DATASETS}),
-        _rendered(workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == REPORTS}),
+        _data_docs(
+            workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == DATASETS_STAGE}
+        ),
+        _rendered(
+            workspace.root, {stored.record.key for stored in kept_stages if stored.record.stage == REPORTS_STAGE}
+        ),
         _downloads(workspace.root, policy, kept_stages),
         _logs(workspace.root),
         _leftovers(workspace.root),
     )
-    return tuple(sorted(items, key=lambda item: item.kind != REPORTS)) + tuple(others)
+    return tuple(sorted(items, key=lambda item: item.kind != REPORTS_STAGE)) + tuple(others)
 
 
 def _stage_item(stored: Stored, kept_for: str, workspace: Workspace) -> Item:
@@ -122,7 +130,9 @@ def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
 
 def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[Item]:
     """Yield downloads: what is recent stays, and the archive of images that stay, which may be pinned."""
-    digests = {str(stored.record.inputs.get("archive_sha256")) for stored in kept if stored.record.stage == IMAGES}
+    digests = {
+        str(stored.record.inputs.get("archive_sha256")) for stored in kept if stored.record.stage == IMAGES_STAGE
+    }
     since = time.time() - policy.days * DAY_SECONDS
     for path in sorted((root / DOWNLOADS_FOLDER).glob("[!.]*")):
         name = re.sub(r"\.(archive|folder)(\..*)?$", "", path.name)
@@ -213,7 +223,7 @@ def kept_keys(items: Iterable[Item]) -> frozenset[str]:
 
 def kept_report_times(items: Iterable[Item]) -> tuple[datetime, ...]:
     """Return when the reports that stay were made."""
-    reports = (item.path for item in items if item.kind == REPORTS and item.kept_for)
+    reports = (item.path for item in items if item.kind == REPORTS_STAGE and item.kept_for)
     return tuple(datetime.fromisoformat(read_record(path).created) for path in reports)
 
 

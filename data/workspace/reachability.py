@@ -19,19 +19,23 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.records.search import SEARCH_NAME, SearchRecord
 from data.workspace.in_use import read_holds
+from data.workspace.layout import (
+    ACCEPTED_FOLDER,
+    AUDITS_STAGE,
+    FEATURES_STAGE,
+    MARKER_STAGES,
+    REPORTS_STAGE,
+    SEARCHES_STAGE,
+    VERDICTS_STAGE,
+    VIEWS_STAGE,
+)
 from data.workspace.store import RECORD_NAME, StageRecord, find_damage, read_record
-
-REPORTS, VERDICTS, DATASETS, AUDITS, SEARCHES = "reports", "verdicts", "datasets", "audits", "searches"
-VIEWS, FEATURES = "views", "features"
-DEEDS = ("tracked", "carried_out")
-"""Stages that are kept for another reason than that a report names them; tasks/ and models/ write them."""
-
-ACCEPTED_FOLDER = "accepted"
 
 FORMER_INPUT = "last"
 """The input of a comparison that names the data set before: it alone is read again, not what it was made from."""
 
 DAY_SECONDS = 24 * 3600
+
 KEY = re.compile("[0-9a-f]{16}")
 
 Reason = Literal[
@@ -148,7 +152,7 @@ def _find_roots(
     """Yield what is kept for its own sake, what counts most first."""
     held = read_holds(root)
     yield from (Root(stored.record.key, "in use") for stored in stages if stored.name in held)
-    reports = _newest(stages, REPORTS)
+    reports = _newest(stages, REPORTS_STAGE)
     yield from (Root(stored.record.key, "latest report") for stored in reports[:1])
     yield from (Root(stored.record.key, "kept reports") for stored in reports[1 : policy.keep])
     yield from _protected_roots(reports, policy.protected)
@@ -156,7 +160,7 @@ def _find_roots(
     yield from _recent_roots(stages, by_key, policy.days)
     yield from _page_roots(stages, policy.keep)
     yield from (
-        Root(s.record.key, "edited by hand", False) for s in stages if s.record.stage == AUDITS and is_edited(s)
+        Root(s.record.key, "edited by hand", False) for s in stages if s.record.stage == AUDITS_STAGE and is_edited(s)
     )
 
 
@@ -193,22 +197,22 @@ def _recent_roots(stages: list[Stored], by_key: Mapping[str, list[Stored]], days
     reported: dict[tuple[str, str], Reason] = {}
     expanded: set[tuple[str, str]] = set()
     for stored in stages:
-        if stored.record.stage == REPORTS:
+        if stored.record.stage == REPORTS_STAGE:
             _follow(Root(stored.record.key, "recent"), by_key, reported, expanded)
     since = time.time() - days * DAY_SECONDS
     for stored in stages:
-        if stored.name not in reported and stored.used > since and stored.record.stage != FEATURES:
+        if stored.name not in reported and stored.used > since and stored.record.stage != FEATURES_STAGE:
             yield Root(stored.record.key, "recent")
 
 
 def _page_roots(stages: list[Stored], keep: int) -> Iterator[Root]:
     """Yield the newest pages that people read and no report has, alone but for what they link to."""
-    for stored in _newest(stages, VERDICTS)[:keep]:
+    for stored in _newest(stages, VERDICTS_STAGE)[:keep]:
         yield Root(stored.record.key, "latest pages", deep=False)
         yield Root(str(stored.record.inputs.get("dataset", "")), "latest pages", deep=False)
-    for stored in _newest(stages, AUDITS)[:keep]:
+    for stored in _newest(stages, AUDITS_STAGE)[:keep]:
         yield Root(stored.record.key, "latest pages", deep=False)
-    for stored in _newest(stages, SEARCHES)[:keep]:
+    for stored in _newest(stages, SEARCHES_STAGE)[:keep]:
         yield Root(stored.record.key, "latest pages", deep=False)
         yield Root(_winning_training(stored.path), "latest pages")
 
@@ -233,7 +237,7 @@ def _deeds_on(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> d
     return {
         stored.name: reasons[key]
         for stored in stages
-        if stored.record.stage in DEEDS and stored.name not in kept
+        if stored.record.stage in MARKER_STAGES and stored.name not in kept
         for _, key in references(stored.record.inputs)
         if key in reasons
     }
@@ -249,10 +253,10 @@ def _features_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -
     reasons: dict[str, Reason] = {
         digest: kept[stored.name]
         for stored in stages
-        if stored.record.stage == VIEWS and kept.get(stored.name) in wanted
+        if stored.record.stage == VIEWS_STAGE and kept.get(stored.name) in wanted
         for _, digest in stored.record.files.values()
     }
-    features = (stored for stored in stages if stored.record.stage == FEATURES and stored.name not in kept)
+    features = (stored for stored in stages if stored.record.stage == FEATURES_STAGE and stored.name not in kept)
     return {
         stored.name: reasons[digest]
         for stored in features

@@ -14,11 +14,12 @@ from rich.markup import escape
 
 from data.base.errors import DataRejected, PipelineError
 from data.base.record import describe_faults
-from data.quality.label_corrections import LabelAudit
 from data.records.dataset import DataSummary
+from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.records.search import PRESET_NAME, SEARCH_NAME, SearchRecord
 from data.sources.source import parse_source
+from data.workspace.layout import SUMMARY_NAME
 from data.workspace.prune import prune_workspace
 from data.workspace.reachability import PrunePolicy
 from expectations.policies import RulePolicies
@@ -56,13 +57,13 @@ from flows.steps.search_budget import check_search
 from models.catalog.presets import load_preset
 from models.catalog.seeds import training_seeds
 from models.catalog.variants import find_variant
-from models.promotion.decide import PromotionPolicy
+from models.promotion.policy import PromotionPolicy
 from models.registry.prune import MlflowPruner
 from models.registry.versions import ModelRegistry
 from models.search.space import load_space
 from reports.common.pdf import find_browser, print_pdf
 from reports.dataset.label_audit_page import AUDIT_NAME
-from reports.dataset.verdict_page import SUMMARY_NAME, VERDICT_PAGE
+from reports.dataset.verdict_page import VERDICT_PAGE
 from reports.site.index import write_index
 from reports.site.stored_reports import LAST
 
@@ -237,7 +238,7 @@ def tune(
     }
     searched = load_space(space)
     with _server():
-        from flows.retrain import repeat_command
+        from flows.steps.repeat_command import repeat_command
         from flows.tune import tune as tune_flow
 
         directory: Any = tune_flow(

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from data.base.errors import VariantUnavailable
 from data.system.hardware import default_parallel, gpu_names, usable_cores
 from data.system.provenance import code_version, package_versions
-from flows.server.shared import API_URL_VARIABLE, server_answers
+from flows.server.environment import API_URL_VARIABLE
+from flows.server.shared import server_answers
 from flows.settings import Settings
 from models.weights.locate import WEIGHTS_FILES, find_weights
 

@@ -21,8 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.support.child_processes import Event
-from tasks.support.progress import watching
-from tasks.training.train import format_duration
+from tasks.support.progress import format_duration, watching
 
 FRAMES_PER_SECOND = 4
 FEWEST_ROWS = 4

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from data.base.errors import PipelineError
 from flows.cli.printing import console
-from flows.server.shared import API_URL_VARIABLE, RUN_ENVIRONMENT, live_server
+from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT
+from flows.server.shared import live_server
 from flows.settings import load_settings
 from models.registry.connection import shown_uri, tracking_uri
 from models.registry.journal import Move, Step

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.base.labels import CLASSES
-from data.quality.label_corrections import LabelAudit
 from data.records.dataset import DataSummary, Finding
+from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.records.search import SearchRecord
 from data.records.training import VariantResult

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from data.workspace.prune import RENDERED_FOLDER
+from data.workspace.layout import RENDERED_FOLDER
 from models.analysis.run_difference import compare_runs
 from reports.difference.page import render_versus
 from reports.run.page import render_report

@@ -12,7 +12,8 @@ from data.base.errors import PipelineError
 from data.sources.source import parse_source
 from flows.cli.options import PRESET_HELP
 from flows.cli.printing import console, print_last_run, print_notifications, print_parts, print_schedule, print_up
-from flows.server.shared import API_URL_VARIABLE, RUN_ENVIRONMENT, auth_environment, find_kept_server
+from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT, auth_environment
+from flows.server.shared import find_kept_server
 from flows.service.deploy import deploy_all
 from flows.service.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
 from flows.service.up import UpRecord, end_up, find_up, part_states, run_up, start_detached

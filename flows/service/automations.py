@@ -11,7 +11,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
 from data.base.errors import PipelineError
-from flows.server.shared import HEARTBEAT_SECONDS
+from flows.server.environment import HEARTBEAT_SECONDS
 from tasks.support.events import CHAMPION_CHANGED, DATA_DRIFTED, DATA_REJECTED
 
 MISSED_HEARTBEATS = 3

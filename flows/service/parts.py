@@ -13,7 +13,7 @@ import requests
 
 from data.base.errors import PipelineError
 from data.workspace.atomic import write_atomically
-from flows.server.shared import LOOPBACK
+from flows.server.environment import LOOPBACK
 from flows.settings import PREFIX, Settings
 
 POOL = "emotion"

@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from data.workspace.prune import RENDERED_FOLDER
+from data.workspace.layout import RENDERED_FOLDER
 from models.registry.tracking import find_tracked
 from reports.site.index import write_index
 from tasks.support.links import MLFLOW_PATH, mlflow_run_page

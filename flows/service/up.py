@@ -22,14 +22,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from data.workspace.atomic import write_atomically
-from flows.server.shared import (
-    API_URL_VARIABLE,
-    RUN_ENVIRONMENT,
-    forget_kept_server,
-    keep_server,
-    kept_mark,
-    server_environment,
-)
+from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT, server_environment
+from flows.server.shared import forget_kept_server, keep_server, kept_mark
 from flows.service.part_process import GRACE_SECONDS
 from flows.service.parts import Part, addresses, answers, arrange_mlflow, list_parts, require_free_ports
 from flows.service.process_marks import UP_VARIABLE, end_processes, find_marked

@@ -9,13 +9,14 @@ from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Produced, Workspace
 from flows.server.shared import ends_with_its_runs
 from flows.settings import Settings
-from models.promotion.decide import PromotionPolicy
+from models.promotion.policy import PromotionPolicy
 from models.registry.prune import MlflowPruner
 from models.registry.versions import ModelRegistry
 from tasks.publish.decide import decide_on_champion, read_outcome
 from tasks.publish.housekeeping import prune_after_run
 from tasks.publish.promote import carry_out, settle_moves
-from tasks.publish.report import ReportedStages, RunFacts, publish_report
+from tasks.publish.report import publish_report
+from tasks.publish.run_results import ReportedStages, RunFacts
 from tasks.publish.track import track_report
 from tasks.support.child_processes import training_children
 from tasks.support.outcomes import record_of

@@ -10,6 +10,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.base.errors import VariantUnavailable
 from data.records.search import SearchRecord, TrialOutcome, TrialRecord
+from data.workspace.layout import STUDIES_FOLDER
 from data.workspace.store import Produced, Workspace
 from flows.steps.search_budget import SearchBudget
 from models.search.space import SEARCHED, SearchSpace
@@ -19,9 +20,6 @@ from tasks.support.child_processes import Children, ChildStopped, training_child
 from tasks.support.outcomes import record_of
 from tasks.training.train import TrainingJob
 from tasks.training.trial import run_trial
-
-STUDIES = "studies"
-"""Folder of the workspace with a file a search; no stage, since a search can always go on."""
 
 Future = PrefectFuture[TrialOutcome]
 
@@ -55,7 +53,7 @@ def run_search(search: Search, budget: SearchBudget, parallel: int, workspace: W
         VariantUnavailable: the variant cannot be trained here.
     """
     recipe, seed = search.job.train, search.job.seed
-    path = workspace.root / STUDIES / f"{search.key}.db"
+    path = workspace.root / STUDIES_FOLDER / f"{search.key}.db"
     with open_study(path, search.space, recipe, seed, fresh=workspace.force) as study:
         with ThreadPoolTaskRunner(max_workers=parallel) as runner, training_children() as children:
             _run_trials(study, budget, parallel, partial(_start_trial, runner, search, workspace, children))

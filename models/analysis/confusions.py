@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data.base.labels import CLASSES
 from data.records.analysis import ConfusedPair, Errors, Face
-from models.evaluation.paired import wilson_interval
+from models.evaluation.intervals import wilson_interval
 from models.evaluation.predictions import correctness_of, probabilities_of
 
 MOST_PAIRS = 4

@@ -16,10 +16,11 @@ from sklearn.model_selection import StratifiedKFold
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
 from data.manifest.table import require_columns
-from data.quality.label_corrections import LabelAudit, Suspect
+from data.records.label_audit import LabelAudit, Suspect
 from data.records.training import PartMetrics, VariantResult
 from models.evaluation.metrics import measure_part
-from models.evaluation.predictions import PREDICTIONS_NAME, PROBABILITY_COLUMNS, probabilities_of
+from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
+from models.jobs.files import PREDICTIONS_NAME
 
 AUDITED_PARTS = ("selection", "validation", "test")
 """No variant is trained on them, so what it says of their images is out of sample."""

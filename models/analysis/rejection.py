@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from data.records.analysis import Certainty, CoveragePoint, Rejection, ReliabilityBin
 from models.evaluation.calibration import BINS, fit_temperature, scale_by_temperature
-from models.evaluation.paired import wilson_interval
+from models.evaluation.intervals import wilson_interval
 from models.evaluation.predictions import correctness_of, probabilities_of
 
 WANTED_ACCURACY = 0.9

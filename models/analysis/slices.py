@@ -7,7 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.records.analysis import SliceScore
-from models.evaluation.paired import fisher_p_value, holm_correction, wilson_interval
+from models.evaluation.intervals import wilson_interval
+from models.evaluation.paired import fisher_p_value, holm_correction
 
 TERCILES = {
     "brightness": ("mean", ("darkest third", "middle third", "brightest third")),

@@ -7,7 +7,7 @@ from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_
 from data.base.labels import CLASSES
 from data.records.training import Calibration, ClassMetrics, PartMetrics
 from models.evaluation.calibration import measure_calibration
-from models.evaluation.paired import wilson_interval
+from models.evaluation.intervals import wilson_interval
 from models.evaluation.predictions import probabilities_of
 
 
@@ -15,7 +15,7 @@ def measure_predictions(predictions: pd.DataFrame) -> tuple[dict[str, PartMetric
     """Measure one variant on every part, and its calibration on validation by a temperature fitted on selection.
 
     Args:
-        predictions: of selection and validation at least, as `models.evaluation.predictions.predict_part` makes them.
+        predictions: of selection and validation at least, as `models.training.predict.predict_part` makes them.
     """
     scored = {
         str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")

@@ -12,15 +12,17 @@ from pydantic import BaseModel, ConfigDict
 
 from data.base.errors import PipelineError
 from data.system.hardware import has_bfloat16
+from models.jobs.files import PLAN_NAME
 from models.jobs.specs import FitSpec
 
 logger = logging.getLogger(__name__)
 
-PLAN_NAME = "plan.json"
 BUDGET_RESERVE = 0.05  # of the budget, for checkpoints and the noise of a shared machine
+
 LOSS_TOLERANCE = 0.05  # relative difference of the losses at which a lower precision is no longer trusted
 
 Precision = Literal["float32", "mixed_bfloat16"]
+
 PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
 
 

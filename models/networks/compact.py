@@ -5,13 +5,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from models.networks.layers import (
-    StandardizeImages,
-    make_convolution,
-    make_normalization,
-    make_pixel_input,
-    make_probabilities,
-)
+from models.networks.building_blocks import make_convolution, make_normalization, make_pixel_input, make_probabilities
+from models.networks.layers import StandardizeImages
 
 WIDTHS = (32, 96, 160)
 """Filters of the three stages, at 24x24, 12x12 and 6x6, of two convolutions each."""

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from data.base.errors import PipelineError
-from data.records.training import LayerRow
 
 if TYPE_CHECKING:
     import keras
+
 
 LEAST_SIDE = 3
 """Feature maps smaller than this in height or width say nothing of place."""
@@ -110,20 +110,6 @@ def compare_with_shuffled(
     pairs = zip(heatmaps.reshape(len(heatmaps), -1), shuffled.reshape(len(shuffled), -1), strict=True)
     ranked = [np.stack([rankdata(own), rankdata(other)]) for own, other in pairs if np.ptp(own) and np.ptp(other)]
     return np.array([np.corrcoef(ranks)[0, 1] for ranks in ranked], np.float32)
-
-
-def summarize_layers(model: "keras.Model") -> list[LayerRow]:
-    """Return one row per layer of the model, a backbone or a block being one layer."""
-    return [
-        LayerRow(
-            name=layer.name,
-            kind=type(layer).__name__,
-            output=" x ".join(str(side) for side in layer.output.shape[1:]),
-            parameters=layer.count_params(),
-            trainable=bool(layer.trainable_weights),
-        )
-        for layer in model.layers
-    ]
 
 
 def _make_explainer(model: "keras.Model") -> Any:

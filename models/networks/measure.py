@@ -1,4 +1,4 @@
-"""What a prediction costs: multiply-adds, and the time of one image and of a batch on this machine."""
+"""Measure a network: its layers, multiply-adds and latency."""
 
 import math
 import time
@@ -8,11 +8,29 @@ import keras
 import numpy as np
 
 from data.base.labels import IMAGE_SIZE
-from data.records.training import Latency
+from data.records.training import Latency, LayerRow
+
+
+def summarize_layers(model: "keras.Model") -> list[LayerRow]:
+    """Return one row per layer of the model, a backbone or a block being one layer."""
+    return [
+        LayerRow(
+            name=layer.name,
+            kind=type(layer).__name__,
+            output=" x ".join(str(side) for side in layer.output.shape[1:]),
+            parameters=layer.count_params(),
+            trainable=bool(layer.trainable_weights),
+        )
+        for layer in model.layers
+    ]
+
 
 BATCH_IMAGES = 64
+
 WARMUP_CALLS = 3
+
 SINGLE_CALLS = 50
+
 BATCH_CALLS = 5
 
 

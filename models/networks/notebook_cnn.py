@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from models.networks.layers import GrayToRgb, make_pixel_input, make_probabilities, scale_to_unit
+from models.networks.building_blocks import make_pixel_input, make_probabilities, scale_to_unit
+from models.networks.layers import GrayToRgb
 
 LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in the notebook."""

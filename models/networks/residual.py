@@ -5,14 +5,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from models.networks.layers import (
-    Block,
-    StandardizeImages,
-    make_convolution,
-    make_normalization,
-    make_pixel_input,
-    make_probabilities,
-)
+from models.networks.building_blocks import make_convolution, make_normalization, make_pixel_input, make_probabilities
+from models.networks.layers import Block, StandardizeImages
 
 WIDTHS = (64, 128, 192)
 BLOCKS_PER_STAGE = 2

@@ -13,15 +13,9 @@ import keras
 from keras import layers
 
 from data.base.labels import IMAGE_SIZE
+from models.networks.building_blocks import make_pixel_input, make_probabilities, scale_to_signed
 from models.networks.efficientnet_lite0 import build_lite0_backbone, scale_for_lite0
-from models.networks.layers import (
-    Backbone,
-    GrayToRgb,
-    SubtractImagenetMean,
-    make_pixel_input,
-    make_probabilities,
-    scale_to_signed,
-)
+from models.networks.layers import Backbone, GrayToRgb, SubtractImagenetMean
 
 ENLARGED_SIZE = 96
 """Height and width that Lite0 and the tuned ResNet and EfficientNet see."""

@@ -12,8 +12,8 @@ from data.records.promotion import ModelIdentity
 from data.records.training import Latency, VariantResult
 from data.views.tfrecords import ViewsIndex
 from data.workspace.digests import hash_json
-from models.evaluation.paired import gain_lower_bounds
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
+from models.promotion.gain_bound import gain_lower_bounds
 
 DRAW_SEED = 42
 ROUNDING = 1e-3

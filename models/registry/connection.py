@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from data.base.errors import PipelineError, TransientError
+from data.workspace.layout import MLFLOW_FOLDER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
 EXPERIMENT = "emotion"
+
 MODEL_NAME = "emotion"
-FOLDER = "mlflow"
+
 CREDENTIALS = re.compile(r"//[^/\s]*@")
 
 MLFLOW_ENVIRONMENT = {
@@ -36,12 +40,12 @@ is set already is kept, but for the first."""
 
 def tracking_uri(workspace: Path) -> str:
     """Return where runs and models are kept: MLFLOW_TRACKING_URI, else a SQLite database in the workspace."""
-    return os.environ.get(URI_VARIABLE) or f"sqlite:///{workspace.resolve() / FOLDER / 'mlflow.db'}"
+    return os.environ.get(URI_VARIABLE) or f"sqlite:///{workspace.resolve() / MLFLOW_FOLDER / 'mlflow.db'}"
 
 
 def artifact_location(workspace: Path) -> str | None:
     """Return the folder of artifacts in the workspace, or None where a server in MLFLOW_TRACKING_URI has its own."""
-    return None if os.environ.get(URI_VARIABLE) else (workspace.resolve() / FOLDER / "artifacts").as_uri()
+    return None if os.environ.get(URI_VARIABLE) else (workspace.resolve() / MLFLOW_FOLDER / "artifacts").as_uri()
 
 
 def shown_uri(uri: str) -> str:
@@ -57,7 +61,7 @@ def connect(workspace: Path) -> "MlflowClient":
     arrange_environment()
     uri = tracking_uri(workspace)
     if not os.environ.get(URI_VARIABLE):
-        (workspace / FOLDER).mkdir(parents=True, exist_ok=True)
+        (workspace / MLFLOW_FOLDER).mkdir(parents=True, exist_ok=True)
     from mlflow import MlflowClient
 
     with mlflow_errors(uri):

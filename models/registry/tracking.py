@@ -23,7 +23,9 @@ from data.records.training import EpochRecord, PartMetrics, VariantResult
 from data.system.child_process import emit, run_child
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
+from data.workspace.layout import DATASETS_STAGE, RESULTS_NAME, TRACKED_STAGE
 from data.workspace.store import RECORD_NAME
+from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
 from models.registry.connection import (
     EXPERIMENT,
     MODEL_NAME,
@@ -40,17 +42,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
 
-SPEC_NAME = "spec.json"
-RESULT_NAME = "result.json"
-TRACKED_STAGE = "tracked"
-RESULTS_NAME = "results.json"
-NETWORK_NAME = "model.keras"
-VARIANT_FILES = ("predictions.parquet", "plan.json", "result.json")
-DATASETS_STAGE = "datasets"
 
 REPORT_TAG = "emotion.report"
+
 VARIANT_TAG = "emotion.variant"
+
 PARENT_TAG = "mlflow.parentRunId"
+
 BATCH = 100
 """Params or tags that MLflow takes at once; of metrics it takes ten times as many."""
 

@@ -17,7 +17,11 @@ from data.records.search import TrialOutcome, TrialRecord
 from data.workspace.digests import digest_sources, hash_json
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import Variant
+from models.jobs import commands
 from models.search.space import SearchSpace
+
+KEY_MODULES = (commands.FIT, __name__)
+"""And the module of the variant's builder."""
 
 STARTUP_TRIALS = 4
 """Trials that are finished before one is pruned: a median of fewer says little."""
@@ -139,7 +143,7 @@ def study_key(variant: Variant, views_key: str, base: TrainConfig, space: Search
         "base": base.model_dump(mode="json"),
         "space": space.model_dump(mode="json"),
         "seed": seed,
-        "code": digest_sources(["models.training.fit", "models.search.study", variant.builder.split(":")[0]]),
+        "code": digest_sources([*KEY_MODULES, variant.builder.split(":")[0]]),
     }
     return hash_json(inputs)
 

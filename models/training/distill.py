@@ -22,13 +22,14 @@ from data.system.child_process import emit, run_child
 from data.system.hardware import peak_memory_bytes
 from data.views.tfrecords import ViewsIndex, read_part
 from data.workspace.atomic import write_atomically
+from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, TEACHING_NAME
 from models.jobs.specs import TeachSpec
 from models.networks.layers import FlipVote
 from models.training.batches import EVALUATION_BATCH
-from models.training.features import PassWatch, make_extraction
-from models.training.fit import MODEL_NAME, RESULT_NAME, SPEC_NAME
+from models.training.features import make_extraction
 from models.training.runtime import use_threads
-from models.training.soft_labels import TEACHING_NAME, Teaching, labels_path
+from models.training.soft_labels import Teaching, labels_path
+from models.training.timing import PassWatch
 
 
 def main() -> None:
@@ -108,7 +109,7 @@ def answer_once(network: keras.Model) -> None:
 
 def make_labeller(spec: TeachSpec) -> Callable[[int], NDArray[np.float32]]:
     """Return a function from a view to the teacher's float32 (images, classes) for its images in written order."""
-    network: Any = keras.saving.load_model(spec.teacher / MODEL_NAME)
+    network: Any = keras.saving.load_model(spec.teacher / NETWORK_NAME)
     answer_once(network)
     predict, images = make_extraction(network), ViewsIndex.load(spec.records).count("train")
 
@@ -120,7 +121,7 @@ def make_labeller(spec: TeachSpec) -> Callable[[int], NDArray[np.float32]]:
         labels = np.concatenate(blocks)
         if not np.isfinite(labels).all():
             raise PipelineError(
-                f"got answers of {spec.teacher / MODEL_NAME} to view {view} that are no numbers, expected "
+                f"got answers of {spec.teacher / NETWORK_NAME} to view {view} that are no numbers, expected "
                 "probabilities: train it again with --force"
             )
         return labels

@@ -25,11 +25,12 @@ from data.workspace.atomic import write_atomically
 from models.catalog.train_config import ENSEMBLE_NAME
 from models.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature, mean_log_loss, scale_by_temperature
 from models.evaluation.metrics import measure_predictions
-from models.evaluation.predictions import PREDICTIONS_NAME, PROBABILITY_COLUMNS, probabilities_of, read_predictions
+from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of, read_predictions
+from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
 from models.jobs.specs import EnsembleSpec
-from models.networks.layers import Vote, make_pixel_input
+from models.networks.building_blocks import make_pixel_input
+from models.networks.layers import Vote
 from models.networks.measure import count_multiply_adds, measure_latency
-from models.training.fit import MODEL_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
 
 MOST_VOTES = 20
 
@@ -107,9 +108,9 @@ def make_ensemble(run_dir: Path, seats: Mapping[Path, Seat]) -> VariantResult:
         seats: directory of a finished training -> its place in the vote.
     """
     members = [VariantResult.model_validate_json((path / RESULT_NAME).read_text()) for path in seats]
-    networks: list[Any] = [keras.saving.load_model(path / MODEL_NAME) for path in seats]
+    networks: list[Any] = [keras.saving.load_model(path / NETWORK_NAME) for path in seats]
     model = build_ensemble(networks, list(seats.values()))
-    model.save(run_dir / MODEL_NAME)
+    model.save(run_dir / NETWORK_NAME)
     predictions = pd.concat([average_predictions(seats, part) for part in SCORED_PARTS], ignore_index=True)
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
     parts, calibration = measure_predictions(predictions)
@@ -119,7 +120,7 @@ def make_ensemble(run_dir: Path, seats: Mapping[Path, Seat]) -> VariantResult:
         status="trained",
         parameters_total=model.count_params(),
         parameters_trainable=sum(member.parameters_trainable for member in members),
-        file_bytes=(run_dir / MODEL_NAME).stat().st_size,
+        file_bytes=(run_dir / NETWORK_NAME).stat().st_size,
         wall_seconds=sum(member.wall_seconds for member in members),
         core_seconds=sum(member.core_seconds for member in members),
         peak_memory_bytes=max(peak_memory_bytes(), *(member.peak_memory_bytes for member in members)),

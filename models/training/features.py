@@ -24,23 +24,22 @@ from numpy.typing import NDArray
 
 from data.base.errors import PipelineError
 from data.base.labels import IMAGE_SIZE
-from data.system.child_process import emit
 from data.views.tfrecords import ViewsIndex, read_part
 from data.workspace.digests import digest_sources, hash_json
+from data.workspace.layout import FEATURES_STAGE
 from data.workspace.store import Workspace
 from models.networks.layers import Backbone
+from models.training.timing import OutOfTime, PassWatch
 
-FEATURES_STAGE = "features"
 FEATURES_NAME = "features.npy"
+
 LABELS_NAME = "labels.npy"
+
 STORED = np.dtype(np.float16)
+
 BATCH_IMAGES = 64
+
 TIMED_BATCHES = 4
-PROGRESS_SECONDS = 2.0
-
-
-class OutOfTime(Exception):
-    """Say that a pass through the backbone was given up at the training's deadline."""
 
 
 class FrozenNetwork(NamedTuple):
@@ -73,41 +72,6 @@ def split_frozen(model: keras.Model) -> FrozenNetwork | None:
     features = model.layers[places[0]].output
     extractor = keras.Model(model.input, features, name="extractor")
     return FrozenNetwork(extractor, keras.Model(features, model.output, name=model.name))
-
-
-class PassWatch:
-    """Tell the progress of a pass of images through a network, and end it at a deadline.
-
-    Args:
-        part: whose images pass.
-        view: which of its views.
-        images: in all.
-        deadline: `time.monotonic()` at which it is given up.
-        event: as which progress is told.
-    """
-
-    def __init__(self, part: str, view: int, images: int, deadline: float, event: str = "features") -> None:
-        self.part, self.view, self.images, self.deadline, self.event = part, view, images, deadline, event
-        self.done = 0
-        self.told = time.monotonic()
-
-    def is_late(self) -> bool:
-        """Return whether the deadline is over; asked often, it keeps the parent from taking a wait for a hang."""
-        now = time.monotonic()
-        if now - self.told >= PROGRESS_SECONDS:
-            self.told = now
-            emit(self.event, part=self.part, view=self.view, done=self.done, images=self.images)
-        return now >= self.deadline
-
-    def advance(self, images: int) -> None:
-        """Count images that are done.
-
-        Raises:
-            OutOfTime: the deadline is over.
-        """
-        self.done += images
-        if self.is_late():
-            raise OutOfTime
 
 
 class FeatureStore:

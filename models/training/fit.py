@@ -24,30 +24,25 @@ from data.system.provenance import describe_making
 from data.views.tfrecords import ViewsIndex, read_identified, read_part
 from data.workspace.atomic import write_atomically
 from models.catalog.train_config import TrainConfig
-from models.catalog.variants import load_builder
 from models.evaluation.metrics import measure_predictions
-from models.evaluation.predictions import PREDICTIONS_NAME, predict_part, probabilities_of
+from models.evaluation.predictions import probabilities_of
 from models.jobs.checkpoint import TrainState, remove_checkpoints
-from models.jobs.plan import (
+from models.jobs.files import (
+    EXPLANATIONS_NAME,
+    NETWORK_NAME,
     PLAN_NAME,
-    FeatureViews,
-    Measurement,
-    Plan,
-    Precision,
-    load_plan,
-    make_feature_plan,
-    make_plan,
+    PREDICTIONS_NAME,
+    RESULT_NAME,
+    SCORED_PARTS,
+    SPEC_NAME,
 )
+from models.jobs.plan import FeatureViews, Measurement, Plan, Precision, load_plan, make_feature_plan, make_plan
 from models.jobs.specs import FitSpec
-from models.networks.gradcam import (
-    average_heatmaps,
-    compare_with_shuffled,
-    explain_images,
-    pick_examples,
-    summarize_layers,
-)
-from models.networks.layers import FlipVote, make_pixel_input
-from models.networks.measure import count_multiply_adds, measure_latency
+from models.networks.building_blocks import make_pixel_input
+from models.networks.gradcam import average_heatmaps, compare_with_shuffled, explain_images, pick_examples
+from models.networks.layers import FlipVote
+from models.networks.load import load_builder
+from models.networks.measure import count_multiply_adds, measure_latency, summarize_layers
 from models.training.batches import (
     EVALUATION_BATCH,
     FeatureBatches,
@@ -59,17 +54,15 @@ from models.training.batches import (
 )
 from models.training.features import FeatureStore, split_frozen
 from models.training.finetuning import TunedBackbone
+from models.training.optimizer import compile_model
+from models.training.predict import predict_part
 from models.training.runtime import use_threads
 from models.training.soft_labels import Teaching
-from models.training.trainer import MEASURED_STEPS, Trainer, compile_model, measure_steps
+from models.training.timing import MEASURED_STEPS, measure_steps
+from models.training.trainer import Trainer
 
-SPEC_NAME = "spec.json"
-RESULT_NAME = "result.json"
-MODEL_NAME = "model.keras"
-EXPLANATIONS_NAME = "explanations.npz"
 AVERAGED_FACES = 32
 """Of each class, for the mean heatmaps."""
-SCORED_PARTS = ("selection", "validation", "test")
 
 
 def main() -> None:
@@ -222,7 +215,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
     """Save the network, score what was saved on the parts that are not trained on, and explain one face a class."""
     network = extract_network(spec, model)
     model = vote_at_test_time(network, spec.train)
-    model.save(run_dir / MODEL_NAME)
+    model.save(run_dir / NETWORK_NAME)
     predictions = pd.concat(
         [
             predict_part(model, read_identified(spec.views, part, batch_size=EVALUATION_BATCH), part)
@@ -239,7 +232,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         status="trained",
         parameters_total=model.count_params(),
         parameters_trainable=sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        file_bytes=(run_dir / MODEL_NAME).stat().st_size,
+        file_bytes=(run_dir / NETWORK_NAME).stat().st_size,
         wall_seconds=round(state.wall_seconds, 1),
         core_seconds=round(state.core_seconds, 1),
         peak_memory_bytes=max(state.peak_memory_bytes, peak_memory_bytes()),

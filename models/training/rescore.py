@@ -11,11 +11,11 @@ import keras
 
 from data.system.child_process import emit, run_child
 from data.views.tfrecords import read_identified
-from models.evaluation.predictions import PREDICTIONS_NAME, predict_part
+from models.jobs.files import PREDICTIONS_NAME, SPEC_NAME
 from models.jobs.specs import ScoreSpec
 from models.networks import layers  # noqa: F401 - registers the project's own layers with Keras
 from models.training.batches import EVALUATION_BATCH
-from models.training.fit import SPEC_NAME
+from models.training.predict import predict_part
 from models.training.runtime import use_threads
 
 

@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
-
-TEACHING_NAME = "teaching.json"
+from models.jobs.files import TEACHING_NAME
 
 
 class Teaching(BaseModel):

@@ -14,118 +14,20 @@ from data.system.child_process import emit
 from data.system.hardware import peak_memory_bytes
 from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
-from models.jobs.plan import Measurement, Plan
-from models.training.features import OutOfTime
+from models.jobs.plan import Plan
 from models.training.finetuning import TunedBackbone
+from models.training.optimizer import PlannedCosine, _schedule_of, compile_model
+from models.training.timing import MEASURED_STEPS, QUIET, WARMUP_STEPS, BatchClock, OutOfTime
 
 PROGRESS_SECONDS = 2.0
-WARMUP_STEPS = 3
-TIMED_STEPS = 10
-MEASURED_STEPS = WARMUP_STEPS + TIMED_STEPS
-SILENT: Any = 0  # an int for Keras, though its annotation says str
 
 REASON_PLAN = "the plan"
+
 REASON_BUDGET = "the plan, which the time budget shortened"
+
 REASON_DEADLINE = "the time budget, before the end of the plan"
 
-TRIFLE = 0.02  # of the planned steps: a smaller change is not worth another plan
-
-
-def compile_model(model: keras.Model, config: TrainConfig, total_steps: int) -> None:
-    """Compile with the configured optimizer, schedule and loss; labels are one-hot."""
-    model.compile(
-        optimizer=make_optimizer(config, total_steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=False,  # type: ignore[arg-type]  # XLA was slower on CPU in every case tried
-    )
-    model.optimizer.build(model.trainable_variables)
-
-
-def make_optimizer(config: TrainConfig, total_steps: int) -> keras.optimizers.Optimizer:
-    """Return the optimizer with its learning-rate schedule over `total_steps` steps."""
-    rate = _learning_rate(config, total_steps)
-    decay = config.weight_decay or None
-    if config.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
-    else:
-        optimizer = keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=config.nesterov, weight_decay=decay)
-    if decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    return optimizer
-
-
-def _learning_rate(config: TrainConfig, total_steps: int) -> Any:
-    if config.schedule == "constant":
-        return config.learning_rate
-    return PlannedCosine(config.learning_rate, config.warmup_fraction, total_steps)
-
-
-class PlannedCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Warm up linearly, then fall to zero by a cosine at the end of a plan that may be shortened on the way.
-
-    Args:
-        peak: highest rate.
-        warmup_fraction: part of the plan that warms up, less than 1.
-        total_steps: steps of the plan; assign `total_steps` to shorten it.
-    """
-
-    def __init__(self, peak: float, warmup_fraction: float, total_steps: int) -> None:
-        self.peak, self.warmup_fraction = peak, warmup_fraction
-        self.total_steps = keras.Variable(total_steps, trainable=False, dtype="float32", name="total_steps")
-
-    def __call__(self, step: Any) -> Any:
-        """Return the rate of a step, which counts from 0."""
-        position: Any = keras.ops.cast(step, "float32")
-        warmup: Any = self.warmup_fraction * self.total_steps
-        warmed: Any = keras.ops.minimum((position + 1) / (warmup + 1), 1.0)
-        progress: Any = keras.ops.clip((position - warmup) / (self.total_steps - warmup), 0.0, 1.0)
-        cosine: Any = keras.ops.cos(math.pi * progress)
-        return self.peak * warmed * 0.5 * (1 + cosine)
-
-    def get_config(self) -> dict[str, Any]:
-        """See Keras."""
-        return {
-            "peak": self.peak,
-            "warmup_fraction": self.warmup_fraction,
-            "total_steps": int(self.total_steps),
-        }
-
-
-def measure_steps(model: keras.Model, training: Any, monitored: Any, evaluation_batches: int) -> Measurement:
-    """Time training steps and an evaluation of a compiled model on this machine; the model is spent afterwards.
-
-    Args:
-        model: compiled.
-        training: dataset of (pixels, one-hot labels).
-        monitored: dataset that an epoch ends with.
-        evaluation_batches: how many batches `monitored` has.
-    """
-    steps, clock = training.repeat().take(MEASURED_STEPS), BatchClock()
-    losses = model.fit(steps, shuffle=False, verbose=SILENT, callbacks=[clock]).history["loss"]
-    step_seconds = clock.seconds_per_batch(WARMUP_STEPS)
-    clock = BatchClock()
-    model.evaluate(monitored.take(WARMUP_STEPS + TIMED_STEPS), verbose=SILENT, callbacks=[clock])
-    return Measurement(step_seconds, clock.seconds_per_batch(WARMUP_STEPS) * evaluation_batches, losses[-1])
-
-
-class BatchClock(keras.callbacks.Callback):
-    """Note when each batch ends, so that tracing and the filling of buffers can be left out of a measurement."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends = [time.monotonic()]
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """See Keras."""
-        self.ends.append(time.monotonic())
-
-    on_test_batch_end = on_train_batch_end
-
-    def seconds_per_batch(self, skipped: int) -> float:
-        """Return the mean time of a batch, the first ones skipped as far as one is left."""
-        first = min(skipped, len(self.ends) - 2)
-        return (self.ends[-1] - self.ends[first]) / (len(self.ends) - 1 - first)
+MIN_PLAN_CHANGE = 0.02  # of the planned steps: a smaller change is not worth another plan
 
 
 class Trainer:
@@ -218,8 +120,8 @@ class Trainer:
 
     def _train_epoch(self, dataset: Any, view: int, watch: "StepWatch", resumed: bool) -> EpochRecord:
         wall, cores = time.monotonic(), time.process_time()
-        logs = self.model.fit(dataset, shuffle=False, verbose=SILENT, callbacks=[watch]).history
-        monitored = self.model.evaluate(self.monitored, verbose=SILENT, return_dict=True)
+        logs = self.model.fit(dataset, shuffle=False, verbose=QUIET, callbacks=[watch]).history
+        monitored = self.model.evaluate(self.monitored, verbose=QUIET, return_dict=True)
         return EpochRecord(
             epoch=len(self.state.history) + 1,
             loss=logs["loss"][-1],
@@ -330,7 +232,10 @@ class StepWatch(keras.callbacks.Callback):
         done = self.state.steps + self.steps_done
         pace = self.clock.seconds_per_batch(WARMUP_STEPS)
         total_steps = self.plan.steps_within(self.deadline - now, pace, done, self.state.finetuned_from)
-        if self.steps_done >= MEASURED_STEPS and abs(total_steps - self.total_steps) > TRIFLE * self.total_steps:
+        if (
+            self.steps_done >= MEASURED_STEPS
+            and abs(total_steps - self.total_steps) > MIN_PLAN_CHANGE * self.total_steps
+        ):
             self._plan_steps(total_steps)
 
     def _plan_steps(self, total_steps: int) -> None:
@@ -350,8 +255,3 @@ class StepWatch(keras.callbacks.Callback):
             accuracy=logs.get("accuracy"),
             seconds_left=round(left + self.plan.pass_seconds(epoch, epochs), 1),
         )
-
-
-def _schedule_of(model: keras.Model) -> PlannedCosine | None:
-    schedule = model.optimizer._learning_rate  # Keras has no public way to the schedule
-    return schedule if isinstance(schedule, PlannedCosine) else None

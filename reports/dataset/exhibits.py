@@ -14,7 +14,7 @@ from data.manifest.measures import FORMATS, LARGEST_IMAGE_PIXELS
 from data.quality.odd_images import find_odd_images
 from data.quality.split_similarity import SplitComparison
 from data.records.dataset import Finding
-from reports.run.sections.attention import encode_image
+from reports.common.images import encode_image
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.base.labels import CLASSES
-from data.quality.label_corrections import LabelAudit
 from data.records.dataset import DataSummary
+from data.records.label_audit import LabelAudit
 from reports.common.formatting import listing, number, percent, plural
+from reports.common.images import encode_png
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
-from reports.run.sections.attention import encode_png
 
 AUDIT_NAME = "audit.json"
 AUDIT_PAGE_NAME = "audit.html"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from data.base.labels import CLASSES
 from data.records.dataset import DataSummary, Finding
+from data.workspace.layout import SUMMARY_NAME
 from reports.common.formatting import observed
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
@@ -24,7 +25,6 @@ from reports.dataset.findings import (
 )
 
 VERDICT_PAGE = "verdict.html"
-SUMMARY_NAME = "summary.json"
 
 HEADLINES: dict[Outcome, str] = {
     "accepted": "Accepted: models may be trained on it.",

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from data.records.run_difference import RunDifference, RunLabel, VariantDifference
+from reports.common.cautions import DISTINGUISHABLE_BELOW, Caution
 from reports.common.charts import for_screens
 from reports.common.formatting import (
     MISSING,
@@ -22,8 +23,7 @@ from reports.common.formatting import (
 )
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
-from reports.run.summary import DISTINGUISHABLE_BELOW, Caution
-from reports.site.trends import differences_figure
+from reports.difference.chart import differences_figure
 
 VERSUS_PAGE = "compare.html"
 VERSUS_MARKDOWN = "compare.md"

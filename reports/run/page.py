@@ -21,12 +21,14 @@ from reports.run import summary
 from reports.run.comparison_csv import COMPARISON_LIST, write_comparison
 from reports.run.markdown import render_markdown
 from reports.run.sections import architectures as architecture
+from reports.run.sections import data as data_section
 from reports.run.sections import leaderboard as figures
 from reports.run.sections import training
-from reports.run.sections.attention import Explanation, load_attention, load_contact_sheets, load_explanations
+from reports.run.sections.attention import Explanation, load_attention, load_explanations
 from reports.run.sections.calibration import certainty_figure, rejection_sentences
 from reports.run.sections.champion import OUTCOMES, decision_rows
 from reports.run.sections.cost import pareto_figure, weigh_costs
+from reports.run.sections.data import load_contact_sheets
 from reports.run.sections.errors import certainty_strips, confusion_strips, errors_of, load_faces
 from reports.run.sections.model_card import SOURCES as CARD_SOURCES
 from reports.run.sections.model_card import write_card
@@ -193,7 +195,7 @@ def _draw_charts(results: RunResults) -> dict[str, Any]:
     limits = training.accuracy_range(trained)
     curves = [(v, training.training_figure(v, f"training-{i}", limits)) for i, v in enumerate(trained)]
     counts = results.data.counts_used
-    balance = [(part, figures.class_balance_figure(part, counts[part], results.classes)) for part in counts]
+    balance = [(part, data_section.class_balance_figure(part, counts[part], results.classes)) for part in counts]
     certainties = results.analysis.certainties if results.analysis else ()
     rejection = results.analysis.rejection if results.analysis else None
     reliable = [(c.variant, certainty_figure(c, f"certainty-{i}", rejection)) for i, c in enumerate(certainties)]

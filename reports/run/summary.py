@@ -2,12 +2,10 @@
 
 import math
 from string import ascii_lowercase
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from data.records.run import Comparison, RunResults
 from data.records.training import VariantResult
+from reports.common.cautions import DISTINGUISHABLE_BELOW, Caution
 from reports.common.formatting import (
     MISSING,
     duration,
@@ -21,17 +19,6 @@ from reports.common.formatting import (
     probability_value,
 )
 from reports.run.seed_spreads import incomplete_spreads, seed_spreads
-
-DISTINGUISHABLE_BELOW = 0.05
-
-
-class Caution(BaseModel):
-    """One line of the warning bar at the head of a report."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    level: Literal["critical", "warning"]
-    text: str
 
 
 def scored_variants(results: RunResults) -> list[VariantResult]:

@@ -7,7 +7,7 @@ from filelock import FileLock
 from markupsafe import Markup
 
 from data.workspace.atomic import write_atomically
-from data.workspace.reachability import REPORTS
+from data.workspace.layout import REPORTS_STAGE
 from reports.common.templates import make_environment
 from reports.run.sections.champion import OUTCOMES
 from reports.site.entries import ReportEntry, make_entry
@@ -26,7 +26,7 @@ def write_index(root: Path) -> Path:
     Returns:
         The page.
     """
-    folder = root / REPORTS
+    folder = root / REPORTS_STAGE
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".index.lock"):  # of two runs that end at once, the later one lists both
         reports, unreadable = list_reports(root)

@@ -9,13 +9,11 @@ from pydantic import ValidationError
 from data.base.errors import PipelineError
 from data.records.run import RunResults
 from data.views.pictures import FACES_NAME, PICTURES_NAME
-from data.workspace.reachability import AUDITS, REPORTS, VERDICTS, VIEWS
+from data.workspace.layout import AUDITS_STAGE, REPORTS_STAGE, RESULTS_NAME, VARIANTS_STAGE, VERDICTS_STAGE, VIEWS_STAGE
 from data.workspace.store import RECORD_NAME, read_record
 from reports.run.page import ReportSources
 
-RESULTS_NAME = "results.json"
 LAST = "last"
-VARIANTS = "variants"
 
 NAMED_IN_ERRORS = 10
 
@@ -50,7 +48,7 @@ def list_reports(root: Path) -> tuple[list[StoredReport], list[Path]]:
         directories of reports that are damaged or of a version that is not read here.
     """
     found, unreadable = [], []
-    for record in (root / REPORTS).glob(f"[!.]*/{RECORD_NAME}"):
+    for record in (root / REPORTS_STAGE).glob(f"[!.]*/{RECORD_NAME}"):
         try:
             found.append(_load(record.parent, root))
         except (OSError, ValidationError):
@@ -66,7 +64,7 @@ def _load(path: Path, root: Path) -> StoredReport:
 def _settle(results: RunResults, root: Path, key: str) -> RunResults:
     """Return the results with their own key and each variant's directory in this workspace."""
     variants = tuple(
-        v.model_copy(update={"directory": str(root / VARIANTS / Path(v.directory).name)}) if v.directory else v
+        v.model_copy(update={"directory": str(root / VARIANTS_STAGE / Path(v.directory).name)}) if v.directory else v
         for v in results.variants
     )
     return results.model_copy(update={"variants": variants, "report_key": key})
@@ -104,11 +102,15 @@ def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
 def report_sources(report: StoredReport) -> ReportSources:
     """Return where a report's pictures, verdict and audit are; what housekeeping has removed is left out."""
     root, lineage = report.path.parents[1], report.results.lineage
-    places = {stage: root / stage / lineage[stage] for stage in (VIEWS, VERDICTS, AUDITS) if stage in lineage}
+    places = {
+        stage: root / stage / lineage[stage]
+        for stage in (VIEWS_STAGE, VERDICTS_STAGE, AUDITS_STAGE)
+        if stage in lineage
+    }
     kept = {stage: path for stage, path in places.items() if path.is_dir()}
     return ReportSources(
-        pictures=kept[VIEWS] / PICTURES_NAME if VIEWS in kept else None,
-        verdict=kept.get(VERDICTS),
-        audit=kept.get(AUDITS),
+        pictures=kept[VIEWS_STAGE] / PICTURES_NAME if VIEWS_STAGE in kept else None,
+        verdict=kept.get(VERDICTS_STAGE),
+        audit=kept.get(AUDITS_STAGE),
         faces=report.path / FACES_NAME,
     )

@@ -8,15 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from data.records.run_difference import RunDifference, VariantDifference
-from reports.common.charts import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure, draw_whisker, name_rows
-from reports.common.formatting import plural, points
-from reports.run.summary import DISTINGUISHABLE_BELOW
+from reports.common.charts import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure
+from reports.common.formatting import plural
 from reports.site.entries import ReportEntry
 
 SOURCE_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
+
 OTHER_SOURCES = "muted"
+
 CHART_INCHES = (9.0, 3.1)
+
 LEAST_SPAN = timedelta(hours=12)
 """About a single report the time axis shows this much on either side."""
 
@@ -96,26 +97,3 @@ def _arrange_time(axes: Axes, entries: Sequence[ReportEntry]) -> None:
     locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
-
-
-def differences_figure(difference: RunDifference, name: str, width_inches: float) -> str:
-    """Draw how far each variant moved from one run to the next, as dots with whiskers about 0; nothing untested."""
-    moved = [variant for variant in difference.variants if variant.difference is not None]
-    if not moved:
-        return ""
-    with draw_figure(name, width_inches, 0.9 + 0.42 * len(moved)) as (figure, drawn):
-        axes = figure.subplots()
-        axes.axvline(0, color=MUTED, linewidth=1.2)
-        for row, variant in enumerate(moved):
-            _draw_move(axes, row, variant)
-        name_rows(axes, [variant.name for variant in moved])
-        axes.set_xlabel("later minus earlier, percentage points")
-    label = "; ".join(f"{variant.name} {points(variant.difference or 0)}" for variant in moved)
-    return as_svg(drawn, f"Differences of validation accuracy in points: {label}")
-
-
-def _draw_move(axes: Axes, row: int, variant: VariantDifference) -> None:
-    low, middle, high = (100 * (value or 0.0) for value in (variant.low, variant.difference, variant.high))
-    significant = variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
-    colour = (GREEN if middle > 0 else ORANGE) if significant else BLUE
-    draw_whisker(axes, row, (low, high), middle, points(middle / 100), colour, filled=significant)

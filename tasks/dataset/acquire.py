@@ -5,18 +5,22 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
+from data.sources import extract
 from data.sources.download import DownloadSettings
 from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
 from data.sources.fetch import Fetched, fetch_archive
 from data.sources.source import DatasetSource, is_url
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.disk_space import count_file_bytes
+from data.workspace.layout import IMAGES_FOLDER, IMAGES_STAGE
 from data.workspace.store import Produced, Workspace
-from tasks.support.outcomes import IMAGES_FOLDER, finish, record_of
+from tasks.support.outcomes import finish, record_of
 from tasks.support.progress import watched
 
-IMAGES_STAGE = "images"
+SAMPLE_KEY_MODULES = (generate,)
+ARCHIVE_KEY_MODULES = (extract,)
 
 
 def acquire_images(
@@ -37,7 +41,7 @@ def acquire_images(
 @watched
 def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
     """Generate the sample data set."""
-    inputs = {"sample": config.model_dump(mode="json"), "code": digest_sources(["data.sample.generate"])}
+    inputs = {"sample": config.model_dump(mode="json"), "code": digest_sources(SAMPLE_KEY_MODULES)}
     images = workspace.produce(IMAGES_STAGE, inputs, lambda out: generate_sample(out / IMAGES_FOLDER, config))
     get_run_logger().info("generated sample images in %s", images.path)
     return finish(images, images.cached)
@@ -71,7 +75,7 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
 
     The limits are no part of the key: they say what is refused, not what is written.
     """
-    inputs = {"archive_sha256": hash_file(archive), "code": digest_sources(["data.sources.extract"])}
+    inputs = {"archive_sha256": hash_file(archive), "code": digest_sources(ARCHIVE_KEY_MODULES)}
     images = workspace.produce(
         IMAGES_STAGE,
         inputs,
@@ -88,7 +92,7 @@ def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Pr
     """Copy a folder's images, so that a later change of the folder cannot change a finished run."""
     copied = list_copied(folder, limits)
     files = {name: hash_file(path) for name, path in copied.items()}
-    inputs = {"files": hash_json(files), "code": digest_sources(["data.sources.extract"])}
+    inputs = {"files": hash_json(files), "code": digest_sources(ARCHIVE_KEY_MODULES)}
     images = workspace.produce(
         IMAGES_STAGE,
         inputs,

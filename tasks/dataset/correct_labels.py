@@ -9,15 +9,18 @@ from prefect.cache_policies import NO_CACHE
 
 from data.base.errors import PipelineError
 from data.manifest.table import read_manifest, write_manifest
+from data.quality import label_corrections
 from data.quality.cleaning import QUARANTINE_COLUMNS
 from data.quality.label_corrections import apply_relabel, no_answers, read_answers, read_relabel
 from data.records.dataset import RelabelCounts
 from data.workspace.digests import digest_sources, hash_file
+from data.workspace.layout import MANIFEST_NAME, MANIFESTS_STAGE
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, count_images
-from tasks.dataset.inventory import MANIFEST_NAME, MANIFESTS_STAGE
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
+
+KEY_MODULES = (label_corrections, __name__)
 
 COUNTS_NAME = "relabel.json"
 ANSWERS_NAME = "answers.parquet"
@@ -38,7 +41,7 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
     inputs = {
         "manifest": manifest.key,
         "relabel_sha256": hash_file(relabel),
-        "code": digest_sources(["data.quality.label_corrections", "tasks.dataset.correct_labels"]),
+        "code": digest_sources(KEY_MODULES),
     }
 
     def write(out: Path) -> None:

@@ -3,44 +3,37 @@
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from data.base.record import Record
 from data.manifest.table import read_manifest
+from data.quality.accepted import read_accepted
 from data.quality.drift import ProfileChange, compare_profiles, find_changed_images, read_profile
 from data.records.dataset import Finding
 from data.sources.source import DatasetSource
-from data.workspace.digests import digest_sources, hash_json
+from data.workspace.digests import digest_sources
+from data.workspace.layout import (
+    CHANGE_NAME,
+    CHANGED_IMAGES_NAME,
+    CHANGES_STAGE,
+    DATASETS_STAGE,
+    MANIFEST_NAME,
+    PROFILE_NAME,
+)
 from data.workspace.store import Produced, Workspace, read_record
 from expectations.policies import Judged
-from tasks.dataset.inventory import MANIFEST_NAME
-from tasks.dataset.validate import DATASETS_STAGE, PROFILE_NAME, log_findings
+from tasks.dataset.validate import log_findings
 from tasks.support.events import DATA_DRIFTED, emit
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-CHANGES_STAGE = "changes"
-CHANGE_NAME = "change.json"
-CHANGED_IMAGES_NAME = "changed_images.parquet"
-ACCEPTED_FOLDER = "accepted"
+KEY_MODULES = (__name__,)
 
 EXAMPLES = 10
+
 KINDS = {"few_images_added": "added", "few_images_relabelled": "relabelled", "few_images_moved": "moved"}
 """rule -> the kind of change whose images are its examples; of images that are gone the profile knows no path."""
-
-
-class Accepted(Record):
-    """Which data set of a source is the accepted one, and which was before it."""
-
-    key: str = ""
-    former: str = ""
-
-    def last_before(self, key: str) -> str:
-        """Return the key of the data set that this one is compared with, the same whenever it is asked again."""
-        return self.former if key == self.key else self.key
 
 
 @task(task_run_name="compare with the last data", cache_policy=NO_CACHE)
@@ -64,7 +57,7 @@ def compare_with_last(
         "dataset": dataset.key,
         "last": compared,
         "policy": policy,
-        "code": digest_sources(["tasks.dataset.drift"]),
+        "code": digest_sources(KEY_MODULES),
     }
 
     def write(out: Path) -> None:
@@ -116,29 +109,6 @@ def load_changed_images(change: Produced) -> pd.DataFrame | None:
 def compared_with(change: Produced) -> str:
     """Return the key of the data set that this one was compared with, or an empty string."""
     return read_record(change.path).inputs["last"]
-
-
-def read_accepted(source: DatasetSource, workspace: Workspace) -> Accepted:
-    """Return which data set of a source was accepted last; empty keys where there was none."""
-    path = _accepted_path(source, workspace)
-    return Accepted.model_validate_json(path.read_text()) if path.exists() else Accepted()
-
-
-def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspace) -> None:
-    """Make a data set the accepted one of its source."""
-    path = _accepted_path(source, workspace)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        accepted = read_accepted(source, workspace)
-        if accepted.key != dataset.key:
-            # Renamed when it is whole, so that no later run finds half a file.
-            unfinished = path.with_suffix(".work")
-            unfinished.write_text(Accepted(key=dataset.key, former=accepted.key).model_dump_json())
-            unfinished.replace(path)
-
-
-def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:
-    return workspace.root / ACCEPTED_FOLDER / f"{hash_json(source.location or source.kind)}.json"
 
 
 def _publish(findings: tuple[Finding, ...], dataset: str) -> None:

@@ -7,13 +7,14 @@ from prefect.cache_policies import NO_CACHE
 
 from data.manifest.table import read_manifest
 from data.workspace.digests import digest_sources
+from data.workspace.layout import FOLDS_STAGE, MANIFEST_NAME
 from data.workspace.store import Produced, Workspace
+from models.analysis import label_audit
 from models.analysis.label_audit import cross_fit_folds, hold_out
-from tasks.dataset.inventory import MANIFEST_NAME
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-FOLDS_STAGE = "folds"
+KEY_MODULES = (__name__, label_audit)
 
 
 @task(task_run_name="hold out fold {fold} of {folds}", cache_policy=NO_CACHE)
@@ -33,7 +34,7 @@ def hold_out_fold(dataset: Produced, fold: int, folds: int, seed: int, workspace
         "fold": fold,
         "folds": folds,
         "seed": seed,
-        "code": digest_sources(["tasks.dataset.folds", "models.analysis.label_audit"]),
+        "code": digest_sources(KEY_MODULES),
     }
 
     def write(out: Path) -> None:

@@ -3,16 +3,17 @@
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.manifest import near_duplicates, table
 from data.manifest.near_duplicates import find_near_duplicates
 from data.manifest.table import build_manifest, write_manifest
 from data.system.hardware import usable_cores
 from data.workspace.digests import digest_sources
+from data.workspace.layout import IMAGES_FOLDER, MANIFEST_NAME, MANIFESTS_STAGE
 from data.workspace.store import Produced, Workspace
-from tasks.support.outcomes import IMAGES_FOLDER, finish
+from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-MANIFESTS_STAGE = "manifests"
-MANIFEST_NAME = "manifest.parquet"
+KEY_MODULES = (table, near_duplicates)
 
 
 @task(task_run_name="take inventory of images", cache_policy=NO_CACHE)
@@ -20,7 +21,7 @@ MANIFEST_NAME = "manifest.parquet"
 def take_inventory(images: Produced, workspace: Workspace) -> Produced:
     """Read every image, find those that show the same picture, and write the manifest."""
     logger = get_run_logger()
-    inputs = {"images": images.key, "code": digest_sources(["data.manifest.table", "data.manifest.near_duplicates"])}
+    inputs = {"images": images.key, "code": digest_sources(KEY_MODULES)}
 
     def write(out):
         manifest = build_manifest(images.path / IMAGES_FOLDER, workers=usable_cores())

@@ -20,12 +20,23 @@ from data.quality.split_similarity import SplitComparison
 from data.records.dataset import DataSummary, Finding
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources
+from data.workspace.layout import (
+    COMPARISON_NAME,
+    DATA_DOCS_FOLDER,
+    DATASETS_STAGE,
+    DATASHEET_NAME,
+    MANIFEST_NAME,
+    PROFILE_NAME,
+    QUARANTINE_NAME,
+    SUMMARY_NAME,
+)
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, choose_profile
 from expectations.judge import judge_data_set
 from expectations.policies import RulePolicies, policies_to_rules
 from expectations.rules import DataLimits, DataRules, published_rules
 from expectations.run_suite import prune_data_docs, write_data_docs
+from tasks.dataset import correct_labels
 from tasks.dataset.correct_labels import (
     ANSWERS_NAME,
     load_answers,
@@ -33,17 +44,11 @@ from tasks.dataset.correct_labels import (
     load_relabel_counts,
     load_removed,
 )
-from tasks.dataset.inventory import MANIFEST_NAME
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-DATASETS_STAGE = "datasets"
-SUMMARY_NAME = "summary.json"
-QUARANTINE_NAME = "quarantine.parquet"
-COMPARISON_NAME = "splits.json"
-PROFILE_NAME = "profile.json"
-DATASHEET_NAME = "datasheet.md"
-DATA_DOCS_FOLDER = "data_docs"
+KEY_MODULES = (__name__, correct_labels)
+
 KEPT_DATA_DOCS = 8
 
 LEVELS = {"critical": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
@@ -72,7 +77,7 @@ def validate_data(
         "policies": policies.model_dump(mode="json"),
         "limits": limits.model_dump(mode="json"),
         "seed": seed,
-        "code": digest_sources(["tasks.dataset.validate", "tasks.dataset.correct_labels"]),
+        "code": digest_sources(KEY_MODULES),
     }
 
     @cache  # judged and drawn from one reading, and not read at all where all is done

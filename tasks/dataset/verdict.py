@@ -8,9 +8,11 @@ from prefect.cache_policies import NO_CACHE
 
 from data.base.errors import DataRejected
 from data.manifest.table import read_manifest
+from data.quality.accepted import read_accepted, write_accepted
 from data.records.dataset import DataSummary
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources
+from data.workspace.layout import DATA_DOCS_FOLDER, DATASHEET_NAME, IMAGES_FOLDER, MANIFEST_NAME, VERDICTS_STAGE
 from data.workspace.store import Produced, Workspace, read_record
 from expectations.policies import RULE_ON_CHANGE
 from reports.common.templates import digest_templates
@@ -24,22 +26,15 @@ from reports.dataset.exhibits import (
 )
 from reports.dataset.findings import judge_outcome, list_next_steps
 from reports.dataset.verdict_page import VERDICT_PAGE, render_verdict, verdict_markdown
-from tasks.dataset.drift import compared_with, load_changed_images, load_changes, read_accepted, write_accepted
-from tasks.dataset.inventory import MANIFEST_NAME
-from tasks.dataset.validate import (
-    DATA_DOCS_FOLDER,
-    DATASHEET_NAME,
-    find_data_docs,
-    load_comparison,
-    load_quarantine,
-    load_summary,
-)
+from tasks.dataset.drift import compared_with, load_changed_images, load_changes
+from tasks.dataset.validate import find_data_docs, load_comparison, load_quarantine, load_summary
 from tasks.support.events import DATA_REJECTED, emit
 from tasks.support.links import page_address
-from tasks.support.outcomes import IMAGES_FOLDER, finish
+from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-VERDICTS_STAGE = "verdicts"
+KEY_MODULES = (__name__,)
+
 UP_TO_WORKSPACE = Path("..", "..")
 """From the directory of a stage to the workspace: pages there are linked relatively, so that it can be moved whole."""
 
@@ -54,7 +49,7 @@ def publish_verdict(
         "images": images.key,
         "dataset": dataset.key,
         "change": change.key,
-        "code": digest_sources(["tasks.dataset.verdict"]),
+        "code": digest_sources(KEY_MODULES),
         "templates": digest_templates(),
     }
 

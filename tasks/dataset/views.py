@@ -9,13 +9,15 @@ from data.views.augment import AugmentConfig
 from data.views.write import ViewsSpec
 from data.workspace.digests import digest_sources
 from data.workspace.disk_space import count_view_bytes
+from data.workspace.layout import IMAGES_FOLDER, MANIFEST_NAME, VIEWS_STAGE
 from data.workspace.store import Produced, Workspace
-from tasks.dataset.inventory import MANIFEST_NAME
+from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
 from tasks.support.child_processes import Children, Event
-from tasks.support.outcomes import IMAGES_FOLDER, finish
+from tasks.support.outcomes import finish
 from tasks.support.progress import tell, watched
 
-VIEWS_STAGE = "views"
+WRITE_COMMAND = "data.views.write"
+KEY_MODULES = (WRITE_COMMAND,)
 
 
 @task(task_run_name="build {views} views", cache_policy=NO_CACHE)
@@ -31,7 +33,7 @@ def build_views(
         "augment": augment.model_dump(mode="json"),
         "views": views,
         "seed": seed,
-        "code": digest_sources(["data.views.write"]),
+        "code": digest_sources(KEY_MODULES),
     }
 
     def log_progress(event: Event) -> None:
@@ -48,11 +50,11 @@ def build_views(
             seed=seed,
             views=views,
         )
-        spec_path = out / "spec.json"
+        spec_path = out / SPEC_NAME
         spec_path.write_text(spec.model_dump_json(indent=1))
         children = Children()
         try:
-            children.run("data.views.write", spec_path, out / "child.log", log_progress)
+            children.run(WRITE_COMMAND, spec_path, out / CHILD_LOG_NAME, log_progress)
         finally:
             children.stop()
 

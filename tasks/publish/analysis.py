@@ -5,18 +5,14 @@ from pathlib import Path
 
 from data.base.errors import PipelineError
 from data.manifest.table import read_manifest
-from data.quality.label_corrections import LabelAudit
+from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.views.pictures import write_faces
+from data.workspace.layout import AUDITS_STAGE, DATASETS_STAGE, IMAGES_FOLDER, IMAGES_STAGE, MANIFEST_NAME
 from data.workspace.store import find_damage
 from models.analysis.analyse import Material, analyse_run, list_faces
 from reports.dataset.label_audit_page import AUDIT_NAME
 from reports.site.stored_reports import list_reports
-from tasks.dataset.acquire import IMAGES_STAGE
-from tasks.dataset.inventory import MANIFEST_NAME
-from tasks.dataset.validate import DATASETS_STAGE
-from tasks.publish.label_audit import AUDITS_STAGE
-from tasks.support.outcomes import IMAGES_FOLDER
 
 
 def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> RunResults:

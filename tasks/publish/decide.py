@@ -18,25 +18,30 @@ from data.records.training import VariantResult
 from data.system.hardware import threads_per_child
 from data.views.tfrecords import ViewsIndex
 from data.workspace.digests import digest_sources
+from data.workspace.layout import DECISION_NAME, DECISIONS_STAGE, VARIANTS_STAGE
 from data.workspace.store import Produced, Workspace, read_record
 from models.evaluation.comparison import rank_variants
 from models.evaluation.predictions import probabilities_of, read_predictions
+from models.jobs import commands
+from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
+from models.jobs.files import NETWORK_NAME as MODEL_NAME
 from models.jobs.specs import ScoreSpec
-from models.promotion.decide import PromotionPolicy, decide_promotion
+from models.promotion import decide
+from models.promotion.decide import decide_promotion
 from models.promotion.evidence import JUDGED_PART, Evidence, ScoredModel, identify_images, read_scored_model
-from models.registry.tracking import NETWORK_NAME as MODEL_NAME
-from models.registry.tracking import RESULT_NAME, SPEC_NAME, VARIANT_TAG
+from models.promotion.policy import PromotionPolicy
+from models.registry.tracking import VARIANT_TAG
 from models.registry.versions import NAME_TAG, SYNTHETIC_TAG, ModelRegistry
 from reports.dataset.exhibits import load_evidence
 from reports.run.markdown import decision_markdown
 from tasks.dataset.validate import load_summary
-from tasks.publish.report import DECISION_NAME, ReportedStages, load_decision
+from tasks.publish.run_results import ReportedStages, load_decision
 from tasks.support.child_processes import Children, ChildStopped, ignore_event
 from tasks.support.outcomes import finish, record_if_done
 from tasks.support.progress import watched
-from tasks.training.train import VARIANTS_STAGE
 
-DECISIONS_STAGE = "decisions"
+KEY_MODULES = (decide, commands.RESCORE)
+
 UNDECIDED = "No decision"
 
 
@@ -82,7 +87,7 @@ def decide_on_champion(
         "dataset": stages.dataset.key,
         "verdict": stages.verdict.key,
         "policy": policy.model_dump(mode="json"),
-        "code": digest_sources(["models.promotion.decide", "models.training.rescore"]),
+        "code": digest_sources(KEY_MODULES),
     }
     contenders = Contenders(trained, stages, ModelRegistry(workspace.root), workspace, children)
     try:
@@ -184,5 +189,5 @@ def _score(contenders: Contenders, network: Path, out: Path) -> pd.DataFrame:
     threads = threads_per_child(1)
     spec = ScoreSpec(network=network.resolve(), records=contenders.stages.views.path, part=JUDGED_PART, threads=threads)
     (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
-    contenders.children.run("models.training.rescore", out, out / "child.log", ignore_event, threads=threads)
+    contenders.children.run(commands.RESCORE, out, out / CHILD_LOG_NAME, ignore_event, threads=threads)
     return read_predictions(out, JUDGED_PART)

@@ -9,11 +9,14 @@ from prefect.cache_policies import NO_CACHE
 
 from data.base.labels import CLASSES
 from data.manifest.table import read_manifest
-from data.quality.label_corrections import LabelAudit, leave_out_answered, write_audit_csv
+from data.quality.label_corrections import leave_out_answered, write_audit_csv
+from data.records.label_audit import LabelAudit
 from data.records.training import VariantResult
 from data.views.pictures import write_faces
 from data.workspace.digests import digest_sources
+from data.workspace.layout import AUDITS_STAGE, IMAGES_FOLDER, MANIFEST_NAME
 from data.workspace.store import Produced, Workspace
+from models.analysis import label_audit
 from models.analysis.label_audit import audit_cross_fit, audit_variants
 from reports.common.templates import digest_templates
 from reports.dataset.label_audit_page import (
@@ -25,14 +28,15 @@ from reports.dataset.label_audit_page import (
     suspect_rows,
 )
 from tasks.dataset.correct_labels import load_answers
-from tasks.dataset.inventory import MANIFEST_NAME
 from tasks.dataset.validate import load_summary
 from tasks.support.links import page_address
-from tasks.support.outcomes import IMAGES_FOLDER, finish
+from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-AUDITS_STAGE = "audits"
+KEY_MODULES = (__name__, label_audit)
+
 FACES_PER_CLASS = 24
+
 ARTIFACT_ROWS = 200
 
 
@@ -84,7 +88,7 @@ def _audit(
         "dataset": dataset.key,
         "variants": [Path(result.directory).name for result in results if result.status == "trained"],
         "judged_by": judge.__name__,
-        "code": digest_sources(["tasks.publish.label_audit", "models.analysis.label_audit"]),
+        "code": digest_sources(KEY_MODULES),
         "templates": digest_templates(),
     }
 

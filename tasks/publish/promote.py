@@ -13,21 +13,24 @@ from data.base.errors import TransientError
 from data.records.promotion import Decision
 from data.records.training import VariantResult
 from data.workspace.digests import hash_json
+from data.workspace.layout import APPLIED_DECISIONS_STAGE
 from data.workspace.store import Produced, Workspace, read_record
 from models.registry.connection import MODEL_NAME
 from models.registry.journal import Move, Step
 from models.registry.versions import ModelRegistry, version_tags
-from tasks.publish.report import load_decision, load_results
+from tasks.publish.run_results import load_decision, load_results
 from tasks.publish.track import write_report
 from tasks.support.child_processes import Children
 from tasks.support.events import APPROVAL_REQUESTED, CHAMPION_CHANGED, emit
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-CARRIED_OUT_STAGE = "carried_out"
 VERSION_NAME = "version.json"
+
 BY_POLICY = "the promotion policy"
+
 MODEL_RESOURCE = f"emotion.model.{MODEL_NAME}"
+
 HISTORY_ROWS = 50
 
 
@@ -66,7 +69,7 @@ def carry_out(
             emit(APPROVAL_REQUESTED, MODEL_NAME, version=version, summary=decided.summary)
         (out / VERSION_NAME).write_text(json.dumps(version))
 
-    done = workspace.produce(CARRIED_OUT_STAGE, inputs, write, give_up=children.is_stopping)
+    done = workspace.produce(APPLIED_DECISIONS_STAGE, inputs, write, give_up=children.is_stopping)
     return finish(json.loads((done.path / VERSION_NAME).read_text()), done.cached)
 
 

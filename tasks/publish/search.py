@@ -9,14 +9,17 @@ from prefect.cache_policies import NO_CACHE
 from data.base.errors import PipelineError
 from data.records.search import PRESET_NAME, SEARCH_NAME, SearchRecord
 from data.workspace.digests import digest_sources
+from data.workspace.layout import SEARCHES_STAGE
 from data.workspace.store import Produced, Workspace
+from models.catalog import presets
 from models.catalog.presets import Preset, narrow_preset
 from models.catalog.train_config import TrainConfig
+from reports import tuning
 from reports.tuning import search_description, search_sentences, trial_rows
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-SEARCHES_STAGE = "searches"
+KEY_MODULES = (__name__, tuning, presets)
 
 
 @task(task_run_name="publish search", cache_policy=NO_CACHE)
@@ -45,7 +48,7 @@ def publish_search(search: SearchRecord, preset: Preset, workspace: Workspace) -
     inputs = {
         "search": search.model_dump(mode="json"),
         "preset": preset.model_dump(mode="json"),
-        "code": digest_sources(["tasks.publish.search", "reports.tuning", "models.catalog.presets"]),
+        "code": digest_sources(KEY_MODULES),
     }
     found = narrow_preset(preset, search.variant, TrainConfig.model_validate(winner.recipe), search_description(search))
 

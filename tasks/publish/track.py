@@ -13,8 +13,11 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
+from data.workspace.layout import TRACKED_STAGE
 from data.workspace.store import Produced, Workspace
-from models.registry.tracking import RESULT_NAME, SPEC_NAME, TRACKED_STAGE, TrackedReport, TrackSpec, tracking_inputs
+from models.jobs import commands
+from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
+from models.registry.tracking import TrackedReport, TrackSpec, tracking_inputs
 from tasks.support.child_processes import Children, ChildStopped, ignore_event
 from tasks.support.links import link_mlflow_run
 from tasks.support.outcomes import finish
@@ -93,7 +96,7 @@ def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[
     def write(out: Path) -> None:
         spec = TrackSpec(report=waiting.report, workspace=workspace.root, flow_run_id=waiting.flow_run_id)
         (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
-        children.run("models.registry.tracking", out, out / "child.log", ignore_event)
+        children.run(commands.TRACKING, out, out / CHILD_LOG_NAME, ignore_event)
 
     inputs = tracking_inputs(waiting.report.name, workspace.root)
     stage = workspace.produce(TRACKED_STAGE, inputs, write, give_up=children.is_stopping)

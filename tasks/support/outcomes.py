@@ -7,9 +7,6 @@ from prefect.states import Completed
 
 T = TypeVar("T")
 
-IMAGES_FOLDER = "images"
-"""Of a stage with images: below it, so that the workspace's own record is not among them."""
-
 
 def finish(record: T, cached: bool) -> T:
     """Return a task's result, under the state name Cached where the workspace had it already.

@@ -10,7 +10,14 @@ from prefect.runtime import task_run
 
 from tasks.support.child_processes import Event
 
+
+def format_duration(seconds: float) -> str:
+    """Return seconds as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
 P = ParamSpec("P")
+
 T = TypeVar("T")
 
 Watcher = Callable[[str, Event], None]

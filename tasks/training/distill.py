@@ -10,14 +10,19 @@ from prefect.cache_policies import NO_CACHE
 from data.records.training import VariantResult
 from data.views.tfrecords import ViewsIndex
 from data.workspace.digests import digest_sources
+from data.workspace.layout import SOFT_LABELS_STAGE
 from data.workspace.store import Produced, Workspace
+from models.jobs import commands
+from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
 from models.jobs.specs import TeachSpec
 from tasks.support.child_processes import Children, Event
 from tasks.support.outcomes import finish
 from tasks.support.progress import tell, watched
-from tasks.training.train import KILLED_RETRIES, LOG_SECONDS, TrainingJob, was_killed
+from tasks.training.train import KILLED_RETRIES, TrainingJob, was_killed
+from tasks.training.training_log import LOG_SECONDS
 
-SOFT_LABELS_STAGE = "soft_labels"
+KEY_MODULES = (commands.DISTILL,)
+
 TEACHING_SHARE = 0.5
 """Most time of the labelling over the student's time budget, on top of which it comes."""
 
@@ -51,7 +56,7 @@ def write_soft_labels(
         "records": views.key,
         "views": needed,
         "most_seconds": most_seconds,
-        "code": digest_sources(["models.training.distill"]),
+        "code": digest_sources(KEY_MODULES),
     }
     spec = TeachSpec(
         teacher=Path(teacher.directory).resolve(),
@@ -66,8 +71,8 @@ def write_soft_labels(
 
 
 def _run_child(spec: TeachSpec, children: Children, out: Path) -> None:
-    (out / "spec.json").write_text(spec.model_dump_json(indent=1))
-    children.run("models.training.distill", out, out / "child.log", TeachingLog(), threads=spec.threads)
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    children.run(commands.DISTILL, out, out / CHILD_LOG_NAME, TeachingLog(), threads=spec.threads)
 
 
 class TeachingLog:

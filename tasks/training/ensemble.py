@@ -12,13 +12,17 @@ from prefect.states import Completed, Failed
 from data.base.errors import ChildKilled, PipelineError
 from data.records.training import VariantResult
 from data.workspace.digests import digest_sources
+from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.store import Workspace
 from models.catalog.train_config import ENSEMBLE_NAME
+from models.jobs import commands
+from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
 from models.jobs.specs import EnsembleSpec
 from tasks.support.child_processes import Children, ChildStopped, ignore_event
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
-from tasks.training.train import VARIANTS_STAGE
+
+KEY_MODULES = (commands.ENSEMBLE,)
 
 DESCRIPTION = "The mean of trained variants' probabilities, with votes that were chosen on selection."
 
@@ -34,7 +38,7 @@ def build_ensemble(variants: list[VariantResult], workspace: Workspace, children
     inputs = {
         "variant": ENSEMBLE_NAME,
         "candidates": {name: directory.name for name, directory in trained.items()},
-        "code": digest_sources(["models.training.ensemble"]),
+        "code": digest_sources(KEY_MODULES),
     }
     if len(trained) < 2:
         reason = f"a vote takes two trained variants, and there are {len(trained)}"
@@ -46,7 +50,7 @@ def build_ensemble(variants: list[VariantResult], workspace: Workspace, children
         raise
     except PipelineError as error:
         return Failed(message=str(error), data=unfinished_ensemble("failed", str(error)))  # type: ignore[return-value]
-    stored = json.loads((produced.path / "result.json").read_text())
+    stored = json.loads((produced.path / RESULT_NAME).read_text())
     result = VariantResult.model_validate({**stored, "directory": str(produced.path)})
     outcome = f"accuracy {result.parts['validation'].accuracy:.4f}" if result.parts else result.reason
     get_run_logger().info("%s: %s", ENSEMBLE_NAME, outcome)
@@ -60,5 +64,5 @@ def unfinished_ensemble(status: Literal["skipped", "failed"], reason: str) -> Va
 
 def _run_child(trained: dict[str, Path], children: Children, out: Path) -> None:
     spec = EnsembleSpec(candidates={name: directory.resolve() for name, directory in trained.items()})
-    (out / "spec.json").write_text(spec.model_dump_json(indent=1))
-    children.run("models.training.ensemble", out, out / "child.log", ignore_event)
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    children.run(commands.ENSEMBLE, out, out / CHILD_LOG_NAME, ignore_event)

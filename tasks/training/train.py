@@ -1,17 +1,12 @@
 """Train one variant in a child process, followed in the task's log, on a progress artifact, and by watchers."""
 
 import json
-import re
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import httpx
 from prefect import get_run_logger, task
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -21,21 +16,25 @@ from data.base.record import Record
 from data.records.training import VariantResult
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.disk_space import count_training_bytes
+from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.store import Produced, Workspace
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import Variant
+from models.jobs import commands
 from models.jobs.checkpoint import load_history
+from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
 from models.jobs.plan import load_plan
 from models.jobs.specs import FitSpec
 from models.weights.locate import find_weights
 from tasks.support.child_processes import Children, ChildStopped, Event
 from tasks.support.outcomes import finish
-from tasks.support.progress import tell, watched
+from tasks.support.progress import watched
+from tasks.training.training_log import TrainingLog
 
-VARIANTS_STAGE = "variants"
+KEY_MODULES = (commands.FIT,)
+"""And the module of the variant's builder."""
+
 KILLED_RETRIES = 2
-ARTIFACT_SECONDS = 5.0
-LOG_SECONDS = 20.0
 
 
 class TrainingJob(Record):
@@ -156,8 +155,8 @@ def train_in_child(
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
     )
-    (out / "spec.json").write_text(spec.model_dump_json(indent=1))
-    children.run("models.training.fit", out, out / "child.log", make_log(), threads=spec.threads)
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    children.run(commands.FIT, out, out / CHILD_LOG_NAME, make_log(), threads=spec.threads)
 
 
 def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:
@@ -170,117 +169,6 @@ def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) 
         published=variant.published,
         **known,
     )
-
-
-class TrainingLog:
-    """Turn a training's events into log lines and a progress artifact."""
-
-    def __init__(self, title: str, monitor: str) -> None:
-        self.title, self.monitor = title, monitor
-        self.logger = get_run_logger()
-        self.artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
-            progress=0.0, key=artifact_key(title), description=f"Training of {title}"
-        )
-        self.moved = self.logged = time.monotonic()
-
-    def __call__(self, event: Event) -> None:
-        """Take one event of the child."""
-        tell({**event, "monitor": self.monitor})
-        handler = getattr(self, f"_on_{event['event']}", None)
-        if handler:
-            handler(event)
-
-    def _on_planned(self, event: Event) -> None:
-        self.logger.info(
-            "%s: planned %s epochs of %s steps in %s, %s threads%s",
-            self.title,
-            event["epochs"],
-            event["steps_per_epoch"],
-            event["precision"],
-            event["threads"],
-            f", of the head alone on features of {event['feature_views']} views" if event["feature_views"] else "",
-        )
-
-    def _on_resumed(self, event: Event) -> None:
-        self.logger.info("%s: resumed after epoch %s", self.title, event["epoch"])
-
-    def _on_features(self, event: Event) -> None:
-        now = time.monotonic()
-        if now - self.logged >= LOG_SECONDS:
-            self.logged = now
-            self.logger.info(
-                "%s: %s of %s images of %s, view %s, through the frozen backbone",
-                self.title,
-                event["done"],
-                event["images"],
-                event["part"],
-                event["view"],
-            )
-
-    def _on_finetuning(self, event: Event) -> None:
-        self.logger.info(
-            "%s: from epoch %s on, %s layers of the backbone are trained too",
-            self.title,
-            event["epoch"],
-            event["layers"],
-        )
-
-    def _on_epoch(self, event: Event) -> None:
-        self.logger.info(
-            "%s: epoch %s/%s, loss %.4f, accuracy %.4f, %s accuracy %.4f (best %.4f), %.1f s, about %s left",
-            self.title,
-            event["epoch"],
-            event["epochs"],
-            event["loss"],
-            event["accuracy"],
-            self.monitor,
-            event["monitor_accuracy"],
-            event["best_accuracy"],
-            event["seconds"],
-            format_duration(event["seconds_left"]),
-        )
-        self._move(event["fraction"])
-
-    def _on_progress(self, event: Event) -> None:
-        now = time.monotonic()
-        if now - self.moved >= ARTIFACT_SECONDS:
-            self._move(event["fraction"])
-        if now - self.logged >= LOG_SECONDS:
-            self.logged = now
-            self.logger.info(
-                "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left",
-                self.title,
-                event["epoch"],
-                event["epochs"],
-                100 * event["fraction"],
-                event["accuracy"],
-                format_duration(event["seconds_left"]),
-            )
-
-    def _on_evaluating(self, event: Event) -> None:
-        self.logger.info("%s: evaluating the weights of epoch %s", self.title, event["epoch"])
-        self._move(1.0)
-
-    def _on_done(self, event: Event) -> None:
-        self.logger.info("%s: validation accuracy %.4f", self.title, event["accuracy"])
-
-    def _move(self, fraction: float) -> None:
-        """Move the artifact; an API that is away for a while costs a picture of the progress, not the training."""
-        self.moved = time.monotonic()
-        try:
-            update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
-        except httpx.HTTPError as error:
-            self.logger.warning("the progress artifact could not be moved: %s", error)
-
-
-def artifact_key(title: str) -> str:
-    """Return the key of a training's progress artifact: lower case, digits and dashes."""
-    return f"training-{re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')}"
-
-
-def format_duration(seconds: float) -> str:
-    """Return seconds as m:ss."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def weights_of(job: TrainingJob, children: Children) -> Path | None:
@@ -305,11 +193,11 @@ def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> 
         "seed": job.seed,
         "weights": hash_file(weights) if weights else "",
         "soft_labels": job.soft_labels.key if job.soft_labels else "",
-        "code": digest_sources(["models.training.fit", builder_module]),
+        "code": digest_sources([*KEY_MODULES, builder_module]),
     }
 
 
 def load_result(variant: Variant, produced: Produced) -> VariantResult:
     """Return the result of a finished training."""
-    stored = json.loads((produced.path / "result.json").read_text())
+    stored = json.loads((produced.path / RESULT_NAME).read_text())
     return VariantResult.model_validate({**stored, "directory": str(produced.path), "published": variant.published})

@@ -19,7 +19,6 @@ from tasks.support.progress import watched
 from tasks.training.train import (
     KILLED_RETRIES,
     TrainingJob,
-    TrainingLog,
     load_result,
     produce_training,
     train_in_child,
@@ -27,6 +26,7 @@ from tasks.training.train import (
     was_killed,
     weights_of,
 )
+from tasks.training.training_log import TrainingLog
 
 
 class TrialPruned(PipelineError):

@@ -6,7 +6,7 @@ import subprocess
 import pandas as pd
 import pytest
 
-from data.quality.label_corrections import LabelAudit
+from data.records.label_audit import LabelAudit
 from tests.support.emotion_command import EMOTION
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from data.records.run import RunResults
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.retrain import repeat_command
+from flows.steps.repeat_command import repeat_command
 from models.registry.versions import ModelRegistry
 from reports.run.summary import scored_variants
 from tasks.support.events import DATA_REJECTED

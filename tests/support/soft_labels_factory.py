@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from data.base.labels import CLASSES
-from models.training.soft_labels import TEACHING_NAME, Teaching, labels_path
+from models.jobs.files import TEACHING_NAME
+from models.training.soft_labels import Teaching, labels_path
 
 
 def write_soft_labels(directory: Path, views: int, images: int, **teaching) -> np.ndarray:

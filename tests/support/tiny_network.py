@@ -4,7 +4,8 @@ from pathlib import Path
 
 import keras
 
-from models.networks.layers import StandardizeImages, make_pixel_input, make_probabilities
+from models.networks.building_blocks import make_pixel_input, make_probabilities
+from models.networks.layers import StandardizeImages
 
 
 def save_tiny_network(path: Path) -> keras.Model:

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from models.networks.layers import Backbone, make_pixel_input, make_probabilities, scale_to_signed
+from models.networks.building_blocks import make_pixel_input, make_probabilities, scale_to_signed
+from models.networks.layers import Backbone
 
 CHANNELS = 8
 

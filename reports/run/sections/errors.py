@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.records.analysis import ConfusedPair, Errors, Face
 from data.records.run import RunResults
 from reports.common.formatting import percent, percent_range, plural
-from reports.run.sections.attention import encode_png
+from reports.common.images import encode_png
 
 
 class ShownFace(BaseModel):

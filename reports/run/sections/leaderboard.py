@@ -1,13 +1,12 @@
-"""The charts of the ranking and of the data, as SVG that stands inside a page."""
+"""Report section with the leaderboard: the chart of the variants' accuracies."""
 
 import math
-from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
 from data.records.run import RunResults
 from data.records.training import VariantResult
-from reports.common.charts import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, as_svg, draw_figure, draw_whisker, name_rows
+from reports.common.charts import BLUE, INK, MUTED, ORANGE, as_svg, draw_figure, draw_whisker, name_rows
 from reports.common.formatting import percent, shorten
 from reports.run.summary import scored_variants
 
@@ -43,22 +42,3 @@ def _draw_whisker(axes: Axes, row: int, variant: VariantResult) -> None:
         return
     low, accuracy, high = (100 * value for value in values)
     draw_whisker(axes, row, (low, high), accuracy, f"{accuracy:.1f}", colour)
-
-
-def class_balance_figure(part: str, counts: Mapping[str, int], classes: Sequence[str]) -> str:
-    """Draw how many images of each class a part has, as bars with their counts; return SVG."""
-    with draw_figure(f"balance-{part}", 2.7, 1.55) as (figure, drawn):
-        axes = figure.subplots()
-        images = [counts.get(label, 0) for label in classes]
-        colours = [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in range(len(classes))]
-        bars = axes.barh(range(len(classes)), images, color=colours, height=0.62)
-        axes.bar_label(bars, labels=[f"{count:,}" for count in images], padding=4, fontsize=9.5)
-        axes.set_yticks(range(len(classes)), [shorten(name) for name in classes])
-        axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1.25 * max([1, *images]))
-        axes.xaxis.set_visible(False)
-        axes.grid(visible=False)
-        axes.spines[["left", "bottom"]].set_visible(False)
-    label = ", ".join(f"{name} {count}" for name, count in zip(classes, images, strict=True))
-    return as_svg(drawn, f"Images of each class in {part}: {label}")

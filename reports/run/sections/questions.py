@@ -5,8 +5,8 @@ from pydantic import BaseModel, ConfigDict
 from data.records.analysis import PairAnswer, Topic
 from data.records.run import RunResults
 from data.records.training import VariantResult
+from reports.common.cautions import DISTINGUISHABLE_BELOW
 from reports.common.formatting import listing, plural, points, points_range, probability_value
-from reports.run.summary import DISTINGUISHABLE_BELOW
 
 QUESTIONS: dict[Topic, str] = {
     "colour": "Does RGB beat gray?",

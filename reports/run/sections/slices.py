@@ -2,8 +2,8 @@
 
 from data.records.analysis import SliceScore
 from data.records.run import RunResults
+from reports.common.cautions import DISTINGUISHABLE_BELOW
 from reports.common.formatting import listing, percent, percent_range, plural, probability_value
-from reports.run.summary import DISTINGUISHABLE_BELOW
 
 
 def worse_slices(results: RunResults) -> list[SliceScore]:

@@ -10,8 +10,6 @@ from data.quality.cleaning import CleaningPolicy, clean_manifest
 from data.quality.label_corrections import (
     CSV_COLUMNS,
     Correction,
-    LabelAudit,
-    Suspect,
     apply_relabel,
     leave_out_answered,
     no_answers,
@@ -19,6 +17,7 @@ from data.quality.label_corrections import (
     read_relabel,
     write_audit_csv,
 )
+from data.records.label_audit import LabelAudit, Suspect
 from tests.support.image_tree import make_manifest
 
 ROWS = [

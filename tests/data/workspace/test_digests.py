@@ -23,6 +23,7 @@ def small_project(tmp_path, monkeypatch):
 
 def forget_sources():
     digests._source.cache_clear()
+    digests._code_digest.cache_clear()
     digests._project_imports.cache_clear()
 
 
@@ -34,7 +35,24 @@ def test_digest_counts_a_module_and_what_it_imports(small_project, changed, coun
     forget_sources()
     before = digest_sources(["models.user"])
     path = small_project / changed
-    path.write_text(path.read_text() + "\n# changed\n")
+    path.write_text(path.read_text() + "\nCHANGED = 1\n")
+    forget_sources()
+    assert (digest_sources(["models.user"]) != before) == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ('"""Another docstring."""\n# a comment\nVALUE  =  ( 1 )\n"""Of the value."""\n', False),
+        ('VALUE = 1\n"""Of the value."""\n', False),
+        ("VALUE = 2\n", True),
+        ('VALUE = 1\nTEXT = """Not a docstring."""\n', True),
+    ],
+)
+def test_docstrings_comments_and_formatting_do_not_count(small_project, text, counts):
+    forget_sources()
+    before = digest_sources(["models.user"])
+    (small_project / "data" / "base.py").write_text(text)
     forget_sources()
     assert (digest_sources(["models.user"]) != before) == counts
 
@@ -47,7 +65,7 @@ def test_digest_counts_a_task_that_is_named_and_none_that_it_imports(small_proje
     forget_sources()
     before = digest_sources(["tasks.judge"])
     path = small_project.joinpath(*module.split(".")).with_suffix(".py")
-    path.write_text(path.read_text() + "\n# changed\n")
+    path.write_text(path.read_text() + "\nCHANGED = 1\n")
     forget_sources()
     assert (digest_sources(["tasks.judge"]) != before) == counts
 

@@ -12,31 +12,23 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.records.search import SearchRecord, TrialOutcome, TrialRecord
-from data.workspace import prune as prune_module
 from data.workspace import store as workspace_module
 from data.workspace.digests import hash_file
-from data.workspace.prune import (
-    DATA_DOCS_FOLDER,
-    IMAGES,
-    LOG_TAIL_BYTES,
-    RENDERED_FOLDER,
-    count_kinds,
-    plan_prune,
-    prune_workspace,
-    sweep,
-)
-from data.workspace.reachability import (
+from data.workspace.layout import (
     ACCEPTED_FOLDER,
-    AUDITS,
-    DATASETS,
-    DEEDS,
-    FEATURES,
-    REPORTS,
-    SEARCHES,
-    VERDICTS,
-    VIEWS,
-    PrunePolicy,
+    AUDITS_STAGE,
+    DATA_DOCS_FOLDER,
+    DATASETS_STAGE,
+    FEATURES_STAGE,
+    IMAGES_STAGE,
+    RENDERED_FOLDER,
+    REPORTS_STAGE,
+    SEARCHES_STAGE,
+    VERDICTS_STAGE,
+    VIEWS_STAGE,
 )
+from data.workspace.prune import LOG_TAIL_BYTES, count_kinds, plan_prune, prune_workspace, sweep
+from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Workspace
 from tests.data.workspace.test_in_use import start_holder
 
@@ -67,20 +59,20 @@ class Tree:
         """Write all stages of one run and return its report's key."""
         w = f"week{week} "
         archive = {"archive_sha256": f"{week}" * 64}
-        images = self.add(w + "images", IMAGES, week, **archive)
+        images = self.add(w + "images", IMAGES_STAGE, week, **archive)
         manifest = self.add(w + "manifest", "manifests", week, images=images)
-        dataset = self.add(w + "dataset", DATASETS, week, manifest=manifest)
+        dataset = self.add(w + "dataset", DATASETS_STAGE, week, manifest=manifest)
         change = self.add(w + "change", "changes", week, dataset=dataset, last=last)
-        verdict = self.add(w + "verdict", VERDICTS, week, images=images, dataset=dataset, change=change)
-        views = self.add(w + "views", VIEWS, week, images=images, dataset=dataset)
-        self.add(w + "features", FEATURES, week, network="n" * 64, records=[self.checksum(VIEWS, views)])
+        verdict = self.add(w + "verdict", VERDICTS_STAGE, week, images=images, dataset=dataset, change=change)
+        views = self.add(w + "views", VIEWS_STAGE, week, images=images, dataset=dataset)
+        self.add(w + "features", FEATURES_STAGE, week, network="n" * 64, records=[self.checksum(VIEWS_STAGE, views)])
         trained = [self.add(f"{w}variant{n}", "variants", week, views=views, seed=n) for n in range(variants)]
         vote = self.add(w + "ensemble", "variants", week, candidates={str(n): key for n, key in enumerate(trained)})
-        audit = self.add(w + "audit", AUDITS, week, dataset=dataset, variants=trained)
+        audit = self.add(w + "audit", AUDITS_STAGE, week, dataset=dataset, variants=trained)
         named = {str(n): ["trained", "", 3, key] for n, key in enumerate([*trained, vote])}
         decision = self.add(w + "decision", "decisions", week, candidates=named, views=views, verdict=verdict)
         made = {"dataset": dataset, "verdict": verdict, "views": views, "audit": audit, "decision": decision}
-        report = self.add(w + "report", REPORTS, week, variants=named, **made)
+        report = self.add(w + "report", REPORTS_STAGE, week, variants=named, **made)
         self.add(w + "tracked", "tracked", week, report=report, store="sqlite:///mlflow.db")
         self.add(w + "carried out", "carried_out", week, decision=decision, made="2026-03-14T09:26:53+0000")
         return report
@@ -118,16 +110,16 @@ def test_the_newest_reports_stay_with_all_behind_them(tree):
     counts = tree.prune(keep=2)
     features_of_older = {"week3 features"}
     assert tree.there() == tree.of(3, 4) - features_of_older
-    assert (counts[REPORTS].removed, counts[REPORTS].kept) == (2, 2)
-    assert counts[REPORTS].kept_for == {"latest report": 1, "kept reports": 1}
+    assert (counts[REPORTS_STAGE].removed, counts[REPORTS_STAGE].kept) == (2, 2)
+    assert counts[REPORTS_STAGE].kept_for == {"latest report": 1, "kept reports": 1}
     assert counts["variants"].removed == 6
     assert counts["variants"].removed_bytes > 0
 
 
 def test_newest_means_last_used(tree):
     tree.run(1), tree.run(2)
-    first = tree.root / REPORTS / tree.keys["week1 report"]
-    assert Workspace(tree.root).produce(REPORTS, read_inputs(first), write=fail).cached
+    first = tree.root / REPORTS_STAGE / tree.keys["week1 report"]
+    assert Workspace(tree.root).produce(REPORTS_STAGE, read_inputs(first), write=fail).cached
     tree.prune(keep=1)
     assert {"week1 report", "week1 views", "week1 ensemble"} <= tree.there()
     assert not {"week2 report", "week2 views", "week2 ensemble"} & tree.there()
@@ -145,7 +137,7 @@ def test_stages_that_runs_share_stay_as_long_as_one_needs_them(tree):
     tree.run(1)
     views = tree.keys["week1 views"]
     again = tree.add("again variant", "variants", 2, views=views)
-    tree.add("again report", REPORTS, 2, variants={"compact": ["trained", "", 3, again]}, views=views)
+    tree.add("again report", REPORTS_STAGE, 2, variants={"compact": ["trained", "", 3, again]}, views=views)
     tree.prune(keep=1)
     kept = {"week1 views", "week1 images", "week1 dataset", "week1 manifest", "week1 features"}
     assert tree.there() == {"again report", "again variant", "week1 verdict", "week1 audit", *kept}
@@ -166,7 +158,7 @@ def test_accepted_data_stays_and_of_the_one_before_what_is_compared(tree):
     counts = tree.prune(keep=1)
     assert {"week2 dataset", "week2 manifest", "week2 images", "week1 dataset"} <= tree.there()
     assert not {"week1 manifest", "week1 images", "week2 views"} & tree.there()
-    assert counts[DATASETS].kept_for == {"latest report": 1, "accepted data": 2}
+    assert counts[DATASETS_STAGE].kept_for == {"latest report": 1, "accepted data": 2}
 
 
 def test_of_the_data_set_that_a_report_is_compared_with_its_profile_stays(tree):
@@ -175,7 +167,7 @@ def test_of_the_data_set_that_a_report_is_compared_with_its_profile_stays(tree):
     tree.run(3, last=tree.keys["week2 dataset"])
     counts = tree.prune(keep=1)
     assert "week2 dataset" in tree.there() and "week2 images" not in tree.there()
-    assert counts[DATASETS].kept_for["latest report"] == 2
+    assert counts[DATASETS_STAGE].kept_for["latest report"] == 2
 
 
 def test_an_accepted_file_that_cannot_be_read_stops_it_before_anything_goes(tree):
@@ -196,7 +188,7 @@ def test_what_a_running_process_uses_stays_until_it_ends(tree):
         in_use = {"week1 views", "week1 images", "week1 manifest", "week1 features", "week2 variant0", "week2 views"}
         assert in_use <= tree.there()
         assert not {"week1 variant0", "week2 variant1"} & tree.there()
-        assert counts[VIEWS].kept_for == {"in use": 2, "latest report": 1}
+        assert counts[VIEWS_STAGE].kept_for == {"in use": 2, "latest report": 1}
         process.kill()
     tree.prune(keep=1)
     assert not {"week1 views", "week2 variant0"} & tree.there()
@@ -206,9 +198,9 @@ def test_what_a_run_takes_after_the_plan_stays(tree):
     tree.run(1), tree.run(2)
     gc.collect()
     items = plan_prune(Workspace(tree.root), PrunePolicy(keep=1))
-    views = tree.root / VIEWS / tree.keys["week1 views"]
+    views = tree.root / VIEWS_STAGE / tree.keys["week1 views"]
     run = Workspace(tree.root)
-    assert run.produce(VIEWS, read_inputs(views), write=fail).cached
+    assert run.produce(VIEWS_STAGE, read_inputs(views), write=fail).cached
     finished = Workspace(tree.root)
     assert finished.produce(
         "manifests", read_inputs(tree.root / "manifests" / tree.keys["week1 manifest"]), fail
@@ -218,13 +210,13 @@ def test_what_a_run_takes_after_the_plan_stays(tree):
     counts = {count.kind: count for count in count_kinds(sweep(items))}
     assert {"week1 views", "week1 manifest"} <= tree.there()
     assert "week1 images" not in tree.there(), "the run would make it again, were it to want it"
-    assert counts[VIEWS].kept_for == {"latest report": 1, "in use": 1}
+    assert counts[VIEWS_STAGE].kept_for == {"latest report": 1, "in use": 1}
     del run
 
 
 def test_what_no_report_names_yet_stays_for_some_days(tree):
     tree.run(2)
-    tree.add("failed run's views", VIEWS, 10, seed=1)
+    tree.add("failed run's views", VIEWS_STAGE, 10, seed=1)
     tree.add("failed run's training", "variants", 10, views=tree.keys["failed run's views"])
     tree.add("old training", "variants", 9, seed=2)
     tree.prune(days=3)
@@ -236,8 +228,10 @@ def test_what_no_report_names_yet_stays_for_some_days(tree):
 def test_pages_of_their_own_stay_and_the_winner_of_a_search(tree):
     winner, loser = (tree.add(name, "variants", 1, seed=n) for n, name in enumerate(("winner", "loser")))
     for number in range(3):
-        tree.add(f"verdict{number}", VERDICTS, number, dataset=tree.add(f"dataset{number}", DATASETS, number))
-        tree.add(f"audit{number}", AUDITS, number, variants=[loser])
+        tree.add(
+            f"verdict{number}", VERDICTS_STAGE, number, dataset=tree.add(f"dataset{number}", DATASETS_STAGE, number)
+        )
+        tree.add(f"audit{number}", AUDITS_STAGE, number, variants=[loser])
     search = SearchRecord(
         study="s",
         variant="compact",
@@ -254,7 +248,9 @@ def test_pages_of_their_own_stay_and_the_winner_of_a_search(tree):
         ),
     )
     content = search.model_dump(mode="json")
-    tree.add("search", SEARCHES, 1, lambda out: (out / "search.json").write_text(json.dumps(content)), search=content)
+    tree.add(
+        "search", SEARCHES_STAGE, 1, lambda out: (out / "search.json").write_text(json.dumps(content)), search=content
+    )
     tree.prune(keep=2)
     assert tree.there() == {
         "winner",
@@ -265,12 +261,12 @@ def test_pages_of_their_own_stay_and_the_winner_of_a_search(tree):
 
 def test_an_audit_that_somebody_works_on_is_never_removed(tree):
     for number in range(3):
-        tree.add(f"audit{number}", AUDITS, number)
-    with (tree.root / AUDITS / tree.keys["audit0"] / "content").open("a") as suspects:
+        tree.add(f"audit{number}", AUDITS_STAGE, number)
+    with (tree.root / AUDITS_STAGE / tree.keys["audit0"] / "content").open("a") as suspects:
         suspects.write(",happy")
     counts = tree.prune(keep=1)
     assert tree.there() == {"audit0", "audit2"}
-    assert counts[AUDITS].kept_for == {"latest pages": 1, "edited by hand": 1}
+    assert counts[AUDITS_STAGE].kept_for == {"latest pages": 1, "edited by hand": 1}
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(tree):
@@ -315,11 +311,11 @@ def add_extras(tree) -> None:
 def test_what_is_no_stage_is_kept_for_its_own_reasons(tree):
     tree.run(1), tree.run(3)
     digest = {"archive_sha256": hash_of("drive-pinned.archive")}
-    images = tree.add("pinned images", IMAGES, 3, **digest)
-    tree.add("pinned report", REPORTS, 4, images=images)
+    images = tree.add("pinned images", IMAGES_STAGE, 3, **digest)
+    tree.add("pinned report", REPORTS_STAGE, 4, images=images)
     add_extras(tree)
     page_sets = tree.keys["week1 dataset"], tree.keys["week3 dataset"]
-    shutil.rmtree(tree.root / VERDICTS)  # whose pages would keep both data sets
+    shutil.rmtree(tree.root / VERDICTS_STAGE)  # whose pages would keep both data sets
     counts = tree.prune(keep=2)
     assert [path.name for path in (tree.root / "variants").glob(".*.work")] == [f".{'b' * 16}.work"]
     assert [(tree.root / DATA_DOCS_FOLDER / key).exists() for key in page_sets] == [False, True]
@@ -335,7 +331,9 @@ def hash_of(text: str) -> str:
 
 def test_pages_made_again_stay_as_long_as_their_reports(tree):
     tree.run(1), tree.run(9)
-    old, new = (key for name, key in tree.keys.items() if key in {p.name for p in (tree.root / REPORTS).iterdir()})
+    old, new = (
+        key for name, key in tree.keys.items() if key in {p.name for p in (tree.root / REPORTS_STAGE).iterdir()}
+    )
     for name in (old, new, f"{old}-{new}"):
         (tree.root / RENDERED_FOLDER / name).mkdir(parents=True)
         (tree.root / RENDERED_FOLDER / name / "index.html").write_text("page")
@@ -399,18 +397,3 @@ def test_a_kill_while_deleting_leaves_each_stage_whole_or_gone(tree, monkeypatch
 def find_path(tree, name: str) -> Path:
     (path,) = tree.root.glob(f"[!.]*/{tree.keys[name]}")
     return path
-
-
-def test_stages_are_named_as_their_writers_name_them():
-    from tasks.dataset import acquire as download
-    from tasks.dataset import drift, validate, verdict
-    from tasks.dataset import views as tfrecords
-    from tasks.publish import label_audit as audit
-    from tasks.publish import promote, report, search, track
-
-    assert (REPORTS, VERDICTS, DATASETS) == (report.REPORTS_STAGE, verdict.VERDICTS_STAGE, validate.DATASETS_STAGE)
-    assert (AUDITS, SEARCHES, IMAGES) == (audit.AUDITS_STAGE, search.SEARCHES_STAGE, download.IMAGES_STAGE)
-    assert tfrecords.VIEWS_STAGE == VIEWS
-    assert (track.TRACKED_STAGE, promote.CARRIED_OUT_STAGE) == DEEDS
-    assert (ACCEPTED_FOLDER, DATA_DOCS_FOLDER) == (drift.ACCEPTED_FOLDER, validate.DATA_DOCS_FOLDER)
-    assert prune_module.DOWNLOADS_FOLDER == "downloads"

@@ -12,7 +12,8 @@ import requests
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
-from flows.server.shared import RUN_ENVIRONMENT, ServerRecord, ends_with_its_runs, prefect_server
+from flows.server.environment import RUN_ENVIRONMENT
+from flows.server.shared import ServerRecord, ends_with_its_runs, prefect_server
 
 HOLDER = """
 import sys, time

@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Completed, Paused, Pending, Running, Suspended
 
-from flows.server.shared import HEARTBEAT_SECONDS
+from flows.server.environment import HEARTBEAT_SECONDS
 from flows.service.automations import apply_automations
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -7,7 +7,7 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 
 from data.base.paths import PROJECT_ROOT
-from flows.server.shared import RUN_ENVIRONMENT
+from flows.server.environment import RUN_ENVIRONMENT
 from flows.service.schedule import SCHEDULED
 from models.search.space import SearchSpace
 

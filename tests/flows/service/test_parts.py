@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from data.base.errors import PipelineError
-from flows.server.shared import server_environment
+from flows.server.environment import server_environment
 from flows.service.parts import addresses, arrange_mlflow, list_parts, require_free_ports
 from flows.settings import Settings, load_settings, settings_environment
 from tests.support.up_command import free_port

@@ -15,7 +15,8 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 
 from data.base.errors import PipelineError
 from flows.cli.last_run import last_run
-from flows.server.shared import RUN_ENVIRONMENT, ends_with_its_runs, find_kept_server, prefect_server
+from flows.server.environment import RUN_ENVIRONMENT
+from flows.server.shared import ends_with_its_runs, find_kept_server, prefect_server
 from flows.service.automations import apply_automations, with_defaults_said
 from flows.service.deploy import deploy_flows, make_pool
 from flows.service.parts import POOL

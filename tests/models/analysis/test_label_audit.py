@@ -24,7 +24,8 @@ from models.analysis.label_audit import (
 )
 from models.catalog.train_config import TrainConfig
 from models.evaluation.metrics import measure_part
-from models.evaluation.predictions import PREDICTIONS_NAME, PROBABILITY_COLUMNS
+from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.jobs.files import PREDICTIONS_NAME
 from models.jobs.specs import FitSpec
 from tasks.support.child_processes import training_children
 from tests.support.image_tree import make_manifest

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from data.base.errors import PipelineError
-from models.catalog.variants import VARIANTS, Variant, find_variant, load_builder
+from models.catalog.variants import VARIANTS, Variant, find_variant
 from models.networks.layers import Backbone
+from models.networks.load import load_builder
 from models.training.features import split_frozen
 from models.training.finetuning import TunedBackbone
 from models.weights.locate import WEIGHTS_FILES

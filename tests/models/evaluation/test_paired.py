@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from models.evaluation.paired import (
-    best_of_many,
-    compare_with_best,
-    gain_lower_bounds,
-    holm_correction,
-    mcnemar_p_value,
-    wilson_interval,
-)
+from models.evaluation.intervals import wilson_interval
+from models.evaluation.paired import best_of_many, compare_with_best, holm_correction, mcnemar_p_value
+from models.promotion.gain_bound import gain_lower_bounds
 
 
 def flags(rng, images, accuracy):

@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 
 from data.base.errors import PipelineError
-from models.catalog.variants import find_variant, load_builder
-from models.networks.gradcam import (
-    average_heatmaps,
-    compare_with_shuffled,
-    explain_images,
-    pick_examples,
-    summarize_layers,
-)
-from models.networks.layers import make_pixel_input, make_probabilities, scale_to_unit
+from models.catalog.variants import find_variant
+from models.networks.building_blocks import make_pixel_input, make_probabilities, scale_to_unit
+from models.networks.gradcam import average_heatmaps, compare_with_shuffled, explain_images, pick_examples
+from models.networks.load import load_builder
+from models.networks.measure import summarize_layers
 
 
 def _build(name: str) -> keras.Model:

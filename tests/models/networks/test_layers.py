@@ -4,14 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.networks.layers import (
-    FlipVote,
-    GrayToRgb,
-    StandardizeImages,
-    SubtractImagenetMean,
-    scale_to_signed,
-    scale_to_unit,
-)
+from models.networks.building_blocks import scale_to_signed, scale_to_unit
+from models.networks.layers import FlipVote, GrayToRgb, StandardizeImages, SubtractImagenetMean
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import time
 import keras
 import pytest
 
-from models.catalog.variants import find_variant, load_builder
+from models.catalog.variants import find_variant
 from models.networks.layers import Backbone
+from models.networks.load import load_builder
 from models.networks.measure import count_multiply_adds, measure_latency
 
 

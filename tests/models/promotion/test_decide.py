@@ -14,9 +14,11 @@ from data.records.dataset import Finding
 from data.records.promotion import Decision
 from data.records.training import Latency, VariantResult
 from data.views.tfrecords import RecordFile, ViewsIndex
-from models.evaluation.predictions import PREDICTIONS_NAME, PROBABILITY_COLUMNS
-from models.promotion.decide import PromotionPolicy, decide_promotion, recall_differences
+from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.jobs.files import PREDICTIONS_NAME
+from models.promotion.decide import decide_promotion, recall_differences
 from models.promotion.evidence import Evidence, ScoredModel, identify_images, identify_machine, read_scored_model
+from models.promotion.policy import PromotionPolicy
 
 IMAGES = 2000
 LABELS = np.arange(IMAGES) % len(CLASSES)

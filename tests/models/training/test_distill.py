@@ -12,9 +12,10 @@ from data.base.labels import CLASSES
 from data.records.training import VariantResult
 from data.views.tfrecords import read_part
 from models.catalog.train_config import TrainConfig
-from models.catalog.variants import find_variant, load_builder
+from models.catalog.variants import find_variant
 from models.jobs.specs import TeachSpec
-from models.networks.layers import make_pixel_input
+from models.networks.building_blocks import make_pixel_input
+from models.networks.load import load_builder
 from models.training.distill import has_time, make_labeller
 from models.training.ensemble import Seat, build_ensemble
 from models.training.fit import vote_at_test_time

@@ -8,11 +8,13 @@ from scipy.special import softmax
 
 from data.base.labels import CLASSES
 from data.records.training import VariantResult
-from models.catalog.variants import find_variant, load_builder
+from models.catalog.variants import find_variant
 from models.evaluation.calibration import scale_by_temperature
-from models.evaluation.predictions import PROBABILITY_COLUMNS, predict_part, probabilities_of
+from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
 from models.jobs.specs import EnsembleSpec
+from models.networks.load import load_builder
 from models.training.ensemble import Seat, build_ensemble, choose_votes, hold_vote
+from models.training.predict import predict_part
 from tasks.support.child_processes import training_children
 
 IMAGES = 40

@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from data.base.errors import PipelineError
 from data.views.tfrecords import read_part
-from data.workspace import reachability as reachable
+from data.workspace.layout import FEATURES_STAGE
 from models.networks.transfer import build_vgg16_a, build_vgg16_b
 from models.training.batches import feature_batches
-from models.training.features import FEATURES_STAGE, Features, FeatureStore, OutOfTime, split_frozen
+from models.training.features import Features, FeatureStore, split_frozen
+from models.training.timing import OutOfTime
 from tests.support.tiny_transfer import CHANNELS, build_frozen, build_trained
 from tests.support.tiny_views import IMAGES, write_tiny_views
 
@@ -41,10 +42,6 @@ def counting(store):
     passed, extract = [], store.extract
     store.extract = lambda images: passed.append(len(images)) or extract(images)
     return passed
-
-
-def test_housekeeping_knows_features_by_their_name_and_their_input():
-    assert reachable.FEATURES == FEATURES_STAGE
 
 
 def test_both_halves_are_the_network_and_share_its_weights():

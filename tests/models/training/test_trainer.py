@@ -13,17 +13,9 @@ from data.base.errors import PipelineError
 from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import TrainState, restore_checkpoint
 from models.jobs.plan import Plan
-from models.training.features import OutOfTime
-from models.training.trainer import (
-    PROGRESS_SECONDS,
-    REASON_DEADLINE,
-    BatchClock,
-    PlannedCosine,
-    StepWatch,
-    Trainer,
-    compile_model,
-    make_optimizer,
-)
+from models.training.optimizer import PlannedCosine, compile_model, make_optimizer
+from models.training.timing import BatchClock, OutOfTime
+from models.training.trainer import PROGRESS_SECONDS, REASON_DEADLINE, StepWatch, Trainer
 
 
 def make_plan(total_steps=10):

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from data.base.labels import CLASSES
-from data.quality.label_corrections import LabelAudit, Suspect
+from data.records.label_audit import LabelAudit, Suspect
 from reports.common import formatting
 from reports.dataset.label_audit_page import (
     FACES_PER_ROW,

@@ -6,6 +6,7 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from data.manifest.table import write_manifest
+from data.quality.accepted import Accepted, read_accepted, write_accepted
 from data.quality.drift import make_profile, write_profile
 from data.sources.source import DatasetSource
 from data.workspace.store import Workspace
@@ -70,7 +71,7 @@ def test_the_first_data_set_has_nothing_to_be_compared_with(compare, tables):
 def test_what_changed_is_counted_published_and_named_by_its_images(compare, workspace, tables):
     former = rows(ALL, 4)
     first, _ = compare("first", former)
-    drift.write_accepted(first, SOURCE, workspace)
+    write_accepted(first, SOURCE, workspace)
     relabelled = [("train", "sad", "trainhappy0"), *former[1:]]
     _, change = compare("second", [*relabelled, ("test", "sad", "new")])
     found = {finding.rule: finding for finding in drift.load_changes(change)}
@@ -87,7 +88,7 @@ def test_what_changed_is_counted_published_and_named_by_its_images(compare, work
 
 def test_only_an_accepted_data_set_is_compared_with(compare, workspace):
     first, _ = compare("first", rows(ALL, 4))
-    drift.write_accepted(first, SOURCE, workspace)
+    write_accepted(first, SOURCE, workspace)
     compare("refused", rows(ALL, 1))
     _, change = compare("third", rows(ALL, 5))
     assert drift.compared_with(change) == first.key
@@ -95,16 +96,16 @@ def test_only_an_accepted_data_set_is_compared_with(compare, workspace):
 
 def test_a_repeat_compares_with_the_same_data_set_again(compare, workspace):
     first, _ = compare("first", rows(ALL, 4))
-    drift.write_accepted(first, SOURCE, workspace)
+    write_accepted(first, SOURCE, workspace)
     second, change = compare("second", rows(ALL, 5))
     for _ in range(2):
-        drift.write_accepted(second, SOURCE, workspace)
+        write_accepted(second, SOURCE, workspace)
         assert compare("second", rows(ALL, 5))[1].key == change.key
 
 
 def test_a_run_that_is_killed_while_it_accepts_leaves_the_former_answer(compare, workspace, monkeypatch):
     first, _ = compare("first", rows(ALL, 4))
-    drift.write_accepted(first, SOURCE, workspace)
+    write_accepted(first, SOURCE, workspace)
     second, _ = compare("second", rows(ALL, 5))
 
     def write_half(path, text):
@@ -114,22 +115,22 @@ def test_a_run_that_is_killed_while_it_accepts_leaves_the_former_answer(compare,
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", write_half)
         with pytest.raises(KeyboardInterrupt):
-            drift.write_accepted(second, SOURCE, workspace)
-    assert drift.read_accepted(SOURCE, workspace).key == first.key
-    drift.write_accepted(second, SOURCE, workspace)
-    assert drift.read_accepted(SOURCE, workspace) == drift.Accepted(key=second.key, former=first.key)
+            write_accepted(second, SOURCE, workspace)
+    assert read_accepted(SOURCE, workspace).key == first.key
+    write_accepted(second, SOURCE, workspace)
+    assert read_accepted(SOURCE, workspace) == Accepted(key=second.key, former=first.key)
 
 
 def test_sources_are_kept_apart(compare, workspace):
     first, _ = compare("first", rows(ALL, 4))
-    drift.write_accepted(first, SOURCE, workspace)
+    write_accepted(first, SOURCE, workspace)
     _, change = compare("second", rows(ALL, 5), OTHER_SOURCE)
     assert drift.compared_with(change) == ""
 
 
 def test_a_last_data_set_that_was_removed_is_no_hindrance(compare, workspace):
     first, _ = compare("first", rows(ALL, 4))
-    drift.write_accepted(first, SOURCE, workspace)
+    write_accepted(first, SOURCE, workspace)
     (first.path / "profile.json").unlink()
     _, change = compare("second", rows(ALL, 5))
     assert drift.load_changes(change) == ()
@@ -138,7 +139,7 @@ def test_a_last_data_set_that_was_removed_is_no_hindrance(compare, workspace):
 @pytest.mark.parametrize(("policy", "severities"), [("fail", {"critical"}), ("warn", {"warning"}), ("off", set())])
 def test_the_policy_says_what_a_large_change_is(compare, workspace, policy, severities):
     first, _ = compare("first", rows(ALL, 4))
-    drift.write_accepted(first, SOURCE, workspace)
+    write_accepted(first, SOURCE, workspace)
     _, change = compare("second", rows(ALL, 2), policy=policy)
     removed = [finding for finding in drift.load_changes(change) if finding.rule == "few_images_removed"]
     assert {finding.severity for finding in removed if not finding.success} == severities

@@ -13,17 +13,18 @@ from data.base.errors import PipelineError
 from data.base.labels import CLASSES
 from data.records.training import Latency, VariantResult
 from data.views.tfrecords import INDEX_NAME, RecordFile, ViewsIndex
+from data.workspace.layout import SUMMARY_NAME
 from data.workspace.store import Produced, Workspace
-from models.evaluation.predictions import PREDICTIONS_NAME, PROBABILITY_COLUMNS
+from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.jobs.files import PREDICTIONS_NAME
 from models.jobs.specs import ScoreSpec
-from models.promotion.decide import PromotionPolicy
+from models.promotion.policy import PromotionPolicy
 from models.registry.versions import ModelRegistry
 from reports.dataset.exhibits import EVIDENCE_NAME, DataEvidence
-from tasks.dataset.validate import SUMMARY_NAME
 from tasks.publish import decide, promote
 from tasks.publish.decide import decide_on_champion, read_outcome
 from tasks.publish.promote import carry_out
-from tasks.publish.report import ReportedStages, load_decision
+from tasks.publish.run_results import ReportedStages, load_decision
 from tasks.support.child_processes import Children, ChildStopped
 from tests.support.results_factory import make_data, make_part
 

@@ -12,7 +12,8 @@ from data.quality.label_corrections import apply_relabel, read_relabel
 from data.records.training import VariantResult
 from data.workspace.store import Workspace
 from models.evaluation.metrics import measure_part
-from models.evaluation.predictions import PREDICTIONS_NAME, PROBABILITY_COLUMNS
+from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.jobs.files import PREDICTIONS_NAME
 from tasks.publish import label_audit as audit
 from tasks.support.outcomes import record_of
 from tests.support.image_tree import write_image_tree

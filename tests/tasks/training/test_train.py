@@ -18,8 +18,9 @@ from models.jobs.checkpoint import TrainState, save_checkpoint
 from models.jobs.plan import make_plan
 from models.jobs.specs import FitSpec
 from tasks.support.child_processes import Children
-from tasks.training import train
-from tasks.training.train import TrainingJob, artifact_key, training_inputs
+from tasks.training import train, training_log
+from tasks.training.train import TrainingJob, training_inputs
+from tasks.training.training_log import artifact_key
 from tests.support.results_factory import make_epochs
 
 
@@ -50,7 +51,7 @@ def make_job(**fields) -> TrainingJob:
 def fit(tmp_path, monkeypatch):
     """Train with a function in place of the child; returns the task's result."""
     # An artifact needs a server; tests/flows/test_retrain.py reads real ones back.
-    monkeypatch.setattr(train, "create_progress_artifact", lambda **artifact: uuid4())
+    monkeypatch.setattr(training_log, "create_progress_artifact", lambda **artifact: uuid4())
     workspace = Workspace(tmp_path)
     views = Produced(stage="views", key="k", path=tmp_path / "views", cached=False)
 

@@ -15,7 +15,7 @@ from models.catalog.train_config import TrainConfig
 from models.catalog.variants import find_variant
 from models.search.study import Trial
 from tasks.support.child_processes import Children, ChildStopped
-from tasks.training import train
+from tasks.training import training_log
 from tasks.training.train import TrainingJob
 from tasks.training.trial import run_trial
 from tests.support.tiny_views import write_tiny_views
@@ -61,8 +61,8 @@ def views(tmp_path_factory):
 def go(tmp_path, views, monkeypatch):
     """Run the task; returns its state's name, its outcome and its trial."""
     # An artifact needs a server; tests/flows/test_tune.py has one.
-    monkeypatch.setattr(train, "create_progress_artifact", lambda **artifact: uuid4())
-    monkeypatch.setattr(train, "update_progress_artifact", lambda artifact, progress: None)
+    monkeypatch.setattr(training_log, "create_progress_artifact", lambda **artifact: uuid4())
+    monkeypatch.setattr(training_log, "update_progress_artifact", lambda artifact, progress: None)
     study = optuna.create_study(pruner=optuna.pruners.NopPruner())
 
     def run(children, hopeless_after=0) -> tuple[str, TrialOutcome, Trial]:

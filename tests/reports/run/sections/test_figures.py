@@ -10,16 +10,12 @@ import pytest
 from PIL import Image
 
 from data.records.training import LayerRow
+from reports.common.images import OVERLAY_SIZE, encode_png
 from reports.run.sections.architectures import draw_blocks
-from reports.run.sections.attention import (
-    OVERLAY_SIZE,
-    encode_png,
-    load_contact_sheets,
-    load_explanations,
-    overlay_heatmap,
-)
+from reports.run.sections.attention import load_explanations, overlay_heatmap
 from reports.run.sections.cost import CostPoint, mark_front, pareto_figure, weigh_costs
-from reports.run.sections.leaderboard import class_balance_figure, leaderboard_figure
+from reports.run.sections.data import class_balance_figure, load_contact_sheets
+from reports.run.sections.leaderboard import leaderboard_figure
 from tests.support.results_factory import make_layers, make_results, with_accuracy, write_pictures
 
 

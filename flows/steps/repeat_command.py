@@ -1,0 +1,32 @@
+"""The command line that repeats a run."""
+
+import shlex
+from typing import Any
+
+from expectations.policies import RulePolicies
+from expectations.rules import DataLimits
+from models.promotion.policy import PromotionPolicy
+
+
+def repeat_command(parameters: dict[str, Any]) -> str:
+    """Return the command line that repeats a run with these parameters."""
+    words = ["emotion", "run", "--source", parameters["source"], "--preset", parameters["preset"]]
+    words += ["--seed", str(parameters["seed"])]
+    if parameters.get("seeds", 1) > 1:
+        words += ["--seeds", str(parameters["seeds"])]
+    if parameters.get("variants"):
+        words += ["--variants", ",".join(parameters["variants"])]
+    if parameters.get("time_budget_minutes"):
+        words += ["--time-budget", f"{parameters['time_budget_minutes']:g}"]
+    if parameters.get("relabel"):
+        words += ["--relabel", parameters["relabel"]]
+    words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
+    words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
+    words += changed_choices("--promotion", PromotionPolicy.model_validate(parameters.get("promotion") or {}))
+    return shlex.join(words)
+
+
+def changed_choices(option: str, form: RulePolicies | DataLimits | PromotionPolicy) -> list[str]:
+    """Return the option once for each field of the form that is not as usual."""
+    usual = type(form)().model_dump()
+    return [f"{option}={name}={choice}" for name, choice in form.model_dump().items() if choice != usual[name]]

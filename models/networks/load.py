@@ -1,0 +1,35 @@
+"""Loader of the function that builds a variant's network."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.base.errors import PipelineError
+
+if TYPE_CHECKING:
+    import keras
+
+    Builder = Callable[[int, Path | None], keras.Model]
+
+
+def load_builder(builder: str) -> "Builder":
+    """Import the function that builds a variant; TensorFlow comes with it, so call this in a child command only.
+
+    Args:
+        builder: "module:function", the `builder` of a variant.
+
+    Returns:
+        Function of (classes, weights file or None) that returns the untrained, uncompiled model.
+
+    Raises:
+        PipelineError: there is no such function.
+    """
+    module, _, function = builder.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PipelineError(
+            f"Got builder {builder!r}, which cannot be imported ({error}); expected module:function, such as "
+            "models.networks.compact:build_compact. Correct it in models/catalog/variants.py."
+        ) from error
