@@ -310,7 +310,7 @@ def collect_results(trained: "Trained", recipe: TrainConfig) -> Results:
 
 def format_results(results: Results) -> str:
     """Return the tables as Markdown."""
-    lines = ["| arm | train | selection | scored images whose picture was trained on |", "|---|---|---|---|"]
+    lines = ["| arm | train | selection | scored images whose picture is in the train part |", "|---|---|---|---|"]
     lines += [
         f"| {count.arm} | {count.train:,.0f} | {count.selection:,.0f} | {count.seen:,.0f} |" for count in results.counts
     ]
