@@ -1,4 +1,4 @@
-# `make run` and `make test` need nothing but make and Python 3.11 to 3.13; they make .venv on first use.
+# `make run` and `make test` need only make and Python 3.11 to 3.13; they create .venv on first use.
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow test-ui check format lock bench clean
 
@@ -18,24 +18,25 @@ run: $(INSTALLED)  ## Train on the generated sample data set and show the compar
 test: $(INSTALLED)  ## Run the test suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-test-slow: $(INSTALLED)  ## Run the slow tests too, those on the real images among them
+test-slow: $(INSTALLED)  ## Run all tests, including the slow ones and those on the real images
 	$(BIN)/python -m pytest -m "slow or shared_data or not slow"
 
-test-ui: $(INSTALLED_UI)  ## Drive pages in Chromium, and live through weeks of a minute under emotion up
+test-ui: $(INSTALLED_UI)  ## Test pages in Chromium, and emotion up over several weeks of one minute each
 	$(BIN)/python -m pytest -m ui
 
-check: $(INSTALLED)  ## Lint, check formatting, types, the rooms' direction and spelling
+check: $(INSTALLED)  ## Check lint rules, formatting, types, import directions, spelling and plain words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	cd docs && ../$(BIN)/codespell ../CHANGELOG.md  # without the settings in pyproject.toml: spelling alone, not plain words
 
 format: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)  ## Measure rows of docs/benchmarks.md: make bench SOURCE=images.zip [ROW=name]
+bench: $(INSTALLED)  ## Measure the rows of docs/benchmarks.md: make bench SOURCE=images.zip [ROW=name]
 	@test -n "$(SOURCE)" || { echo "got no SOURCE, expected the real images: make bench SOURCE=PATH_OR_URL_OR_DRIVE_ID [ROW=name]"; exit 1; }
 	$(BIN)/python -m benchmarks "$(SOURCE)" $(ROW)
 
@@ -54,14 +55,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then $(MAKE) --no-print-directory install-uv; else $(MAKE) --no-print-directory install-pip; fi
 	@touch $@
 
-# A browser is not installed: what drives it takes the Chromium of the machine.
+# No browser is installed: playwright uses the Chromium of the machine.
 $(INSTALLED_UI): $(INSTALLED) requirements-ui.lock
 	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-ui.lock; fi
 	@touch $@
 
 .PHONY: install-uv install-pip
-# The lock is whole, so nothing is resolved: --no-deps.
+# The lock file lists all packages, so pip and uv resolve nothing: --no-deps.
 install-uv:
 	uv venv --quiet --allow-existing --python $(PYTHON) .venv
 	uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
@@ -69,6 +70,6 @@ install-uv:
 
 install-pip:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade >/dev/null  # uv's has none
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade >/dev/null  # a venv that uv created has no pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

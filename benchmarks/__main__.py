@@ -1,6 +1,7 @@
-"""Measure rows of docs/benchmarks.md: `python -m benchmarks SOURCE [ROW ...]`, all short rows where none is named.
+"""Command that measures rows of docs/benchmarks.md: `python -m benchmarks SOURCE [ROW ...]`.
 
-SOURCE as of `emotion run`. Each finished row replaces its section of the page at once; the others stay.
+Without ROW it measures all short rows. SOURCE has the same form as in `emotion run`. Each finished row immediately
+replaces its section of the page; the other sections stay.
 """
 
 import argparse
@@ -18,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="a folder, an archive's path or URL, or a Google Drive id or URL")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
-    parser.add_argument("--page", type=Path, default=PAGE, help="the Markdown page that gets the figures")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the Markdown page to write the figures into")
     options = parser.parse_args()
     unknown = set(options.rows) - set(ROWS)
     if unknown:

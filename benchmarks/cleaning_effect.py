@@ -1,8 +1,9 @@
-"""Measure what cleaning changes: one variant trained with it and without it, scored on the same validation images.
+"""Effect of cleaning: one variant trained with and without cleaning, scored on the same validation images.
 
-Run it from the checkout: `python -m benchmarks.cleaning_effect SOURCE --out DIR`, SOURCE as of `emotion run`. It prints
-the tables and writes them with every single training to DIR/results.json. Started again with the same DIR it goes on
-where it was stopped. Six trainings of `compact` for three seeds: half an hour of two cores with `--epochs 8`.
+Run it from the checkout: `python -m benchmarks.cleaning_effect SOURCE --out DIR`. SOURCE has the same form as in
+`emotion run`. The command prints the tables, and writes them with the result of every training to DIR/results.json.
+If it is started again with the same DIR, it resumes. Three seeds need six trainings of `compact`: half an hour on two
+cores with `--epochs 8`.
 """
 
 import argparse
@@ -35,7 +36,7 @@ RESULTS_NAME = "results.json"
 SERVER_SECONDS = 120.0
 
 NO_COPY, COPY, ALL = "no copy in train", "a copy in train", "all"
-"""Parts of validation: images without and with an equal or near-duplicate image in train as it was published."""
+"""Parts of validation: images without and with an equal or near-duplicate image in the published train split."""
 
 
 class Interval(Record):
@@ -47,16 +48,16 @@ class Interval(Record):
 
 
 class ArmCount(Record):
-    """What one arm trained on: images, mean over seeds."""
+    """Number of images that one arm was trained on, as the mean over seeds."""
 
     arm: str
     train: float
     selection: float
-    seen: float = Field(description="scored validation images whose picture stands in the trained part")
+    seen: float = Field(description="scored validation images whose picture is in the train part")
 
 
 class Outcome(Record):
-    """One training: which epoch was taken, in what time, and its accuracy on the parts of the scored images."""
+    """Result of one training: the chosen epoch, its cost, and its accuracy on the parts of the scored images."""
 
     arm: str
     seed: int
@@ -68,30 +69,32 @@ class Outcome(Record):
 
 
 class PartRow(Record):
-    """One line of the table: a part of the scored validation images; accuracies and differences in 0..1."""
+    """One row of the table: a part of the scored validation images; accuracies and differences in 0..1."""
 
     part: str
     images: int
-    groups: int = Field(description="different pictures among them")
+    groups: int = Field(description="number of different pictures among the images")
     cleaned: Interval
     uncleaned: Interval
-    difference: Interval = Field(description="uncleaned minus cleaned, on the same images with the same seeds")
+    difference: Interval = Field(description="uncleaned minus cleaned, for the same images and seeds")
 
 
 class Results(Record):
-    """All that was measured."""
+    """All measured figures."""
 
     variant: str
     seeds: tuple[int, ...]
     recipe: TrainConfig
     counts: tuple[ArmCount, ...]
     parts: tuple[PartRow, ...]
-    leak: Interval = Field(description="the difference on copies minus that on other images of the same class mix")
+    leak: Interval = Field(
+        description="the difference on copies minus the difference on other images of the same class mix"
+    )
     outcomes: tuple[Outcome, ...]
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds and images, with what its interval is made of."""
+    """Mean over seeds and images, with the variances for its interval."""
 
     by_seed: NDArray[np.float64]
     image_variance: float
@@ -99,16 +102,16 @@ class Estimate(NamedTuple):
 
 
 def mark_copies(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return the validation images that cleaning keeps, by path, and whether the published train has their picture.
+    """Mark the validation images that cleaning keeps: is the same picture in the published train split?
 
     Args:
-        manifest: one row an image as published, with the column `group`.
+        manifest: one row per image as published, with the column `group`.
 
     Returns:
-        The columns `label`, `group` and `part`, `NO_COPY` or `COPY`, indexed and ordered by path.
+        The columns `label`, `group` and `part` (`NO_COPY` or `COPY`), indexed and sorted by path.
 
     Raises:
-        PipelineError: fewer than two pictures are in one of the parts, so that nothing can be said of it.
+        PipelineError: one of the parts has fewer than two pictures, which is too few for an interval.
     """
     kept, _ = clean_manifest(manifest, CleaningPolicy())
     scored = kept[kept["split"] == "validation"].set_index("path").sort_index()
@@ -117,14 +120,14 @@ def mark_copies(manifest: pd.DataFrame) -> pd.DataFrame:
         pictures = scored.loc[chosen, "group"].nunique()
         if pictures < 2:
             raise PipelineError(
-                f"got {pictures} different validation images with {part}, expected at least 2: this data set has "
-                "nothing to compare, measure on one that has both"
+                f"got {pictures} different validation images with {part}, expected at least 2: "
+                "use a data set that has validation images with and without a copy in train"
             )
     return scored[["label", "group"]].assign(part=copied.map({False: NO_COPY, True: COPY}))
 
 
 def read_correct(run: Path, paths: pd.Index) -> NDArray[np.float64]:
-    """Return whether a training's network is right, 1.0 or 0.0, on each of these validation images."""
+    """Read for each of these validation images whether the trained network is right (1.0) or wrong (0.0)."""
     predictions = read_predictions(run, "validation")
     correct = pd.Series(correctness_of(predictions), index=predictions["image_id"])
     return np.asarray(correct.loc[paths], dtype=np.float64)
@@ -137,8 +140,8 @@ def estimate_mean(
 
     Args:
         values: (images, seeds).
-        groups: which picture each image shows; images of one group are no independent evidence.
-        weights: (images,), of mean 1; all alike where not given.
+        groups: the picture that each image shows; images of one group are not independent evidence.
+        weights: (images,) with mean 1; all are 1 if not given.
 
     Source: Liang and Zeger (1986), "Longitudinal data analysis using generalized linear models": the variance of a
     mean of clustered values.
@@ -152,7 +155,7 @@ def estimate_mean(
 
 
 def subtract(first: Estimate, second: Estimate) -> Estimate:
-    """Return the first minus the second of two means over the same seeds and images of different pictures."""
+    """Return the first mean minus the second: the same seeds, images of different pictures."""
     return Estimate(
         by_seed=first.by_seed - second.by_seed,
         image_variance=first.image_variance + second.image_variance,
@@ -161,15 +164,15 @@ def subtract(first: Estimate, second: Estimate) -> Estimate:
 
 
 def make_interval(estimate: Estimate, lowest: float = -1.0) -> Interval:
-    """Return the 95 % interval of an estimate for other images and other seeds.
+    """Return the 95 % interval of an estimate, valid for other images and other seeds.
 
-    The variances over images and over seeds are added, and Student's t takes the few seeds into account: its degrees
-    of freedom are Satterthwaite's. Chance that belongs to an image and a seed together is in both variances, so the
-    interval is somewhat too wide rather than too narrow. One seed tells nothing of others: then it is of images alone.
+    The variances over images and over seeds are added. Student's t accounts for the small number of seeds, with
+    Satterthwaite's degrees of freedom. The variation that belongs to a pair of image and seed is in both variances, so
+    the interval is rather too wide than too narrow. With one seed, the interval covers only the variation over images.
 
     Args:
-        estimate: of an accuracy or of a difference.
-        lowest: what it cannot be less than, 0 for an accuracy; neither is ever more than 1.
+        estimate: an accuracy or a difference of accuracies.
+        lowest: smallest possible value: 0 for an accuracy, -1 for a difference; the largest is 1 for both.
 
     Source: Cameron, Gelbach and Miller (2011), "Robust inference with multiway clustering", without the subtraction
     of the common part; Satterthwaite (1946), "An approximate distribution of estimates of variance components".
@@ -187,9 +190,9 @@ def make_interval(estimate: Estimate, lowest: float = -1.0) -> Interval:
 
 
 def choose_rows(scored: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Return which of the scored images each line of the table is of, (images,).
+    """Return for each row of the table a mask (images,) of its scored images.
 
-    Copies are not spread over the classes like other images, so both are also told apart by class.
+    Copies are not distributed over the classes like other images, so there are also rows for each class.
     """
     copy = (scored["part"] == COPY).to_numpy()
     of_class = {label: (scored["label"] == label).to_numpy() for label in CLASSES}
@@ -203,13 +206,13 @@ def choose_rows(scored: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
 
 
 def weigh_like_copies(scored: pd.DataFrame) -> NDArray[np.float64]:
-    """Return weights, of mean 1, under which the images without a copy have the class mix of those with one.
+    """Return weights with mean 1 that give the images without a copy the class mix of the images with a copy.
 
-    Cleaning takes more of one class from train than of another, which moves the accuracy of that class by itself;
-    among images of the same classes that is no part of the difference between copies and others.
+    Cleaning removes more images of one class from train than of another, and this alone changes the accuracy of that
+    class. With the same class mix, this effect is not part of the difference between copies and other images.
 
     Returns:
-        (images without a copy,) in their order.
+        (images without a copy,), in the order of the images.
     """
     labels, copied = scored["label"], scored["part"] == COPY
     wanted, present = labels[copied].value_counts(normalize=True), labels[~copied].value_counts(normalize=True)
@@ -221,11 +224,11 @@ def compare_arms(correct: dict[str, NDArray[np.float64]], scored: pd.DataFrame) 
     """Compare the arms on each part of the scored images.
 
     Args:
-        correct: arm -> (images, seeds), 1.0 where the network was right; images as in `scored`.
+        correct: arm -> (images, seeds), 1.0 if the network was right; images in the order of `scored`.
         scored: see `mark_copies`.
 
     Returns:
-        The lines of the table, and how much further apart the arms are on copies than on other images of their classes.
+        The rows of the table, and the difference on copies minus the difference on other images of the same class mix.
     """
     difference = correct["uncleaned"] - correct["cleaned"]
     rows, differences = [], {}
@@ -248,7 +251,7 @@ def compare_arms(correct: dict[str, NDArray[np.float64]], scored: pd.DataFrame) 
 
 
 def count_images(trainings: Sequence["Training"], scored: pd.DataFrame) -> list[ArmCount]:
-    """Count what each arm trained on."""
+    """Count the images that each arm was trained on."""
     rows = []
     for training in trainings:
         manifest = read_manifest(training.dataset / "manifest.parquet")
@@ -266,7 +269,7 @@ def count_images(trainings: Sequence["Training"], scored: pd.DataFrame) -> list[
 
 
 def describe_outcome(training: "Training", correct: NDArray[np.float64], scored: pd.DataFrame) -> Outcome:
-    """Say how one training went."""
+    """Summarise the result of one training."""
     result = training.result
     return Outcome(
         arm=training.arm,
@@ -288,7 +291,7 @@ def collect_results(trained: "Trained", recipe: TrainConfig) -> Results:
     trainings, scored = trained.trainings, mark_copies(trained.manifest)
     failed = [f"{t.arm}, seed {t.seed}: {t.result.reason}" for t in trainings if t.result.status != "trained"]
     if failed:
-        raise PipelineError(f"got trainings that failed, expected all to end well: {'; '.join(failed)}")
+        raise PipelineError(f"got failed trainings, expected all to succeed: {'; '.join(failed)}")
     correct = [read_correct(Path(training.result.directory), scored.index) for training in trainings]
     by_arm = {
         arm: np.stack([c for t, c in zip(trainings, correct, strict=True) if t.arm == arm], axis=1)
@@ -309,8 +312,8 @@ def collect_results(trained: "Trained", recipe: TrainConfig) -> Results:
 
 
 def format_results(results: Results) -> str:
-    """Return the tables as Markdown."""
-    lines = ["| arm | train | selection | scored images whose picture was trained on |", "|---|---|---|---|"]
+    """Format the tables as Markdown."""
+    lines = ["| arm | train | selection | scored images whose picture is in the train part |", "|---|---|---|---|"]
     lines += [
         f"| {count.arm} | {count.train:,.0f} | {count.selection:,.0f} | {count.seen:,.0f} |" for count in results.counts
     ]
@@ -325,30 +328,30 @@ def format_results(results: Results) -> str:
         for row in results.parts
     ]
     leak = format_interval(results.leak, signed=True)
-    lines += ["", f"difference on copies minus that on other images of their class mix: {leak} points"]
+    lines += ["", f"difference on copies minus difference on other images of the same class mix: {leak} points"]
     return "\n".join(lines)
 
 
 def format_interval(interval: Interval, signed: bool = False) -> str:
-    """Return an interval in hundredths, such as "74.1 (72.8 to 75.4)"."""
+    """Format an interval in hundredths, such as "74.1 (72.8 to 75.4)"."""
     sign = "+" if signed else ""
     return f"{100 * interval.value:{sign}.1f} ({100 * interval.low:{sign}.1f} to {100 * interval.high:{sign}.1f})"
 
 
 def parse_options() -> argparse.Namespace:
-    """Return the options of the command line."""
+    """Parse the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="a folder, an archive's path or URL, or a Google Drive id or URL")
-    parser.add_argument("--out", type=Path, required=True, help="directory of the workspace and of results.json")
+    parser.add_argument("--out", type=Path, required=True, help="directory for the workspace and results.json")
     parser.add_argument("--variant", choices=PRESETS["quick"].variants, default="compact")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--epochs", type=int, help="number of epochs, instead of that of the recipe")
     parser.add_argument("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Train, print the tables and keep them."""
+    """Train, print the tables and store them."""
     options = parse_options()
     changes = {"precision": options.precision} | ({"epochs": options.epochs} if options.epochs else {})
     workspace = options.out.resolve() / "workspace"

@@ -1,6 +1,6 @@
-"""The flow behind `benchmarks.cleaning_effect`: one variant trained on a data set with cleaning and without it.
+"""Flow for `benchmarks.cleaning_effect`: trains one variant on a data set with cleaning and without it.
 
-A module of its own, because Prefect reads the address of its server when it is imported.
+It is a separate module, because Prefect reads the address of its server at import.
 """
 
 from collections.abc import Sequence
@@ -38,14 +38,14 @@ ARMS = {
         no_near_duplicates_across_splits="off",
     ),
 }
-"""The default policies, and the same without what looks for blanks, contradictions, copies and near-copies."""
+"""The default policies, and the same without the rules for blank images, two labels, copies and near-duplicates."""
 
 PRESET = PRESETS["quick"]
 TRAININGS_AT_ONCE = 2
 
 
 class Training(NamedTuple):
-    """One finished training: on which arm, with which seed, from which data set, and what came of it."""
+    """One finished training: its arm, its seed, its data set, and its result."""
 
     arm: str
     seed: int
@@ -54,7 +54,7 @@ class Training(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """All trainings, both arms with the same seeds in the same order, and the manifest as published."""
+    """The manifest as published, and all trainings: both arms with the same seeds in the same order."""
 
     manifest: pd.DataFrame
     trainings: list[Training]
@@ -62,13 +62,13 @@ class Trained(NamedTuple):
 
 @flow(name="cleaning effect", log_prints=False)
 def train_arms(source: str, variant: str, seeds: Sequence[int], recipe: TrainConfig) -> Trained:
-    """Train a variant once a seed with cleaning and once without it, two at once, on one thread each.
+    """Train a variant for each seed, once with cleaning and once without; two trainings at a time, one thread each.
 
     Args:
-        source: as of the flow `retrain`.
-        variant: the network.
-        seeds: of the selection part, the augmented views and the trainings.
-        recipe: the same for both arms; without a time budget, so that both take the same steps.
+        source: as in the flow `retrain`.
+        variant: name of the network.
+        seeds: random seeds for the selection part, the augmented views and the trainings.
+        recipe: the same for both arms; without a time budget, so that both do the same number of steps.
     """
     settings = load_settings()
     workspace = Workspace(settings.workspace)
@@ -89,7 +89,7 @@ def train_arms(source: str, variant: str, seeds: Sequence[int], recipe: TrainCon
 
 
 def plan_training(variant: str, recipe: TrainConfig, seed: int) -> TrainingJob:
-    """Return one training on one thread."""
+    """Describe one training on one thread."""
     return TrainingJob(
         variant=find_variant(variant),
         train=recipe,
@@ -101,11 +101,11 @@ def plan_training(variant: str, recipe: TrainConfig, seed: int) -> TrainingJob:
 
 
 def read_published(data: PreparedData, workspace: Workspace) -> pd.DataFrame:
-    """Return the manifest of the data set before anything was set aside."""
+    """Read the manifest of the data set as published, before images were set aside."""
     manifest: Produced = record_of(take_inventory(data.images, workspace))
     return read_manifest(manifest.path / MANIFEST_NAME)
 
 
 def recipe_of(variant: str) -> TrainConfig:
-    """Return the variant's recipe of the preset `quick`, without its time budget."""
+    """Return the variant's recipe in the preset `quick`, without the time budget."""
     return PRESET.recipe(variant, 0).model_copy(update={"time_budget_minutes": 0.0})

@@ -1,4 +1,4 @@
-"""Run one command of this project and say what it cost."""
+"""Runner of one command of this project that measures its time and memory."""
 
 import json
 import os
@@ -15,40 +15,40 @@ from data.base.errors import PipelineError
 SHOWN_CHARACTERS = 2000
 
 EMOTION = str(Path(sys.executable).with_name("emotion"))
-"""The command of this environment."""
+"""Path of the `emotion` command in this environment."""
 
 
 class Usage(NamedTuple):
-    """What a command cost with everything it started and waited for."""
+    """Time and memory of a command, including the child processes that it waited for."""
 
     wall_seconds: float
     core_seconds: float
     peak_bytes: int
-    """Of its largest process."""
+    """Peak memory of its largest process."""
     output: str
 
     @property
     def printed(self) -> list[dict[str, Any]]:
-        """Return the lines that are JSON objects; TensorFlow, Prefect and the like write lines of their own."""
+        """Parse the lines that are JSON objects; other lines come from TensorFlow, Prefect and other libraries."""
         return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
 
 
 def run_module(module: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Usage:
-    """Run `python -m MODULE ARGUMENTS` to its end.
+    """Run `python -m MODULE ARGUMENTS` and wait until it ends.
 
     Raises:
-        PipelineError: it failed; the message has the end of what it wrote.
+        PipelineError: the command failed; the message contains the end of its output.
     """
     return run_command([sys.executable, "-m", module, *map(str, arguments)], environment)
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
-    """Run a command to its end; see `run_module`."""
+    """Run a command and wait until it ends; see `run_module`."""
     started = time.perf_counter()
     with subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},
-        stdin=subprocess.PIPE,  # open as long as this process lives: a training ends when it is closed
+        stdin=subprocess.PIPE,  # stays open while this process runs: a training ends when its stdin closes
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -58,7 +58,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str] | None = 
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise PipelineError(
-            f"{' '.join(command)} left with status {process.returncode}, expected 0: {output[-SHOWN_CHARACTERS:]}"
+            f"{' '.join(command)} ended with status {process.returncode}, expected 0: {output[-SHOWN_CHARACTERS:]}"
         )
     return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, _bytes_of(usage), output)
 

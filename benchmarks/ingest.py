@@ -1,8 +1,8 @@
-"""Measure what judging a data set costs: `emotion ingest` in a new workspace, its time and its memory.
+"""Time and memory of checking a data set: `emotion ingest` in a new workspace.
 
-`python -m benchmarks.ingest SOURCE [--repeats 3]` prints a line a repeat. The memory is the largest sum over the
-command and all its children, pages that they share counted once for each; the Prefect server is told apart, since it
-is the same whatever the data.
+`python -m benchmarks.ingest SOURCE [--repeats 3]` prints one line per repeat. The memory is the largest sum over the
+command and all its child processes; memory pages that they share are counted once for each process. The Prefect server
+has its own column, because its memory does not depend on the data.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SERVER_MODULE = "flows.server.process"
 
 
 def measure(source: str, workspace: Path) -> dict[str, float]:
-    """Ingest once and return seconds and the largest memory of the pipeline and of the server, in MiB."""
+    """Ingest once and measure the seconds and the peak memory of the pipeline and of the server, in MiB."""
     environment = {**os.environ, "EMOTION_WORKSPACE": str(workspace)}
     command = [EMOTION, "ingest", "--source", source]
     started, pipeline, server = time.perf_counter(), 0, 0
@@ -34,7 +34,7 @@ def measure(source: str, workspace: Path) -> dict[str, float]:
             time.sleep(SAMPLED_EVERY_SECONDS)
     if process.returncode:
         raise SystemExit(
-            f"ingesting {source} left with status {process.returncode}: run {' '.join(command)} to see why"
+            f"ingesting {source} ended with status {process.returncode}, expected 0: run {' '.join(command)} to see why"
         )
     return {
         "seconds": round(time.perf_counter() - started, 1),
@@ -44,7 +44,7 @@ def measure(source: str, workspace: Path) -> dict[str, float]:
 
 
 def sample_memory(family: psutil.Process) -> tuple[int, int]:
-    """Return the resident bytes of the command with its children now, and those of its server."""
+    """Measure the current resident bytes of the command with its child processes, and those of its server."""
     pipeline, server = 0, 0
     for process in (family, *family.children(recursive=True)):
         try:
@@ -53,13 +53,13 @@ def sample_memory(family: psutil.Process) -> tuple[int, int]:
                 server += resident
             else:
                 pipeline += resident
-        except psutil.Error:  # it ended meanwhile
+        except psutil.Error:  # the process has ended
             continue
     return pipeline, server
 
 
 def main() -> None:
-    """Print one row a repeat."""
+    """Print one row per repeat."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", help="a folder, an archive's path or URL, or a Google Drive id or URL")
     parser.add_argument("--repeats", type=int, default=3)

@@ -1,9 +1,10 @@
-"""Images a second of three ways to read augmented training images: `python -m benchmarks.input_rates VIEWS IMAGES`.
+"""Images per second of three methods to read augmented training images.
 
-The project's views with their jitter, Keras' ImageDataGenerator with the notebook's recipe, and Keras'
-image_dataset_from_directory under augmentation layers that do the same. Prints a line of JSON a repeat; each way runs
-in turn in every repeat, so that a slow moment of the machine meets all three. Datasets are read inside a graph, as
-Keras' `fit` reads them: a batch that is handed to Python costs .2 ms whatever was done to its images.
+`python -m benchmarks.input_rates VIEWS IMAGES` compares the project's views with jitter, Keras' ImageDataGenerator with
+the notebook's recipe, and Keras' image_dataset_from_directory with augmentation layers that do the same. It prints one
+line of JSON per repeat. Every repeat runs all three methods, one after the other, so that a slow moment of the machine
+affects all of them. Datasets are read inside a graph, as Keras' `fit` reads them: passing a batch to Python costs
+0.2 ms, whatever was done to its images.
 """
 
 import json
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 def rate_of(batches: Iterable[Any]) -> float:
-    """Return the images a second of an endless row of batches, without its first ones."""
+    """Measure the images per second of an endless series of batches, without the first batches."""
     counts = count_images(batches)
     for _ in range(WARMUP_COUNTS):
         next(counts)
@@ -53,7 +54,7 @@ def rate_of(batches: Iterable[Any]) -> float:
 
 
 def count_images(batches: Iterable[Any]) -> Iterator[int]:
-    """Read an endless row of batches, several at a time where it is a dataset, and yield how many images they had."""
+    """Read an endless series of batches and yield their numbers of images; read a dataset several batches at a time."""
     endless = iter(batches)
 
     @tf.function
@@ -68,7 +69,7 @@ def count_images(batches: Iterable[Any]) -> Iterator[int]:
 
 
 def read_views(views: Path, seed: int) -> Iterable[Any]:
-    """Return the batches of one epoch after the other, as `models.training.fit` reads each."""
+    """Return the batches of all epochs in order; each epoch is read as in `models.training.fit`."""
     jitter = Jitter(flip=True, shift_pixels=2)
     first, *others = (
         read_part(views, "train", view=view, batch_size=BATCH_IMAGES, shuffle_seed=seed + view, jitter=jitter)
@@ -80,7 +81,7 @@ def read_views(views: Path, seed: int) -> Iterable[Any]:
 
 
 def read_by_generator(images: Path, batch_images: int) -> Any:
-    """Return ImageDataGenerator's endless batches with the notebook's recipe; noise by its preprocessing function."""
+    """Return ImageDataGenerator's endless batches with the notebook's recipe; its preprocessing function adds noise."""
     rng = np.random.default_rng(42)
 
     def add_noise(image: np.ndarray) -> np.ndarray:
@@ -106,7 +107,7 @@ def read_by_generator(images: Path, batch_images: int) -> Any:
 
 
 def read_by_layers(images: Path) -> Iterable[Any]:
-    """Return the endless batches of image_dataset_from_directory under augmentation layers, as Keras' guides do it."""
+    """Return the endless batches of image_dataset_from_directory with augmentation layers, as in Keras' guides."""
     augment = keras.Sequential(
         [
             keras.layers.Rescaling(1 / 255),

@@ -1,8 +1,9 @@
-"""What reading costs in a training step: `python -m benchmarks.input_share VIEWS`.
+"""Cost of reading the input in a training step: `python -m benchmarks.input_share VIEWS`.
 
-Prints a line of JSON a repeat: core-seconds of reading a batch as training does, without a step, and of a step of
-`compact` on batches kept in memory. Core-seconds rather than time, because reading runs beside the step and takes its
-cores; apart rather than together, because the difference of two whole trainings is lost in their noise.
+It prints one line of JSON per repeat: the core-seconds of reading a batch as training does, without a step, and the
+core-seconds of a step of `compact` on batches in memory. It measures core-seconds instead of time, because reading runs
+in parallel to the step and uses the same cores. It measures both separately, because the difference between two whole
+trainings is smaller than their noise.
 """
 
 import json
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def core_seconds_a_batch(work: Callable[[], None]) -> float:
-    """Time work on STEPS batches."""
+    """Measure the core-seconds per batch of work on STEPS batches."""
     cores = time.process_time()
     work()
     return (time.process_time() - cores) / STEPS

@@ -1,8 +1,8 @@
-"""Measure the search for near-duplicates on a data set: copies that are planted, and found pairs to look at.
+"""Recall and precision of the search for near-duplicates: planted copies, and found pairs to look at.
 
-`python -m benchmarks.near_duplicate_quality IMAGES --sheets DIR`, IMAGES holds <split>/<label>/<file>. It prints how
-many planted copies of each kind are found, and draws random found pairs, the two pictures of a pair side by side, as
-contact sheets for a person to count the strangers on.
+`python -m benchmarks.near_duplicate_quality IMAGES --sheets DIR`. IMAGES contains <split>/<label>/<file>. The command
+prints how many planted copies of each kind are found. It also draws random found pairs as contact sheets, with the two
+pictures of a pair side by side, so that a person can count the wrong pairs.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from data.manifest.near_duplicates import find_similar_pairs
 from data.manifest.table import build_manifest
 
 PLANTED_IMAGES = 1_000
-"""Copies of each kind."""
+"""Number of copies of each kind."""
 
 KINDS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "encoded again at quality 60": lambda image: image,
@@ -33,10 +33,10 @@ SCALE, MARGIN = 2, 6
 
 
 def plant_copies(images: Path, originals: pd.Series, kind: str, root: Path) -> pd.DataFrame:
-    """Write a copy of each original below `root/copies`, and describe the copies.
+    """Write a copy of each original below `root/copies` and build the manifest of the copies.
 
     Returns:
-        Their manifest, its paths relative to `root`.
+        The manifest, with paths relative to `root`.
     """
     for path in originals:
         target = root / "copies" / path
@@ -48,7 +48,7 @@ def plant_copies(images: Path, originals: pd.Series, kind: str, root: Path) -> p
 
 
 def measure_recall(images: Path, manifest: pd.DataFrame, originals: pd.Series, kind: str) -> float:
-    """Return the part of planted copies that is found among all images of the data set, 0..1."""
+    """Measure the share (0..1) of planted copies that is found among all images of the data set."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         for split in images.iterdir():
@@ -60,14 +60,14 @@ def measure_recall(images: Path, manifest: pd.DataFrame, originals: pd.Series, k
 
 
 def choose_originals(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
-    """Return images that no other resembles and that show something, so that a copy has one original."""
+    """Choose images that are not blank and have no near-duplicate, so that each copy has exactly one original."""
     alone = manifest[~manifest["path"].isin(pairs[["first", "second"]].to_numpy().ravel())]
     alone = alone[(alone["standard_deviation"] > 1) & ~alone["pixel_sha256"].duplicated(keep=False)]
     return alone["path"].sample(min(PLANTED_IMAGES, len(alone)), random_state=0)
 
 
 def draw_sheets(images: Path, pairs: pd.DataFrame, directory: Path) -> list[Path]:
-    """Draw pairs side by side, numbered row by row, on as many sheets as it takes."""
+    """Draw pairs side by side, row by row, on as many sheets as necessary."""
     side, sheets = IMAGE_SIZE * SCALE, []
     directory.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(pairs), PAIRS_PER_SHEET):
@@ -85,11 +85,11 @@ def draw_sheets(images: Path, pairs: pd.DataFrame, directory: Path) -> list[Path
 
 
 def main() -> None:
-    """Print the recall of each kind, and draw found pairs."""
+    """Print the recall of each kind and draw found pairs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", type=Path)
     parser.add_argument("--sheets", type=Path, required=True, help="directory of the contact sheets")
-    parser.add_argument("--seed", type=int, default=0, help="of the pairs that are drawn")
+    parser.add_argument("--seed", type=int, default=0, help="random seed for the choice of drawn pairs")
     options = parser.parse_args()
     manifest = build_manifest(options.images)
     pairs = find_similar_pairs(manifest, options.images)

@@ -1,7 +1,7 @@
-"""Show how the search for near-duplicate candidates grows with the number of images.
+"""Time and memory of the search for near-duplicate candidates, for growing numbers of images.
 
 `python -m benchmarks.near_duplicates` generates perceptual hashes and prints a table; `--images N ...` sets the sizes.
-Every tenth image is a copy of an earlier one with a few bits changed, as many as a shift by a pixel changes.
+Every tenth hash is a copy of an earlier one with a few changed bits, as many as a shift by one pixel changes.
 """
 
 import argparse
@@ -17,11 +17,15 @@ from data.manifest.near_duplicates import HASH_BITS, NearDuplicateConfig, find_c
 
 SIZES = (25_000, 50_000, 100_000, 200_000, 400_000)
 CHANGED_BITS = 4
-"""Pairs of bits that are swapped in a copy: a perceptual hash has as many ones as zeros."""
+"""Number of ones and of zeros that are changed in a copy: a perceptual hash has as many ones as zeros."""
 
 
 def generate_hashes(images: int, seed: int) -> NDArray[np.uint8]:
-    """Return hashes with as many ones as zeros, every tenth a copy of the one nine before it, as bits (images, 64)."""
+    """Generate hashes with as many ones as zeros; every tenth is a copy of the hash nine places before it.
+
+    Returns:
+        (images, 64) bits, 0 or 1.
+    """
     rng = np.random.default_rng(seed)
     bits = np.tile(np.arange(HASH_BITS) % 2, (images, 1)).astype(np.uint8)
     bits = rng.permuted(bits, axis=1)
@@ -35,12 +39,12 @@ def generate_hashes(images: int, seed: int) -> NDArray[np.uint8]:
 
 
 def to_hex(bits: NDArray[np.uint8]) -> pd.Series:
-    """Return each row of bits as 16 hex digits."""
+    """Format each row of bits as 16 hex digits."""
     return pd.Series([row.tobytes().hex() for row in np.packbits(bits, axis=1)], dtype="str")
 
 
 def measure(images: int) -> dict[str, float]:
-    """Search once among so many images; run in a process of its own, whose peak memory is this search's."""
+    """Search once among this number of images; in its own process, so that its peak memory is that of the search."""
     bits = generate_hashes(images, seed=images)
     hashes, mirrored = to_hex(bits), to_hex(bits ^ (np.arange(HASH_BITS) % 2).astype(np.uint8))
     del bits
@@ -59,7 +63,7 @@ def measure(images: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print one row a size."""
+    """Print one row per size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, nargs="+", default=SIZES)
     sizes = parser.parse_args().images

@@ -1,4 +1,4 @@
-"""The page of figures: one section a row, replaced when the row is measured again."""
+"""Page of benchmark figures: one section per row, replaced when the row is measured again."""
 
 import re
 import time
@@ -14,9 +14,9 @@ HEADING = "## "
 
 
 def replace_section(page: Path, name: str, row: Row, outcome: Outcome) -> None:
-    """Write a row's section over its earlier one, or at the end of the page.
+    """Replace a row's section of the page, or append it if the page has none.
 
-    What a person wrote under a section's table, from a line that begins with "Remark:", is kept.
+    The remarks that a person wrote below the table are kept: all text from the first line that starts with "Remark:".
     """
     head, *sections = re.split(rf"^(?={HEADING})", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     title = f"{HEADING}{row.title}\n"
@@ -32,19 +32,19 @@ def replace_section(page: Path, name: str, row: Row, outcome: Outcome) -> None:
 
 
 def format_section(title: str, name: str, row: Row, outcome: Outcome) -> str:
-    """Return a row's section: bar, figure, table, and where and when it was measured."""
+    """Format a row's section: target, figure, table, date and machine."""
     machine = describe_hardware()
     verdict = "met" if outcome.met else "not met"
     return (
         f"{title}\n"
-        f"Bar: {row.bar}. **Measured: {outcome.summary}; {verdict}.**\n\n"
+        f"Target: {row.target}. **Measured: {outcome.summary}; {verdict}.**\n\n"
         f"{format_table(outcome.table)}\n"
         f"`make bench ROW={name}`, {time.strftime('%Y-%m-%d')}, {machine['processor']}, {machine['cores']} cores.\n\n"
     )
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows of the same keys as a Markdown table."""
+    """Format rows with the same keys as a Markdown table."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -1,7 +1,7 @@
-"""Prepare a data set as a run does, and print where its images and its views are, as one line of JSON.
+"""Preparation of a data set as in a run: `python -m benchmarks.prepare SOURCE PRESET`.
 
-`python -m benchmarks.prepare SOURCE PRESET`. The flow is imported where the server is known, because Prefect reads the
-address of its server when it is imported.
+It prints the folders of the images and of the views as one line of JSON. The flow is imported inside a function, after
+the server has started, because Prefect reads the address of its server at import.
 """
 
 import json
@@ -20,12 +20,12 @@ class Prepared(NamedTuple):
     """A data set that is ready for trainings."""
 
     images: Path
-    """The unpacked data set: split / label / image."""
+    """Folder of the unpacked data set: split / label / image."""
     views: Path
 
 
 def prepare(source: str, preset: str) -> Prepared:
-    """Prepare a data set in a process of its own."""
+    """Prepare a data set in a separate process."""
     (paths,) = run_module("benchmarks.prepare", source, preset).printed
     return Prepared(**{name: Path(path) for name, path in paths.items()})
 

@@ -1,4 +1,4 @@
-"""The flow behind `benchmarks.prepare`."""
+"""Flow for `benchmarks.prepare`."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tasks.support.outcomes import record_of
 
 @flow(name="prepare a benchmark", log_prints=False)
 def prepare_views(source: str, preset: str, seed: int) -> tuple[Path, Path]:
-    """Take in a data set and build the preset's views; returns the folders of images and views."""
+    """Prepare a data set, build the preset's views, and return the folders of images and views."""
     settings, chosen = load_settings(), PRESETS[preset]
     workspace = Workspace(settings.workspace)
     data = prepare_data(DataChoices(parse_source(source), "", RulePolicies(), DataLimits(), seed), workspace, settings)

@@ -1,7 +1,8 @@
-"""Simulate promotions: how often a wrong one and a right one happen. `python -m benchmarks.promotion`.
+"""Simulation of promotions: the rate of wrong and of right ones. `python -m benchmarks.promotion`.
 
-It writes its tables into docs/promotion.md. Nothing is trained: whether a simulated network is right on an image is
-drawn from a difficulty that all networks share and a part of its own, so that they agree as real networks do.
+It writes its tables into docs/promotion.md. Nothing is trained. Two random numbers decide whether a simulated network
+is right on an image: the difficulty of the image, which all networks share, and a part that belongs to the network. So
+the simulated networks agree as often as real networks.
 """
 
 import argparse
@@ -27,13 +28,13 @@ PAGE = PROJECT_ROOT / "docs" / "promotion.md"
 BEGIN, END = "<!-- simulated: {} -->\n", "<!-- end -->\n"
 
 CLASS_IMAGES = (1825, 1216, 1139, 797)
-"""Validation images of each class as published, 4,977 in all."""
+"""Validation images of each class as published, 4,977 in total."""
 
 CLASS_RECALL = (0.86, 0.71, 0.63, 0.85)
-"""About what `compact` and `residual` reach on the real images, 77 % in all."""
+"""Approximate recall of `compact` and `residual` on the real images; 77 % accuracy in total."""
 
 SHARED = 0.85
-"""Share of the variance that is the image's difficulty. Two networks of 77 % then agree as real ones do."""
+"""Share of the image's difficulty in the variance; with it, two networks of 77 % agree as often as real networks."""
 
 CANDIDATES = 9
 WEEKS = 52
@@ -41,22 +42,22 @@ POLICY = PromotionPolicy()
 
 
 class Scenario(NamedTuple):
-    """What is true of the candidates of one promotion."""
+    """The true accuracies of the candidates in one simulated promotion."""
 
     title: str
     gains: tuple[float, ...] = (0.0,) * CANDIDATES
-    """True accuracy of each candidate minus the champion's, in every class alike."""
+    """True accuracy of each candidate minus the champion's; the same in every class."""
     repeats: int = 500
     images: int = sum(CLASS_IMAGES)
     shared: float = SHARED
     class_gains: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
-    """On top of that, by class, of the first candidate."""
+    """Further gain of the first candidate, for each class."""
     champion_of: int = 1
-    """Of how many equal models the champion was the best on these very images."""
+    """The champion was the best of this number of equal models on exactly these images."""
 
 
 class Seen(NamedTuple):
-    """What one simulated promotion came to; floats are 0 or 1 but for the last two."""
+    """Outcome of one simulated promotion; all floats are 0 or 1, except the last two."""
 
     promoted: float
     with_recall: float
@@ -71,7 +72,7 @@ class Seen(NamedTuple):
 
 
 def one_better(gain: float, others: float = 0.0) -> tuple[float, ...]:
-    """Return the gains where one candidate is better than the champion."""
+    """Return the gains if one candidate is better than the champion."""
     return (gain, *[others] * (CANDIDATES - 1))
 
 
@@ -93,7 +94,7 @@ GAIN_SCENARIOS = (
     ),
 )
 
-# One class of 797 images loses 6 points and the others gain, so that the whole gains 2.
+# One class of 797 images loses 6 points and the others gain, so that the total gains 2.
 ONE_CLASS_LOSES = (0.015, 0.015, 0.015, -0.08)
 
 RECALL_SCENARIOS = (
@@ -124,13 +125,13 @@ def simulate(scenario: Scenario, seed: int) -> Seen:
 
 
 def simulate_years(years: int, seed: int) -> list[int]:
-    """Return how many promotions a year of weekly best of nine makes where no network is better than another."""
+    """Count the promotions per year if the best of nine equal networks is the challenger every week."""
     labels = draw_labels(sum(CLASS_IMAGES))
     limits = norm.ppf(np.tile(CLASS_RECALL, (CANDIDATES, 1)))[:, labels]
     promotions = []
     for year in range(years):
         rng = np.random.default_rng([seed, year])
-        difficulty = rng.standard_normal(len(labels))  # of the same images in every week
+        difficulty = rng.standard_normal(len(labels))  # the images are the same in every week
         champion = draw_correct(rng, difficulty, limits[:1], SHARED)[0]
         promotions.append(0)
         for _ in range(WEEKS):
@@ -143,32 +144,32 @@ def simulate_years(years: int, seed: int) -> list[int]:
 
 
 def draw_labels(images: int) -> np.ndarray:
-    """Return (n,) labels in the shares of the published classes."""
+    """Return (n,) labels with the class shares of the published data set."""
     ends = np.round(np.cumsum(CLASS_IMAGES) / sum(CLASS_IMAGES) * images)
     return np.searchsorted(ends, np.arange(images), side="right")
 
 
 def draw_correct(rng: np.random.Generator, difficulty: np.ndarray, limits: np.ndarray, shared: float) -> np.ndarray:
-    """Return (models, n) booleans: right where an image's difficulty and a model's own luck stay below a limit.
+    """Return (models, n) booleans: right if the image's difficulty plus the model's own luck is below the limit.
 
     Args:
-        rng: of the models' own parts.
+        rng: draws the part that belongs to each model.
         difficulty: (n,) standard normal.
         limits: (models, n) quantiles of the standard normal at the wanted accuracy.
-        shared: 0..1, the part of the variance that is the difficulty's.
+        shared: 0..1, share of the difficulty in the variance.
     """
     own = rng.standard_normal(limits.shape, dtype=np.float32)
     return np.sqrt(shared) * difficulty + np.sqrt(1 - shared) * own < limits
 
 
 def judge(labels: np.ndarray, champion: np.ndarray, correct: np.ndarray, seed: int) -> Seen:
-    """Judge the most accurate candidate in the ways that are compared.
+    """Judge the most accurate candidate with all compared methods.
 
     Args:
         labels: (n,).
         champion: (n,) booleans.
         correct: (k, n) booleans.
-        seed: of the draws behind the bound.
+        seed: seed of the draws for the bound.
     """
     best = int(correct.mean(axis=1).argmax())
     differences = (correct.astype(np.int8) - champion).T
@@ -190,9 +191,9 @@ def judge(labels: np.ndarray, champion: np.ndarray, correct: np.ndarray, seed: i
 
 
 def judge_recall(labels: np.ndarray, correct: np.ndarray, champion: np.ndarray) -> tuple[bool, bool, bool]:
-    """Return whether recall passes by its figures, by being shown to be no worse, and by not being shown to be worse.
+    """Judge recall with three methods: by the measured figure, by proof of no loss, and by absence of proof of a loss.
 
-    The last two hold for all classes at once with 95 % (Bonferroni), and allow the loss that the policy does.
+    The last two hold for all classes together with 95 % (Bonferroni). A loss is what exceeds the limit of the policy.
     """
     differences = recall_differences(labels, correct, champion)
     images = np.bincount(labels)
@@ -207,13 +208,13 @@ def judge_recall(labels: np.ndarray, correct: np.ndarray, champion: np.ndarray) 
 
 
 def mcnemar_one_sided(differences: np.ndarray) -> float:
-    """Return the exact p-value that a candidate is no better than the champion."""
+    """Return the exact one-sided p-value of the hypothesis that a candidate is not better than the champion."""
     won, lost = int((differences > 0).sum()), int((differences < 0).sum())
     return float(binom.sf(won - 1, won + lost, 0.5))
 
 
 def unstudentised_bound(differences: np.ndarray, best: int, seed: int) -> float:
-    """Return the lower bound of the best's gain where every candidate's deviation counts in points, as it is."""
+    """Return the lower bound of the best candidate's gain if deviations are not divided by their standard errors."""
     draws = np.random.default_rng(seed).multivariate_normal(
         np.zeros(differences.shape[1]),
         np.cov(differences, rowvar=False).reshape(differences.shape[1], -1) / len(differences),
@@ -225,7 +226,7 @@ def unstudentised_bound(differences: np.ndarray, best: int, seed: int) -> float:
 
 
 def tabulate_gains(scenarios: Sequence[Scenario], seed: int) -> Iterator[dict[str, Any]]:
-    """Yield a row of shares of promotions for each scenario, by each way of judging the gain."""
+    """Yield one row per scenario: the share of promotions for each method to judge the gain."""
     for scenario in scenarios:
         seen = simulate(scenario, seed)
         yield {
@@ -242,7 +243,7 @@ def tabulate_gains(scenarios: Sequence[Scenario], seed: int) -> Iterator[dict[st
 
 
 def tabulate_recall(scenarios: Sequence[Scenario], seed: int) -> Iterator[dict[str, Any]]:
-    """Yield a row of shares of refusals for each scenario, by each way of judging recall."""
+    """Yield one row per scenario: the share of refusals for each method to judge recall."""
     for scenario in scenarios:
         seen = simulate(scenario, seed)
         yield {
@@ -255,13 +256,13 @@ def tabulate_recall(scenarios: Sequence[Scenario], seed: int) -> Iterator[dict[s
 
 
 def share(rate: float, repeats: int) -> str:
-    """Return a simulated rate with its 95 % interval, in percent."""
+    """Format a simulated rate with its 95 % interval, in percent."""
     low, high = wilson_interval(round(rate * repeats), repeats)
     return f"{percent(rate)} ({percent_range(low, high)})"
 
 
 def replace_table(page: Path, name: str, text: str) -> None:
-    """Write text between the marks of this name in a page."""
+    """Replace the text between the markers with this name on a page."""
     begin = BEGIN.format(name)
     head, rest = page.read_text(encoding="utf-8").split(begin, 1)
     _, tail = rest.split(END, 1)
@@ -285,9 +286,10 @@ def main() -> None:
     replace_table(
         options.page,
         "years",
-        f"In {options.years} simulated years of weekly best of nine, none of them truly better, the champion changed "
-        f"{np.mean(years):.2f} times a year on average\nand at most {max(years)} in any year: each change leaves a "
-        "champion that was luckier on these images.\n\n"
+        f"In each of {options.years} simulated years, the best of nine candidates challenged the champion every week; "
+        f"none was truly better.\nThe champion changed {np.mean(years):.2f} times per year on average; the largest "
+        f"number of changes in a year was {max(years)}.\nAfter each change, the champion is a network that was luckier "
+        "on these images.\n\n"
         f"`python -m benchmarks.promotion`, {time.strftime('%Y-%m-%d')}, {spent:.0f} core-seconds, "
         f"{describe_hardware()['processor']}.\n",
     )

@@ -1,4 +1,4 @@
-"""The rows of docs/benchmarks.md: what each measures, against which bar, and how."""
+"""Rows of docs/benchmarks.md: the title, the target and the measurement of each."""
 
 import statistics
 import tempfile
@@ -29,23 +29,23 @@ from tasks.support.child_processes import child_environment
 SEEDS = (SEED, SEED + 1, SEED + 2)
 
 SEED_ACCURACY = 0.7292
-"""Validation accuracy of the notebook's best network, `cnn_3`, which took SEED_EPOCHS epochs to it."""
+"""Validation accuracy of the notebook's best network, `cnn_3`, which needed SEED_EPOCHS epochs for it."""
 
 SEED_EPOCHS = 32
 QUICKEST, EPOCHS_TO_SEED_ACCURACY = "light", 10
-"""A variant and a plan that are to reach it; the row says whether their median over three seeds did."""
+"""The variant and the epochs that should reach this accuracy; the row says whether the median of three seeds does."""
 
 MANY_COPIES = 25
-"""How often the real training images, some 13 thousand, stand in the index of the large data set."""
+"""Number of times that the index of the large data set lists the real training images (about 13 thousand)."""
 
 MEMORY_MINUTES = 1.5
 
 
 class Outcome(NamedTuple):
-    """What a row measured."""
+    """Result of a row."""
 
     summary: str
-    """One sentence with the figure that the bar is about."""
+    """One sentence with the figure that is compared with the target."""
     met: bool
     table: list[dict[str, Any]]
 
@@ -54,14 +54,14 @@ class Row(NamedTuple):
     """One measurement."""
 
     title: str
-    bar: str
+    target: str
     measure: Callable[[str], Outcome]
-    """Takes a source as of `emotion run`."""
+    """Takes a source of the same form as in `emotion run`."""
     short: bool = True
 
 
 def measure_cost_to_seed_accuracy(source: str) -> Outcome:
-    """Compare the core-seconds to the notebook's best validation accuracy."""
+    """Compare the core-seconds that are needed for the notebook's best validation accuracy."""
     prepared = prepare(source, "quick")
     (epoch,) = run_module("benchmarks.seed_epoch", prepared.images).printed
     theirs = SEED_EPOCHS * epoch["core_seconds"]
@@ -88,7 +88,7 @@ def measure_cost_to_seed_accuracy(source: str) -> Outcome:
 
 
 def measure_input_rates(source: str) -> Outcome:
-    """Compare the images a second of the input pipeline with Keras' two ways."""
+    """Compare the images per second of the input pipeline with Keras' two loaders."""
     prepared = prepare(source, "quick")
     median = medians(run_module("benchmarks.input_rates", prepared.views, prepared.images).printed)
     over_generator, over_layers = median["views"] / median["generator"], median["views"] / median["layers"]
@@ -103,7 +103,7 @@ def measure_input_rates(source: str) -> Outcome:
 
 
 def measure_input_share(source: str) -> Outcome:
-    """Tell which share of a training step's core-seconds the input takes."""
+    """Measure the share of the input in the core-seconds of a training step."""
     prepared = prepare(source, "quick")
     median = medians(run_module("benchmarks.input_share", prepared.views).printed)
     share = median["read"] / (median["read"] + median["step"])
@@ -115,7 +115,7 @@ def measure_input_share(source: str) -> Outcome:
 
 
 def measure_parallel(source: str) -> Outcome:
-    """Compare the wall time of the same trainings two at once with one after the other."""
+    """Compare the wall time of the same trainings, two at a time and one after the other."""
     prepared = prepare(source, "quick")
     epochs = {"compact": 3, "cnn_gray": 1, "cnn_rgb": 1, "residual": 1}
     wall: dict[int, float] = {}
@@ -135,20 +135,20 @@ def measure_parallel(source: str) -> Outcome:
 
 
 def medians(repeats: list[dict[str, float]]) -> dict[str, float]:
-    """Return the median over repeats of each of their figures."""
+    """Return the median over repeats of each figure."""
     return {name: statistics.median(repeat[name] for repeat in repeats) for name in repeats[0]}
 
 
 def shorten(variant: str, epochs: int) -> TrainConfig:
-    """Return the variant's recipe in the preset `quick` with so many epochs and no budget."""
+    """Return the variant's recipe in the preset `quick` with this number of epochs and without a time budget."""
     recipe = PRESETS["quick"].recipe(variant, 0)
     return recipe.model_copy(update={"epochs": epochs, "time_budget_minutes": 0.0})
 
 
 def measure_flow_overhead(_source: str) -> Outcome:
-    """Subtract the time of the stages from that of a whole `emotion run` of the preset `smoke` on the sample.
+    """Subtract the time of the stages from the time of an `emotion run` of the preset `smoke` on the sample.
 
-    What is left is Python's start, imports, Prefect's engine and its API, logs and artifacts.
+    The rest is the start of Python, imports, Prefect's engine and API, logs and artifacts.
     """
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
@@ -165,13 +165,13 @@ def measure_flow_overhead(_source: str) -> Outcome:
     ]
     table += [
         {"part": "everything else of `emotion run`", "seconds": round(overhead, 1)},
-        {"part": "apart from it: the start of a server", "seconds": round(server, 1)},
+        {"part": "not included: the start of a server", "seconds": round(server, 1)},
     ]
     return Outcome(f"{overhead:.1f} s of {run.wall_seconds:.0f} s", overhead <= 15, table)
 
 
 def measure_child_memory(source: str) -> Outcome:
-    """Compare the peak memory of a training on the real images and on an index that repeats them."""
+    """Compare the peak memory of a training on the real images with one on an index that repeats them."""
     prepared = prepare(source, "quick")
     recipe = PRESETS["quick"].recipe("compact", MEMORY_MINUTES)
     peaks = {}
@@ -186,7 +186,7 @@ def measure_child_memory(source: str) -> Outcome:
 
 
 def repeat_train(views: Path, target: Path, copies: int) -> Path:
-    """Make a directory of views whose train part is that of another so many times, without copying a byte."""
+    """Create a directory of views that lists the train part of another `copies` times; files are linked, not copied."""
     target.mkdir()
     files = ViewsIndex.load(views).files
     for file in files:
@@ -196,7 +196,7 @@ def repeat_train(views: Path, target: Path, copies: int) -> Path:
 
 
 def measure_quick(source: str) -> Outcome:
-    """Run the preset `quick` from nothing."""
+    """Run the preset `quick` in a new workspace."""
     with tempfile.TemporaryDirectory() as folder:
         run = run_emotion(Path(folder), "--source", source, "--preset", "quick")
         results = read_results(Path(folder))
@@ -207,7 +207,7 @@ def measure_quick(source: str) -> Outcome:
 
 
 def measure_best(source: str) -> Outcome:
-    """Run the preset `best` in the workspace of the settings, so that it goes on where it was stopped."""
+    """Run the preset `best` in the workspace of the settings, so that an interrupted run resumes."""
     workspace = load_settings().workspace
     run_emotion(workspace, "--source", source, "--preset", "best", "--parallel", "1")
     results = read_results(workspace)
@@ -225,13 +225,13 @@ def run_emotion(workspace: Path, *arguments: str) -> Usage:
 
 
 def read_results(workspace: Path) -> RunResults:
-    """Return the results of the last report of a workspace."""
+    """Read the results of the newest report of a workspace."""
     reports = sorted(workspace.glob("reports/*/results.json"), key=lambda path: path.stat().st_mtime)
     return RunResults.model_validate_json(reports[-1].read_text())
 
 
 def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: int = 0) -> tuple[Usage, VariantResult]:
-    """Train a variant in a child process, as a run does; 0 threads takes all cores."""
+    """Train a variant in a child process, as a run does; with 0 threads it uses all cores."""
     chosen = find_variant(variant)
     threads = threads or usable_cores()
     spec = FitSpec(
@@ -250,7 +250,7 @@ def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: in
 
 
 def interval(part: PartMetrics) -> str:
-    """Return an accuracy with its 95 % interval, in percent."""
+    """Format an accuracy with its 95 % interval, in percent."""
     return f"{100 * part.accuracy:.1f} ({percent_range(part.accuracy_low, part.accuracy_high)})"
 
 
@@ -279,7 +279,9 @@ ROWS: dict[str, Row] = {
         measure_input_rates,
     ),
     "input-share": Row("The input pipeline's share of a training step", "at most 3 %", measure_input_share),
-    "parallel": Row("Trainings two at once, against one after the other", "at most 1.0 of the wall", measure_parallel),
+    "parallel": Row(
+        "Trainings two at once, against one after the other", "at most 1.0 of the wall time", measure_parallel
+    ),
     "flow-overhead": Row("What the flow costs beside its stages", "at most 15 s", measure_flow_overhead),
     "child-memory": Row("Peak memory of one training with many images", "within 10 %", measure_child_memory),
     "quick": Row(

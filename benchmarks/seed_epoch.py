@@ -1,7 +1,7 @@
-"""Train the notebook's best network for one epoch by its own recipe and loader.
+"""Cost of one epoch of the notebook's best network, with its own recipe and loader.
 
-`python -m benchmarks.seed_epoch IMAGES` prints the epoch's seconds and core-seconds as JSON; imports and
-the building of the network are not counted.
+`python -m benchmarks.seed_epoch IMAGES` prints the seconds and core-seconds of the epoch as JSON, without imports and
+without building the network.
 """
 
 import json
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 class Unscaled(keras.utils.PyDataset):
-    """Batches of ImageDataGenerator in 0..255, which the project's networks take; the notebook's took 0..1."""
+    """Batches of ImageDataGenerator with pixels in 0..255, as the project's networks need; the notebook used 0..1."""
 
     def __init__(self, batches: Any) -> None:
         super().__init__()

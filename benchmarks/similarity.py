@@ -1,6 +1,7 @@
-"""Measure the comparison of splits: alarms on random re-splits of one data set, and on treated train parts.
+"""Alarm rates of the comparison of splits, on random re-splits of one data set and on processed train parts.
 
-Run it from the checkout: `python benchmarks/similarity.py IMAGES [--repeats 200]`. IMAGES holds <split>/<label>/<file>.
+Run it from the checkout: `python benchmarks/similarity.py IMAGES [--repeats 200]`. IMAGES contains
+<split>/<label>/<file>.
 """
 
 import argparse
@@ -33,13 +34,13 @@ TREATED_IMAGES = 2_000
 
 
 def split_again(manifest: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the manifest with its splits dealt out anew within each class."""
+    """Return the manifest with its splits assigned again at random within each class."""
     random = np.random.default_rng(seed)
     return manifest.assign(split=manifest.groupby("label")["split"].transform(lambda s: random.permutation(s)))
 
 
 def treat_train(images: Path, manifest: pd.DataFrame, treatment: Callable[[Image.Image], Image.Image]) -> pd.DataFrame:
-    """Return the manifest with a sample of treated train images in place of its train part."""
+    """Return the manifest with a sample of processed train images in place of its train part."""
     sample = manifest[manifest["split"] == "train"].sample(TREATED_IMAGES, random_state=0)
     with tempfile.TemporaryDirectory() as directory:
         for path in sample["path"]:
@@ -53,13 +54,13 @@ def treat_train(images: Path, manifest: pd.DataFrame, treatment: Callable[[Image
 
 
 def print_pairs(name: str, comparison: SplitComparison) -> None:
-    """Print what each pair of splits was judged to be."""
+    """Print the severity and the message of each pair of splits."""
     for pair in comparison.pairs:
         print(f"{name}: {pair.severity}: {pair.message}", flush=True)
 
 
 def main() -> None:
-    """Print the verdict on the data set, on its treated copies and on random re-splits."""
+    """Print the results for the data set, for its processed copies and for random re-splits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", type=Path)
     parser.add_argument("--repeats", type=int, default=200)

@@ -1,4 +1,4 @@
-"""The page of figures: a row's section is replaced, the others and what a person wrote stay."""
+"""Tests of the page of figures: a row's section is replaced; the other sections and a person's remarks stay."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def outcome(summary, met=True):
     return Outcome(summary, met, [{"input": "views", "images a second": "1,000"}])
 
 
-def test_a_row_measured_again_replaces_its_section_alone(page):
+def test_a_row_that_is_measured_again_replaces_only_its_own_section(page):
     first, second = Row("First", "at most 3 %", unused), Row("Second", "at least 2", unused)
     replace_section(page, "first", first, outcome("4 %", met=False))
     replace_section(page, "second", second, outcome("5 times"))
@@ -31,13 +31,13 @@ def test_a_row_measured_again_replaces_its_section_alone(page):
     text = page.read_text()
     assert text.startswith(HEAD)
     assert "4 %" not in text
-    assert "Bar: at most 3 %. **Measured: 2 %; met.**" in text
+    assert "Target: at most 3 %. **Measured: 2 %; met.**" in text
     assert text.index("## First") < text.index("## Second")
     assert "| views | 1,000 |" in text
     assert "`make bench ROW=second`" in text
 
 
-def test_a_remark_outlives_the_figures_above_it(page):
+def test_a_remark_stays_when_the_figures_above_it_are_replaced(page):
     row = Row("First", "at most 3 %", unused)
     replace_section(page, "first", row, outcome("4 %", met=False))
     page.write_text(page.read_text() + "\nRemark: the disk is slow.\n")
