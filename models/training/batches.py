@@ -162,7 +162,7 @@ def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data
         # A Beta share is one of two gamma numbers divided by their sum. Negative seeds differ from those of the jitter.
         seeds = tf.stack([tf.constant(-1 - seed, tf.int64), step])
         draws = tf.random.stateless_gamma([2, tf.shape(labels)[0]], seeds, tf.constant(strength))
-        # With a small strength the numbers are close to the smallest of float32; a larger bound would give equal shares.
+        # With a small strength the numbers are close to the smallest float32; a larger bound would equalise shares.
         share = tf.maximum(draws[0], SMALLEST_DRAW) / tf.maximum(draws[0] + draws[1], 2 * SMALLEST_DRAW)
         of_images, of_labels = share[:, None, None, None], share[:, None]
         return (

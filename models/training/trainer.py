@@ -17,9 +17,7 @@ from models.jobs.checkpoint import TrainState, load_state, restore_best, restore
 from models.jobs.plan import Plan
 from models.training.finetuning import TunedBackbone
 from models.training.optimizer import PlannedCosine, compile_model, schedule_of
-from models.training.timing import MEASURED_STEPS, QUIET, WARMUP_STEPS, BatchClock, OutOfTime
-
-PROGRESS_SECONDS = 2.0
+from models.training.timing import MEASURED_STEPS, PROGRESS_SECONDS, QUIET, WARMUP_STEPS, BatchClock, OutOfTime
 
 REASON_PLAN = "the plan"
 

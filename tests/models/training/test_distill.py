@@ -77,7 +77,7 @@ def test_a_killed_child_goes_on_and_leaves_the_answers_in_written_order(spec, tm
         labels = soft.of_view(view, np.arange(IMAGES["train"]))
         np.testing.assert_allclose(labels, expected, atol=1e-5)
         assert labels.dtype == np.float32
-    after = soft.teaching
+    after = soft.record
     assert after.core_seconds > before.core_seconds > 0 and after.wall_seconds > before.wall_seconds > 0
     assert (after.teacher, after.teacher_core_seconds, after.teacher_wall_seconds) == ("ensemble", 50, 30)
     assert after.peak_memory_bytes == 10**12
@@ -102,7 +102,7 @@ def test_a_teacher_whose_answers_are_no_numbers_is_refused(spec, tmp_path):
     answers = keras.layers.Dense(4, kernel_initializer=keras.initializers.Constant(float("nan")))
     network = keras.Model(pixels, answers(keras.layers.Flatten()(pixels)))
     label = make_labeller(spec.model_copy(update={"teacher": save_teacher(tmp_path / "nan", network)}))
-    with pytest.raises(PipelineError, match="to view 0 that are no numbers"):
+    with pytest.raises(PipelineError, match="for view 0 that are not numbers"):
         label(0)
 
 

@@ -13,7 +13,7 @@ from models.evaluation.calibration import scale_by_temperature
 from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
 from models.jobs.specs import EnsembleSpec
 from models.networks.load import load_builder
-from models.training.ensemble import EnsembleMember, build_ensemble, choose_votes, build_vote
+from models.training.ensemble import EnsembleMember, build_ensemble, build_vote, choose_votes
 from models.training.predict import predict_part
 from tasks.support.child_processes import training_children
 
