@@ -25,9 +25,7 @@ class Preset(Record):
     recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
     ensemble: bool = Field(default=False, description="Add an ensemble: a variant in which the trained variants vote")
     student: VariantName | None = Field(
-        default=None,
-        description="Network that is distilled from the ensemble, or from the best variant; its variant is named "
-        "student",
+        default=None, description="Network that is distilled from the ensemble or best variant, as a variant: student"
     )
 
     @model_validator(mode="after")

@@ -36,22 +36,18 @@ class TrainConfig(Record):
     finetune_rate: float = Field(
         default=1e-4, gt=0, le=10, description="Peak learning rate when the backbone is trained together with the head"
     )
-    label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="Probability that is moved from the label to all classes"
-    )
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Probability moved from the label to all")
     mixup: float = Field(
         default=0.0,
         ge=0,
         le=4,
-        description="Mix each image and its label with another image of the batch, by a share drawn from "
-        "Beta(mixup, mixup)",
+        description="Mix each image and label with another one of its batch, by a share drawn from Beta(mixup, mixup)",
     )
     teacher_share: float = Field(
         default=0.7,
         ge=0,
         le=1,
-        description="For a student: weight of the teacher's probabilities in each label, the rest is the true class; "
-        "other variants have no teacher",
+        description="For a student: weight of the teacher's probabilities in each label; the true class has the rest",
     )
     patience: int = Field(
         default=0,
@@ -64,10 +60,7 @@ class TrainConfig(Record):
         description="Part that chooses the best epoch; use validation only to repeat the notebook: the report marks it",
     )
     time_budget_minutes: float = Field(
-        default=0.0,
-        ge=0,
-        le=10_000,
-        description="Maximum wall time of the training in minutes; shortens the schedule; 0 is no limit",
+        default=0.0, ge=0, le=10_000, description="Maximum wall minutes; shortens the schedule; 0 is no limit"
     )
     precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
         default="auto",
@@ -80,20 +73,15 @@ class TrainConfig(Record):
     )
     cache_features: bool = Field(
         default=True,
-        description="With a frozen backbone: compute the features of each view once and train the head on them, which "
-        "is many times faster. Then only the views augment, flip and shift_pixels do not apply and mixup mixes "
-        "features",
+        description="With a frozen backbone: train the head on stored features of each view, which is many times "
+        "faster. Only the views augment then: flip and shift_pixels do not apply and mixup mixes features",
     )
-    flip: bool = Field(
-        default=True, description="Random horizontal flip during training, in addition to the view's augmentation"
-    )
+    flip: bool = Field(default=True, description="Random horizontal flip in each epoch, on top of the view")
     shift_pixels: int = Field(
-        default=2, ge=0, le=12, description="Largest random shift during training, in addition to the view's"
+        default=2, ge=0, le=12, description="Largest random shift in each epoch, on top of the view"
     )
     test_time_flip: bool = Field(
-        default=False,
-        description="The finished network averages its probabilities for an image and its mirror image, at twice the "
-        "cost",
+        default=False, description="The finished network averages over an image and its mirror image, at twice the cost"
     )
     test_time_shift_pixels: int = Field(
         default=0,

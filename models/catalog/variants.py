@@ -24,12 +24,7 @@ class Variant(Record):
     backbone: str = Field(
         default="", description="key of models.weights.locate.WEIGHTS_FILES, for a pretrained variant"
     )
-    reference_rank: int = Field(
-        default=100,
-        ge=1,
-        description="for a variant without pretrained weights: the report compares pretrained variants with the one "
-        "of the lowest rank that the run has, and with the first in the table if ranks are equal",
-    )
+    reference_rank: int = Field(default=100, description="the lowest is what pretrained variants are compared with")
 
 
 _ALL = (

@@ -156,8 +156,7 @@ def _split_at_features(model: "keras.Model") -> tuple[list[Any], "keras.Model", 
     found = _find_feature_layer(body)
     if found is None:
         raise PipelineError(
-            f"Got a model without a convolution whose map is at least {MIN_MAP_SIDE} x {MIN_MAP_SIDE}; Grad-CAM needs "
-            "one."
+            f"Got a model without a convolution of a {MIN_MAP_SIDE} x {MIN_MAP_SIDE} map or larger; Grad-CAM needs one."
         )
     split = keras.Model(model.input, [found.output, found.output])
     return [], split, body[body.index(found) + 1 :], last
@@ -170,8 +169,7 @@ def _check_chain(model: "keras.Model") -> None:
     if broken or not isinstance(model.layers[-1], Dense):
         raise PipelineError(
             f"Got a model that ends in {type(model.layers[-1]).__name__} and breaks the chain of layers at "
-            f"{broken or 'none'}; expected one layer after the other, and Dense as the last. Grad-CAM cannot explain "
-            "this model."
+            f"{broken or 'none'}; expected one layer after the other, the last a Dense. Grad-CAM cannot explain it."
         )
 
 

@@ -11,6 +11,22 @@ from data.base.labels import IMAGE_SIZE
 from data.records.training import Latency, LayerRow
 
 
+def measure_network(network: keras.Model, model: keras.Model) -> dict[str, Any]:
+    """Measure size and speed of a saved model, for the fields of `VariantResult` with these names.
+
+    Args:
+        network: the trained network, whose layers are listed.
+        model: the network as it is saved, which may average over copies of an image.
+    """
+    return {
+        "parameters_total": model.count_params(),
+        "parameters_trainable": sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        "multiply_adds": count_multiply_adds(model),
+        "latency": measure_latency(model),
+        "layers": tuple(summarize_layers(network)),
+    }
+
+
 def summarize_layers(model: "keras.Model") -> list[LayerRow]:
     """Describe each layer of the model in a row; a backbone or a block counts as one layer."""
     return [

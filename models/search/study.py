@@ -167,10 +167,7 @@ def open_study(path: Path, space: SearchSpace, base: TrainConfig, seed: int, fre
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise PipelineError(
-            f"got a search that another run is working on ({path}), expected it to be free: run again when that run "
-            "has ended"
-        ) from error
+        raise PipelineError(f"got a search of another run, {path}: run again when that run has ended") from error
     try:
         if fresh:
             path.unlink(missing_ok=True)

@@ -160,8 +160,7 @@ def build_ensemble(networks: list[keras.Model], members: list[EnsembleMember]) -
         network.name = f"{network.name}_{number}"  # networks of equal architecture have equal names
         logarithms: Any = keras.ops.log(keras.ops.maximum(network(pixels), SMALLEST_PROBABILITY))
         probabilities.append(keras.ops.softmax(logarithms / member.temperature))
-    vote = Vote([member.votes for member in members], name="vote")
-    return keras.Model(pixels, vote(probabilities), name=ENSEMBLE_NAME)
+    return keras.Model(pixels, Vote([m.votes for m in members], name="vote")(probabilities), name=ENSEMBLE_NAME)
 
 
 def _calibrate(frame: pd.DataFrame, temperature: float) -> pd.DataFrame:

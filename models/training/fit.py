@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -43,7 +42,7 @@ from models.networks.building_blocks import make_pixel_input
 from models.networks.gradcam import average_heatmaps, compare_with_shuffled, explain_images, pick_examples
 from models.networks.layers import FlipVote
 from models.networks.load import load_builder
-from models.networks.measure import count_multiply_adds, measure_latency, summarize_layers
+from models.networks.measure import measure_network
 from models.training.batches import (
     EVALUATION_BATCH,
     FeatureBatches,
@@ -285,22 +284,6 @@ def save_outputs(run_dir: Path, spec: FitSpec, network: keras.Model, model: kera
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
     save_explanations(run_dir / EXPLANATIONS_NAME, spec, network, predictions)
     return predictions
-
-
-def measure_network(network: keras.Model, model: keras.Model) -> dict[str, Any]:
-    """Measure size and speed of the saved model, for the fields of `VariantResult` of these names.
-
-    Args:
-        network: the trained network, whose layers are listed.
-        model: the network with its average over copies of an image.
-    """
-    return {
-        "parameters_total": model.count_params(),
-        "parameters_trainable": sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        "multiply_adds": count_multiply_adds(model),
-        "latency": measure_latency(model),
-        "layers": tuple(summarize_layers(network)),
-    }
 
 
 def applied_recipe(spec: FitSpec, plan: Plan) -> TrainConfig:

@@ -26,9 +26,7 @@ class SoftLabelsRecord(Record):
     views: int = Field(default=0, ge=0, description="number of views that are labelled, from the first")
     core_seconds: float = Field(default=0.0, description="core-seconds of the labelling")
     wall_seconds: float = 0.0
-    teacher_core_seconds: float = Field(
-        default=0.0, description="core-seconds of the teacher's training, or of all members of an ensemble"
-    )
+    teacher_core_seconds: float = Field(default=0.0, description="core-seconds of the teacher, with its members")
     teacher_wall_seconds: float = 0.0
     peak_memory_bytes: int = Field(default=0, description="peak memory of the labelling and the teacher's training")
 
