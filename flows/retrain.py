@@ -22,7 +22,7 @@ from flows.steps.publish import keep_house, publish
 from flows.steps.repeat_command import repeat_command
 from flows.steps.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
 from models.catalog.presets import Preset, PresetChoice, load_preset
-from models.catalog.seeds import MOST_SEEDS, training_seeds
+from models.catalog.seeds import MAX_SEEDS, training_seeds
 from models.catalog.variants import VariantName
 from models.promotion.policy import PromotionPolicy
 from tasks.dataset.views import build_views
@@ -53,7 +53,7 @@ def retrain(
     parallel: Annotated[int, Field(ge=0, le=64)] = 0,
     time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
-    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = 1,
+    seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 1,
     relabel: str = "",
     policies: RulePolicies = RulePolicies(),
     limits: DataLimits = DataLimits(),

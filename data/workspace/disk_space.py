@@ -1,4 +1,4 @@
-"""About how many bytes of disk the large stages need while they are written, so that a run without room ends early."""
+"""Estimated disk usage of large stages, so that a run without enough free space fails before it writes them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,25 +8,18 @@ import pandas as pd
 from data.base.labels import IMAGE_SIZE
 
 BLOCK_BYTES = 4096
-"""Of most file systems; a small image takes a whole one."""
+"""Block size of most file systems; a small image takes a whole block."""
 
 RECORD_BYTES = IMAGE_SIZE * IMAGE_SIZE + 110
-"""One example of a TFRecord beside the image's path: pixels, label, view, names of the fields, checksums."""
-
-LARGEST_OWN_NETWORK_BYTES = 8 << 20
-"""Weights of `residual`, the largest network here that starts without a backbone's."""
-
-TRAINING_COPIES = 8
-"""Of a network's weights on disk at once, at worst: a checkpoint with two moments of the optimizer, the next one that
-is written beside it, the best epoch's weights, and the exported model."""
+"""Size of one TFRecord example without the image's path: pixels, label, view, field names, checksums."""
 
 
 def count_view_bytes(manifest: Path, views: int) -> int:
-    """Return the size of a data set's TFRecords.
+    """Estimate the size of a data set's TFRecords in bytes.
 
     Args:
         manifest: Parquet with the columns path and part.
-        views: of the train part; the other parts have one.
+        views: number of views of the train part; the other parts have one view.
     """
     rows = pd.read_parquet(manifest, columns=["path", "part"])
     record_bytes = RECORD_BYTES + rows["path"].str.len()
@@ -34,15 +27,5 @@ def count_view_bytes(manifest: Path, views: int) -> int:
 
 
 def count_file_bytes(sizes: Iterable[int]) -> int:
-    """Return what files of these sizes take on a disk."""
+    """Count the bytes that files of these sizes take on disk, in whole blocks."""
     return sum(-(-size // BLOCK_BYTES) * BLOCK_BYTES for size in sizes)
-
-
-def count_training_bytes(weights: Path | None) -> int:
-    """Return what a training keeps on disk at its worst moment.
-
-    Args:
-        weights: file of the backbone's pretrained ones, where the network has a backbone.
-    """
-    network = weights.stat().st_size if weights else 0
-    return TRAINING_COPIES * (network + LARGEST_OWN_NETWORK_BYTES)

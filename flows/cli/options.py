@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from models.catalog.presets import PRESETS
-from models.catalog.seeds import MOST_SEEDS
+from models.catalog.seeds import MAX_SEEDS
 
 PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."
 
@@ -21,7 +21,7 @@ SeedsOption = Annotated[
     typer.Option(
         help="Trainings of each variant, with seed, seed + 1, ...; the first is compared, the others show the spread.",
         min=1,
-        max=MOST_SEEDS,
+        max=MAX_SEEDS,
     ),
 ]
 ParallelOption = Annotated[int, typer.Option(help="Trainings at once; 0 takes what the machine has.", min=0, max=64)]

@@ -79,7 +79,7 @@ def _run_trials(study: Study, budget: SearchBudget, parallel: int, start: Callab
     """Keep so many trials going until the budget allows none, telling the study of each that ends."""
     running: dict[Future, tuple[Trial, float]] = {}
     while True:
-        while len(running) < parallel and budget.allows(study.begun):
+        while len(running) < parallel and budget.allows(study.started):
             trial = study.propose()
             running[start(trial)] = trial, time.time()
         if not running:

@@ -10,8 +10,10 @@ from data.records.training import VariantResult
 from models.catalog.variants import VARIANTS
 from models.evaluation.paired import holm_correction, mcnemar_p_value, paired_intervals
 
-OWN_NETWORKS = ("compact", "cnn_3", "residual", "light", "cnn_rgb", "cnn_gray", "cnn_2")
-"""Networks trained from nothing. The first of them that a run has is what pretrained ones are compared with: it is
+OWN_NETWORKS = sorted(
+    (name for name in VARIANTS if not VARIANTS[name].pretrained), key=lambda name: VARIANTS[name].reference_rank
+)
+"""Networks without pretrained weights. Pretrained variants are compared with the first of them that a run has: it is
 chosen by this order and not by its accuracy."""
 
 TUNED_ENDING = "_tuned"

@@ -1,1 +1,10 @@
-"""TODO models/catalog."""
+"""Catalog: which networks can be trained, and by which recipe. Nothing here imports TensorFlow.
+
+module       | what it answers
+variants     | Which variants exist, and which function builds each one?
+presets      | Which variants, views and recipes does a run use by default?
+train_config | What is a training recipe made of?
+seeds        | Which seeds do repeats of a training use, and how are their results joined?
+student      | Which variant is the teacher in a distillation, and what is the student?
+disk_space   | How much free disk space does a training need?
+"""

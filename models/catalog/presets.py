@@ -1,53 +1,51 @@
-"""Presets: which variants a run trains, on which views, by which recipe; built in or from a file."""
+"""Presets: named choices of variants, augmented views and training recipes; built in or read from a file."""
 
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from data.base.errors import PipelineError
-from data.base.record import describe_faults
+from data.base.record import Record, describe_faults
 from data.views.augment import LIGHT_AUGMENT, SEED_AUGMENT, STRONG_AUGMENT, AugmentConfig
-from models.catalog.train_config import STUDENT_NAME, TrainConfig, check_teaching
+from models.catalog.train_config import STUDENT_NAME, TrainConfig, check_student_recipe
 from models.catalog.variants import VariantName, find_variant
 
 SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
 
 
-class Preset(BaseModel):
-    """What one run does when nothing else is said."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Preset(Record):
+    """Settings of one run, used for everything that the run's parameters do not set."""
 
     description: str
     variants: tuple[str, ...] = Field(min_length=1, description="Trained by default, in this order")
     augment: AugmentConfig
     views: int = Field(ge=1, le=100, description="Whole augmented copies of the train part; view 0 is the original")
-    train: TrainConfig = Field(description="Recipe of every variant that has none of its own")
+    train: TrainConfig = Field(description="Recipe of every variant that is not in recipes")
     recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
-    ensemble: bool = Field(default=False, description="Let the trained variants vote together as a variant of its own")
+    ensemble: bool = Field(default=False, description="Add an ensemble: a variant in which the trained variants vote")
     student: VariantName | None = Field(
-        default=None, description="Network that learns from the vote, or the best variant, as a variant named student"
+        default=None, description="Network that is distilled from the ensemble or best variant, as a variant: student"
     )
 
     @model_validator(mode="after")
-    def _can_teach(self) -> Self:
+    def _check_student(self) -> Self:
         if self.student is None:
             return self
-        check_teaching(self._recipe_of(STUDENT_NAME))
+        check_student_recipe(self._recipe_of(STUDENT_NAME))
         if any(recipe.monitor == "validation" for recipe in (self.train, *self.recipes.values())):
             raise ValueError(
                 f"got student {self.student} in a preset with monitor validation, expected selection in every recipe: "
-                "its teachers would have been chosen on the images that are to judge it"
+                "otherwise its teachers are chosen on the images that later judge the student"
             )
         return self
 
     def recipe(self, variant: str, time_budget_minutes: float) -> TrainConfig:
-        """Return the recipe of a variant.
+        """Return the recipe of a variant within the time budget of a run.
 
         Args:
             variant: key of the variant, or student.
-            time_budget_minutes: replaces a longer or missing budget of the recipe; 0 leaves it alone.
+            time_budget_minutes: replaces a longer or missing budget of the recipe; 0 keeps the recipe's budget.
         """
         recipe = self._recipe_of(variant)
         if not time_budget_minutes:
@@ -56,15 +54,15 @@ class Preset(BaseModel):
         return recipe.model_copy(update={"time_budget_minutes": budget})
 
     def _recipe_of(self, variant: str) -> TrainConfig:
-        """Return a recipe without a run's budget; a student's is its network's unless it has its own."""
+        """Return a recipe without a run's budget; a student without a recipe takes the recipe of its network."""
         if variant in self.recipes:
             return self.recipes[variant]
         if variant == STUDENT_NAME and self.student:
-            return self._recipe_of(self.student).model_copy(update={"label_smoothing": 0.0})  # see check_teaching
+            return self._recipe_of(self.student).model_copy(update={"label_smoothing": 0.0})  # see check_student_recipe
         return self.train
 
 
-# The project's own recipe for its own network, found by measuring on the real images.
+# The recipe for compact, found by measurements on the real images.
 _COMPACT = TrainConfig(
     epochs=24,
     batch_size=64,
@@ -76,20 +74,20 @@ _COMPACT = TrainConfig(
     time_budget_minutes=8,
 )
 
-# Most of a point for four times the work of a prediction, see docs/recipes.md.
+# Gains most of a percentage point for four times the work of a prediction, see docs/recipes.md.
 _FOUR_COPIES = {"test_time_flip": True, "test_time_shift_pixels": 2}
 
 _BEST = _COMPACT.model_copy(update={"epochs": 50, "time_budget_minutes": 100, "mixup": 0.2, **_FOUR_COPIES})
 
 _BEST_COMPACT = _BEST.model_copy(update={"epochs": 40, "mixup": 0.1})
 
-# The notebook's networks under a time budget: its optimizer and batch, and a rate that falls in time.
+# For the notebook's networks under a time budget: its optimizer and batch size, and a decaying learning rate.
 _SHORT_ADAM = TrainConfig(
     epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=3.2
 )
 
-# A small head on a frozen backbone: the rate that suits a network trained from nothing would throw it about, and the
-# first epoch on each view costs a pass through the backbone, so there are few.
+# For a small head on a frozen backbone: the learning rate of a network trained from nothing would be too high. Epochs
+# are few because the first epoch on each view needs a pass through the backbone.
 _FROZEN = TrainConfig(
     epochs=15,
     batch_size=64,
@@ -99,7 +97,7 @@ _FROZEN = TrainConfig(
     time_budget_minutes=8,
 )
 
-# Fine-tuning: Adam for a new head, then a rate a tenth of it, at which a backbone bends and does not break.
+# Fine-tuning: Adam for the new head, then a tenth of that rate for the backbone, so that it keeps what it has learnt.
 _TUNED = TrainConfig(
     epochs=15,
     batch_size=32,
@@ -113,7 +111,7 @@ _TUNED = TrainConfig(
 )
 _TUNED_VARIANTS = ("vgg16_tuned", "resnet50v2_tuned", "efficientnetb0_tuned", "efficientnet_lite0_tuned")
 
-# The notebook's recipe as it was, see SEED_AUGMENT for its images.
+# The unchanged recipe of the notebook, see SEED_AUGMENT for its images.
 _SEED = TrainConfig(
     epochs=100,
     batch_size=32,
@@ -127,7 +125,7 @@ _SEED = TrainConfig(
     shift_pixels=0,
 )
 
-# Fine-tuning for longer and at a higher rate: found by measuring EfficientNet-Lite0 on the real images.
+# Longer fine-tuning at a higher rate, found by measurements of EfficientNet-Lite0 on the real images.
 _BEST_TUNED = _TUNED.model_copy(
     update={
         "epochs": 36,
@@ -193,20 +191,27 @@ PRESETS: dict[str, Preset] = {
 
 
 def load_preset(preset: str) -> Preset:
-    """Return a preset.
+    """Look up a built-in preset or read one from a file.
 
     Args:
         preset: a key of `PRESETS`, or the path of a preset file: a JSON object with the fields of `Preset`.
 
     Raises:
-        PipelineError: there is neither, or the file holds no preset or one of unknown variants.
+        PipelineError: neither exists, the file does not contain a preset, or the preset names unknown variants.
+
+    Example:
+        >>> smoke = load_preset("smoke")
+        >>> smoke.variants
+        ('compact', 'cnn_gray')
+        >>> smoke.recipe("compact", time_budget_minutes=0).epochs
+        2
     """
     if preset in PRESETS:
         return PRESETS[preset]
     path = Path(preset)
     if not path.is_file():
         raise PipelineError(
-            f"got preset {preset!r}, which is no file; expected one of {', '.join(PRESETS)} or the path of a preset "
+            f"got preset {preset!r}, which is not a file; expected one of {', '.join(PRESETS)} or the path of a preset "
             "file, such as emotion tune writes"
         )
     try:
@@ -217,14 +222,14 @@ def load_preset(preset: str) -> Preset:
     except ValidationError as error:
         raise PipelineError(
             f"got preset file {path}: {describe_faults(error, 'file')}; expected a JSON object with the fields "
-            f"{', '.join(Preset.model_fields)}: correct them or let emotion tune write the file anew"
+            f"{', '.join(Preset.model_fields)}: correct the file, or run emotion tune again to write it"
         ) from error
     except (OSError, PipelineError) as error:
         raise PipelineError(f"got preset file {path}: {error}") from error
     return loaded
 
 
-def _is_preset(preset: str) -> str:
+def _check_preset(preset: str) -> str:
     try:
         load_preset(preset)
     except PipelineError as error:
@@ -234,12 +239,12 @@ def _is_preset(preset: str) -> str:
 
 PresetChoice = Annotated[
     str,
-    AfterValidator(_is_preset),
+    AfterValidator(_check_preset),
     WithJsonSchema(
         {
             "anyOf": [
                 {"title": "built-in", "type": "string", "enum": [*PRESETS]},
-                {"title": "file", "type": "string", "description": "Path of a preset file, such as of emotion tune"},
+                {"title": "file", "type": "string", "description": "Path of a preset file, as emotion tune writes it"},
             ]
         }
     ),
@@ -248,7 +253,7 @@ PresetChoice = Annotated[
 
 
 def narrow_preset(preset: Preset, variant: str, recipe: TrainConfig, description: str) -> Preset:
-    """Return the preset with one variant alone, trained by this recipe on the same views."""
+    """Reduce a preset to one variant, which is trained by this recipe on the same views."""
     return Preset(
         description=description,
         variants=(variant,),

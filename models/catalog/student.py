@@ -1,6 +1,6 @@
-"""The student: a network of the table that learns from what the trained variants answer, as a variant of its own.
+"""Distillation: choice of the teacher, and the student as a variant that learns from the teacher's probabilities.
 
-What teaches it was trained on the same train part and chosen on selection; validation chose nothing of it.
+The teacher was trained on the same train part and chosen on selection; validation was not used to choose it.
 """
 
 import math
@@ -12,23 +12,25 @@ from models.catalog.variants import Variant
 
 
 def choose_teacher(variants: Sequence[VariantResult]) -> VariantResult | None:
-    """Return the ensemble where there is one, else the variant of the lowest log loss on selection, if any.
+    """Choose the ensemble if it was trained, else the variant with the lowest log loss on selection, if any.
 
-    Where a run's vote was not better than one variant alone, that one is the teacher.
+    A run has no trained ensemble if a single variant was better; then that variant is the teacher.
 
     Args:
-        variants: of one run, also those that were not trained.
+        variants: all variants of one run, including those that were not trained.
     """
     scored = [variant for variant in variants if variant.status == "trained" and "selection" in variant.parts]
-    able = [variant for variant in scored if math.isfinite(variant.parts["selection"].log_loss)]
-    vote = next((variant for variant in able if variant.name == ENSEMBLE_NAME), None)
-    return vote or min(able, key=lambda variant: variant.parts["selection"].log_loss, default=None)
+    candidates = [variant for variant in scored if math.isfinite(variant.parts["selection"].log_loss)]
+    ensemble = next((variant for variant in candidates if variant.name == ENSEMBLE_NAME), None)
+    return ensemble or min(candidates, key=lambda variant: variant.parts["selection"].log_loss, default=None)
 
 
 def make_student(network: Variant, teacher: str) -> Variant:
-    """Return the variant that has this network's architecture and learns from the variant of this name.
+    """Return the student: a variant with this network's architecture that learns from the teacher.
 
-    Where the teacher is not known, as in a run that trained none, the name is empty.
+    Args:
+        network: variant whose architecture the student has.
+        teacher: name of the variant to learn from; empty if it is not known because the run trained no variant.
     """
     source = "the ensemble" if teacher == ENSEMBLE_NAME else f"{teacher} alone" if teacher else "other variants"
     description = f"{network.name} taught by {source}: {network.description}"

@@ -1,37 +1,20 @@
-"""The table of variants: what each is, who builds it, and what the notebook reported for it."""
+"""Table of the variants: description, builder and the notebook's published figures of each network.
 
-from typing import Literal
+To add a variant, write its builder in `models.networks`, add one row to the table below and name the variant in a
+preset. Everything else reads the table.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from pydantic import Field
 
 from data.base.errors import PipelineError
+from data.base.record import Record
 from data.records.training import PublishedFigures
 
-VariantName = Literal[
-    "light",
-    "compact",
-    "residual",
-    "efficientnet_lite0",
-    "cnn_gray",
-    "cnn_rgb",
-    "cnn_2",
-    "cnn_3",
-    "vgg16_a",
-    "vgg16_b",
-    "resnet50v2",
-    "efficientnetb0",
-    "vgg16_tuned",
-    "resnet50v2_tuned",
-    "efficientnetb0_tuned",
-    "efficientnet_lite0_tuned",
-]
-"""The keys of `VARIANTS`, spelt out for the forms and checks that are made from a flow's parameters."""
 
-
-class Variant(BaseModel):
+class Variant(Record):
     """One network that a run can train."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="the key of the table")
     description: str = Field(description="one sentence for the report")
@@ -41,6 +24,7 @@ class Variant(BaseModel):
     backbone: str = Field(
         default="", description="key of models.weights.locate.WEIGHTS_FILES, for a pretrained variant"
     )
+    reference_rank: int = Field(default=100, description="the lowest is what pretrained variants are compared with")
 
 
 _ALL = (
@@ -48,16 +32,19 @@ _ALL = (
         name="light",
         description="compact with half the filters: two sevenths of its work, for small devices and first looks.",
         builder="models.networks.compact:build_light",
+        reference_rank=4,
     ),
     Variant(
         name="compact",
         description="BatchNorm CNN made for 48x48 gray faces and a CPU, on images standardised one by one.",
         builder="models.networks.compact:build_compact",
+        reference_rank=1,
     ),
     Variant(
         name="residual",
         description="Pre-activation residual CNN, six times the work of compact, for runs that may take an hour.",
         builder="models.networks.residual:build_residual",
+        reference_rank=3,
     ),
     Variant(
         name="efficientnet_lite0",
@@ -71,24 +58,28 @@ _ALL = (
         description="Three convolutions (256, 64, 32) on the gray image.",
         builder="models.networks.notebook_cnn:build_cnn_gray",
         published=PublishedFigures(train=0.61, validation=0.6956, test=0.6797),
+        reference_rank=6,
     ),
     Variant(
         name="cnn_rgb",
         description="The network of cnn_gray on the gray image stacked to RGB.",
         builder="models.networks.notebook_cnn:build_cnn_rgb",
         published=PublishedFigures(train=0.60, validation=0.6936, test=0.7266),
+        reference_rank=5,
     ),
     Variant(
         name="cnn_2",
         description="Three 3x3 convolutions (256, 64, 32), two of them at full resolution, with one BatchNorm.",
         builder="models.networks.notebook_cnn:build_cnn_2",
         published=PublishedFigures(train=0.62, validation=0.6815, test=0.6562),
+        reference_rank=7,
     ),
     Variant(
         name="cnn_3",
         description="Five 3x3 convolutions (256, 64, 64, 32, 32) with a single pooling; the notebook's best.",
         builder="models.networks.notebook_cnn:build_cnn_3",
         published=PublishedFigures(train=0.69, validation=0.7292, test=0.7344),
+        reference_rank=2,
     ),
     Variant(
         name="vgg16_a",
@@ -155,12 +146,28 @@ _ALL = (
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
 """Every variant by name: the project's own first, then the notebook's eight, then fine-tuned backbones."""
 
+if TYPE_CHECKING:
+    VariantName: TypeAlias = str
+else:
+    VariantName = Literal[tuple(VARIANTS)]
+"""Type of a flow's parameter that names a variant: the forms offer the keys of `VARIANTS` as its choices."""
+
 
 def find_variant(name: str) -> Variant:
-    """Return the variant of this name.
+    """Look up a variant by its name.
+
+    Args:
+        name: a key of `VARIANTS`.
 
     Raises:
-        PipelineError: there is none.
+        PipelineError: there is no such variant.
+
+    Example:
+        >>> variant = find_variant("compact")
+        >>> variant.builder
+        'models.networks.compact:build_compact'
+        >>> variant.pretrained
+        False
     """
     if name not in VARIANTS:
         raise PipelineError(f"Got variant {name!r}; expected one of {', '.join(VARIANTS)}.")

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.catalog.train_config import TrainConfig, check_teaching
+from models.catalog.train_config import TrainConfig, check_student_recipe
 
 
 class FitSpec(BaseModel):
@@ -34,7 +34,7 @@ class FitSpec(BaseModel):
     @model_validator(mode="after")
     def _smooths_once(self) -> Self:
         if self.soft_labels:
-            check_teaching(self.train)
+            check_student_recipe(self.train)
         return self
 
 

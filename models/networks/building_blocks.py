@@ -1,4 +1,4 @@
-"""Pieces that several networks are built from: pixel input, convolution, normalization, scaling, output."""
+"""Building blocks that several networks share: pixel input, convolution, normalization, scaling, output."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ def make_probabilities(classes: int) -> keras.layers.Dense:
 
 
 def make_convolution(filters: int, kernel: int = 3, strides: int = 1) -> keras.layers.Conv2D:
-    """Return a convolution of the project's own networks: a BatchNorm follows it or came before, so it has no bias."""
+    """Return a convolution of the project's own networks; it has no bias, because there is always a BatchNorm too."""
     return keras.layers.Conv2D(
         filters, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
     )
 
 
 def make_normalization() -> keras.layers.BatchNormalization:
-    """Return a BatchNorm that keeps up at a few hundred steps an epoch; at Keras' momentum of .99 it lags behind."""
+    """Return a BatchNorm for a few hundred steps per epoch; with Keras' momentum of 0.99 its statistics lag behind."""
     return keras.layers.BatchNormalization(momentum=0.9)
 
 

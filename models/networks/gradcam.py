@@ -1,4 +1,4 @@
-"""Where a model looks (Grad-CAM), which faces show it, and what the model is made of.
+"""Grad-CAM: heatmaps of the places in an image that a prediction depends on, and the choice of faces to explain.
 
 TensorFlow is imported inside the functions that need it.
 """
@@ -17,25 +17,24 @@ if TYPE_CHECKING:
     import keras
 
 
-LEAST_SIDE = 3
-"""Feature maps smaller than this in height or width say nothing of place."""
+MIN_MAP_SIDE = 3
+"""Feature maps with a smaller height or width do not show places in the image."""
 
 BATCH_IMAGES = 64
 
 
 def explain_images(model: "keras.Model", images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Draw, for each image, what spoke for the class that the model predicts (Grad-CAM).
+    """Compute, for each image, a heatmap of the evidence for the class that the model predicts (Grad-CAM).
 
     Args:
         model: a variant, built or loaded: a chain of layers, which may be backbones and blocks.
         images: pixels (n, 48, 48, 1), 0..255, uint8 or float.
 
     Returns:
-        Heatmaps (n, 48, 48), float32, 0..1; the strongest place of each image is 1, or all is 0 where nothing spoke
-        for the class.
+        Heatmaps (n, 48, 48), float32, 0..1; the maximum of each map is 1, or 0 if there is no evidence for the class.
 
     Raises:
-        PipelineError: the model is no chain that ends in a Dense layer, or has no feature map to explain.
+        PipelineError: the model is not a chain that ends in a Dense layer, or has no feature map to explain.
 
     Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks", 2017.
     """
@@ -47,12 +46,12 @@ def explain_images(model: "keras.Model", images: npt.NDArray[Any]) -> npt.NDArra
 
 
 def pick_examples(labels: npt.ArrayLike, seed: int, per_class: int = 1) -> npt.NDArray[np.int64]:
-    """Choose a few images of each class; the choice depends on labels and seed alone, so all variants share it.
+    """Choose a few images of each class; the choice depends only on labels and seed, so all variants share it.
 
     Args:
         labels: label of each image (n,).
         seed: of the choice.
-        per_class: how many of each class; a smaller class gives all it has.
+        per_class: how many of each class; all images of a class that has fewer.
 
     Returns:
         Positions in `labels`, by class and then ascending.
@@ -67,15 +66,15 @@ def pick_examples(labels: npt.ArrayLike, seed: int, per_class: int = 1) -> npt.N
 
 
 def average_heatmaps(heatmaps: npt.NDArray[Any], labels: npt.ArrayLike, classes: int) -> npt.NDArray[np.float32]:
-    """Return the mean heatmap of each class.
+    """Average the heatmaps of each class.
 
     Args:
         heatmaps: (n, height, width), 0..1.
         labels: class of each image (n,).
-        classes: how many there are.
+        classes: number of classes.
 
     Returns:
-        (classes, height, width), float32, 0..1; all 0 where a class has no image.
+        (classes, height, width), float32, 0..1; all 0 if a class has no image.
     """
     known = np.asarray(labels)
     means = [heatmaps[known == label].mean(axis=0) if (known == label).any() else None for label in range(classes)]
@@ -86,20 +85,21 @@ def average_heatmaps(heatmaps: npt.NDArray[Any], labels: npt.ArrayLike, classes:
 def compare_with_shuffled(
     model: "keras.Model", images: npt.NDArray[Any], heatmaps: npt.NDArray[Any], seed: int
 ) -> npt.NDArray[np.float32]:
-    """Return how alike the heatmaps are to those of the same network with the values of each weight shuffled.
+    """Compare heatmaps with those of the same network after the values of each weight were shuffled.
 
-    Maps that show what was learnt change with it. The network has its own weights again afterwards.
+    Heatmaps that show what the network has learnt differ from those. The weights of the network are restored at the
+    end.
 
     Args:
         model: a trained variant.
         images: pixels (n, 48, 48, 1), 0..255.
-        heatmaps: its own (n, 48, 48) of them.
+        heatmaps: maps (n, 48, 48) of these images by the trained variant.
         seed: of the shuffling.
 
     Returns:
-        Spearman's rank correlation for each image, float32 (m,), -1..1, without those whose map is flat in either.
+        Spearman's rank correlation for each image, float32 (m,), -1..1, without images for which a map is constant.
 
-    Source: Adebayo et al., "Sanity Checks for Saliency Maps", 2018, which initialises the weights anew.
+    Source: Adebayo et al., "Sanity Checks for Saliency Maps", 2018, which draws new random weights instead.
     """
     generator, trained = np.random.default_rng(seed), model.get_weights()
     try:
@@ -113,7 +113,7 @@ def compare_with_shuffled(
 
 
 def _make_explainer(model: "keras.Model") -> Any:
-    """Return a function from a batch of pixels to heatmaps, with the graph split at the feature map."""
+    """Return a function from a batch of pixels to heatmaps, with the network split at the feature map."""
     import tensorflow as tf
 
     before, split, after, last = _split_at_features(model)
@@ -121,7 +121,7 @@ def _make_explainer(model: "keras.Model") -> Any:
     def explain(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         pixels = tf.cast(images, tf.float32)
         with tf.GradientTape() as tape:
-            tape.watch(pixels)  # else nothing is recorded inside a frozen backbone
+            tape.watch(pixels)  # otherwise nothing is recorded inside a frozen backbone
             features, flow = split(_run(before, pixels))
             flow = tf.cast(_run(after, flow), tf.float32)
             logits = flow @ tf.cast(last.kernel, tf.float32) + tf.cast(last.bias, tf.float32)
@@ -137,11 +137,11 @@ def _make_explainer(model: "keras.Model") -> Any:
 
 
 def _split_at_features(model: "keras.Model") -> tuple[list[Any], "keras.Model", list[Any], Any]:
-    """Cut the chain of layers at the feature map that is explained, the last one of enough height and width.
+    """Split the chain of layers at the feature map to explain: the last one of enough height and width.
 
     Returns:
-        The layers before; a model that gives the feature map and what flows on from it; the layers after; the Dense
-        layer at the end.
+        The layers before; a model with two outputs, the feature map and the input of the next layer; the layers after;
+        the Dense layer at the end.
     """
     import keras
 
@@ -156,7 +156,7 @@ def _split_at_features(model: "keras.Model") -> tuple[list[Any], "keras.Model", 
     found = _find_feature_layer(body)
     if found is None:
         raise PipelineError(
-            f"Got a model without a convolution whose map is at least {LEAST_SIDE} x {LEAST_SIDE}; Grad-CAM needs one."
+            f"Got a model without a convolution of a {MIN_MAP_SIDE} x {MIN_MAP_SIDE} map or larger; Grad-CAM needs one."
         )
     split = keras.Model(model.input, [found.output, found.output])
     return [], split, body[body.index(found) + 1 :], last
@@ -168,7 +168,7 @@ def _check_chain(model: "keras.Model") -> None:
     broken = [layer.name for previous, layer in pairwise(model.layers) if layer.input is not previous.output]
     if broken or not isinstance(model.layers[-1], Dense):
         raise PipelineError(
-            f"Got a model that ends in {type(model.layers[-1]).__name__} and leaves the row of layers at "
+            f"Got a model that ends in {type(model.layers[-1]).__name__} and breaks the chain of layers at "
             f"{broken or 'none'}; expected one layer after the other, the last a Dense. Grad-CAM cannot explain it."
         )
 
@@ -176,8 +176,8 @@ def _check_chain(model: "keras.Model") -> None:
 def _find_feature_layer(layers: Sequence[Any]) -> Any:
     """Return the layer whose output is explained, or None.
 
-    In a residual network that is the last sum, where all branches meet; else the last convolution, together with the
-    normalisation and activation that follow it.
+    In a residual network it is the last sum, which joins all branches. In other networks it is the last convolution,
+    together with the normalisation and activation that follow it.
     """
     from keras.layers import Add, Conv2D
 
@@ -195,7 +195,7 @@ def _find_feature_layer(layers: Sequence[Any]) -> Any:
 
 def _is_wide(layer: Any) -> bool:
     height, width = layer.output.shape[1:3]
-    return min(height, width) >= LEAST_SIDE
+    return min(height, width) >= MIN_MAP_SIDE
 
 
 def _run(layers: Sequence[Any], values: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Preprocessing as Keras layers, so that a saved model takes raw pixels wherever it runs."""
+"""Keras layers of the project: preprocessing of raw pixels, wrappers of networks, and votes.
+
+Saved models contain them by their registered names, so a name must not change.
+"""
 
 from typing import Any
 
@@ -7,11 +10,11 @@ import numpy as np
 from keras import ops
 
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
-"""Channel means of ImageNet that VGG's published weights expect subtracted. Source: Simonyan and Zisserman, 2014."""
+"""Channel means of ImageNet, to subtract from the input of VGG's weights. Source: Simonyan and Zisserman, 2014."""
 
 
 class _FloatLayer(keras.layers.Layer):
-    """A layer that computes in float32 under every precision policy: pixels lose detail in 16 bits."""
+    """A layer that computes in float32 under every precision policy, because pixels lose detail in 16 bits."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})
@@ -19,9 +22,9 @@ class _FloatLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="emotion")
 class StandardizeImages(_FloatLayer):
-    """Give each image mean 0 and standard deviation 1, whatever its light and contrast.
+    """Give each image mean 0 and standard deviation 1, which removes differences of brightness and contrast.
 
-    The deviation is bounded below by one over the root of the number of pixels, so a blank image becomes zeros.
+    The deviation is at least one divided by the root of the number of pixels, so a blank image becomes zeros.
     """
 
     def call(self, pixels: Any) -> Any:
@@ -35,7 +38,7 @@ class StandardizeImages(_FloatLayer):
 
 @keras.saving.register_keras_serializable(package="emotion")
 class GrayToRgb(_FloatLayer):
-    """Stack the one gray channel three times."""
+    """Repeat the gray channel three times."""
 
     def call(self, pixels: Any) -> Any:
         """Return (batch, height, width, 3) from (batch, height, width, 1), values unchanged."""
@@ -48,7 +51,7 @@ class GrayToRgb(_FloatLayer):
 
 @keras.saving.register_keras_serializable(package="emotion")
 class SubtractImagenetMean(_FloatLayer):
-    """Turn RGB into the mean-free BGR that VGG16's published weights expect."""
+    """Turn RGB into BGR without the channel means, as VGG16's published weights expect."""
 
     def call(self, pixels: Any) -> Any:
         """Return (batch, height, width, 3) in BGR order with ImageNet's means subtracted, from RGB in 0..255."""
@@ -57,11 +60,11 @@ class SubtractImagenetMean(_FloatLayer):
 
 @keras.saving.register_keras_serializable(package="emotion")
 class Backbone(keras.layers.Wrapper):
-    """Hold a pretrained network, as `layer`, that always runs in inference mode.
+    """Wrap a pretrained network, as `layer`, that always runs in inference mode.
 
-    A model called for training hands that mode to every model inside it, even to one that was built with
-    training=False; this layer stops it. BatchNorm statistics stay as published and drop-connect stays off, also where
-    the network's weights are made trainable.
+    A model in training mode passes this mode to every model inside it, even to one that was built with training=False;
+    this layer prevents that. BatchNorm statistics stay as published and drop-connect stays off, even if the weights of
+    the network are trainable.
     """
 
     def call(self, pixels: Any) -> Any:
@@ -71,7 +74,7 @@ class Backbone(keras.layers.Wrapper):
 
 @keras.saving.register_keras_serializable(package="emotion")
 class Block(keras.layers.Wrapper):
-    """Hold a part of a network that has branches, as `layer`, so that the network stays a row of layers."""
+    """Wrap a part of a network that has branches, as `layer`, so that the whole network stays a chain of layers."""
 
     def call(self, features: Any, training: bool | None = None) -> Any:
         """Return the part's feature map (batch, height, width, channels)."""
@@ -80,12 +83,12 @@ class Block(keras.layers.Wrapper):
 
 @keras.saving.register_keras_serializable(package="emotion")
 class FlipVote(keras.layers.Wrapper):
-    """Hold a network, as `layer`, and answer with its mean over copies of an image, half of them mirrored.
+    """Wrap a network, as `layer`, and average its probabilities over copies of an image, half of them mirrored.
 
     Args:
         layer: from pixels (batch, height, width, channels) to probabilities.
-        shift_pixels: 0 for two copies, the image and its mirror image; else four, shifted so far up, down, left and
-            right, edge pixels repeated.
+        shift_pixels: 0 for two copies, the image and its mirror image; otherwise four copies, shifted by so many pixels
+            up, down, left and right, with repeated edge pixels.
     """
 
     def __init__(self, layer: keras.layers.Layer, shift_pixels: int = 0, **options: Any) -> None:
@@ -99,13 +102,13 @@ class FlipVote(keras.layers.Wrapper):
 
     @property
     def _shifts(self) -> list[tuple[int, int]]:
-        """Return how far down and right each copy lies; every second one is mirrored."""
+        """Return by how much each copy is shifted down and right; every second copy is mirrored."""
         far = self.shift_pixels
         return [(-far, 0), (far, 0), (0, -far), (0, far)] if far else [(0, 0), (0, 0)]
 
     def call(self, pixels: Any, training: bool | None = None) -> Any:
         """Return (batch, classes), 0..1, from pixels (batch, height, width, channels)."""
-        # One after the other: as one batch of copies they take less time for one image, and more than twice the memory.
+        # One after the other: one batch of all copies is faster for a single image, but needs over twice the memory.
         answers = [
             self.layer(_copy(pixels, down, right, mirrored=number % 2 == 1), training=training)
             for number, (down, right) in enumerate(self._shifts)
@@ -118,7 +121,7 @@ class FlipVote(keras.layers.Wrapper):
 
 
 def _copy(pixels: Any, down: int, right: int, *, mirrored: bool) -> Any:
-    """Return pixels (batch, height, width, channels) moved by whole pixels, their edge repeated, and mirrored."""
+    """Shift pixels (batch, height, width, channels) with a repeated edge, and mirror them if asked to."""
     for axis, shift in ((1, down), (2, right)):
         if shift:
             size = pixels.shape[axis]
@@ -139,7 +142,7 @@ class Vote(_FloatLayer):
         self.votes = list(votes)
 
     def call(self, answers: list[Any]) -> Any:
-        """Return (batch, classes), 0..1, from a list of such, one a network."""
+        """Return the mean (batch, classes), 0..1, of a list of such probabilities, one item per network."""
         weighted = [count / sum(self.votes) * answer for count, answer in zip(self.votes, answers, strict=True)]
         return sum(weighted[1:], start=weighted[0])
 

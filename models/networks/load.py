@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load_builder(builder: str) -> "Builder":
-    """Import the function that builds a variant; TensorFlow comes with it, so call this in a child command only.
+    """Import the function that builds a variant; this imports TensorFlow, so call it in a child command only.
 
     Args:
         builder: "module:function", the `builder` of a variant.
@@ -23,7 +23,7 @@ def load_builder(builder: str) -> "Builder":
         Function of (classes, weights file or None) that returns the untrained, uncompiled model.
 
     Raises:
-        PipelineError: there is no such function.
+        PipelineError: the function does not exist.
     """
     module, _, function = builder.partition(":")
     try:

@@ -1,4 +1,4 @@
-"""Measure a network: its layers, multiply-adds and latency."""
+"""Measurements of a network: layers, multiply-adds and latency."""
 
 import math
 import time
@@ -11,8 +11,24 @@ from data.base.labels import IMAGE_SIZE
 from data.records.training import Latency, LayerRow
 
 
+def measure_network(network: keras.Model, model: keras.Model) -> dict[str, Any]:
+    """Measure size and speed of a saved model, for the fields of `VariantResult` with these names.
+
+    Args:
+        network: the trained network, whose layers are listed.
+        model: the network as it is saved, which may average over copies of an image.
+    """
+    return {
+        "parameters_total": model.count_params(),
+        "parameters_trainable": sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        "multiply_adds": count_multiply_adds(model),
+        "latency": measure_latency(model),
+        "layers": tuple(summarize_layers(network)),
+    }
+
+
 def summarize_layers(model: "keras.Model") -> list[LayerRow]:
-    """Return one row per layer of the model, a backbone or a block being one layer."""
+    """Describe each layer of the model in a row; a backbone or a block counts as one layer."""
     return [
         LayerRow(
             name=layer.name,
@@ -35,9 +51,9 @@ BATCH_CALLS = 5
 
 
 def count_multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of convolutions and dense layers for one image, backbones and blocks included.
+    """Count the multiply-adds of convolutions and dense layers for one image, including backbones and blocks.
 
-    Normalisations, activations and pooling are not counted: they are a few operations a value.
+    Normalisations, activations and pooling are not counted, because they need only a few operations per value.
     """
     return sum(_layer_multiply_adds(layer) for layer in model.layers)
 
@@ -48,18 +64,18 @@ def _layer_multiply_adds(layer: Any) -> int:
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         return 0
-    # Every weight of a kernel is used once at each place of the output; the last side are the channels.
+    # Every weight of a kernel is used once at each position of the output; its last axis is the channels.
     return math.prod(kernel.shape) * math.prod(layer.output.shape[1:-1])
 
 
 def measure_latency(model: keras.Model) -> Latency:
-    """Time predictions of blank images, with the threads that this process has.
+    """Time predictions of blank images, with the threads of this process.
 
     Args:
         model: from pixels (batch, 48, 48, 1), 0..255, to probabilities.
 
     Returns:
-        The median time of one image alone, and of an image in a batch.
+        The median time for a single image, and for each image of a batch.
     """
     return Latency(
         single_milliseconds=_median_milliseconds(model, 1, SINGLE_CALLS),

@@ -1,6 +1,6 @@
-"""The notebook's own CNNs, layer by layer, with the pixel scaling that it did outside moved inside.
+"""The notebook's own CNNs, layer by layer; the notebook scaled pixels outside of the model, here a layer does it.
 
-A LeakyReLU after a convolution that has a ReLU passes its input unchanged; the notebook had it, so it stays.
+A LeakyReLU after a convolution with a ReLU does not change its input. The notebook has it, so it stays.
 """
 
 from pathlib import Path
@@ -16,11 +16,11 @@ LEAKY_SLOPE = 0.1
 
 
 def build_cnn_gray(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build three convolutions of falling width on the gray image.
+    """Build three convolutions of decreasing width on the gray image.
 
     Args:
         classes: number of classes.
-        weights: not used; every builder takes it.
+        weights: not used; all builders have the same arguments.
 
     Returns:
         Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.
@@ -30,13 +30,13 @@ def build_cnn_gray(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def build_cnn_rgb(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build the network of `build_cnn_gray` on the gray image stacked three times; same arguments and result."""
+    """Build the network of `build_cnn_gray` on the gray channel repeated three times; same arguments and result."""
     pixels = make_pixel_input()
     return keras.Model(pixels, _three_blocks(_unit_rgb(pixels), classes), name="cnn_rgb")
 
 
 def build_cnn_2(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build three 3x3 convolutions, the first at full width, with one BatchNorm; as `build_cnn_gray` otherwise."""
+    """Build three 3x3 convolutions, two at full resolution, and one BatchNorm; otherwise like `build_cnn_gray`."""
     pixels = make_pixel_input()
     features = _leaky_convolution(_unit_rgb(pixels), 256)
     features = _leaky_convolution(features, 64)
@@ -48,7 +48,7 @@ def build_cnn_2(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def build_cnn_3(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build five 3x3 convolutions with one pooling, the notebook's best; as `build_cnn_gray` otherwise."""
+    """Build five 3x3 convolutions with one pooling, the notebook's best; otherwise like `build_cnn_gray`."""
     pixels = make_pixel_input()
     features = _leaky_convolution(_unit_rgb(pixels), 256)
     features = _leaky_convolution(features, 64)

@@ -1,4 +1,4 @@
-"""The project's strong network: pre-activation residual blocks at 24x24, 12x12 and 6x6."""
+"""Large network of the project: pre-activation residual blocks at 24x24, 12x12 and 6x6."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ BLOCKS_PER_STAGE = 2
 
 
 def build_residual(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a residual CNN of 12 convolutions in blocks and 200 million multiply-adds an image.
+    """Build a residual CNN of 12 convolutions in blocks and 200 million multiply-adds per image.
 
-    As in `models.networks.compact`, the first convolution halves the image: elementwise layers at 48x48 are dear on a
-    CPU.
+    As in `models.networks.compact`, the first convolution halves the image, because elementwise layers at 48x48 are
+    expensive on a CPU.
 
     Args:
         classes: number of classes.
-        weights: not used; every builder takes it.
+        weights: not used; all builders have the same arguments.
 
     Returns:
         Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.

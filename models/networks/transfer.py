@@ -1,9 +1,9 @@
-"""The transfer variants: an ImageNet backbone under a head, each with its own preprocessing.
+"""Transfer variants: an ImageNet backbone with a new head, each with its own preprocessing.
 
-The notebook's four and Lite0 keep their backbone frozen. The tuned ones train the top of their backbone too, Lite0 all
-of it, after the head (see `models.training.finetuning`), under a head of one Dense layer, and enlarge the image where
-the backbone would else leave hardly a map: ImageNet's backbones divide height and width by 32, which leaves 2x2 of
-48x48 and 3x3 of 96x96.
+The notebook's four variants and efficientnet_lite0 have a frozen backbone. The tuned variants have a head of one Dense
+layer and train the top of their backbone after the head (Lite0 trains all of it), see `models.training.finetuning`.
+Most of them enlarge the image, because ImageNet's backbones divide height and width by 32: 48x48 becomes a map of 2x2,
+and 96x96 one of 3x3.
 """
 
 from pathlib import Path
@@ -18,10 +18,10 @@ from models.networks.efficientnet_lite0 import build_lite0_backbone, scale_for_l
 from models.networks.layers import Backbone, GrayToRgb, SubtractImagenetMean
 
 ENLARGED_SIZE = 96
-"""Height and width that Lite0 and the tuned ResNet and EfficientNet see."""
+"""Height and width of the input of Lite0 and of the tuned ResNet and EfficientNet."""
 
 ALL_LAYERS = ("",)
-"""The prefix that every layer's name has."""
+"""A name prefix that every layer has."""
 
 LEAKY_SLOPE = 0.1
 """Slope of every LeakyReLU in the notebook."""
@@ -35,8 +35,8 @@ def build_vgg16_a(classes: int, weights: Path | None = None) -> keras.Model:
 
     Args:
         classes: number of classes.
-        weights: file with the backbone's weights, from `models.weights.locate.find_weights`; without it the backbone is
-            random, which serves to look at the architecture and nothing else.
+        weights: file with the backbone's weights, from `models.weights.locate.find_weights`; without it the backbone
+            has random weights, which is only useful to inspect the architecture.
 
     Returns:
         Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.
@@ -51,7 +51,7 @@ def build_vgg16_a(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def build_vgg16_b(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build global pooling and six Dense layers on VGG16; arguments and result as of `build_vgg16_a`."""
+    """Build global pooling and six Dense layers on VGG16; arguments and result like `build_vgg16_a`."""
     pixels = make_pixel_input()
     features = layers.GlobalAveragePooling2D()(_vgg16_features(pixels, weights))
     features = layers.Flatten()(layers.LeakyReLU(LEAKY_SLOPE)(features))
@@ -65,7 +65,7 @@ def build_vgg16_b(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def build_resnet50v2(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build four Dense layers with BatchNorm on ResNet50V2; arguments and result as of `build_vgg16_a`."""
+    """Build four Dense layers with BatchNorm on ResNet50V2; arguments and result like `build_vgg16_a`."""
     pixels = make_pixel_input()
     backbone = keras.applications.ResNet50V2(**_backbone_options(weights), name="resnet50v2")
     signed = GrayToRgb(name="gray_to_rgb")(scale_to_signed()(pixels))
@@ -82,9 +82,9 @@ def build_resnet50v2(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def build_efficientnetb0(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build global pooling and one Dense layer on EfficientNetB0; arguments and result as of `build_vgg16_a`.
+    """Build global pooling and one Dense layer on EfficientNetB0; arguments and result like `build_vgg16_a`.
 
-    The backbone rescales inside and takes 0..255 as it is.
+    The backbone contains the rescaling, so its input is 0..255.
     """
     pixels = make_pixel_input()
     rgb = GrayToRgb(name="gray_to_rgb")(pixels)
@@ -95,7 +95,7 @@ def build_efficientnetb0(classes: int, weights: Path | None = None) -> keras.Mod
 
 
 def build_efficientnet_lite0(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build global pooling and two Dense layers on EfficientNet-Lite0 at 96x96; else as `build_vgg16_a`."""
+    """Build global pooling and two Dense layers on EfficientNet-Lite0 at 96x96; otherwise like `build_vgg16_a`."""
     pixels = make_pixel_input()
     backbone = build_lite0_backbone(weights, (ENLARGED_SIZE, ENLARGED_SIZE, 3))
     features = layers.GlobalAveragePooling2D()(_call_frozen(backbone, _prepare_for_lite0(pixels)))
@@ -105,12 +105,12 @@ def build_efficientnet_lite0(classes: int, weights: Path | None = None) -> keras
 
 
 def build_vgg16_tuned(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a head on VGG16 whose fourth and fifth block are trainable; arguments and result as of `build_vgg16_a`.
+    """Build a head on VGG16 with trainable fourth and fifth blocks; arguments and result like `build_vgg16_a`.
 
-    The image keeps its size: VGG16's convolutions at 96x96 would cost four times as much.
+    The image is not enlarged, because VGG16's convolutions at 96x96 would cost four times as much.
 
     Source: Chollet, "Building powerful image classification models using very little data", 2016, which trains the
-    fifth block; on faces of 48x48 the fourth still sees 6x6 places.
+    fifth block; for faces of 48x48 the fourth block still has a map of 6x6.
     """
     pixels = make_pixel_input()
     backbone = keras.applications.VGG16(**_backbone_options(weights), name="vgg16")
@@ -120,7 +120,7 @@ def build_vgg16_tuned(classes: int, weights: Path | None = None) -> keras.Model:
 
 
 def build_resnet50v2_tuned(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a head on ResNet50V2 at 96x96 with its last stage trainable; arguments and result as of `build_vgg16_a`."""
+    """Build a head on ResNet50V2 at 96x96 with a trainable last stage; otherwise like `build_vgg16_a`."""
     pixels = make_pixel_input()
     backbone = keras.applications.ResNet50V2(**_backbone_options(weights, ENLARGED_SIZE), name="resnet50v2")
     signed = GrayToRgb(name="gray_to_rgb")(scale_to_signed()(_enlarge(pixels)))
@@ -128,7 +128,7 @@ def build_resnet50v2_tuned(classes: int, weights: Path | None = None) -> keras.M
 
 
 def build_efficientnetb0_tuned(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a head on EfficientNetB0 at 96x96 with its last two stages trainable; else as `build_vgg16_a`."""
+    """Build a head on EfficientNetB0 at 96x96 with trainable last two stages; otherwise like `build_vgg16_a`."""
     pixels = make_pixel_input()
     rgb = GrayToRgb(name="gray_to_rgb")(_enlarge(pixels))
     backbone = _efficientnetb0_backbone(weights, ENLARGED_SIZE)
@@ -137,10 +137,10 @@ def build_efficientnetb0_tuned(classes: int, weights: Path | None = None) -> ker
 
 
 def build_efficientnet_lite0_tuned(classes: int, weights: Path | None = None) -> keras.Model:
-    """Build a head on EfficientNet-Lite0 at 96x96, all of it trainable; else as `build_vgg16_a`.
+    """Build a head on EfficientNet-Lite0 at 96x96, which is trainable as a whole; otherwise like `build_vgg16_a`.
 
-    Its lower blocks have few weights, but ImageNet's photographs are sharper than a face enlarged from 48x48: training
-    them too gained a point, see docs/recipes.md.
+    The lower blocks have few weights, but ImageNet's photographs are sharper than a face enlarged from 48x48. Training
+    these blocks too gained a percentage point, see docs/recipes.md.
     """
     pixels = make_pixel_input()
     backbone = build_lite0_backbone(weights, (ENLARGED_SIZE, ENLARGED_SIZE, 3))
@@ -161,7 +161,7 @@ def _prepare_for_lite0(pixels: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _tuned_head(classes: int, features: keras.KerasTensor) -> keras.KerasTensor:
-    """Return probabilities from pooled features: few weights, since the backbone learns too."""
+    """Return probabilities from pooled features; the head has few weights because the backbone is trained too."""
     features = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(features))
     features = layers.Dense(128, activation="relu")(features)
     return make_probabilities(classes)(layers.Dropout(0.3)(features))
@@ -174,10 +174,10 @@ def _vgg16_features(pixels: keras.KerasTensor, weights: Path | None) -> keras.Ke
 
 
 def _efficientnetb0_backbone(weights: Path | None, size: int = IMAGE_SIZE) -> keras.Model:
-    """Return EfficientNetB0 as Keras builds it for `weights="imagenet"`.
+    """Build EfficientNetB0 as Keras builds it for `weights="imagenet"`.
 
-    Keras leaves out one rescaling when weights come from a file, though the published weights need it: after its
-    Normalization the input is divided by the root of ImageNet's deviations once more.
+    Keras omits one rescaling if weights come from a file, although the published weights need it: after the
+    Normalization layer, the input is also divided by the root of ImageNet's deviations.
     """
     backbone = keras.applications.EfficientNetB0(**_backbone_options(None, size), name="efficientnetb0")
     rescaling = layers.Rescaling([deviation**-0.5 for deviation in IMAGENET_DEVIATION_RGB], name="imagenet_rescaling")
@@ -198,9 +198,9 @@ def _call_frozen(backbone: keras.Model, pixels: keras.KerasTensor) -> keras.Kera
 
 
 def _call_tuned(backbone: keras.Model, trained: tuple[str, ...], pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """Call a backbone whose layers of these name prefixes are trainable, their BatchNorms excepted.
+    """Call a backbone in which the layers with these name prefixes are trainable, except BatchNorms.
 
-    A BatchNorm in inference mode is a fixed scale and shift; moving them at small batches undoes what they were for.
+    A BatchNorm in inference mode is a fixed scale and shift. Training it with small batches would remove its benefit.
     """
     for layer in backbone.layers:
         layer.trainable = layer.name.startswith(trained) and not isinstance(layer, layers.BatchNormalization)

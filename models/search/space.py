@@ -1,12 +1,12 @@
-"""What a hyper-parameter search may try: a space around the recipe of a preset."""
+"""Search space: the training recipes that a hyper-parameter search may try, around the recipe of a preset."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from data.base.errors import PipelineError
-from data.base.record import describe_faults
+from data.base.record import Record, describe_faults
 from models.catalog.train_config import TrainConfig
 
 if TYPE_CHECKING:
@@ -28,33 +28,29 @@ SIGNIFICANT_DIGITS = 3
 Params = dict[str, float | int | str]
 
 
-class Range(BaseModel):
-    """An interval that a number is drawn from, both ends in it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Range(Record):
+    """An interval that a number is drawn from, including both ends."""
 
     low: float
     high: float
 
     @model_validator(mode="after")
-    def _is_in_order(self) -> "Range":
+    def _require_order(self) -> "Range":
         if self.low > self.high:
             raise ValueError(f"got low {self.low} above high {self.high}, expected low <= high")
         return self
 
-    def holds(self, value: float) -> bool:
+    def contains(self, value: float) -> bool:
         """Return whether the value lies in the interval."""
         return self.low <= value <= self.high
 
 
-class SearchSpace(BaseModel):
-    """Which recipes a search may try; every one of them is a valid TrainConfig.
+class SearchSpace(Record):
+    """The recipes that a search may try; every recipe in the space is a valid TrainConfig.
 
-    Rates and decays are drawn from their logarithm, and each optimizer has its own: a rate that suits sgd is a hundred
-    times too high for adam, and the decay is scaled by the rate.
+    Learning rates and weight decays are drawn on a logarithmic scale. Each optimizer has its own ranges, because a good
+    rate for sgd is a hundred times too high for adam, and the decay is scaled by the rate.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     optimizers: list[Literal["sgd", "adam"]] = Field(
         default=["sgd", "adam"], min_length=1, description="Choices; sgd with the preset's momentum"
@@ -63,14 +59,14 @@ class SearchSpace(BaseModel):
     adam_learning_rate: Range = Field(default=Range(low=3e-4, high=1e-2), description="Peak rate of adam, above 0")
     sgd_weight_decay: Range = Field(default=Range(low=5e-4, high=3e-2), description="Decay with sgd, above 0")
     adam_weight_decay: Range = Field(default=Range(low=5e-3, high=0.5), description="Decay with adam, above 0")
-    label_smoothing: Range = Field(default=Range(low=0.0, high=0.2), description="Drawn evenly")
-    mixup: list[float] = Field(default=[0.0, 0.1, 0.2, 0.4], min_length=1, description="Choices; 0 mixes nothing")
-    warmup_fraction: Range = Field(default=Range(low=0.05, high=0.4), description="Drawn evenly")
+    label_smoothing: Range = Field(default=Range(low=0.0, high=0.2), description="Drawn on a linear scale")
+    mixup: list[float] = Field(default=[0.0, 0.1, 0.2, 0.4], min_length=1, description="Choices; 0 is no mixup")
+    warmup_fraction: Range = Field(default=Range(low=0.05, high=0.4), description="Drawn on a linear scale")
     batch_sizes: list[int] = Field(default=[32, 64, 128], min_length=1, description="Choices")
 
     @model_validator(mode="after")
-    def _has_valid_recipes_only(self) -> "SearchSpace":
-        """Try both ends of every range, and every choice, so that the bounds stand in TrainConfig alone."""
+    def _check_bounds(self) -> "SearchSpace":
+        """Validate both ends of every range, and every choice, with the bounds of TrainConfig."""
         for name, values in self._extremes().items():
             field = name.removeprefix("sgd_").removeprefix("adam_")
             for value in values:
@@ -79,7 +75,7 @@ class SearchSpace(BaseModel):
                 except ValidationError as error:
                     raise ValueError(f"got {name} {value}: {error.errors()[0]['msg']}") from error
                 if name.endswith("weight_decay") and value == 0:
-                    raise ValueError(f"got {name} 0, expected more than 0, as it is drawn from its logarithm")
+                    raise ValueError(f"got {name} 0, expected more than 0, as it is drawn on a logarithmic scale")
         return self
 
     def _extremes(self) -> dict[str, list[float]]:
@@ -94,11 +90,11 @@ class SearchSpace(BaseModel):
         """Draw a recipe: the base with the searched fields replaced.
 
         Args:
-            trial: what draws, and remembers what was drawn.
-            base: the recipe that the other fields are taken from.
+            trial: draws the values and records them.
+            base: recipe for the other fields.
 
         Returns:
-            The recipe; numbers have three significant digits, so that what a preset file says is what was trained.
+            The recipe; numbers have three significant digits, so that a preset file contains exactly what was trained.
         """
         optimizer = trial.suggest_categorical("optimizer", self.optimizers)
         rate = self._of_optimizer("learning_rate", optimizer)
@@ -115,17 +111,17 @@ class SearchSpace(BaseModel):
         rounded = {name: _round(value) if isinstance(value, float) else value for name, value in drawn.items()}
         return TrainConfig.model_validate({**base.model_dump(), **rounded})
 
-    def locate(self, recipe: TrainConfig) -> Params:
-        """Return the parameters under which `suggest` gives this recipe, or nothing where it lies outside the space."""
+    def params_of(self, recipe: TrainConfig) -> Params:
+        """Return the parameters for which `suggest` gives this recipe, or none if it lies outside the space."""
         rate = self._of_optimizer("learning_rate", recipe.optimizer)
         decay = self._of_optimizer("weight_decay", recipe.optimizer)
         inside = (
             recipe.optimizer in self.optimizers
-            and rate.holds(recipe.learning_rate)
-            and decay.holds(recipe.weight_decay)
-            and self.label_smoothing.holds(recipe.label_smoothing)
+            and rate.contains(recipe.learning_rate)
+            and decay.contains(recipe.weight_decay)
+            and self.label_smoothing.contains(recipe.label_smoothing)
             and recipe.mixup in self.mixup
-            and self.warmup_fraction.holds(recipe.warmup_fraction)
+            and self.warmup_fraction.contains(recipe.warmup_fraction)
             and recipe.batch_size in self.batch_sizes
         )
         if not inside:
@@ -139,13 +135,20 @@ class SearchSpace(BaseModel):
 
 
 def load_space(text: str) -> SearchSpace:
-    """Return the search space that a JSON text or file describes; what it leaves out is as usual.
+    """Read a search space from a JSON text or file; fields that it does not have keep their defaults.
 
     Args:
-        text: a JSON object, or the path of a file with one; empty for the usual space.
+        text: a JSON object, or the path of a file with one; empty for the default space.
 
     Raises:
-        PipelineError: there is no such file, or it describes no space.
+        PipelineError: the file does not exist, or its content is not a search space.
+
+    Example:
+        >>> space = load_space('{"optimizers": ["sgd"], "sgd_learning_rate": {"low": 0.05, "high": 0.2}}')
+        >>> space.optimizers
+        ['sgd']
+        >>> space.batch_sizes
+        [32, 64, 128]
     """
     if not text.strip():
         return SearchSpace()

@@ -1,7 +1,7 @@
-"""The study behind a search: what was tried is kept in a file, and what to try next follows from it.
+"""Study of a hyper-parameter search: a file of the finished trials, from which the next recipe to try follows.
 
-The file outlives its process, however that ends. A trial that was running then is begun anew under the same
-parameters, and only the new one counts.
+The file survives the process, even if it is killed. A trial that was running at that time starts again with the same
+parameters, and only the new trial counts.
 """
 
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from models.jobs import commands
 from models.search.space import SearchSpace
 
 KEY_MODULES = (commands.FIT, __name__)
-"""And the module of the variant's builder."""
+"""Modules that a study's key depends on, besides the module of the variant's builder."""
 
 STARTUP_TRIALS = 4
-"""Trials that are finished before one is pruned: a median of fewer says little."""
+"""Trials that must be finished before one is pruned, because the median of fewer trials is not reliable."""
 
 PRUNED_FROM_FRACTION = 0.4
-"""Part of a training before which it is not judged: a high rate and a long warm-up look bad early and end well."""
+"""Fraction of a training before which it is not pruned: a high rate or long warm-up is bad at first, but ends well."""
 
 SQLITE_WAIT_SECONDS = 60.0
 
@@ -36,7 +36,7 @@ _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed
 
 
 class Trial:
-    """One recipe to try; what its epochs reach decides whether it goes on."""
+    """One recipe to try; the accuracies of its epochs decide whether it continues."""
 
     def __init__(self, trial: optuna.Trial, recipe: TrainConfig) -> None:
         self.number, self.recipe = trial.number, recipe
@@ -46,18 +46,18 @@ class Trial:
 
     @property
     def last_epoch(self) -> int:
-        """The last epoch that was reported, 0 before the first."""
+        """The last reported epoch, or 0 before the first report."""
         return max(self._reported, default=0)
 
     def report(self, epoch: int, accuracy: float, fraction: float) -> bool:
-        """Take an epoch's selection accuracy and return whether the trial is hopeless.
+        """Record the selection accuracy of an epoch and return whether the trial should stop.
 
-        It is where its best accuracy so far is below the median of what finished trials had after the same epoch.
+        It should if its best accuracy so far is below the median of the finished trials after the same epoch.
 
         Args:
-            epoch: 1-based; a second report of one is passed over.
+            epoch: 1-based; a second report of the same epoch is ignored.
             accuracy: 0..1.
-            fraction: part of the training that is done, 0..1.
+            fraction: fraction of the training that is done, 0..1.
         """
         self.best_accuracy = max(accuracy, self.best_accuracy or 0.0)
         if epoch not in self._reported:
@@ -67,28 +67,28 @@ class Trial:
 
 
 class Study:
-    """The trials of one search; make it with `open_study`."""
+    """The trials of one search; created by `open_study`."""
 
     def __init__(self, study: optuna.Study, space: SearchSpace, base: TrainConfig, seed: int) -> None:
         self._study, self._space, self._base, self._seed = study, space, base, seed
 
     @property
-    def begun(self) -> int:
-        """How many trials count: those that ended and those that run now."""
+    def started(self) -> int:
+        """Number of trials that count: those that ended and those that run now."""
         waiting = sum(trial.state == TrialState.WAITING for trial in self._study.trials)
         return len(self._study.trials) - waiting - len(self._interrupted())
 
     def propose(self) -> Trial:
-        """Begin a trial; what it tries follows from the seed and the trials before it, also after a kill."""
-        # A sampler draws from its seed on when it is made, so one made at a resume would draw the first trials again.
-        self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + self.begun)
+        """Start a trial; its recipe depends only on the seed and the trials before it, even after a kill."""
+        # A new sampler starts with the first numbers of its seed, so at a resume it would draw the first trials again.
+        self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + self.started)
         trial = self._study.ask()
         recipe = self._space.suggest(trial, self._base)
         trial.set_user_attr(_RECIPE, recipe.model_dump(mode="json"))
         return Trial(trial, recipe)
 
     def finish(self, trial: Trial, outcome: TrialOutcome) -> None:
-        """Keep what became of a trial."""
+        """Store the outcome of a trial."""
         trial._trial.set_user_attr(_OUTCOME, outcome.model_dump(mode="json"))
         self._tell(trial.number, outcome)
 
@@ -97,7 +97,7 @@ class Study:
         self._study.tell(number, value, _STATES[outcome.state])
 
     def records(self) -> tuple[TrialRecord, ...]:
-        """Return the trials that ended, in the order in which they began."""
+        """Return the trials that ended, in the order of their start."""
         return tuple(
             TrialRecord(
                 number=trial.number,
@@ -109,32 +109,32 @@ class Study:
         )
 
     def recover(self) -> None:
-        """Enqueue again what was running when an earlier process ended; the preset's own recipe comes first of all."""
+        """Repeat trials that were running when an earlier process ended; a new study tries the base recipe first."""
         for trial in self._study.get_trials(states=[TrialState.RUNNING]):
-            if outcome := trial.user_attrs.get(_OUTCOME):  # the process ended between the two halves of `finish`
+            if outcome := trial.user_attrs.get(_OUTCOME):  # the process ended in the middle of `finish`
                 self._tell(trial.number, TrialOutcome.model_validate(outcome))
                 continue
             self._study.tell(trial.number, state=TrialState.FAIL)
             if trial.params:
                 self._study.enqueue_trial(trial.params)
-        if (own := self._space.locate(self._base)) and not self._study.trials:
+        if (own := self._space.params_of(self._base)) and not self._study.trials:
             self._study.enqueue_trial(own)
 
     def _interrupted(self) -> list[optuna.trial.FrozenTrial]:
-        """Trials that ended with their process, which alone have no outcome."""
+        """Return the trials that ended with their process: only these have no outcome."""
         failed = self._study.get_trials(states=[TrialState.FAIL])
         return [trial for trial in failed if _OUTCOME not in trial.user_attrs]
 
 
 def study_key(variant: Variant, views_key: str, base: TrainConfig, space: SearchSpace, seed: int) -> str:
-    """Return the key of a search: of all that the accuracies of its trials depend on.
+    """Return the key of a search, which depends on everything that changes the accuracies of its trials.
 
     Args:
         variant: the network.
-        views_key: of the TFRecords.
-        base: the recipe that the trials change, the time budget of a trial in it.
-        space: what may be tried.
-        seed: of the proposals and of every training.
+        views_key: key of the TFRecords.
+        base: recipe that the trials change, with the time budget of a trial.
+        space: recipes that may be tried.
+        seed: seed of the proposals and of every training.
     """
     inputs = {
         "variant": variant.name,
@@ -150,24 +150,24 @@ def study_key(variant: Variant, views_key: str, base: TrainConfig, space: Search
 
 @contextmanager
 def open_study(path: Path, space: SearchSpace, base: TrainConfig, seed: int, fresh: bool = False) -> Iterator[Study]:
-    """Hold the study that is kept in a file, which is made where it is not there.
+    """Open and lock the study in a file; the file is created if it does not exist.
 
     Args:
-        path: of the SQLite file.
-        space: what may be tried; a file is of one space, so have both in its name.
-        base: the recipe that the trials change.
-        seed: of the proposals.
-        fresh: forget an earlier search.
+        path: SQLite file; its name should contain `study_key`, because a study has one space only.
+        space: recipes that may be tried.
+        base: recipe that the trials change.
+        seed: seed of the proposals.
+        fresh: delete an earlier study in the file.
 
     Raises:
-        PipelineError: another process has it.
+        PipelineError: another process has locked the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.stem}.lock"), thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise PipelineError(f"got a search that another run is at ({path}): run again when that one is done") from error
+        raise PipelineError(f"got a search of another run, {path}: run again when that run has ended") from error
     try:
         if fresh:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a training is fed with: batches of pixels, or of features where a frozen backbone gave them before."""
+"""Training batches: of pixels, or of features that a frozen backbone has computed before."""
 
 import math
 from functools import cached_property
@@ -15,14 +15,15 @@ from models.training.soft_labels import SoftLabels
 
 EVALUATION_BATCH = 256
 
-LEAST_DRAW = 1e-37
+SMALLEST_DRAW = 1e-37
+"""Lower bound for a gamma number, so that a share of two of them is defined."""
 
 
 class PixelBatches:
-    """Batches of images, flipped and shifted anew in every epoch.
+    """Batches of images, with another random flip and shift in every epoch.
 
     Args:
-        spec: the training's specification.
+        spec: specification of the training.
     """
 
     def __init__(self, spec: FitSpec) -> None:
@@ -36,7 +37,7 @@ class PixelBatches:
         return labelled_batches(read_part(self.spec.views, part, batch_size=EVALUATION_BATCH), self.spec.threads)
 
     def training(self, epoch: int, _deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
-        """Return an epoch's (images, labels as rows) and the view that they are of; epochs count from 0."""
+        """Return the (images, label rows) of an epoch and the number of their view; epochs count from 0."""
         config, view = self.spec.train, epoch % self.views
         batches = read_part(
             self.spec.views,
@@ -50,12 +51,12 @@ class PixelBatches:
 
 
 class FeatureBatches:
-    """Batches of a frozen backbone's features, in the order that the images would have.
+    """Batches of a frozen backbone's features, in the same order as the batches of images.
 
     Args:
-        spec: the training's specification; its flip and shift are of images and do not apply.
-        store: gives the features.
-        views: of the train part that are used, from the first.
+        spec: specification of the training; its flip and shift do not apply to features.
+        store: loads or computes the features.
+        views: number of views of the train part that are used, from the first.
     """
 
     def __init__(self, spec: FitSpec, store: FeatureStore, views: int) -> None:
@@ -69,10 +70,10 @@ class FeatureBatches:
         return labelled_batches(batches, self.spec.threads)
 
     def training(self, epoch: int, deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
-        """Return an epoch's (features, labels as rows) and the view that they are of; epochs count from 0.
+        """Return the (features, label rows) of an epoch and the number of their view; epochs count from 0.
 
         Raises:
-            OutOfTime: the view's features were not there before the deadline.
+            OutOfTime: the features of the view were not ready before the deadline.
         """
         view = epoch % self.views
         features = self.store.load("train", view, deadline)
@@ -82,13 +83,13 @@ class FeatureBatches:
 
 
 def usable_views(spec: FitSpec) -> int:
-    """Return how many views of the train part a training may use, from the first: where it is taught, labelled ones."""
+    """Return how many views of the train part a training may use; a student uses those that have soft labels."""
     written = ViewsIndex.load(spec.views).views
     return min(written, SoftLabels(spec.soft_labels).views) if spec.soft_labels else written
 
 
 def feature_batches(features: Features, order: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
-    """Return batches of float32 features and int32 labels, looked up in this order, a batch in memory at a time."""
+    """Read batches of float32 features and int32 labels in this order, with one batch in memory at a time."""
 
     def look_up(positions: NDArray[np.int64]) -> tuple[NDArray[np.float16], NDArray[np.int32]]:
         return features.values[positions], features.labels[positions]
@@ -103,54 +104,54 @@ def feature_batches(features: Features, order: NDArray[np.int64], batch_size: in
 
 
 def finish_batches(batches: tf.data.Dataset, spec: FitSpec, epoch: int, view: int | None) -> tf.data.Dataset:
-    """Make the labels of an epoch's batches rows, soft ones where there is a teacher, and mix as the recipe says.
+    """Turn the labels of an epoch into rows, blend them with soft labels if there is a teacher, and apply mixup.
 
     Args:
-        batches: of images or features and label indices, in the order of the view and the epoch.
-        spec: the training's specification.
+        batches: images or features with label indices, in the order of the view and the epoch.
+        spec: specification of the training.
         epoch: counts from 0.
-        view: of the images; None for a sample in another order, which is only timed and which no teacher labelled.
+        view: number of the view; None for a sample in another order, which is only timed and has no soft labels.
     """
     labelled = labelled_batches(batches, spec.threads)
     if spec.soft_labels and view is not None:
         order = read_order(spec.views, "train", view, spec.seed + epoch)
         soft = SoftLabels(spec.soft_labels).of_view(view, order)
-        labelled = teach_batches(labelled, soft, spec.train.batch_size, spec.train.teacher_share)
+        labelled = blend_soft_labels(labelled, soft, spec.train.batch_size, spec.train.teacher_share)
     return mix_batches(labelled, spec.train.mixup, spec.seed + epoch) if spec.train.mixup else labelled
 
 
-def teach_batches(
+def blend_soft_labels(
     batches: tf.data.Dataset, soft_labels: NDArray[np.float32], batch_size: int, teacher_share: float
 ) -> tf.data.Dataset:
-    """Make each label the weighted mean of itself and the teacher's answer to the same image.
+    """Replace each label by the weighted mean of the label and the teacher's probabilities for the same image.
 
     Args:
-        batches: of images or features and one-hot labels (b, classes).
-        soft_labels: float32 (images, classes), in the order of the batches' images.
-        batch_size: b, of all batches but the last.
-        teacher_share: weight of the teacher's answer, 0..1.
+        batches: images or features with one-hot labels (b, classes).
+        soft_labels: float32 (images, classes), in the order of the images in the batches.
+        batch_size: b, the size of all batches except the last.
+        teacher_share: weight of the teacher's probabilities, 0..1.
     """
-    taught = tf.data.Dataset.from_tensor_slices(soft_labels).batch(batch_size)
-    return tf.data.Dataset.zip(batches, taught).map(
+    soft_batches = tf.data.Dataset.from_tensor_slices(soft_labels).batch(batch_size)
+    return tf.data.Dataset.zip(batches, soft_batches).map(
         lambda batch, soft: (batch[0], (1 - teacher_share) * batch[1] + teacher_share * soft)
     )
 
 
 def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
-    """Turn label indices into the one-hot rows that the smoothed loss takes, on the training's own threads."""
+    """Turn label indices into one-hot rows, as the smoothed loss needs them, on the threads of the training."""
     options = tf.data.Options()
     options.threading.private_threadpool_size = threads
     return batches.map(lambda images, labels: (images, tf.one_hot(labels, len(CLASSES)))).with_options(options)
 
 
 def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data.Dataset:
-    """Mix each image and its label with the next of the batch, by shares from Beta(strength, strength).
+    """Mix each image and its label with the next image of the batch, by shares from Beta(strength, strength).
 
     Args:
-        batches: of images (b, 48, 48, 1), 0..255, or features (b, height, width, channels), and labels as rows
+        batches: images (b, 48, 48, 1), 0..255, or features (b, height, width, channels), with label rows
             (b, classes), one-hot or soft, in shuffled order.
-        strength: above 0; the smaller, the more often one of the two keeps nearly all.
-        seed: gives the shares, so take another one each epoch.
+        strength: above 0; the smaller it is, the more often one of the two images dominates.
+        seed: seed of the shares; use another one in each epoch.
 
     Source: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization"; for features Verma et al. 2019, "Manifold
     Mixup".
@@ -158,11 +159,11 @@ def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data
 
     def mix(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         images, labels = tf.cast(batch[0], tf.float32), batch[1]
-        # A share of Beta is one of two gamma numbers over their sum. The jitter's seeds are not negative.
+        # A Beta share is one of two gamma numbers divided by their sum. Negative seeds differ from those of the jitter.
         seeds = tf.stack([tf.constant(-1 - seed, tf.int64), step])
         draws = tf.random.stateless_gamma([2, tf.shape(labels)[0]], seeds, tf.constant(strength))
-        # A small strength draws numbers near float32's least; a larger floor would make equal shares of them.
-        share = tf.maximum(draws[0], LEAST_DRAW) / tf.maximum(draws[0] + draws[1], 2 * LEAST_DRAW)
+        # With a small strength the numbers are close to the smallest float32; a larger bound would equalise shares.
+        share = tf.maximum(draws[0], SMALLEST_DRAW) / tf.maximum(draws[0] + draws[1], 2 * SMALLEST_DRAW)
         of_images, of_labels = share[:, None, None, None], share[:, None]
         return (
             of_images * images + (1 - of_images) * tf.roll(images, 1, axis=0),

@@ -1,7 +1,7 @@
-"""Let a trained network label the train part's views: the child command `python -m models.training.distill OUT`.
+"""Child command that labels the train part's views with a trained network: `python -m models.training.distill OUT`.
 
-OUT/spec.json says who labels what. The command goes on after the last labelled view it finds there, and leaves a file
-of probabilities for each view and teaching.json.
+OUT/spec.json names the teacher and the views. The command resumes after the last labelled view in OUT, and writes a
+file of probabilities for each view and teaching.json.
 """
 
 import math
@@ -28,7 +28,7 @@ from models.networks.layers import FlipVote
 from models.training.batches import EVALUATION_BATCH
 from models.training.features import make_extraction
 from models.training.runtime import use_threads
-from models.training.soft_labels import Teaching, labels_path
+from models.training.soft_labels import SoftLabelsRecord, labels_path
 from models.training.timing import PassWatch
 
 
@@ -43,24 +43,24 @@ def main() -> None:
     emit("done", views=teaching.views)
 
 
-def label_views(out: Path, spec: TeachSpec, started: float) -> Teaching:
-    """Label one view after the other, as far as the time allows, but one at least.
+def label_views(out: Path, spec: TeachSpec, started: float) -> SoftLabelsRecord:
+    """Label one view after the other, as many as the time allows, but at least one.
 
     Args:
-        out: gets a file for each view, and the record once a view is whole.
+        out: directory for the file of each view and for the record, which is written after each view.
         spec: what to label.
-        started: `time.monotonic()` at the start of the child, from which its time counts.
+        started: `time.monotonic()` at the start of the child process; its time counts from there.
 
     Raises:
-        PipelineError: no such records, or a teacher whose answers are no numbers.
+        PipelineError: the records do not exist, or the teacher predicts NaN.
     """
-    earlier = load_teaching(out) or begin_teaching(spec.teacher)
-    teaching, label = earlier, make_labeller(spec)
+    earlier = load_record(out) or start_record(spec.teacher)
+    record, label = earlier, make_labeller(spec)
     for view in range(earlier.views, spec.views):
-        if not has_time(teaching, spec.most_seconds):
+        if not has_time(record, spec.most_seconds):
             break
         np.save(labels_path(out, view), label(view))
-        teaching = earlier.model_copy(
+        record = earlier.model_copy(
             update={
                 "views": view + 1,
                 "core_seconds": round(earlier.core_seconds + time.process_time(), 1),
@@ -68,20 +68,20 @@ def label_views(out: Path, spec: TeachSpec, started: float) -> Teaching:
                 "peak_memory_bytes": max(earlier.peak_memory_bytes, peak_memory_bytes()),
             }
         )
-        write_atomically(out / TEACHING_NAME, teaching.model_dump_json(indent=1))
+        write_atomically(out / TEACHING_NAME, record.model_dump_json(indent=1))
         emit("labelled", view=view, views=spec.views)
-    return teaching
+    return record
 
 
-def load_teaching(out: Path) -> Teaching | None:
-    """Return the record of an earlier start, or None."""
-    return Teaching.load(out) if (out / TEACHING_NAME).exists() else None
+def load_record(out: Path) -> SoftLabelsRecord | None:
+    """Read the record of an earlier start, or return None."""
+    return SoftLabelsRecord.load(out) if (out / TEACHING_NAME).exists() else None
 
 
-def begin_teaching(teacher: Path) -> Teaching:
-    """Return the record before the first view: what the teacher itself has cost."""
+def start_record(teacher: Path) -> SoftLabelsRecord:
+    """Return the record before the first view, with the cost of the teacher."""
     result = VariantResult.model_validate_json((teacher / RESULT_NAME).read_text())
-    return Teaching(
+    return SoftLabelsRecord(
         teacher=result.name,
         teacher_core_seconds=result.core_seconds,
         teacher_wall_seconds=result.wall_seconds,
@@ -89,14 +89,19 @@ def begin_teaching(teacher: Path) -> Teaching:
     )
 
 
-def has_time(teaching: Teaching, most_seconds: float) -> bool:
-    """Return whether another view, taken to last as the ones before on average, ends within the seconds; 0 is none."""
-    needed = teaching.wall_seconds * (teaching.views + 1) / max(teaching.views, 1)
-    return not teaching.views or not most_seconds or needed <= most_seconds
+def has_time(record: SoftLabelsRecord, most_seconds: float) -> bool:
+    """Return whether there is time for another view, estimated by the mean time of the views before.
+
+    Args:
+        record: of the views before.
+        most_seconds: wall seconds for all views; 0 is no limit.
+    """
+    needed = record.wall_seconds * (record.views + 1) / max(record.views, 1)
+    return not record.views or not most_seconds or needed <= most_seconds
 
 
-def answer_once(network: keras.Model) -> None:
-    """Let a network that shifts images before it answers take them as they lie: the views are shifted already.
+def disable_test_time_shift(network: keras.Model) -> None:
+    """Stop a network from averaging over shifted copies of an image, because the images of a view are shifted already.
 
     The network is changed in place; it must not have run before.
     """
@@ -104,13 +109,13 @@ def answer_once(network: keras.Model) -> None:
         if isinstance(layer, FlipVote):
             layer.shift_pixels = 0
         elif isinstance(layer, keras.Model):
-            answer_once(layer)
+            disable_test_time_shift(layer)
 
 
 def make_labeller(spec: TeachSpec) -> Callable[[int], NDArray[np.float32]]:
-    """Return a function from a view to the teacher's float32 (images, classes) for its images in written order."""
+    """Return a function from a view to the teacher's float32 (images, classes) for its images in stored order."""
     network: Any = keras.saving.load_model(spec.teacher / NETWORK_NAME)
-    answer_once(network)
+    disable_test_time_shift(network)
     predict, images = make_extraction(network), ViewsIndex.load(spec.records).count("train")
 
     def label(view: int) -> NDArray[np.float32]:
@@ -121,7 +126,7 @@ def make_labeller(spec: TeachSpec) -> Callable[[int], NDArray[np.float32]]:
         labels = np.concatenate(blocks)
         if not np.isfinite(labels).all():
             raise PipelineError(
-                f"got answers of {spec.teacher / NETWORK_NAME} to view {view} that are no numbers, expected "
+                f"got predictions of {spec.teacher / NETWORK_NAME} for view {view} that are not numbers, expected "
                 "probabilities: train it again with --force"
             )
         return labels

@@ -1,9 +1,9 @@
-"""Features of a frozen backbone, computed once a view and kept in the workspace.
+"""Features of a frozen backbone, computed once per view and stored in the workspace.
 
-A backbone that nothing trains gives an image the same features in every epoch, so a head is trained on stored ones. A
-stored view is one stage of the workspace: one process writes it while others that want it wait, and one that was killed
-leaves nothing that counts. What gives the key is the network up to the backbone's output, its weights, the records and
-the code, so that variants on one backbone share their features.
+A frozen backbone gives an image the same features in every epoch, so the head is trained on stored ones. Each view is
+one directory of a workspace stage: one process writes it while others wait, and a killed process leaves no directory.
+The key depends on the network up to the backbone's output, its weights, the records and the code, so variants with the
+same backbone share their features.
 
 Source: the "bottleneck features" of Yosinski et al., "How transferable are features in deep neural networks?", 2014.
 """
@@ -35,7 +35,7 @@ FEATURES_NAME = "features.npy"
 
 LABELS_NAME = "labels.npy"
 
-STORED = np.dtype(np.float16)
+FEATURE_DTYPE = np.dtype(np.float16)
 
 BATCH_IMAGES = 64
 
@@ -43,28 +43,28 @@ TIMED_BATCHES = 4
 
 
 class FrozenNetwork(NamedTuple):
-    """A network cut behind its frozen backbone; both halves share its layers and so its weights."""
+    """A network split after its frozen backbone; both halves share layers and weights with it."""
 
     extractor: keras.Model
     """From pixels (batch, 48, 48, 1), 0..255, to features (batch, height, width, channels)."""
     head: keras.Model
-    """From such features to probabilities (batch, classes)."""
+    """From features to probabilities (batch, classes)."""
 
 
 class Features(NamedTuple):
-    """The features and labels of one view of one part, in written order."""
+    """The features and labels of one view of one part, in stored order."""
 
     values: NDArray[np.float16]
-    """(images, height, width, channels); mapped from the file, not read."""
+    """(images, height, width, channels); memory-mapped from the file."""
     labels: NDArray[np.int32]
     """(images,), indices into `CLASSES`."""
 
 
 def split_frozen(model: keras.Model) -> FrozenNetwork | None:
-    """Cut a network behind its backbone, or return None where it has none or something up to there is trained.
+    """Split a network after its backbone, or return None if it has no backbone or the backbone is trained.
 
     Args:
-        model: a row of layers, as all variants are.
+        model: a sequence of layers, as all variants are.
     """
     places = [place for place, layer in enumerate(model.layers) if isinstance(layer, Backbone)]
     if not places or any(layer.trainable_weights for layer in model.layers[: places[0] + 1]):
@@ -75,12 +75,12 @@ def split_frozen(model: keras.Model) -> FrozenNetwork | None:
 
 
 class FeatureStore:
-    """The features that one extractor gives for one directory of records.
+    """Stored features of one directory of records, computed by one extractor.
 
     Args:
-        root: the workspace that keeps them.
+        root: directory of the workspace that stores them.
         records: directory of the TFRecords.
-        extractor: from pixels to features, with its weights.
+        extractor: network from pixels to features, with its weights.
     """
 
     def __init__(self, root: Path, records: Path, extractor: keras.Model) -> None:
@@ -90,7 +90,7 @@ class FeatureStore:
 
     @cached_property
     def network(self) -> str:
-        """Return a key of the extractor: its layers with their settings, and the bytes of its weights."""
+        """Return a digest of the extractor: its layers with their settings, and its weights."""
         digest = hashlib.sha256(json.dumps(self.extractor.get_config(), sort_keys=True, default=str).encode())
         for weight in self.extractor.get_weights():
             digest.update(weight.tobytes())
@@ -101,7 +101,7 @@ class FeatureStore:
         return self.workspace.find(FEATURES_STAGE, hash_json(self._inputs(part, view))) is not None
 
     def load(self, part: str, view: int = 0, deadline: float = math.inf) -> Features:
-        """Return the features of a view of a part; where nobody has stored them, compute them first.
+        """Load the features of a view of a part; compute and store them first if they are not stored.
 
         Args:
             part: train, selection, validation or test.
@@ -110,7 +110,7 @@ class FeatureStore:
 
         Raises:
             OutOfTime: the deadline came first.
-            PipelineError: no such records, features that are no numbers of float16, or no room on the disk.
+            PipelineError: the records do not exist, features are too large for float16, or the disk is full.
         """
         watch = PassWatch(part, view, sum(file.images for file in self.index.select(part, view)), deadline)
         write = partial(self._write, part, view, watch)
@@ -120,25 +120,25 @@ class FeatureStore:
                 self._inputs(part, view),
                 write,
                 give_up=watch.is_late,
-                need=lambda: STORED.itemsize * math.prod(self._shape(watch)),
+                need=lambda: FEATURE_DTYPE.itemsize * math.prod(self._shape(watch)),
             )
-        except PipelineError as error:  # the workspace's own, at the end of a wait for another writer
+        except PipelineError as error:  # raised by the workspace after a wait for another writer
             raise (OutOfTime() if time.monotonic() >= deadline else error) from error
         values = np.load(stored.path / FEATURES_NAME, mmap_mode="r")
         return Features(values, np.load(stored.path / LABELS_NAME))
 
     def sample(self) -> tuple[Features, float]:
-        """Return features of a few train images, and the seconds that an image takes in a pass."""
+        """Compute the features of a few train images, and the seconds per image of a pass."""
         batches = read_part(self.records, "train", batch_size=BATCH_IMAGES).take(1 + TIMED_BATCHES)
         values, labels, ends = [], [], []
         for images, of_images in batches:
             values.append(self.extract(images).numpy())
             labels.append(of_images.numpy())
             ends.append(time.monotonic())
-        timed = slice(1, None) if len(ends) > 1 else slice(0, 0)  # the first batch traces
+        timed = slice(1, None) if len(ends) > 1 else slice(0, 0)  # the first batch includes tracing
         images = sum(len(block) for block in values[timed])
         seconds = (ends[-1] - ends[0]) / images if images else 0.0
-        return Features(np.concatenate(values).astype(STORED), np.concatenate(labels)), seconds
+        return Features(np.concatenate(values).astype(FEATURE_DTYPE), np.concatenate(labels)), seconds
 
     def _inputs(self, part: str, view: int) -> dict[str, Any]:
         return {
@@ -151,12 +151,12 @@ class FeatureStore:
         return (watch.images, *self.extractor.output_shape[1:])
 
     def _write(self, part: str, view: int, watch: PassWatch, out: Path) -> None:
-        """Write features and labels batch by batch; a mapped file would turn a full disk into a killed process."""
+        """Write features and labels in batches; with a memory-mapped file a full disk would kill the process."""
         shape = self._shape(watch)
         labels: list[NDArray[np.int32]] = []
         try:
             with (out / FEATURES_NAME).open("wb") as file:
-                header = {"descr": STORED.str, "fortran_order": False, "shape": shape}
+                header = {"descr": FEATURE_DTYPE.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 for block, of_block in self._blocks(part, view):
                     file.write(block.tobytes())
@@ -164,25 +164,25 @@ class FeatureStore:
                     watch.advance(len(block))
             np.save(out / LABELS_NAME, np.concatenate(labels))
         except OSError as error:
-            size = math.prod(shape) * STORED.itemsize / 1e6
+            size = math.prod(shape) * FEATURE_DTYPE.itemsize / 1e6
             raise PipelineError(
                 f"got {error} while writing {size:.0f} MB of features of {part}, view {view}, below {out}, expected "
-                "room for them: free some, or set cache_features=False in this variant's TrainConfig"
+                "enough free space: free some, or set cache_features=False in this variant's TrainConfig"
             ) from error
 
     def _blocks(self, part: str, view: int) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int32]]]:
         for images, labels in read_part(self.records, part, view=view, batch_size=BATCH_IMAGES):
             exact = self.extract(images).numpy()
-            if not np.all(np.abs(exact) <= np.finfo(STORED).max):
+            if not np.all(np.abs(exact) <= np.finfo(FEATURE_DTYPE).max):
                 raise PipelineError(
                     f"got a feature of {np.abs(exact).max()} in {part}, view {view}, expected at most "
-                    f"{np.finfo(STORED).max}, float16's largest: look whether the backbone's weights file is whole, or "
-                    "set cache_features=False in this variant's TrainConfig"
+                    f"{np.finfo(FEATURE_DTYPE).max}, the largest float16 number: check that the weights file of the "
+                    "backbone is complete, or set cache_features=False in this variant's TrainConfig"
                 )
-            yield exact.astype(STORED), labels.numpy()
+            yield exact.astype(FEATURE_DTYPE), labels.numpy()
 
 
 def make_extraction(extractor: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return a compiled function from uint8 pixels (n, 48, 48, 1) to float32 output, one trace for every n."""
+    """Return a compiled function from uint8 pixels (n, 48, 48, 1) to float32 output, traced once for all n."""
     pixels = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE, 1), tf.uint8)
     return tf.function(lambda images: tf.cast(extractor(images, training=False), tf.float32), input_signature=[pixels])

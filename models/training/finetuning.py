@@ -1,7 +1,7 @@
-"""Training a pretrained network in two phases: its new head alone, then its backbone's top or all of it too, slowly.
+"""Fine-tuning in two phases: the new head alone, then the backbone (its top or all of it) at a low learning rate.
 
-The gradients of an untrained head are large and of no use to a backbone, which they would make forget. The statistics
-of its BatchNorms stay as published in both phases, see `models.networks.layers.Backbone`.
+The gradients of an untrained head are large and would destroy what the backbone has learnt. The BatchNorm statistics of
+the backbone stay as published in both phases, see `models.networks.layers.Backbone`.
 
 Source: Chollet, "Transfer learning & fine-tuning" (Keras developer guide, 2020); Kumar et al., "Fine-Tuning can Distort
 Pretrained Features and Underperform Out-of-Distribution", 2022, for training the head before the rest.
@@ -15,10 +15,10 @@ from models.networks.layers import Backbone
 
 
 class TunedBackbone:
-    """The layers of a backbone that its builder left trainable.
+    """The trainable layers of a network's backbone; false if the network has none.
 
     Args:
-        model: with that backbone as one of its layers.
+        model: as its builder returns it, with or without a backbone.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -29,6 +29,6 @@ class TunedBackbone:
         return bool(self.layers)
 
     def train(self, trained: bool) -> None:
-        """Train these layers from the next compilation on, or keep them as they are."""
+        """Make these layers trainable or not, from the next compilation on."""
         for layer in self.layers:
             layer.trainable = trained

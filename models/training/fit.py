@@ -1,7 +1,7 @@
-"""Train and evaluate one variant: the child command `python -m models.training.fit RUN_DIR`.
+"""Child command that trains and evaluates one variant: `python -m models.training.fit RUN_DIR`.
 
-RUN_DIR/spec.json says what to do. The command resumes at the last finished epoch it finds there, prints its events as
-JSON lines, and leaves model.keras, predictions.parquet, explanations.npz, plan.json and result.json.
+RUN_DIR/spec.json says what to do. The command resumes after the last finished epoch in RUN_DIR, prints its events as
+JSON lines, and writes model.keras, predictions.parquet, explanations.npz, plan.json and result.json.
 """
 
 import math
@@ -42,7 +42,7 @@ from models.networks.building_blocks import make_pixel_input
 from models.networks.gradcam import average_heatmaps, compare_with_shuffled, explain_images, pick_examples
 from models.networks.layers import FlipVote
 from models.networks.load import load_builder
-from models.networks.measure import count_multiply_adds, measure_latency, summarize_layers
+from models.networks.measure import measure_network
 from models.training.batches import (
     EVALUATION_BATCH,
     FeatureBatches,
@@ -57,12 +57,12 @@ from models.training.finetuning import TunedBackbone
 from models.training.optimizer import compile_model
 from models.training.predict import predict_part
 from models.training.runtime import use_threads
-from models.training.soft_labels import Teaching
+from models.training.soft_labels import SoftLabelsRecord
 from models.training.timing import MEASURED_STEPS, measure_steps
 from models.training.trainer import Trainer
 
 AVERAGED_FACES = 32
-"""Of each class, for the mean heatmaps."""
+"""Faces per class in the mean heatmaps."""
 
 
 def main() -> None:
@@ -78,14 +78,14 @@ def main() -> None:
 
 
 def load_result(run_dir: Path) -> VariantResult | None:
-    """Return the result of an earlier start whose parent was gone before it took the directory, or None."""
+    """Return the result of an earlier start that finished after its parent had ended, or None."""
     path = run_dir / RESULT_NAME
     return VariantResult.model_validate_json(path.read_text()) if path.exists() else None
 
 
 def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
-    """Train and evaluate the variant; its result is written last, so where it is all the other files are whole."""
-    made_with = describe_making()  # now: the checkout may be another one when the training ends
+    """Train and evaluate the variant; the result is written last, so if it exists all other files are complete."""
+    made_with = describe_making()  # at the start, because the checkout may change during the training
     model, plan, state = train_variant(run_dir, spec, started)
     emit("evaluating", epoch=state.best_epoch)
     result = evaluate_variant(run_dir, spec, plan, state, model).model_copy(update={"made_with": made_with})
@@ -94,14 +94,14 @@ def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
 
 
 def configure_runtime(spec: FitSpec) -> None:
-    """Set the threads, and whether operations are deterministic, before the first operation runs."""
+    """Set the number of threads and the determinism of operations; call it before the first operation runs."""
     use_threads(spec.threads)
     if spec.train.deterministic:
         tf.config.experimental.enable_op_determinism()
 
 
 def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.Model, Plan, TrainState]:
-    """Build, plan and train the variant; the model comes back with the weights of its best epoch."""
+    """Build, plan and train the variant; the returned model has the weights of its best epoch."""
     plan = load_plan(run_dir)
     if plan is None:
         plan = plan_training(spec, started)
@@ -118,33 +118,22 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
 
 
 def plan_training(spec: FitSpec, started: float) -> Plan:
-    """Plan the training on kept features where the network's backbone is frozen and the time allows, else on pixels."""
+    """Plan the training on stored features if the backbone is frozen and the time allows it, else on pixels."""
     index = ViewsIndex.load(spec.views)
     images, monitored = index.count("train"), index.count(spec.train.monitor)
+    evaluated = math.ceil(monitored / EVALUATION_BATCH)
     network = build_model(spec, "float32")
     head_first = bool(TunedBackbone(network)) and spec.train.head_fraction > 0
 
     def measure_pixels(precision: Precision) -> Measurement:
         emit("measuring", precision=precision)
         model, batches = build_model(spec, precision), PixelBatches(spec)
-        tuned, seconds = TunedBackbone(model), {}
-        for trained in (False, True) if head_first else (True,):
-            tuned.train(trained)
-            compile_model(model, spec.train, MEASURED_STEPS)
-            epoch = batches.training(0)[0]
-            seconds[trained] = measure_steps(model, epoch, batches.monitored, evaluation_batches(monitored))
-        return seconds[True]._replace(head_step_seconds=seconds[False].step_seconds if head_first else 0.0)
+        return measure_on_pixels(spec, model, batches, head_first, evaluated)
 
     def measure_features(precision: Precision) -> Measurement:
         emit("measuring", precision=precision)
         store, head = open_features(spec, build_model(spec, precision))
-        compile_model(head, spec.train, MEASURED_STEPS)
-        some, image_seconds = store.sample()
-        order = np.arange(len(some.labels))
-        training = finish_batches(feature_batches(some, order, spec.train.batch_size), spec, 0, None)
-        judged = labelled_batches(feature_batches(some, order, EVALUATION_BATCH), spec.threads)
-        measured = measure_steps(head, training, judged, evaluation_batches(monitored))
-        return measured._replace(pass_seconds=image_seconds * images)
+        return measure_on_features(spec, store, head, images, evaluated)
 
     kept = find_features(spec, network, monitored / images) if images else None
     if kept:
@@ -152,8 +141,48 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
     return make_plan(spec, images, measure_pixels, started, head_first)
 
 
+def measure_on_pixels(
+    spec: FitSpec, model: keras.Model, batches: PixelBatches, head_first: bool, evaluated: int
+) -> Measurement:
+    """Time steps on pixels.
+
+    Args:
+        spec: specification of the training.
+        model: not compiled.
+        batches: pixels of the training.
+        head_first: whether the head is trained alone before the backbone is fine-tuned; then both are timed.
+        evaluated: batches of one evaluation.
+    """
+    tuned, seconds = TunedBackbone(model), {}
+    for trained in (False, True) if head_first else (True,):
+        tuned.train(trained)
+        compile_model(model, spec.train, MEASURED_STEPS)
+        seconds[trained] = measure_steps(model, batches.training(0)[0], batches.monitored, evaluated)
+    return seconds[True]._replace(head_step_seconds=seconds[False].step_seconds if head_first else 0.0)
+
+
+def measure_on_features(
+    spec: FitSpec, store: FeatureStore, head: keras.Model, images: int, evaluated: int
+) -> Measurement:
+    """Time steps of the head on features of a few images, and the pass of all images through the backbone.
+
+    Args:
+        spec: specification of the training.
+        store: computes the features.
+        head: network on features, not compiled.
+        images: images of the train part.
+        evaluated: batches of one evaluation.
+    """
+    compile_model(head, spec.train, MEASURED_STEPS)
+    some, image_seconds = store.sample()
+    order = np.arange(len(some.labels))
+    training = finish_batches(feature_batches(some, order, spec.train.batch_size), spec, 0, None)
+    monitored = labelled_batches(feature_batches(some, order, EVALUATION_BATCH), spec.threads)
+    return measure_steps(head, training, monitored, evaluated)._replace(pass_seconds=image_seconds * images)
+
+
 def find_features(spec: FitSpec, network: keras.Model, monitored_share: float) -> FeatureViews | None:
-    """Return which views' features are kept, or None where this network or its recipe keeps none."""
+    """Return how many views have stored features, or None if this network or its recipe stores none."""
     if spec.features is None or not spec.train.cache_features or split_frozen(network) is None:
         return None
     store, _ = open_features(spec, network)
@@ -163,27 +192,22 @@ def find_features(spec: FitSpec, network: keras.Model, monitored_share: float) -
 
 
 def open_features(spec: FitSpec, model: keras.Model) -> tuple[FeatureStore, keras.Model]:
-    """Return the store of what the model's frozen backbone gives, and the head to train on it.
+    """Return the store of the frozen backbone's features, and the head to train on them.
 
     Raises:
-        PipelineError: there is no frozen backbone, though the plan of an earlier start had one, or no workspace.
+        PipelineError: there is no frozen backbone, although the plan of an earlier start had one, or no workspace.
     """
     network = split_frozen(model)
     if network is None or spec.features is None:
         raise PipelineError(
-            f"got a plan on kept features for {spec.name}, expected a network with a frozen backbone and a workspace "
+            f"got a plan on stored features for {spec.name}, expected a network with a frozen backbone and a workspace "
             f"in {SPEC_NAME}: run again with --force"
         )
     return FeatureStore(spec.features, spec.views, network.extractor), network.head
 
 
-def evaluation_batches(images: int) -> int:
-    """Return how many batches an evaluation of so many images takes."""
-    return math.ceil(images / EVALUATION_BATCH)
-
-
 def build_model(spec: FitSpec, precision: Precision) -> keras.Model:
-    """Build the variant in a precision; the same seed gives the same weights every time."""
+    """Build the variant in a precision; equal seeds give equal weights."""
     keras.backend.clear_session()
     keras.mixed_precision.set_global_policy(precision)
     keras.utils.set_random_seed(spec.seed)
@@ -191,10 +215,10 @@ def build_model(spec: FitSpec, precision: Precision) -> keras.Model:
 
 
 def extract_network(spec: FitSpec, trained: keras.Model) -> keras.Model:
-    """Return the network alone in float32, whatever it was trained in: no optimizer, no schedule, no precision policy.
+    """Build the trained network in float32, without optimizer, schedule and precision policy.
 
-    So the file is half the size, loads with Keras and the layers of `models.networks.layers`, and runs alike on any
-    machine.
+    Its file has half the size, loads with Keras and the layers of `models.networks.layers` alone, and gives the same
+    probabilities on any machine.
     """
     weights = trained.get_weights()
     keras.mixed_precision.set_global_policy("float32")
@@ -204,7 +228,7 @@ def extract_network(spec: FitSpec, trained: keras.Model) -> keras.Model:
 
 
 def vote_at_test_time(network: keras.Model, config: TrainConfig) -> keras.Model:
-    """Return the network that answers with the mean over the copies of an image that the recipe asks for, if any."""
+    """Wrap the network so that it averages over copies of an image, if the recipe asks for it."""
     if not config.test_time_flip:
         return network
     pixels, vote = make_pixel_input(), FlipVote(network, config.test_time_shift_pixels, name="flip_vote")
@@ -212,26 +236,14 @@ def vote_at_test_time(network: keras.Model, config: TrainConfig) -> keras.Model:
 
 
 def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState, model: keras.Model) -> VariantResult:
-    """Save the network, score what was saved on the parts that are not trained on, and explain one face a class."""
+    """Save the network with its predictions and explanations, and describe the training and its scores."""
     network = extract_network(spec, model)
     model = vote_at_test_time(network, spec.train)
-    model.save(run_dir / NETWORK_NAME)
-    predictions = pd.concat(
-        [
-            predict_part(model, read_identified(spec.views, part, batch_size=EVALUATION_BATCH), part)
-            for part in SCORED_PARTS
-        ],
-        ignore_index=True,
-    )
-    predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
-    save_explanations(run_dir / EXPLANATIONS_NAME, spec, network, predictions)
-    parts, calibration = measure_predictions(predictions)
+    parts, calibration = measure_predictions(save_outputs(run_dir, spec, network, model))
     result = VariantResult(
         name=spec.name,
         description=spec.description,
         status="trained",
-        parameters_total=model.count_params(),
-        parameters_trainable=sum(math.prod(weight.shape) for weight in model.trainable_weights),
         file_bytes=(run_dir / NETWORK_NAME).stat().st_size,
         wall_seconds=round(state.wall_seconds, 1),
         core_seconds=round(state.core_seconds, 1),
@@ -242,41 +254,65 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         epochs=state.history,
         parts=parts,
         calibration=calibration,
-        multiply_adds=count_multiply_adds(model),
-        latency=measure_latency(model),
-        layers=tuple(summarize_layers(network)),
+        **measure_network(network, model),
         plan=plan.model_dump(),
         train_config=applied_recipe(spec, plan).model_dump(),
     )
-    return with_teaching(result, Teaching.load(spec.soft_labels)) if spec.soft_labels else result
+    return add_distillation_cost(result, SoftLabelsRecord.load(spec.soft_labels)) if spec.soft_labels else result
+
+
+def save_outputs(run_dir: Path, spec: FitSpec, network: keras.Model, model: keras.Model) -> pd.DataFrame:
+    """Save the network, its predictions of the parts that are not trained on, and its explanations.
+
+    Args:
+        run_dir: directory of the training.
+        spec: specification of the training.
+        network: the trained network, which is explained.
+        model: the network with its average over copies of an image, which is saved and predicts.
+
+    Returns:
+        The predictions, in the form of `predict_part`.
+    """
+    model.save(run_dir / NETWORK_NAME)
+    predictions = pd.concat(
+        [
+            predict_part(model, read_identified(spec.views, part, batch_size=EVALUATION_BATCH), part)
+            for part in SCORED_PARTS
+        ],
+        ignore_index=True,
+    )
+    predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
+    save_explanations(run_dir / EXPLANATIONS_NAME, spec, network, predictions)
+    return predictions
 
 
 def applied_recipe(spec: FitSpec, plan: Plan) -> TrainConfig:
-    """Return the recipe as it was carried out: features were neither flipped nor shifted, most variants not taught."""
+    """Return the recipe as applied: no flip and shift for features, and a teacher's share only for a student."""
     on_features = {"flip": False, "shift_pixels": 0} if plan.feature_views else {}
-    untaught = {} if spec.soft_labels else {"teacher_share": 0.0}
-    return spec.train.model_copy(update=on_features | untaught)
+    without_teacher = {} if spec.soft_labels else {"teacher_share": 0.0}
+    return spec.train.model_copy(update=on_features | without_teacher)
 
 
-def with_teaching(result: VariantResult, teaching: Teaching) -> VariantResult:
-    """Return a student's result with what it took to teach it: what it cost in all, and of this what it cost alone."""
-    cores = teaching.teacher_core_seconds + teaching.core_seconds
-    wall = teaching.teacher_wall_seconds + teaching.wall_seconds
-    taught = {**teaching.model_dump(), "own_core_seconds": result.core_seconds, "own_wall_seconds": result.wall_seconds}
+def add_distillation_cost(result: VariantResult, labels: SoftLabelsRecord) -> VariantResult:
+    """Add the cost of the teacher and of its soft labels to a student's result; the plan keeps the student's part."""
+    cores = labels.teacher_core_seconds + labels.core_seconds
+    wall = labels.teacher_wall_seconds + labels.wall_seconds
+    taught = {**labels.model_dump(), "own_core_seconds": result.core_seconds, "own_wall_seconds": result.wall_seconds}
     return result.model_copy(
         update={
             "core_seconds": round(result.core_seconds + cores, 1),
             "wall_seconds": round(result.wall_seconds + wall, 1),
-            "peak_memory_bytes": max(result.peak_memory_bytes, teaching.peak_memory_bytes),
+            "peak_memory_bytes": max(result.peak_memory_bytes, labels.peak_memory_bytes),
             "plan": {**result.plan, "taught": taught},
         }
     )
 
 
 def save_explanations(path: Path, spec: FitSpec, model: keras.Model, predictions: pd.DataFrame) -> None:
-    """Write Grad-CAM maps of one validation face a class, the same faces for every variant of a run.
+    """Write Grad-CAM maps of one validation face per class; all variants of a run explain the same faces.
 
-    With them go the mean maps of more faces of each class, and how alike these are once the weights are shuffled.
+    The file also contains the mean maps of more faces of each class, and their correlation with the maps of the same
+    network with shuffled weights.
     """
     validation = predictions[predictions["part"] == "validation"].reset_index(drop=True)
     labels = validation["label"].to_numpy()

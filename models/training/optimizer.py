@@ -1,4 +1,4 @@
-"""Compile a network for training: loss, optimizer and learning-rate schedule."""
+"""Loss, optimizer and learning-rate schedule, with which a network is compiled for training."""
 
 import math
 from typing import Any
@@ -39,12 +39,12 @@ def _learning_rate(config: TrainConfig, total_steps: int) -> Any:
 
 
 class PlannedCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Warm up linearly, then fall to zero by a cosine at the end of a plan that may be shortened on the way.
+    """Warm up linearly, then decay by a cosine to zero at the end of the plan, which may be shortened meanwhile.
 
     Args:
-        peak: highest rate.
-        warmup_fraction: part of the plan that warms up, less than 1.
-        total_steps: steps of the plan; assign `total_steps` to shorten it.
+        peak: highest learning rate.
+        warmup_fraction: fraction of the plan that warms up, less than 1.
+        total_steps: steps of the plan; assign another number to `total_steps` to shorten the plan.
     """
 
     def __init__(self, peak: float, warmup_fraction: float, total_steps: int) -> None:
@@ -52,7 +52,7 @@ class PlannedCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.total_steps = keras.Variable(total_steps, trainable=False, dtype="float32", name="total_steps")
 
     def __call__(self, step: Any) -> Any:
-        """Return the rate of a step, which counts from 0."""
+        """Return the learning rate of a step; steps count from 0."""
         position: Any = keras.ops.cast(step, "float32")
         warmup: Any = self.warmup_fraction * self.total_steps
         warmed: Any = keras.ops.minimum((position + 1) / (warmup + 1), 1.0)
@@ -69,6 +69,7 @@ class PlannedCosine(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def _schedule_of(model: keras.Model) -> PlannedCosine | None:
-    schedule = model.optimizer._learning_rate  # Keras has no public way to the schedule
+def schedule_of(model: keras.Model) -> PlannedCosine | None:
+    """Return the schedule of a compiled model, or None if its learning rate is constant."""
+    schedule = model.optimizer._learning_rate  # Keras has no public access to the schedule
     return schedule if isinstance(schedule, PlannedCosine) else None

@@ -1,6 +1,6 @@
-"""Score a saved network on a part of a data set: the child command `python -m models.training.rescore OUT`.
+"""Child command that predicts a part of a data set with a saved network: `python -m models.training.rescore OUT`.
 
-OUT/spec.json says which network and which records. The command leaves predictions.parquet.
+OUT/spec.json says which network and which records. The command writes predictions.parquet.
 """
 
 import sys

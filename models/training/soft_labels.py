@@ -1,7 +1,7 @@
-"""Soft labels: what a teacher answers to each train image of each view, as files that a student's training reads.
+"""Soft labels: a teacher's probabilities for each train image of each view, in files that a student's training reads.
 
-The teacher sees the images of a view as they were written. Its student sees them flipped and shifted at random: the
-answer to the plain image stands for all of these, which a face's expression survives.
+The teacher sees the images of a view as they are stored. The student sees them with a random flip and shift. The
+teacher's probabilities are valid for these too, because a flip or shift does not change the expression of a face.
 
 Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", at temperature 1.
 """
@@ -11,73 +11,72 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
+from data.base.record import Record
 from models.jobs.files import TEACHING_NAME
 
 
-class Teaching(BaseModel):
-    """Who labelled how many views, and what came before a student can begin: the content of `teaching.json`."""
+class SoftLabelsRecord(Record):
+    """Teacher, number of views and cost of a directory of soft labels: the content of `teaching.json`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    teacher: str = Field(description="variant, the ensemble among them")
-    views: int = Field(default=0, ge=0, description="views that are labelled, from the first")
-    core_seconds: float = Field(default=0.0, description="of the labelling")
+    teacher: str = Field(description="name of the variant that labels, which may be the ensemble")
+    views: int = Field(default=0, ge=0, description="number of views that are labelled, from the first")
+    core_seconds: float = Field(default=0.0, description="core-seconds of the labelling")
     wall_seconds: float = 0.0
-    teacher_core_seconds: float = Field(default=0.0, description="of the teacher's training, of an ensemble's members")
+    teacher_core_seconds: float = Field(default=0.0, description="core-seconds of the teacher, with its members")
     teacher_wall_seconds: float = 0.0
-    peak_memory_bytes: int = Field(default=0, description="of the labelling and the teacher's training")
+    peak_memory_bytes: int = Field(default=0, description="peak memory of the labelling and the teacher's training")
 
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read the record of finished soft labels.
 
         Raises:
-            PipelineError: there is none, or it is not one.
+            PipelineError: the file does not exist, or its content is not such a record.
         """
         path = directory / TEACHING_NAME
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise PipelineError(
-                f"got {path}, which is no readable record of soft labels ({error}), expected what "
-                "models.training.distill left: run again with --force"
+                f"got {path}, which is not a readable record of soft labels ({error}), expected the file that "
+                "models.training.distill writes: run again with --force"
             ) from error
 
 
 class SoftLabels:
-    """The soft labels in a directory that `python -m models.training.distill` filled.
+    """The soft labels in a directory that `python -m models.training.distill` has written.
 
     Args:
         directory: of the soft labels.
 
     Raises:
-        PipelineError: there are none.
+        PipelineError: the directory has no soft labels.
     """
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.teaching = directory, Teaching.load(directory)
+        self.directory, self.record = directory, SoftLabelsRecord.load(directory)
 
     @property
     def views(self) -> int:
         """Return how many views are labelled, from the first."""
-        return self.teaching.views
+        return self.record.views
 
     def of_view(self, view: int, order: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the teacher's probabilities for the train images of a view.
 
         Args:
             view: 0 is the original.
-            order: (images,), each image's place in the written order.
+            order: (images,), each image's position in the stored order.
 
         Returns:
-            float32 (images, classes), rows summing to 1, in this order.
+            float32 (images, classes), in this order; each row sums to 1.
 
         Raises:
-            PipelineError: the labels are not of as many images.
+            PipelineError: the number of images is another.
         """
         labels = np.load(labels_path(self.directory, view))
         if labels.shape != (len(order), len(CLASSES)):
@@ -89,5 +88,5 @@ class SoftLabels:
 
 
 def labels_path(directory: Path, view: int) -> Path:
-    """Return the file of a view's soft labels: float32 (images, classes), in written order."""
+    """Return the file of a view's soft labels: float32 (images, classes), in stored order."""
     return directory / f"view{view:02d}.npy"

@@ -1,4 +1,4 @@
-"""Measure how long training steps and passes take, and stop a pass when the time is up."""
+"""Time measurements of training steps and of passes through a network, and the deadline of a pass."""
 
 import time
 from typing import Any
@@ -18,12 +18,12 @@ QUIET: Any = 0  # an int for Keras, though its annotation says str
 
 
 def measure_steps(model: keras.Model, training: Any, monitored: Any, evaluation_batches: int) -> Measurement:
-    """Time training steps and an evaluation of a compiled model on this machine; the model is spent afterwards.
+    """Time training steps and an evaluation on this machine; the model has changed weights afterwards.
 
     Args:
         model: compiled.
         training: dataset of (pixels, one-hot labels).
-        monitored: dataset that an epoch ends with.
+        monitored: dataset that is evaluated after each epoch.
         evaluation_batches: how many batches `monitored` has.
     """
     steps, clock = training.repeat().take(MEASURED_STEPS), BatchClock()
@@ -35,7 +35,7 @@ def measure_steps(model: keras.Model, training: Any, monitored: Any, evaluation_
 
 
 class BatchClock(keras.callbacks.Callback):
-    """Note when each batch ends, so that tracing and the filling of buffers can be left out of a measurement."""
+    """Record when each batch ends, so that a measurement can skip the first batches, which trace and fill buffers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class BatchClock(keras.callbacks.Callback):
     on_test_batch_end = on_train_batch_end
 
     def seconds_per_batch(self, skipped: int) -> float:
-        """Return the mean time of a batch, the first ones skipped as far as one is left."""
+        """Return the mean time of a batch without the first ones, of which so many are skipped that one is left."""
         first = min(skipped, len(self.ends) - 2)
         return (self.ends[-1] - self.ends[first]) / (len(self.ends) - 1 - first)
 
@@ -57,30 +57,30 @@ PROGRESS_SECONDS = 2.0
 
 
 class OutOfTime(Exception):
-    """Say that a pass through the backbone was given up at the training's deadline."""
+    """A pass through the backbone was stopped at the deadline of the training."""
 
 
 class PassWatch:
-    """Tell the progress of a pass of images through a network, and end it at a deadline.
+    """Report the progress of a pass of images through a network, and stop the pass at a deadline.
 
     Args:
-        part: whose images pass.
-        view: which of its views.
-        images: in all.
-        deadline: `time.monotonic()` at which it is given up.
-        event: as which progress is told.
+        part: part that the images belong to.
+        view: which view of the part.
+        images: number of images.
+        deadline: `time.monotonic()` at which the pass is stopped.
+        event: name of the event that reports progress.
     """
 
     def __init__(self, part: str, view: int, images: int, deadline: float, event: str = "features") -> None:
         self.part, self.view, self.images, self.deadline, self.event = part, view, images, deadline, event
         self.done = 0
-        self.told = time.monotonic()
+        self.reported = time.monotonic()
 
     def is_late(self) -> bool:
-        """Return whether the deadline is over; asked often, it keeps the parent from taking a wait for a hang."""
+        """Return whether the deadline is over; report progress now and then, so that the parent sees no hang."""
         now = time.monotonic()
-        if now - self.told >= PROGRESS_SECONDS:
-            self.told = now
+        if now - self.reported >= PROGRESS_SECONDS:
+            self.reported = now
             emit(self.event, part=self.part, view=self.view, done=self.done, images=self.images)
         return now >= self.deadline
 

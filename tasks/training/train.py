@@ -15,9 +15,9 @@ from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
 from data.base.record import Record
 from data.records.training import VariantResult
 from data.workspace.digests import digest_sources, hash_file, hash_json
-from data.workspace.disk_space import count_training_bytes
 from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.store import Produced, Workspace
+from models.catalog.disk_space import count_training_bytes
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import Variant
 from models.jobs import commands

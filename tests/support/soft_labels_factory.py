@@ -6,7 +6,7 @@ import numpy as np
 
 from data.base.labels import CLASSES
 from models.jobs.files import TEACHING_NAME
-from models.training.soft_labels import Teaching, labels_path
+from models.training.soft_labels import SoftLabelsRecord, labels_path
 
 
 def write_soft_labels(directory: Path, views: int, images: int, **teaching) -> np.ndarray:
@@ -15,6 +15,6 @@ def write_soft_labels(directory: Path, views: int, images: int, **teaching) -> n
     labels = np.random.default_rng(11).dirichlet(np.ones(len(CLASSES)), (views, images)).astype(np.float32)
     for view in range(views):
         np.save(labels_path(directory, view), labels[view])
-    record = Teaching(teacher="ensemble", views=views, **teaching)
+    record = SoftLabelsRecord(teacher="ensemble", views=views, **teaching)
     (directory / TEACHING_NAME).write_text(record.model_dump_json())
     return labels

@@ -5,12 +5,11 @@ import zipfile
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from data.base.labels import CLASSES
 from data.sources.extract import list_sizes
 from data.views.tfrecords import ShardKey, write_records
-from data.workspace.disk_space import count_file_bytes, count_training_bytes, count_view_bytes
+from data.workspace.disk_space import count_file_bytes, count_view_bytes
 
 
 def test_views_take_what_was_estimated(tmp_path):
@@ -36,11 +35,3 @@ def test_an_archive_is_measured_unpacked(tmp_path):
         archive.writestr("train/happy/0.jpg", b"0" * 5000)
         archive.writestr("train/happy/1.jpg", json.dumps({}))
     assert list_sizes(tmp_path / "faces.zip") == [5000, 2]
-
-
-@pytest.mark.parametrize(("size", "estimate"), [(None, 8 * (8 << 20)), (1000, 8 * (1000 + (8 << 20)))])
-def test_a_training_needs_room_for_copies_of_its_network(tmp_path, size, estimate):
-    weights = tmp_path / "weights.h5" if size else None
-    if weights and size:
-        weights.write_bytes(bytes(size))
-    assert count_training_bytes(weights) == estimate

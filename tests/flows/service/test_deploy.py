@@ -43,7 +43,7 @@ def test_the_form_offers_choices_and_limits(monkeypatch):
 def test_bad_parameters_are_refused(monkeypatch):
     monkeypatch.chdir(PROJECT_ROOT)
     flow = load_flow_from_entrypoint(ENTRYPOINTS["retrain"])
-    with pytest.raises(Exception, match="got preset 'slow', which is no file"):
+    with pytest.raises(Exception, match="got preset 'slow', which is not a file"):
         flow.validate_parameters({"preset": "slow"})
     with pytest.raises(Exception, match="decodable"):
         flow.validate_parameters({"policies": {"decodable": "off"}})

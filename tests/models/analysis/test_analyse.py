@@ -41,6 +41,7 @@ def test_ties_overlap_where_the_middle_one_ties_with_both_ends():
 
 def test_pretrained_variants_are_compared_with_a_network_that_is_named_beforehand():
     assert set(OWN_NETWORKS) == {name for name, variant in VARIANTS.items() if not variant.pretrained}
+    assert OWN_NETWORKS[:7] == ["compact", "cnn_3", "residual", "light", "cnn_rgb", "cnn_gray", "cnn_2"]
     pairs = list_pairs(["cnn_gray", "cnn_3", "vgg16_a", "vgg16_tuned", "residual"])
     assert pairs == [
         ("frozen", "vgg16_a", "cnn_3"),

@@ -138,5 +138,5 @@ def test_a_bad_preset_file_is_one_message(content, message, tmp_path):
 
 @pytest.mark.parametrize("preset", ["slow", "nowhere/mine.json", "", "."])
 def test_what_is_neither_a_name_nor_a_file_is_refused_with_the_names(preset):
-    with pytest.raises(PipelineError, match="which is no file; expected one of smoke, quick, best, seed or the"):
+    with pytest.raises(PipelineError, match="which is not a file; expected one of smoke, quick, best, seed or the"):
         load_preset(preset)

@@ -26,7 +26,7 @@ def test_recipes_lie_in_the_space_and_differ_from_the_base_in_searched_fields_on
     assert {recipe.batch_size for recipe in recipes} == set(space.batch_sizes)
     kept = set(TrainConfig.model_fields) - set(SEARCHED)
     for recipe in recipes:
-        assert space.locate(recipe), recipe
+        assert space.params_of(recipe), recipe
         assert recipe.model_dump(include=kept) == BASE.model_dump(include=kept)
 
 
@@ -51,7 +51,7 @@ def test_what_a_preset_file_says_is_what_was_trained():
 
 def test_the_recipe_found_by_hand_is_in_the_usual_space():
     recipe = PRESETS["quick"].recipe("compact", 0)
-    located = SearchSpace().locate(recipe)
+    located = SearchSpace().params_of(recipe)
     study = optuna.create_study()
     study.enqueue_trial(located)
     assert SearchSpace().suggest(study.ask(), BASE).model_dump(include=set(SEARCHED)) == recipe.model_dump(
@@ -64,7 +64,7 @@ def test_the_recipe_found_by_hand_is_in_the_usual_space():
 )
 def test_a_recipe_outside_is_not_located(change):
     recipe = PRESETS["quick"].recipe("compact", 0).model_copy(update=change)
-    assert SearchSpace().locate(recipe) == {}
+    assert SearchSpace().params_of(recipe) == {}
 
 
 def test_a_space_is_changed_by_json_or_a_file_with_it(tmp_path):

@@ -45,7 +45,7 @@ def try_recipes(path: Path, count: int, base: TrainConfig = OUTSIDE) -> list[Tra
     """Finish trials until the study has so many; returns the recipes of those that were begun here."""
     tried = []
     with open_study(path, SPACE, base, seed=3) as study:
-        while study.begun < count:
+        while study.started < count:
             trial = study.propose()
             tried.append(trial.recipe)
             study.finish(trial, TrialOutcome(state="finished", accuracy=reached(trial.recipe)))
@@ -99,7 +99,7 @@ def test_a_process_that_ends_while_it_keeps_an_outcome_counts_the_trial_once(tmp
         monkeypatch.setattr(study, "_tell", lambda *_: None)
         study.finish(study.propose(), outcome)
     with open_study(path, SPACE, OUTSIDE, seed=3) as study:
-        assert study.begun == 1
+        assert study.started == 1
         assert [record.outcome for record in study.records()] == [outcome]
 
 
@@ -114,7 +114,7 @@ def test_a_fresh_search_forgets_the_earlier_one(tmp_path):
     path = tmp_path / "study.db"
     try_recipes(path, 2)
     with open_study(path, SPACE, OUTSIDE, seed=3, fresh=True) as study:
-        assert study.begun == 0
+        assert study.started == 0
 
 
 def test_two_runs_do_not_work_at_one_search(tmp_path):
@@ -167,7 +167,7 @@ def test_pruned_and_failed_trials_count_and_keep_their_reason(tmp_path):
             study.finish(trial, outcome)
     with open_study(path, SPACE, OUTSIDE, seed=3) as study:
         assert [record.outcome for record in study.records()] == outcomes
-        assert study.begun == 2
+        assert study.started == 2
 
 
 def test_a_search_is_known_by_all_that_its_accuracies_depend_on():

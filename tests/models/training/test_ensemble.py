@@ -13,7 +13,7 @@ from models.evaluation.calibration import scale_by_temperature
 from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
 from models.jobs.specs import EnsembleSpec
 from models.networks.load import load_builder
-from models.training.ensemble import Seat, build_ensemble, choose_votes, hold_vote
+from models.training.ensemble import EnsembleMember, build_ensemble, build_vote, choose_votes
 from models.training.predict import predict_part
 from tasks.support.child_processes import training_children
 
@@ -56,7 +56,7 @@ def test_doubt_that_is_only_a_habit_costs_no_votes(tmp_path):
         pd.concat(parts).to_parquet(member / "predictions.parquet", index=False)
         candidates[name] = member
     (tmp_path / "out").mkdir()
-    votes = hold_vote(tmp_path / "out", EnsembleSpec(candidates=candidates)).plan["votes"]
+    votes = build_vote(tmp_path / "out", EnsembleSpec(candidates=candidates)).plan["votes"]
     assert 0.6 < votes["first"] / votes["timid"] < 1.6
 
 
@@ -116,9 +116,9 @@ def test_one_that_is_best_alone_makes_no_ensemble(tmp_path):
     frame.to_parquet(nothing / "predictions.parquet", index=False)
     out = tmp_path / "ensemble"
     out.mkdir()
-    result = hold_vote(out, EnsembleSpec(candidates={"able": able, "nothing": nothing}))
+    result = build_vote(out, EnsembleSpec(candidates={"able": able, "nothing": nothing}))
     assert (result.status, result.parts) == ("skipped", {})
-    assert "betters able alone" in result.reason
+    assert "is better than able alone" in result.reason
     assert list(out.iterdir()) == []
 
 
@@ -130,6 +130,6 @@ def test_the_saved_network_is_the_weighted_mean(tmp_path):
         for network, temperature in zip(networks, (0.5, 2.0), strict=True)
     )
     expected = (cool + 3 * calm) / 4
-    build_ensemble(networks, [Seat(1, 0.5), Seat(3, 2.0)]).save(tmp_path / "model.keras")
+    build_ensemble(networks, [EnsembleMember(1, 0.5), EnsembleMember(3, 2.0)]).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded(pixels).numpy(), expected, atol=1e-5)

@@ -35,7 +35,7 @@ def test_a_row_an_image_in_the_order_of_the_batches():
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.0, [1, 2]), (60.0, [])])
 def test_a_long_prediction_gives_signs_of_life(seconds, told, monkeypatch, capsys):
-    monkeypatch.setattr(predict, "SIGN_OF_LIFE_SECONDS", seconds)
+    monkeypatch.setattr(predict, "PROGRESS_SECONDS", seconds)
     predict_part(Sure(), BATCHES, "test")
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["batches"] for event in events] == told

@@ -115,7 +115,7 @@ def test_soft_labels_of_other_records_are_refused(records, tmp_path):
 
 
 def test_a_directory_without_soft_labels_is_named(tmp_path):
-    with pytest.raises(PipelineError, match=r"teaching\.json, which is no readable record"):
+    with pytest.raises(PipelineError, match=r"teaching\.json, which is not a readable record"):
         SoftLabels(tmp_path)
 
 
