@@ -9,7 +9,7 @@ from pydantic import Field
 from data.base.errors import PipelineError
 from data.workspace.store import Workspace
 from flows.settings import load_settings
-from models.registry.versions import ModelRegistry
+from models.registry.champion import ModelRegistry
 from tasks.publish.promote import move_champion, roll_back_champion
 
 Reason = Annotated[str, Field(max_length=500, description="Why, for the record of moves")]

@@ -15,10 +15,11 @@ from flows.cli.printing import console
 from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT
 from flows.server.shared import live_server
 from flows.settings import load_settings
+from models.registry.champion import ModelRegistry
 from models.registry.connection import shown_uri, tracking_uri
-from models.registry.journal import Move, Step
-from models.registry.tracking import REPORT_TAG, VARIANT_TAG
-from models.registry.versions import CHALLENGER, CHAMPION, ModelRegistry, VersionRecord
+from models.registry.journal import ChampionMove, JournalEntry, move_rows
+from models.registry.tags import NAME_TAG, REPORT_TAG, VARIANT_TAG
+from models.registry.versions import CHALLENGER, CHAMPION, VersionRecord
 
 app = typer.Typer(help="Versions of the model: list, show, promote, roll back.", no_args_is_help=True)
 
@@ -107,7 +108,7 @@ def _user() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _report(move: Move, registry: ModelRegistry) -> None:
+def _report(move: ChampionMove, registry: ModelRegistry) -> None:
     """Print what was moved, and tell a Prefect server of it that runs; a rollback needs none."""
     console.print(
         f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
@@ -129,16 +130,15 @@ def _version_table(versions: list[VersionRecord]) -> Table:
     for one in versions:
         aliases = ", ".join(f"[bold]{alias}[/]" for alias in one.aliases)
         places = (one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
-        table.add_row(str(one.version), aliases, one.tags.get("emotion.variant_name", ""), one.created, *places)
+        table.add_row(str(one.version), aliases, one.tags.get(NAME_TAG, ""), one.created, *places)
     return table
 
 
-def _move_table(steps: list[Step]) -> Table:
+def _move_table(entries: list[JournalEntry]) -> Table:
     table = Table(title="Moves of the champion, newest first", title_justify="left", box=SIMPLE)
-    for heading in ("when (UTC)", "move", "from", "to", "by", "reason"):
+    rows = move_rows(entries)
+    for heading in rows[0]:
         table.add_column(heading)
-    for step in reversed(steps):
-        move = step.move
-        ends = (str(move.source or "none"), str(move.target or "none"))
-        table.add_row(step.at[:19].replace("T", " "), move.kind, *ends, escape(move.by), escape(move.reason))
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row.values()))
     return table

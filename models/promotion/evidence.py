@@ -71,7 +71,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
+class PairedAnswers:
     """Challenger and opponent on the same images in one order."""
 
     challenger: ScoredModel
@@ -141,7 +141,7 @@ def find_challenger(evidence: Evidence) -> ScoredModel:
     return challenger
 
 
-def hold_contest(evidence: Evidence, challenger: ScoredModel) -> Contest:
+def line_up(evidence: Evidence, challenger: ScoredModel) -> PairedAnswers:
     """Line challenger, candidates and opponent up, and measure the gain."""
     champion = evidence.champion
     labels = sorted_predictions(challenger)["label"].to_numpy()
@@ -156,7 +156,7 @@ def hold_contest(evidence: Evidence, challenger: ScoredModel) -> Contest:
     correct = np.stack([correctness_of(sorted_predictions(rival)) for rival in rivals], axis=1)
     differences = correct.astype(np.int8) - opponent[:, None].astype(np.int8)
     place = [rival.key for rival in rivals].index(challenger.key)
-    return Contest(
+    return PairedAnswers(
         challenger=challenger,
         champion=champion,
         labels=labels,

@@ -58,7 +58,7 @@ def shown_uri(uri: str) -> str:
 
 def connect(workspace: Path) -> "MlflowClient":
     """Return a client of the tracking store, which is also the registry; a database in the workspace is made for it."""
-    arrange_environment()
+    configure_environment()
     uri = tracking_uri(workspace)
     if not os.environ.get(URI_VARIABLE):
         (workspace / MLFLOW_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def connect(workspace: Path) -> "MlflowClient":
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def arrange_environment() -> None:
+def configure_environment() -> None:
     """Set what MLflow reads from the environment when it is imported."""
     for name, value in MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(name, value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from data.base.errors import TransientError
 from data.workspace.prune import KindCount
 from models.registry.connection import EXPERIMENT, MODEL_NAME, URI_VARIABLE, connect, mlflow_errors, tracking_uri
-from models.registry.tracking import REPORT_TAG
+from models.registry.tags import REPORT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

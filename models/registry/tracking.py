@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from data.base.labels import CLASSES
 from data.base.record import Record
 from data.records.run import RunResults
-from data.records.training import EpochRecord, PartMetrics, VariantResult
+from data.records.training import VariantResult
 from data.system.child_process import emit, run_child
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
@@ -36,16 +35,14 @@ from models.registry.connection import (
     shown_uri,
     tracking_uri,
 )
+from models.registry.figures import epoch_figures, final_figures
 from models.registry.packaging import save_package
+from models.registry.tags import DECISION_TAG, NAME_TAG, REPORT_TAG, VARIANT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
 
-
-REPORT_TAG = "emotion.report"
-
-VARIANT_TAG = "emotion.variant"
 
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -186,7 +183,7 @@ class ReportWriter:
         directory = Path(variant.directory) if variant.directory else None
         key = directory.name if directory else variant.name
         tags = {REPORT_TAG: self.key, VARIANT_TAG: key}
-        named = {PARENT_TAG: self.run.info.run_id, "emotion.variant_name": variant.name, **self._origin()}
+        named = {PARENT_TAG: self.run.info.run_id, NAME_TAG: variant.name, **self._origin()}
         run = self._find_run(variant.name, tags, named)
         if not is_finished(run):
             self._write_figures(run.info.run_id, variant)
@@ -208,7 +205,7 @@ class ReportWriter:
             "prefect.flow_run_name": self.results.run_name,
             "prefect.url": self.results.prefect_url,
             "mlflow.source.git.commit": self.results.code_version,
-            "emotion.decision": _decision_text(self.results),
+            DECISION_TAG: _decision_text(self.results),
         }
         return {name: value for name, value in tags.items() if value}
 
@@ -310,55 +307,6 @@ class ReportWriter:
 def is_finished(run: "Run") -> bool:
     """Return whether everything of a run has been written."""
     return run.info.status in ("FINISHED", "FAILED")
-
-
-def epoch_figures(epoch: EpochRecord, monitor: str) -> dict[str, float]:
-    """Return an epoch's metrics by name, those of the monitored part under its name."""
-    return {
-        "train_loss": epoch.loss,
-        "train_accuracy": epoch.accuracy,
-        f"{monitor}_loss": epoch.monitor_loss,
-        f"{monitor}_accuracy": epoch.monitor_accuracy,
-        "learning_rate": epoch.learning_rate,
-        "seconds": epoch.seconds,
-        "core_seconds": epoch.core_seconds,
-    }
-
-
-def final_figures(variant: VariantResult) -> dict[str, float]:
-    """Return what is said of a variant in the end, by metric name; rates are 0..1."""
-    figures = {
-        "parameters": variant.parameters_total,
-        "file_bytes": variant.file_bytes,
-        "wall_seconds": variant.wall_seconds,
-        "core_seconds": variant.core_seconds,
-        "peak_memory_bytes": variant.peak_memory_bytes,
-        "best_epoch": variant.best_epoch,
-        "multiply_adds": variant.multiply_adds,
-    }
-    for part, scores in variant.parts.items():
-        figures |= {f"{part}/{name}": value for name, value in part_figures(scores).items()}
-    if variant.calibration:
-        figures["validation/expected_calibration_error"] = variant.calibration.before.expected_error
-        figures["validation/brier"] = variant.calibration.before.brier
-    if variant.latency:
-        figures["latency/single_milliseconds"] = variant.latency.single_milliseconds
-        figures["latency/batched_milliseconds"] = variant.latency.batched_milliseconds
-    return figures
-
-
-def part_figures(scores: PartMetrics) -> dict[str, float]:
-    """Return the metrics of one part, the ends of the accuracy's interval and each class's recall among them."""
-    recalls = {f"recall_{one.label}": one.recall for one in scores.per_class if one.label in CLASSES}
-    return {
-        "images": scores.images,
-        "accuracy": scores.accuracy,
-        "accuracy_low": scores.accuracy_low,
-        "accuracy_high": scores.accuracy_high,
-        "macro_f1": scores.macro_f1,
-        "log_loss": scores.log_loss,
-        **recalls,
-    }
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -30,8 +30,8 @@ from models.promotion import decide
 from models.promotion.decide import decide_promotion
 from models.promotion.evidence import JUDGED_PART, Evidence, ScoredModel, identify_images, read_scored_model
 from models.promotion.policy import PromotionPolicy
-from models.registry.tracking import VARIANT_TAG
-from models.registry.versions import NAME_TAG, SYNTHETIC_TAG, ModelRegistry
+from models.registry.champion import ModelRegistry
+from models.registry.tags import NAME_TAG, SYNTHETIC_TAG, VARIANT_TAG
 from reports.dataset.exhibits import load_evidence
 from reports.run.markdown import decision_markdown
 from tasks.dataset.validate import load_summary

@@ -43,7 +43,7 @@ SECOND = timedelta(seconds=1)
 """A report's time is of whole seconds."""
 
 
-@task(task_run_name="keep house", cache_policy=NO_CACHE)
+@task(task_run_name="prune workspace", cache_policy=NO_CACHE)
 @watched
 def prune_after_run(
     workspace: Workspace, policy: PrunePolicy, owns_server: bool, run_pruners: Sequence[RunPruner] = ()

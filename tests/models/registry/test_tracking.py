@@ -8,10 +8,12 @@ import pytest
 
 from data.base.errors import TransientError
 from data.records.run import RunResults
+from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
 from models.registry.packaging import make_input_example
+from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
-from models.registry.versions import CHAMPION, ModelRegistry, version_tags
+from models.registry.versions import CHAMPION
 from tests.support.consumer import run_consumer
 from tests.support.registry_factory import LINEAGE, make_report
 from tests.support.tiny_network import save_tiny_network
