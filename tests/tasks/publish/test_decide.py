@@ -20,7 +20,6 @@ from models.jobs.files import PREDICTIONS_NAME
 from models.jobs.specs import ScoreSpec
 from models.promotion.policy import PromotionPolicy
 from models.registry.champion import ModelRegistry
-from reports.dataset.exhibits import EVIDENCE_NAME, DataEvidence
 from tasks.publish import decide, promote
 from tasks.publish.decide import decide_on_champion, read_outcome
 from tasks.publish.promote import apply_decision
@@ -74,9 +73,10 @@ class Lab:
         )
         index, data = ViewsIndex(files=(file,)), make_data(synthetic, clean=True)
         key = {"number": number, "synthetic": synthetic}
+        change = self.stage("changes", key, lambda out: None)
         return ReportedStages(
             dataset=self.stage("datasets", key, lambda out: put(out / SUMMARY_NAME, data)),
-            verdict=self.stage("verdicts", key, lambda out: put(out / EVIDENCE_NAME, DataEvidence())),
+            verdict=self.stage("verdicts", {"change": change.key}, lambda out: None),
             views=self.stage("views", key, lambda out: put(out / INDEX_NAME, index)),
             audit=None,
         )
@@ -229,7 +229,7 @@ def test_an_mlflow_that_is_away_defers_the_decision(lab, monkeypatch):
         state = decide_on_champion.fn(variants, stages, PromotionPolicy(), lab.workspace, lab.children)
     decision, undecided = read_outcome(state)
     assert decision is None
-    assert "the next run takes it" in undecided
+    assert "the next run decides" in undecided
     assert "127.0.0.1:1" in undecided
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert load_decision(lab.decide(variants, stages)).outcome == "promote"
