@@ -1,4 +1,4 @@
-"""`emotion models`: the versions of the model, and which of them is champion."""
+"""Commands `emotion models`: versions of the model, and the champion."""
 
 import getpass
 import os
@@ -46,7 +46,7 @@ def list_models() -> None:
 def show(
     version: Annotated[str, typer.Argument(help="A number, champion, or challenger.")] = CHAMPION,
 ) -> None:
-    """Show where a version came from, what was decided of it, and when it was champion."""
+    """Show the origin of a version, the decision on it, and when it was champion."""
     registry = _registry()
     found = registry.show(_number(version, registry))
     table = Table(box=SIMPLE, show_header=False)
@@ -68,7 +68,7 @@ def promote(
     version: Annotated[str, typer.Argument(help="A number, or challenger.")],
     reason: ReasonOption = "approved by hand",
 ) -> None:
-    """Make a version champion: what the consumers of the model get from now on."""
+    """Make a version the champion, which consumers of the model get from now on."""
     registry = _registry()
     move = registry.move_champion(_number(version, registry), _user(), reason)
     if move is None:
@@ -79,7 +79,7 @@ def promote(
 
 @app.command()
 def rollback(reason: ReasonOption = "rolled back by hand") -> None:
-    """Make the version champion again that was it before; once more goes further back."""
+    """Make the previous champion the champion again; a second rollback goes further back."""
     registry = _registry()
     _report(registry.rollback(_user(), reason), registry)
 
@@ -89,16 +89,16 @@ def _registry() -> ModelRegistry:
 
 
 def _number(version: str, registry: ModelRegistry) -> int:
-    """Return the number that is meant.
+    """Find the number of a version that is given as a number or an alias.
 
     Raises:
-        PipelineError: it is no number, or an alias that no version has.
+        PipelineError: it is not a number, or an alias that no version has.
     """
     named = {CHAMPION: registry.champion, CHALLENGER: registry.challenger}.get(version)
     number = named() if named else int(version) if version.isdecimal() else 0
     if not number:
         raise PipelineError(
-            f"got version {version!r}, expected a number of emotion models list, or champion or challenger where there "
+            f"got version {version!r}, expected a number of emotion models list, or champion or challenger if there "
             "is one"
         )
     return number
@@ -109,7 +109,7 @@ def _user() -> str:
 
 
 def _report(move: ChampionMove, registry: ModelRegistry) -> None:
-    """Print what was moved, and tell a Prefect server of it that runs; a rollback needs none."""
+    """Print the move, and announce it to the Prefect server if one runs; no server is needed."""
     console.print(
         f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
         f"{registry.previous() or 'none'}.",

@@ -1,4 +1,4 @@
-"""Housekeeping at the end of a run."""
+"""Steps after the trainings of a run: decide, report, track, promote, prune."""
 
 from prefect import get_run_logger
 from prefect.settings import PREFECT_API_URL
@@ -23,13 +23,13 @@ from tasks.support.outcomes import record_of
 
 
 def prune_after_flow(settings: Settings, workspace: Workspace) -> None:
-    """Remove what neither the newest reports nor the champion need, unless the settings say never.
+    """Remove everything that neither the newest reports nor the champion need, unless the settings say never.
 
-    A failure costs the run nothing; where MLflow, which knows the champion, is away, nothing is removed.
+    A failure does not fail the run. If MLflow, which knows the champion, is unreachable, nothing is removed.
 
     Args:
-        settings: how many reports stay.
-        workspace: of the running flow.
+        settings: number of reports that stay.
+        workspace: workspace of the running flow.
     """
     if settings.keep_reports:
         try:
@@ -49,7 +49,9 @@ def publish(
     policy: PromotionPolicy,
     workspace: Workspace,
 ) -> Produced:
-    """Decide, report, write into MLflow, and carry the decision out; an MLflow that is away costs the run nothing.
+    """Decide on the champion, report, write into MLflow, and apply the decision.
+
+    If MLflow is unreachable, the run still succeeds.
 
     Returns:
         The report.

@@ -1,4 +1,4 @@
-"""What the report says beyond the scores, computed from the stored predictions of a run in one go."""
+"""All analyses of a run for its report, computed from the stored predictions in one call."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,14 @@ DISTINGUISHABLE_BELOW = 0.05
 
 @dataclass(frozen=True, eq=False)
 class AnalysisInputs:
-    """What an analysis needs beside the results and the predictions."""
+    """Inputs of an analysis beside the results and the predictions."""
 
     manifest: pd.DataFrame
     """The clean data set, see `data.manifest.table.COLUMN_TYPES`, with its column `group`."""
     suspects: frozenset[str] | None = None
-    """Ids of images whose label is suspected; None where no audit says."""
+    """Ids of images with a suspected label; None without an audit."""
     last: RunResults | None = None
-    """The last report on the same source; None where this is the first."""
+    """The last report on the same source; None if this is the first."""
 
 
 def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
@@ -40,7 +40,7 @@ def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
         inputs: manifest, suspects and the last report.
 
     Returns:
-        The analysis; what is of single images is of the most accurate variant.
+        The analysis; slices, errors and rejection are those of the most accurate variant.
     """
     since_last = compare_runs(inputs.last, results) if inputs.last else None
     trained = {v.name: Path(v.directory) for v in results.variants if v.status == "trained" and v.directory}
@@ -67,7 +67,7 @@ def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
 
 
 def list_faces(analysis: Analysis) -> list[str]:
-    """Return the ids of the images that the analysis names, each once."""
+    """List the ids of the images that the analysis names, each once."""
     if analysis.errors is None:
         return []
     errors = analysis.errors
@@ -79,10 +79,10 @@ def list_faces(analysis: Analysis) -> list[str]:
 def _score_slices(frame: pd.DataFrame, inputs: AnalysisInputs) -> tuple[SliceScore, ...]:
     known = inputs.manifest.set_index("path")
     image_ids = frame["image_id"].tolist()
-    strange = [image_id for image_id in image_ids if image_id not in known.index]
-    if strange:
+    unknown = [image_id for image_id in image_ids if image_id not in known.index]
+    if unknown:
         raise PipelineError(
-            f"got predictions of {len(strange):,} images that the data set does not have ({strange[0]}, ...), expected "
+            f"got predictions of {len(unknown):,} images that the data set does not have ({unknown[0]}, ...), expected "
             "those of its validation part: run again with --force"
         )
     rows = known.loc[image_ids]

@@ -1,4 +1,4 @@
-"""The questions that the notebook left open, each answered by pairs of a run's variants that were named beforehand."""
+"""Answers to the notebook's open questions, each from pairs of variants that were named beforehand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,8 +11,8 @@ from models.catalog.variants import VARIANTS
 from models.evaluation.paired import holm_correction, mcnemar_p_value, paired_intervals
 
 OWN_NETWORKS = ("compact", "cnn_3", "residual", "light", "cnn_rgb", "cnn_gray", "cnn_2")
-"""Networks trained from nothing. The first of them that a run has is what pretrained ones are compared with: it is
-chosen by this order and not by its accuracy."""
+"""Networks trained from random weights. Pretrained ones are compared with the first of these that a run has; this
+order chooses it, not its accuracy."""
 
 TUNED_ENDING = "_tuned"
 
@@ -25,9 +25,9 @@ def answer_questions(
     """Compare the pairs of variants that answer a question; tests and intervals hold for all of them at once.
 
     Args:
-        variants: trained ones.
+        variants: trained variants.
         correct: variant -> (n,) booleans, right or wrong on each validation image in one order.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
     """
     pairs = list_pairs(list(correct))
     named = [(first, second) for _, first, second in pairs]
@@ -53,9 +53,9 @@ def answer_questions(
 
 
 def list_pairs(names: Sequence[str]) -> list[Pair]:
-    """Return which pairs of these variants answer which question: topic, the one that has more of it, the other.
+    """List the pairs of these variants that answer a question: topic, the variant with more of it, the other one.
 
-    All variants of a run share one augmentation, so none of its pairs can say what augmentation does.
+    All variants of a run share one augmentation, so no pair shows the effect of augmentation.
     """
     own = next((name for name in OWN_NETWORKS if name in names), "")
     pretrained = [name for name in VARIANTS if VARIANTS[name].pretrained]

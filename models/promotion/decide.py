@@ -1,4 +1,4 @@
-"""Decide whether a challenger takes the champion's place: a pure function from evidence to a decision with reasons."""
+"""Promotion decision: a pure function from policy and evidence to a decision with reasons."""
 
 import math
 from collections.abc import Sequence
@@ -14,25 +14,25 @@ from models.evaluation.predictions import probabilities_of
 from models.promotion.evidence import Evidence, PairedAnswers, ScoredModel, find_challenger, line_up, sorted_predictions
 from models.promotion.policy import PromotionPolicy
 
-ROUNDING = 1e-9
-"""A loss that equals its limit but for the last digit of a float passes."""
+FLOAT_TOLERANCE = 1e-9
+"""A loss that exceeds its limit only by float rounding passes."""
 
 
 def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
     """Judge a challenger by every criterion of a policy.
 
     Args:
-        policy: what is asked.
-        evidence: what was measured; its frames may be in any order of images.
+        policy: the criteria.
+        evidence: the measurements; the images of its frames may be in any order.
 
     Returns:
-        "promote" where all criteria hold, or "ask" where approval is manual; "keep" where one does not, or where the
-        challenger is the champion.
+        The outcome "promote" if all criteria hold, or "ask" if approval is manual; "keep" if a criterion fails or if
+        the challenger is the champion.
 
     Raises:
         OtherImages: the champion was scored on other images.
-        PipelineError: the evidence is no evidence: no candidates or images, candidates scored on different images,
-            probabilities that are none.
+        PipelineError: the evidence is invalid: no candidates or images, candidates scored on different images, or
+            values that are not probabilities.
     """
     challenger = find_challenger(evidence)
     champion = evidence.champion
@@ -63,12 +63,12 @@ def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
 
 
 def recall_differences(labels: np.ndarray, correct: np.ndarray, opponent: np.ndarray) -> np.ndarray:
-    """Return by how much the recall of each class is above the opponent's.
+    """Compute the recall of each class minus the opponent's.
 
     Args:
         labels: (n,) indices into CLASSES.
-        correct: (n,) booleans, right or wrong on each image.
-        opponent: (n,) booleans of the other model.
+        correct: (n,) booleans, whether the model is right on each image.
+        opponent: (n,) booleans, whether the other model is.
 
     Returns:
         (classes,) floats -1..1, NaN for a class without an image.
@@ -112,7 +112,7 @@ def _judge_gain(policy: PromotionPolicy, paired: PairedAnswers) -> Criterion:
 
 
 def _judge_classes(policy: PromotionPolicy, paired: PairedAnswers) -> list[Criterion]:
-    """Judge that every class was seen and, against a champion, that none is recognised much worse."""
+    """Judge whether validation shows every class and whether no recall is much below the champion's."""
     images = np.bincount(paired.labels, minlength=len(CLASSES))
     absent = [name for name, count in zip(CLASSES, images, strict=True) if not count]
     seen = Criterion(
@@ -136,7 +136,7 @@ def _judge_recall(policy: PromotionPolicy, paired: PairedAnswers, images: np.nda
     recall, theirs = paired.correct[of_class].mean(), paired.opponent[of_class].mean()
     return Criterion(
         name="class_recall",
-        passed=bool(differences[worst] >= -policy.largest_recall_loss - ROUNDING),
+        passed=bool(differences[worst] >= -policy.largest_recall_loss - FLOAT_TOLERANCE),
         observed=float(differences[worst]),
         limit=-policy.largest_recall_loss,
         message=(
@@ -160,7 +160,7 @@ def _judge_calibration(policy: PromotionPolicy, paired: PairedAnswers) -> Criter
 
 
 def _judge_latency(policy: PromotionPolicy, paired: PairedAnswers) -> list[Criterion]:
-    """Judge the time of one image, and its ratio to the champion's, each where the policy limits it."""
+    """Judge the time of one image and its ratio to the champion's, each if the policy limits it."""
     latency = paired.challenger.latency
     criteria = []
     if policy.largest_latency_milliseconds:
@@ -183,7 +183,7 @@ def _judge_absolute_latency(limit: float, latency: Latency | None) -> Criterion:
 
 
 def _judge_latency_ratio(limit: float, challenger: ScoredModel, champion: ScoredModel) -> Criterion:
-    """Judge a ratio of times; it passes unseen where it would compare machines instead of models."""
+    """Judge a ratio of times; it passes if the times come from different machines."""
     observed: float | str = "not comparable"
     message = (
         f"The latencies of {challenger.variant} and {champion.variant} were not measured on one machine with as many "
@@ -234,7 +234,7 @@ def _judge_reload(policy: PromotionPolicy, difference: float | None) -> Criterio
 
 
 def _judge_history(paired: PairedAnswers, rolled_back: frozenset[str]) -> list[Criterion]:
-    """Judge that nobody decided against the challenger before, and that generated images replace no real ones."""
+    """Judge that no rollback removed the challenger, and that generated images do not replace real ones."""
     challenger, champion = paired.challenger, paired.champion
     refused = challenger.key in rolled_back
     refusal = "was taken out of use by a rollback; a person alone promotes it again"
@@ -262,7 +262,7 @@ def _judge_history(paired: PairedAnswers, rolled_back: frozenset[str]) -> list[C
 
 
 def _summarise(outcome: Outcome, paired: PairedAnswers, criteria: Sequence[Criterion]) -> str:
-    """Return the decision in one sentence: what follows, and the gain or what stands against it."""
+    """Summarise the decision in one sentence: outcome, gain, and criteria that fail."""
     name, champion = paired.challenger.name, paired.champion
     place = f"in place of {champion.name}" if champion else "as the first champion"
     failed = [criterion.name for criterion in criteria if not criterion.passed]
@@ -279,5 +279,5 @@ def _summarise(outcome: Outcome, paired: PairedAnswers, criteria: Sequence[Crite
 
 
 def _points(difference: float) -> str:
-    """Return a difference of two rates in percentage points, signed."""
+    """Format a difference of two rates as signed percentage points."""
     return f"{100 * difference:+.2f}"

@@ -1,4 +1,4 @@
-"""Register challengers, move the alias `champion`, and tell of it."""
+"""Tasks that register challengers, move the alias `champion`, and announce the move."""
 
 import json
 from pathlib import Path
@@ -39,20 +39,20 @@ HISTORY_ROWS = 50
 def apply_decision(
     decision: Produced, variants: list[VariantResult], report: Produced, workspace: Workspace, children: Children
 ) -> int:
-    """Do what was decided on the champion, once: move it, or ask for approval; what was interrupted is completed.
+    """Apply the decision on the champion once: move it, or ask for approval; an interrupted try is completed.
 
     Args:
         decision: the finished stage of the decision.
-        variants: of the run, the challenger among them.
+        variants: variants of the run, the challenger among them.
         report: the finished report with the decision in it.
-        workspace: has the journal.
-        children: write the report into MLflow first, where it is not there yet.
+        workspace: contains the journal.
+        children: write the report into MLflow first, if it is not there yet.
 
     Returns:
-        The challenger's version, or 0 where everything stays as it is.
+        The challenger's version, or 0 if nothing changes.
 
     Raises:
-        PipelineError: MLflow is away; the next run carries it out.
+        PipelineError: MLflow is unreachable; the next run applies the decision.
     """
     inputs = {"decision": decision.key, "made": read_record(decision.path).created}
     decided, move_id = load_decision(decision), hash_json(inputs)
@@ -80,20 +80,20 @@ def register_challenger(
     children: Children,
     decision: Decision | None = None,
 ) -> int:
-    """Make a version of a trained variant and let the alias `challenger` name it.
+    """Register a trained variant as a version, and set the alias `challenger` to it unless it is the champion.
 
     Args:
         result: the variant.
         report: the finished report that compares it.
-        workspace: has both, and the journal.
-        children: writes the report into MLflow first, where it is not there yet.
-        decision: what was decided of it and why; kept as a tag.
+        workspace: contains both, and the journal.
+        children: write the report into MLflow first, if it is not there yet.
+        decision: the decision on the variant, with reasons; stored as a tag.
 
     Returns:
         The version.
 
     Raises:
-        PipelineError: MLflow is away, or the variant has no model.
+        PipelineError: MLflow is unreachable, or the variant has no model.
     """
     tracked, _ = write_report(report, workspace, children)
     synthetic = load_results(report).data.synthetic
@@ -110,20 +110,20 @@ def register_challenger(
 @task(task_run_name="move champion to version {version}", cache_policy=NO_CACHE)
 @watched
 def move_champion(version: int, by: str, reason: str, workspace: Workspace, move_id: str = "") -> ChampionMove | None:
-    """Make a version champion and tell of it.
+    """Make a version the champion and announce it.
 
     Args:
         version: the new champion.
         by: who or what moves it.
         reason: why.
-        workspace: has the journal.
-        move_id: names the request, so that a retry moves nothing again.
+        workspace: contains the journal.
+        move_id: id of the request, so that a retry does not move it again.
 
     Returns:
-        The move, or None where the version is champion already.
+        The move, or None if the version is the champion already.
 
     Raises:
-        PipelineError: there is no such version, MLflow is away, or another move is under way.
+        PipelineError: the version does not exist, MLflow is unreachable, or another move is under way.
     """
     move = ModelRegistry(workspace.root).move_champion(version, by, reason, move_id)
     _tell_of(move, version, workspace)
@@ -133,10 +133,10 @@ def move_champion(version: int, by: str, reason: str, workspace: Workspace, move
 @task(task_run_name="roll champion back", cache_policy=NO_CACHE)
 @watched
 def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str = "") -> ChampionMove:
-    """Make the version champion again that was it before, and tell of it.
+    """Make the previous champion the champion again, and announce it.
 
     Raises:
-        PipelineError: there is no earlier champion, it was deleted, MLflow is away, or another move is under way.
+        PipelineError: no earlier champion exists, it was deleted, MLflow is unreachable, or another move is under way.
     """
     registry = ModelRegistry(workspace.root)
     move = registry.rollback(by, reason, move_id)
@@ -147,15 +147,15 @@ def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str 
 @task(task_run_name="recover champion moves", cache_policy=NO_CACHE)
 @watched
 def recover_interrupted_moves(workspace: Workspace) -> list[JournalEntry]:
-    """Complete the record of a move of the champion that was interrupted, and tell of what came about.
+    """Complete the record of an interrupted move of the champion, and announce the moves that happened.
 
-    Where MLflow is away, the next run does it.
+    If MLflow is unreachable, the next run does it.
     """
     registry = ModelRegistry(workspace.root)
     try:
         entries = registry.recover_interrupted_moves()
     except TransientError as error:
-        get_run_logger().warning("an interrupted move of the champion, if any, waits for the next run: %s", error)
+        get_run_logger().warning("could not check for interrupted moves of the champion; the next run does: %s", error)
         return []
     for entry in entries:
         if entry.event == "done":
@@ -164,7 +164,7 @@ def recover_interrupted_moves(workspace: Workspace) -> list[JournalEntry]:
 
 
 def announce_move(move: ChampionMove) -> None:
-    """Emit the event that automations wait for; each try of one move emits the same one."""
+    """Emit the event that automations wait for; every try of one move emits the same event."""
     payload = {"from": move.source, "to": move.target, "by": move.by, "reason": move.reason, "kind": move.kind}
     resource = {"prefect.resource.id": MODEL_RESOURCE, "prefect.resource.name": MODEL_NAME}
     emit_event(CHAMPION_CHANGED, resource=resource, payload={**payload, "move": move.id})

@@ -1,4 +1,4 @@
-"""Publish the comparison of a run's variants as a report and as Prefect artifacts."""
+"""Task that publishes the comparison of a run's variants as a report and as Prefect artifacts."""
 
 from pathlib import Path
 
@@ -39,15 +39,15 @@ def publish_report(
     decision: Produced | None = None,
     undecided: str = "",
 ) -> Produced:
-    """Compare the variants, render the report, and put its tables on the run.
+    """Compare the variants, render the report, and publish its tables as artifacts of the run.
 
     Args:
-        facts: what the report says of its run.
-        stages: what it is drawn from.
-        variants: what it compares.
-        workspace: where it is written.
-        decision: the finished stage with the decision on the champion; None where none could be made.
-        undecided: why none could be made.
+        facts: facts about the run.
+        stages: finished stages that the report is made from.
+        variants: the variants that it compares.
+        workspace: the report is written into it.
+        decision: the finished stage with the decision on the champion; None if none could be made.
+        undecided: the reason if no decision could be made.
 
     Raises:
         PipelineError: no variant was trained; the report is published first.
@@ -92,10 +92,10 @@ def publish_report(
 
 
 def refresh_index(workspace: Workspace) -> None:
-    """Write the index of the reports again; one that cannot be written costs a run nothing."""
+    """Write the index of the reports again; a failure is logged and does not stop the run."""
     try:
         write_index(workspace.root)
-    except Exception as error:  # whatever an older report holds
+    except Exception as error:  # an older report may contain anything
         get_run_logger().warning("the index of the reports could not be written: %s", error)
 
 
