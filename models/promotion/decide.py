@@ -48,9 +48,8 @@ def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
         _judge_reload(policy, evidence.reload_difference),
         *_judge_history(paired, evidence.rolled_back),
     )
-    outcome: Outcome = "keep"
-    if all(criterion.passed for criterion in criteria):
-        outcome = "promote" if policy.approval == "auto" else "ask"
+    met: Outcome = "promote" if policy.approval == "auto" else "ask"
+    outcome = met if all(criterion.passed for criterion in criteria) else "keep"
     return Decision(
         outcome=outcome,
         challenger=challenger.identity,

@@ -1,6 +1,7 @@
 """Task that publishes the comparison of a run's variants as a report and as Prefect artifacts."""
 
 from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -52,20 +53,7 @@ def publish_report(
     Raises:
         PipelineError: no variant was trained; the report is published first.
     """
-    inputs = {
-        "dataset": stages.dataset.key,
-        "verdict": stages.verdict.key,
-        "views": stages.views.key,
-        "audit": stages.audit.key if stages.audit else None,
-        "decision": decision.key if decision else None,
-        "undecided": undecided,
-        "preset": facts.preset,
-        "seed": facts.seed,
-        "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
-        "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
-        "code": digest_sources(KEY_MODULES),
-        "templates": digest_templates(),
-    }
+    inputs = _report_inputs(facts, stages, variants, decision, undecided)
 
     def write(out: Path) -> None:
         results = assemble_results(facts, stages, variants, decision, undecided)
@@ -85,10 +73,37 @@ def publish_report(
     refresh_index(workspace)
     _publish(results, report)
     if results.best is None:
-        reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
-        seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
-        raise PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
+        raise _no_variant_error(facts, variants, report)
     return finish(report, report.cached)
+
+
+def _report_inputs(
+    facts: RunFacts,
+    stages: ReportedStages,
+    variants: list[VariantResult],
+    decision: Produced | None,
+    undecided: str,
+) -> dict[str, Any]:
+    return {
+        "dataset": stages.dataset.key,
+        "verdict": stages.verdict.key,
+        "views": stages.views.key,
+        "audit": stages.audit.key if stages.audit else None,
+        "decision": decision.key if decision else None,
+        "undecided": undecided,
+        "preset": facts.preset,
+        "seed": facts.seed,
+        "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
+        "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
+        "code": digest_sources(KEY_MODULES),
+        "templates": digest_templates(),
+    }
+
+
+def _no_variant_error(facts: RunFacts, variants: list[VariantResult], report: Produced) -> PipelineError:
+    reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
+    seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
+    return PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
 
 
 def refresh_index(workspace: Workspace) -> None:

@@ -43,7 +43,7 @@ def publish_search(search: SearchRecord, preset: Preset, workspace: Workspace) -
         reasons = "; ".join(f"trial {trial.number}: {trial.outcome.reason}" for trial in search.trials)
         raise PipelineError(
             f"got no finished trial ({reasons or 'none was started within the minutes'}), expected at least one: give "
-            "the search more minutes, or a space of lower rates where trainings diverge"
+            "the search more minutes, or a space of lower learning rates if trainings diverge"
         )
     inputs = {
         "search": search.model_dump(mode="json"),
