@@ -1,4 +1,4 @@
-"""Promote and roll back: which version of the model its consumers get."""
+"""Flows `promote` and `rollback`, which choose the version of the model that consumers get."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from data.base.errors import PipelineError
 from data.workspace.store import Workspace
 from flows.settings import load_settings
-from models.registry.versions import ModelRegistry
+from models.registry.champion import ModelRegistry
 from tasks.publish.promote import move_champion, roll_back_champion
 
 Reason = Annotated[str, Field(max_length=500, description="Why, for the record of moves")]
@@ -39,7 +39,7 @@ def promote(
 
 @flow(name="rollback", flow_run_name="roll back the champion", log_prints=False)
 def rollback(reason: Reason = "rolled back by hand") -> int:
-    """Make the version champion again that was it before; once more goes further back.
+    """Make the previous champion the champion again; a second rollback goes further back.
 
     Args:
         reason: why, for the record.
@@ -52,10 +52,10 @@ def rollback(reason: Reason = "rolled back by hand") -> int:
 
 
 def waiting_challenger(workspace: Workspace) -> int:
-    """Return the version that waits for approval.
+    """Find the version that waits for approval.
 
     Raises:
-        PipelineError: none does.
+        PipelineError: no version waits.
     """
     version = ModelRegistry(workspace.root).challenger()
     if not version:
@@ -66,10 +66,10 @@ def waiting_challenger(workspace: Workspace) -> int:
 
 
 def asker() -> str:
-    """Return who or what moves the champion: this flow run."""
+    """Name this flow run as the one that moves the champion."""
     return f"flow run {flow_run.name} ({flow_run.id})"
 
 
 def move_id() -> str:
-    """Return the id of this flow run's move, the same at each of its tries."""
+    """Identify the move of this flow run, with the same id at each try."""
     return str(flow_run.id or "")

@@ -18,7 +18,7 @@ from expectations.rules import DataLimits
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, prepare_data, short_source
-from flows.steps.publish import keep_house, publish
+from flows.steps.publish import prune_after_flow, publish
 from flows.steps.repeat_command import repeat_command
 from flows.steps.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
 from models.catalog.presets import Preset, PresetChoice, load_preset
@@ -99,7 +99,7 @@ def retrain(
         audit=record_if_done(audit),
     )
     report = publish(run_facts(started, chosen, workspace), reported, results, promotion, workspace)
-    keep_house(settings, workspace)
+    prune_after_flow(settings, workspace)
     return end_run(report)
 
 

@@ -28,7 +28,7 @@ class PartMetrics(Record):
     accuracy_low: float = Field(description="lower end of the 95 % Wilson interval")
     accuracy_high: float = Field(description="upper end of the 95 % Wilson interval")
     macro_f1: float
-    log_loss: float = Field(description="mean negative log likelihood in nats")
+    log_loss: float = Field(description="mean negative log likelihood in nats; clipped at 2.2e-16 by scikit-learn")
     per_class: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...] = Field(description="rows are true classes, columns predicted, label order")
 
@@ -38,7 +38,7 @@ class CalibrationScores(Record):
 
     expected_error: float = Field(description="expected calibration error, 0..1: certainty against right answers")
     brier: float = Field(description="mean squared distance to the one-hot label, 0..2")
-    log_loss: float = Field(description="mean negative log likelihood in nats")
+    log_loss: float = Field(description="mean negative log likelihood in nats; clipped at 1e-7, as in the temperature")
 
 
 class Calibration(Record):

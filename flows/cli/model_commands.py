@@ -1,4 +1,4 @@
-"""`emotion models`: the versions of the model, and which of them is champion."""
+"""Commands `emotion models`: versions of the model, and the champion."""
 
 import getpass
 import os
@@ -15,10 +15,11 @@ from flows.cli.printing import console
 from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT
 from flows.server.shared import live_server
 from flows.settings import load_settings
+from models.registry.champion import ModelRegistry
 from models.registry.connection import shown_uri, tracking_uri
-from models.registry.journal import Move, Step
-from models.registry.tracking import REPORT_TAG, VARIANT_TAG
-from models.registry.versions import CHALLENGER, CHAMPION, ModelRegistry, VersionRecord
+from models.registry.journal import ChampionMove, JournalEntry, move_rows
+from models.registry.tags import NAME_TAG, REPORT_TAG, VARIANT_TAG
+from models.registry.versions import CHALLENGER, CHAMPION, VersionRecord
 
 app = typer.Typer(help="Versions of the model: list, show, promote, roll back.", no_args_is_help=True)
 
@@ -45,7 +46,7 @@ def list_models() -> None:
 def show(
     version: Annotated[str, typer.Argument(help="A number, champion, or challenger.")] = CHAMPION,
 ) -> None:
-    """Show where a version came from, what was decided of it, and when it was champion."""
+    """Show the origin of a version, the decision on it, and when it was champion."""
     registry = _registry()
     found = registry.show(_number(version, registry))
     table = Table(box=SIMPLE, show_header=False)
@@ -67,7 +68,7 @@ def promote(
     version: Annotated[str, typer.Argument(help="A number, or challenger.")],
     reason: ReasonOption = "approved by hand",
 ) -> None:
-    """Make a version champion: what the consumers of the model get from now on."""
+    """Make a version the champion, which consumers of the model get from now on."""
     registry = _registry()
     move = registry.move_champion(_number(version, registry), _user(), reason)
     if move is None:
@@ -78,7 +79,7 @@ def promote(
 
 @app.command()
 def rollback(reason: ReasonOption = "rolled back by hand") -> None:
-    """Make the version champion again that was it before; once more goes further back."""
+    """Make the previous champion the champion again; a second rollback goes further back."""
     registry = _registry()
     _report(registry.rollback(_user(), reason), registry)
 
@@ -88,16 +89,16 @@ def _registry() -> ModelRegistry:
 
 
 def _number(version: str, registry: ModelRegistry) -> int:
-    """Return the number that is meant.
+    """Find the number of a version that is given as a number or an alias.
 
     Raises:
-        PipelineError: it is no number, or an alias that no version has.
+        PipelineError: it is not a number, or an alias that no version has.
     """
     named = {CHAMPION: registry.champion, CHALLENGER: registry.challenger}.get(version)
     number = named() if named else int(version) if version.isdecimal() else 0
     if not number:
         raise PipelineError(
-            f"got version {version!r}, expected a number of emotion models list, or champion or challenger where there "
+            f"got version {version!r}, expected a number of emotion models list, or champion or challenger if there "
             "is one"
         )
     return number
@@ -107,8 +108,8 @@ def _user() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _report(move: Move, registry: ModelRegistry) -> None:
-    """Print what was moved, and tell a Prefect server of it that runs; a rollback needs none."""
+def _report(move: ChampionMove, registry: ModelRegistry) -> None:
+    """Print the move, and announce it to the Prefect server if one runs; no server is needed."""
     console.print(
         f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
         f"{registry.previous() or 'none'}.",
@@ -129,16 +130,15 @@ def _version_table(versions: list[VersionRecord]) -> Table:
     for one in versions:
         aliases = ", ".join(f"[bold]{alias}[/]" for alias in one.aliases)
         places = (one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
-        table.add_row(str(one.version), aliases, one.tags.get("emotion.variant_name", ""), one.created, *places)
+        table.add_row(str(one.version), aliases, one.tags.get(NAME_TAG, ""), one.created, *places)
     return table
 
 
-def _move_table(steps: list[Step]) -> Table:
+def _move_table(entries: list[JournalEntry]) -> Table:
     table = Table(title="Moves of the champion, newest first", title_justify="left", box=SIMPLE)
-    for heading in ("when (UTC)", "move", "from", "to", "by", "reason"):
+    rows = move_rows(entries)
+    for heading in rows[0]:
         table.add_column(heading)
-    for step in reversed(steps):
-        move = step.move
-        ends = (str(move.source or "none"), str(move.target or "none"))
-        table.add_row(step.at[:19].replace("T", " "), move.kind, *ends, escape(move.by), escape(move.reason))
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row.values()))
     return table

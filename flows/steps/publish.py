@@ -1,4 +1,4 @@
-"""Housekeeping at the end of a run."""
+"""Steps after the trainings of a run: decide, report, track, promote, prune."""
 
 from prefect import get_run_logger
 from prefect.settings import PREFECT_API_URL
@@ -10,11 +10,11 @@ from data.workspace.store import Produced, Workspace
 from flows.server.shared import ends_with_its_runs
 from flows.settings import Settings
 from models.promotion.policy import PromotionPolicy
+from models.registry.champion import ModelRegistry
 from models.registry.prune import MlflowPruner
-from models.registry.versions import ModelRegistry
 from tasks.publish.decide import decide_on_champion, read_outcome
 from tasks.publish.housekeeping import prune_after_run
-from tasks.publish.promote import carry_out, settle_moves
+from tasks.publish.promote import apply_decision, recover_interrupted_moves
 from tasks.publish.report import publish_report
 from tasks.publish.run_results import ReportedStages, RunFacts
 from tasks.publish.track import track_report
@@ -22,14 +22,14 @@ from tasks.support.child_processes import training_children
 from tasks.support.outcomes import record_of
 
 
-def keep_house(settings: Settings, workspace: Workspace) -> None:
-    """Remove what neither the newest reports nor the champion need, unless the settings say never.
+def prune_after_flow(settings: Settings, workspace: Workspace) -> None:
+    """Remove everything that neither the newest reports nor the champion need, unless the settings say never.
 
-    A failure costs the run nothing; where MLflow, which knows the champion, is away, nothing is removed.
+    A failure does not fail the run. If MLflow, which knows the champion, is unreachable, nothing is removed.
 
     Args:
-        settings: how many reports stay.
-        workspace: of the running flow.
+        settings: number of reports that stay.
+        workspace: workspace of the running flow.
     """
     if settings.keep_reports:
         try:
@@ -49,17 +49,19 @@ def publish(
     policy: PromotionPolicy,
     workspace: Workspace,
 ) -> Produced:
-    """Decide, report, write into MLflow, and carry the decision out; an MLflow that is away costs the run nothing.
+    """Decide on the champion, report, write into MLflow, and apply the decision.
+
+    If MLflow is unreachable, the run still succeeds.
 
     Returns:
         The report.
     """
     with training_children() as children:
-        settle_moves(workspace, return_state=True)
+        recover_interrupted_moves(workspace, return_state=True)
         decided = decide_on_champion(variants, stages, policy, workspace, children, return_state=True)
         decision, undecided = read_outcome(decided)
         report = record_of(publish_report(facts, stages, variants, workspace, decision, undecided))
         track_report(report, workspace, children)
         if decision:
-            carry_out(decision, variants, report, workspace, children, return_state=True)
+            apply_decision(decision, variants, report, workspace, children, return_state=True)
     return report

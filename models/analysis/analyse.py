@@ -1,4 +1,4 @@
-"""What the report says beyond the scores, computed from the stored predictions of a run in one go."""
+"""All analyses of a run for its report, computed from the stored predictions in one call."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,28 +21,28 @@ DISTINGUISHABLE_BELOW = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
-    """What an analysis needs beside the results and the predictions."""
+class AnalysisInputs:
+    """Inputs of an analysis beside the results and the predictions."""
 
     manifest: pd.DataFrame
     """The clean data set, see `data.manifest.table.COLUMN_TYPES`, with its column `group`."""
     suspects: frozenset[str] | None = None
-    """Ids of images whose label is suspected; None where no audit says."""
+    """Ids of images with a suspected label; None without an audit."""
     last: RunResults | None = None
-    """The last report on the same source; None where this is the first."""
+    """The last report on the same source; None if this is the first."""
 
 
-def analyse_run(results: RunResults, material: Material) -> Analysis:
+def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
     """Analyse the predictions of a run's trained variants on validation.
 
     Args:
         results: the run, its variants by validation accuracy, with their directories.
-        material: manifest, suspects and the last report.
+        inputs: manifest, suspects and the last report.
 
     Returns:
-        The analysis; what is of single images is of the most accurate variant.
+        The analysis; slices, errors and rejection are those of the most accurate variant.
     """
-    since_last = compare_runs(material.last, results) if material.last else None
+    since_last = compare_runs(inputs.last, results) if inputs.last else None
     trained = {v.name: Path(v.directory) for v in results.variants if v.status == "trained" and v.directory}
     answers = {name: read_predictions(directory, "validation") for name, directory in trained.items()}
     answers = {name: frame for name, frame in answers.items() if _is_finite(frame)}
@@ -54,8 +54,8 @@ def analyse_run(results: RunResults, material: Material) -> Analysis:
     return Analysis(
         ties=group_ties(correct, DISTINGUISHABLE_BELOW),
         questions=answer_questions(results.variants, correct, results.seed),
-        slices=_score_slices(answers[best], material),
-        errors=find_errors(best, answers, material.suspects),
+        slices=_score_slices(answers[best], inputs),
+        errors=find_errors(best, answers, inputs.suspects),
         certainties=tuple(
             describe_certainty(name, frame, selection[name])
             for name, frame in answers.items()
@@ -67,7 +67,7 @@ def analyse_run(results: RunResults, material: Material) -> Analysis:
 
 
 def list_faces(analysis: Analysis) -> list[str]:
-    """Return the ids of the images that the analysis names, each once."""
+    """List the ids of the images that the analysis names, each once."""
     if analysis.errors is None:
         return []
     errors = analysis.errors
@@ -76,18 +76,18 @@ def list_faces(analysis: Analysis) -> list[str]:
     return list(dict.fromkeys(face.image_id for strip in strips for face in strip))
 
 
-def _score_slices(frame: pd.DataFrame, material: Material) -> tuple[SliceScore, ...]:
-    known = material.manifest.set_index("path")
+def _score_slices(frame: pd.DataFrame, inputs: AnalysisInputs) -> tuple[SliceScore, ...]:
+    known = inputs.manifest.set_index("path")
     image_ids = frame["image_id"].tolist()
-    strange = [image_id for image_id in image_ids if image_id not in known.index]
-    if strange:
+    unknown = [image_id for image_id in image_ids if image_id not in known.index]
+    if unknown:
         raise PipelineError(
-            f"got predictions of {len(strange):,} images that the data set does not have ({strange[0]}, ...), expected "
+            f"got predictions of {len(unknown):,} images that the data set does not have ({unknown[0]}, ...), expected "
             "those of its validation part: run again with --force"
         )
     rows = known.loc[image_ids]
-    repeated = rows["group"].map(material.manifest["group"].value_counts()).to_numpy() > 1
-    suspected = None if material.suspects is None else frame["image_id"].isin(list(material.suspects)).to_numpy()
+    repeated = rows["group"].map(inputs.manifest["group"].value_counts()).to_numpy() > 1
+    suspected = None if inputs.suspects is None else frame["image_id"].isin(list(inputs.suspects)).to_numpy()
     return score_slices(correctness_of(frame), rows, repeated, suspected)
 
 

@@ -1,4 +1,4 @@
-"""Where a variant errs: the confusions, the images it is surest and least sure of, and the errors that all share."""
+"""Errors of a variant: confused classes, its most and least certain images, and the errors that all variants share."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -18,12 +18,12 @@ FACES_PER_STRIP = 12
 
 
 def find_errors(name: str, answers: Mapping[str, pd.DataFrame], suspects: frozenset[str] | None) -> Errors:
-    """Find where one variant errs on validation, and which errors it shares with all others.
+    """Find the errors of one variant on validation, and those that all variants share.
 
     Args:
         name: of the variant.
         answers: variant -> its predictions of validation, all of the same images in one order.
-        suspects: ids of images whose label is suspected; None where no audit says.
+        suspects: ids of images with a suspected label; None without an audit.
     """
     frame = answers[name]
     wrong = ~correctness_of(frame)
@@ -77,7 +77,7 @@ def _named_alike(answers: Mapping[str, pd.DataFrame]) -> NDArray[np.bool_]:
 
 
 def _least_probable_label(answers: Mapping[str, pd.DataFrame], shared: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the places of the shared errors, those first whose label has the smallest mean probability."""
+    """Sort the rows of the shared errors by the mean probability of their label, smallest first."""
     frame = next(iter(answers.values()))
     mean = np.mean([probabilities_of(other) for other in answers.values()], axis=0)
     of_label = mean[np.arange(len(frame)), frame["label"].to_numpy()]

@@ -1,8 +1,8 @@
-"""Audit labels with out-of-sample probabilities: which are suspected to be wrong, and how noisy each class is.
+"""Audit of labels with out-of-sample probabilities: suspected labels, and the noise of each class.
 
-Confident learning (Northcutt, Jiang and Chuang, 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-Journal of Artificial Intelligence Research 70), as the package cleanlab has it. What is found is suspected, not known:
-the errors of the variants that give the probabilities are in it too.
+Source: confident learning (Northcutt, Jiang and Chuang, 2021, "Confident Learning: Estimating Uncertainty in Dataset
+Labels", Journal of Artificial Intelligence Research 70) in the implementation of cleanlab. A suspect may be labelled
+correctly: the errors of the variants that give the probabilities are among the suspects too.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
 from models.jobs.files import PREDICTIONS_NAME
 
 AUDITED_PARTS = ("selection", "validation", "test")
-"""No variant is trained on them, so what it says of their images is out of sample."""
+"""No variant is trained on these parts, so its probabilities for their images are out of sample."""
 
 
 def audit_labels(
@@ -33,15 +33,15 @@ def audit_labels(
 
     Args:
         labels: (n,) indices into `CLASSES`, as published; every class at least once.
-        probabilities: (n, classes), rows sum to 1, of models that were not trained on these images.
+        probabilities: (n, classes), rows sum to 1, from models that were not trained on these images.
         image_ids: n names.
 
     Returns:
-        The estimated noise of each class, and as many suspects as it amounts to: those whose label is least probable,
-        ranked by that. An image whose most probable class is its label is never one.
+        The estimated noise of each class, and as many suspects as this noise implies, those with the least probable
+        label first. An image whose most probable class is its label is never a suspect.
 
     Raises:
-        PipelineError: other shapes, probabilities that are none, or a class without an image.
+        PipelineError: wrong shapes, values that are not probabilities, or a class without an image.
     """
     from cleanlab.count import estimate_joint, num_label_issues  # takes seconds to import
 
@@ -60,13 +60,13 @@ def audit_labels(
 
 
 def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
-    """Audit the held-out parts with the mean probabilities of the variants that together know selection best.
+    """Audit the held-out parts with the mean probabilities of the variants that are best together on selection.
 
     Args:
-        variants: of one run, those that were not trained among them.
+        variants: all variants of one run, including those that were not trained.
 
     Returns:
-        The audit; without images and suspects where no variant is better than chance.
+        The audit; without images and suspects if no variant is better than chance.
 
     Raises:
         PipelineError: the variants were scored on different images.
@@ -82,14 +82,14 @@ def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
 def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
     """Audit every image of a data set with trainings that each held a fold of train out, as `hold_out` does.
 
-    An image of train is judged by the one training that did not have it, any other by the mean of all.
+    An image of train is judged by the one training that held it out, any other image by the mean of all trainings.
 
     Args:
-        trainings: one a fold, all of them trained.
+        trainings: one for each fold, all of them trained.
 
     Returns:
-        The audit; without images and suspects where a training is no better than chance, since nobody else can judge
-        its fold.
+        The audit; without images and suspects if a training is not better than chance, because no other training can
+        judge its fold.
 
     Raises:
         PipelineError: a training is missing.
@@ -98,7 +98,7 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
     if missing:
         raise PipelineError(
             f"got {len(missing)} of {len(trainings)} trainings that did not end ({'; '.join(missing)}), expected one "
-            "a fold: mend what they say and run again; the others are kept"
+            "for each fold: fix the reasons given and run again; the others are kept"
         )
     frames = [_read_held_out(training, AUDITED_PARTS) for training in trainings]
     lost = sum(not _beats_chance(_measure_frame(frame)) for frame in frames)
@@ -111,11 +111,11 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
 
 
 def hold_out(manifest: pd.DataFrame, held_out: pd.Series) -> pd.DataFrame:
-    """Return a manifest whose part test holds these train images too, so that they are predicted and not trained on.
+    """Move train images into the part test of a manifest, so that they are predicted and not trained on.
 
     Args:
         manifest: a clean manifest with the column `part`.
-        held_out: bool of some of its rows under their index; the other rows stay.
+        held_out: booleans under the index of some rows: which of them move; all other rows stay.
     """
     moved = held_out.reindex(manifest.index, fill_value=False)
     return manifest.assign(part=manifest["part"].mask(moved, "test"))
@@ -124,15 +124,15 @@ def hold_out(manifest: pd.DataFrame, held_out: pd.Series) -> pd.DataFrame:
 def choose_auditors(variants: Sequence[VariantResult]) -> list[VariantResult]:
     """Choose the variants whose mean probabilities have the lowest log loss on selection.
 
-    Variants better than chance are ordered by their own log loss there; the first k of them are taken, with the k that
-    does best. A mean of strong variants knows more than each, a weak one that would dilute it stays out. Validation is
-    not asked: it ranks the variants and is to stay unused for choices.
+    Variants better than chance are sorted by their own log loss there, and the first k of them are taken, for the best
+    k. The mean of strong variants is better than each of them; a weak variant would make it worse and stays out.
+    Validation is not used: it ranks the variants, so no choice may depend on it.
 
     Args:
-        variants: of one run.
+        variants: all variants of one run.
 
     Returns:
-        The chosen ones, best first; none where none is better than chance.
+        The chosen variants, best first; none if no variant is better than chance.
     """
     able = sorted(filter(_is_above_chance, variants), key=lambda variant: variant.parts["selection"].log_loss)
     frames = [_read_held_out(variant, ("selection",)) for variant in able]
@@ -144,17 +144,17 @@ def choose_auditors(variants: Sequence[VariantResult]) -> list[VariantResult]:
 
 
 def cross_fit_folds(manifest: pd.DataFrame, folds: int, seed: int) -> pd.Series:
-    """Assign the train part to folds, so that each image can be predicted by a model that never saw its picture.
+    """Assign the train part to folds, so that each image can be predicted by a model that never saw this picture.
 
     Args:
         manifest: a clean manifest with the column `part`. Images of one `group` (of `find_near_duplicates`, else equal
             pixels) share a fold.
-        folds: how many, 2 to 20.
-        seed: of the draw, which depends on groups, labels and it alone, not on file names.
+        folds: number of folds, 2 to 20.
+        seed: seed of the draw, which depends only on groups, labels and seed, not on file names.
 
     Returns:
-        int64 fold, 0 to folds - 1, of each train row under the manifest's index; each fold has about as many
-        pictures of each class.
+        int64 fold, 0 to folds - 1, of each train row under the manifest's index; each fold has about the same number
+        of pictures of each class.
 
     Raises:
         PipelineError: no such number of folds, no column `part`, or a class with fewer groups than folds.
@@ -169,7 +169,7 @@ def cross_fit_folds(manifest: pd.DataFrame, folds: int, seed: int) -> pd.Series:
     few = train.assign(group=groups).groupby("label")["group"].nunique()
     if train.empty or few.min() < folds:
         raise PipelineError(f"got train pictures {few.to_dict()}, expected at least {folds} of each class: fewer folds")
-    # A group is drawn as one, under the label of its first picture; sorting makes the draw independent of file names.
+    # A group is drawn as a unit, under the label of its first picture; sorting makes the draw independent of names.
     ordered = train.assign(group=groups).sort_values(["pixel_sha256", "label"]).drop_duplicates("group")
     fold_of_group: dict[str, int] = {}
     splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
@@ -200,17 +200,17 @@ def _check(labels: NDArray, probabilities: NDArray, image_ids: Sequence[str]) ->
             f"expected {expected[:1]} and {expected}: give one row an image"
         )
     if not np.isfinite(probabilities).all() or np.abs(probabilities.sum(axis=1) - 1).max(initial=0) > 1e-3:
-        raise PipelineError("got rows that are no probabilities, expected finite ones that sum to 1: train again")
+        raise PipelineError("got rows that are not probabilities, expected finite ones that sum to 1: train again")
     missing = [name for index, name in enumerate(CLASSES) if index not in labels]
     if missing:
         raise PipelineError(f"got no image labelled {', '.join(missing)}, expected some of each class: add them")
 
 
 def _most_suspicious(labels: NDArray[np.int64], probabilities: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """Return the rows of the `count` contradicted labels that are least probable, least probable first.
+    """Find the rows of the `count` least probable labels that the probabilities contradict, least probable first.
 
-    On generated faces with a tenth of planted errors this found more of them at equal precision than cleanlab's own
-    prunings, by noise rate and by class, which share the suspects out over pairs of classes or classes first.
+    On generated faces with 10 % planted errors this found more errors at equal precision than cleanlab's own pruning
+    methods, by noise rate and by class, which first distribute the suspects over pairs of classes or over classes.
     """
     rows = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return rows[np.argsort(probabilities[rows, labels[rows]], kind="stable")[:count]]
@@ -236,13 +236,13 @@ def _count_classes(labels: NDArray) -> tuple[int, ...]:
 
 
 def _is_above_chance(variant: VariantResult) -> bool:
-    """Return whether the variant surely beats chance on selection."""
+    """Check whether the variant beats chance on selection with confidence."""
     trained = variant.status == "trained" and "selection" in variant.parts
     return trained and _beats_chance(variant.parts["selection"])
 
 
 def _beats_chance(scores: PartMetrics) -> bool:
-    """Return whether an accuracy is surely above that of always naming the largest class."""
+    """Check whether the lower end of an accuracy is above the share of the largest class."""
     return scores.accuracy_low > max(sum(row) for row in scores.confusion) / scores.images
 
 
@@ -256,7 +256,7 @@ def _read_held_out(variant: VariantResult, parts: tuple[str, ...]) -> pd.DataFra
 
 
 def _mean_probabilities(frames: Sequence[pd.DataFrame]) -> NDArray[np.float64]:
-    """Return the (n, classes) mean of predictions on the same images, each row summing to 1."""
+    """Average predictions on the same images: (n, classes), each row sums to 1."""
     first = frames[0]["image_id"].tolist()
     if any(frame["image_id"].tolist() != first for frame in frames):
         raise PipelineError("got variants that were scored on different images, expected the same: run with --force")

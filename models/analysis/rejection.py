@@ -1,4 +1,4 @@
-"""What a variant's certainty is good for: reliability, accuracy against coverage, and when to refuse an answer."""
+"""Certainty of a variant: reliability, accuracy against coverage, and a threshold for rejecting answers."""
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,12 @@ COVERAGE_POINTS = 100
 
 
 def describe_certainty(name: str, validation: pd.DataFrame, selection: pd.DataFrame) -> Certainty:
-    """Return how certain a variant is on validation and how often it is right then.
+    """Describe how certain a variant is on validation, and how often it is right at each certainty.
 
     Args:
         name: of the variant.
         validation: its predictions.
-        selection: its predictions, which the temperature is fitted on.
+        selection: its predictions that the temperature is fitted on.
     """
     correct, scaled = correctness_of(validation), scale_as_fitted(validation, selection)
     return Certainty(
@@ -31,13 +31,13 @@ def describe_certainty(name: str, validation: pd.DataFrame, selection: pd.DataFr
 
 
 def scale_as_fitted(frame: pd.DataFrame, selection: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the highest probability of each image, (n,), with the temperature that fits selection best."""
+    """Scale by the temperature that fits selection best, and return the highest probability of each image, (n,)."""
     temperature = fit_temperature(selection["label"].to_numpy(), probabilities_of(selection))
     return scale_by_temperature(probabilities_of(frame), temperature).max(axis=1)
 
 
 def bin_certainty(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) -> tuple[ReliabilityBin, ...]:
-    """Return the bins of equal width that hold images, lowest first.
+    """Group images into bins of equal width by certainty, lowest first; empty bins are left out.
 
     Args:
         correct: (n,) booleans.
@@ -59,7 +59,7 @@ def _bin(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) -> Reliabi
 
 
 def trace_coverage(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) -> tuple[CoveragePoint, ...]:
-    """Return the accuracy on the surest images, at up to 100 shares of them, rising to all.
+    """Compute the accuracy on the most certain images, for up to 100 shares of all images, in rising order.
 
     Args:
         correct: (n,) booleans.
@@ -73,16 +73,16 @@ def trace_coverage(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) 
 def choose_rejection(
     name: str, validation: pd.DataFrame, selection: pd.DataFrame, wanted: float = WANTED_ACCURACY
 ) -> Rejection:
-    """Choose on selection from which certainty on answers are taken, and measure on validation what that costs.
+    """Choose on selection the certainty from which answers are accepted, and measure the effect on validation.
 
-    The threshold is the lowest at which the lower end of the 95 % interval of selection's accuracy is still as wanted:
-    it refuses the fewest answers.
+    The threshold is the lowest one for which the lower end of the 95 % interval of the accuracy on selection still
+    reaches the wanted accuracy, so it rejects the fewest answers.
 
     Args:
         name: of the variant.
-        validation: its predictions, which choose nothing.
+        validation: its predictions, not used for the choice.
         selection: its predictions.
-        wanted: accuracy of the answers that are taken, 0..1.
+        wanted: accuracy of the accepted answers, 0..1.
     """
     threshold = find_threshold(correctness_of(selection), scale_as_fitted(selection, selection), wanted)
     if threshold is None:
@@ -109,12 +109,15 @@ def choose_rejection(
 
 
 def find_threshold(correct: NDArray[np.bool_], certainty: NDArray[np.floating], wanted: float) -> float | None:
-    """Return the lowest certainty from which on the answers are surely as accurate as wanted, or None.
+    """Find the lowest certainty from which the answers have at least the wanted accuracy with 95 % confidence.
 
     Args:
         correct: (n,) booleans.
         certainty: (n,) highest probabilities, 0..1.
-        wanted: what the lower end of the accuracy's 95 % interval must reach.
+        wanted: accuracy that the lower end of the 95 % interval must reach.
+
+    Returns:
+        The threshold, or None if no certainty reaches the accuracy.
     """
     order = np.argsort(-certainty, kind="stable")
     running = np.cumsum(correct[order])

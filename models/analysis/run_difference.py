@@ -1,4 +1,4 @@
-"""Compare two runs: what became of each variant, and what was made differently."""
+"""Difference between two runs: the accuracy of each variant, and changes in data, code and configuration."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,24 +23,25 @@ from models.evaluation.predictions import correctness_of, read_predictions
 
 PART = "validation"
 PIXEL_LINEAGE = ("archive SHA-256", "images")
-"""Where one of these is the same, images of the same name have the same pixels."""
+"""If one of these is equal in both runs, images of the same name have the same pixels."""
 
 ABSENT = "none"
 
 
 def compare_runs(earlier: RunResults, later: RunResults) -> RunDifference:
-    """Compare two runs variant by variant, in pairs where both were scored on the same validation images.
+    """Compare two runs variant by variant, in pairs if both were scored on the same validation images.
 
     Args:
-        earlier: its variants' directories hold their predictions; where they are gone, figures are compared.
-        later: the same; its seed is that of the resampling.
+        earlier: the earlier run; predictions are read from the directories of its variants. If they are gone, the
+            stored accuracies are compared.
+        later: the later run; its seed is used for the resampling.
 
     Returns:
         Differences with intervals and corrected p-values, and what changed in data, code, configuration and versions.
     """
     before, after = _scored(earlier), _scored(later)
     tested = [name for name in after if name in before and not _same_training(before[name], after[name])]
-    reason, answers = _line_up(earlier, later, tested)
+    reason, answers = _paired_answers(earlier, later, tested)
     found = (
         compare_matched(*answers, later.seed)
         if answers
@@ -67,14 +68,14 @@ def _scored(results: RunResults) -> dict[str, VariantResult]:
 
 
 def _same_training(first: VariantResult, second: VariantResult) -> bool:
-    """Return whether both are one training: keys are hashes of all that it was made of."""
+    """Check whether both are the same training: a key is a hash of everything that a training depends on."""
     return bool(first.directory) and Path(first.directory).name == Path(second.directory).name
 
 
-def _line_up(
+def _paired_answers(
     earlier: RunResults, later: RunResults, names: list[str]
 ) -> tuple[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None]:
-    """Return right and wrong answers of both runs on the same images, or why there are none to compare in pairs."""
+    """Read the right and wrong answers of both runs on the same images, or the reason why pairs cannot be compared."""
     if not names:
         return "no variant of both runs was trained anew", None
     if not any(key in earlier.lineage and earlier.lineage[key] == later.lineage.get(key) for key in PIXEL_LINEAGE):
@@ -182,12 +183,12 @@ def _choices(results: RunResults) -> dict[str, Any]:
 
 
 def _compare_recipes(earlier: RunResults, later: RunResults) -> Iterator[Change]:
-    """Compare how each variant of both runs was trained; one change of several variants is one."""
+    """Compare the recipes of each variant in both runs; the same change in several variants is listed once."""
     former = {variant.name: variant.train_config for variant in earlier.variants}
     changed: dict[Change, list[str]] = {}
     for variant in later.variants:
         before, after = former.get(variant.name), variant.train_config
-        if before and after:  # what was not trained has no recipe to compare
+        if before and after:  # a variant that was not trained has no recipe
             for change in _compare("configuration", before, after):
                 changed.setdefault(change, []).append(variant.name)
     for change, names in changed.items():

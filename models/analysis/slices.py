@@ -1,4 +1,4 @@
-"""How a variant does on images that share a trait: dark or bright, flat or rich, soft or sharp, seen twice or not."""
+"""Accuracy of a variant on slices of the images: by brightness, contrast, sharpness, repetition, suspected label."""
 
 from collections.abc import Iterator
 
@@ -18,24 +18,24 @@ TERCILES = {
 """Trait -> column of the manifest, names of its thirds."""
 
 Slice = tuple[str, str, NDArray[np.bool_], bool]
-"""Trait, value, which images, and whether it may be tested."""
+"""Trait, value, images, and whether the slice may be tested."""
 
 
 def score_slices(
     correct: NDArray[np.bool_], rows: pd.DataFrame, repeated: NDArray[np.bool_], suspected: NDArray[np.bool_] | None
 ) -> tuple[SliceScore, ...]:
-    """Score a variant on each slice of the images, and test those against the rest that it did not help to choose.
+    """Score a variant on each slice of the images, and test each slice against the rest.
 
-    Suspects are images whose label variants contradict: that a variant disagrees with the label there is how they were
-    found, so a test would only find it again.
+    Suspected labels are not tested: they were found because variants disagree with them, so a test would only find the
+    same again.
 
     Args:
         correct: (n,) booleans, right or wrong.
         rows: the n images' rows of the manifest: label and the columns of `TERCILES`.
-        repeated: (n,) booleans: another image of the data set shows the same picture.
-        suspected: (n,) booleans: the label audit suspects the label; None where there was no audit.
+        repeated: (n,) booleans, whether another image of the data set shows the same picture.
+        suspected: (n,) booleans, whether the label audit suspects the label; None without an audit.
     """
-    # Of two halves one test says all.
+    # One test is enough for two halves.
     found = [*_thirds(rows), ("near-duplicate", "yes", repeated, True), ("near-duplicate", "no", ~repeated, False)]
     if suspected is not None:
         found += [("label suspected", "yes", suspected, False), ("label suspected", "no", ~suspected, False)]
@@ -52,7 +52,7 @@ def score_slices(
 def _thirds(rows: pd.DataFrame) -> Iterator[Slice]:
     for trait, (column, names) in TERCILES.items():
         values = rows[column].to_numpy(np.float64)
-        # `rank` spreads equal values by their order, so that the thirds are thirds whatever repeats.
+        # `rank` separates equal values by their order, so that the thirds have equal sizes.
         places = pd.Series(values).rank(method="first").to_numpy()
         thirds = np.minimum((places - 1) * len(names) // max(len(values), 1), len(names) - 1)
         for third, name in enumerate(names):

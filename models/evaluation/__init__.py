@@ -1,1 +1,9 @@
-"""TODO models/evaluation."""
+"""From stored predictions to figures: scores, calibration, intervals and tests between variants; no TensorFlow.
+
+predictions | what did a variant answer for each image, and was it right
+metrics     | how accurate is one variant on one part of the data
+calibration | do its probabilities match its accuracy, and which temperature improves them
+intervals   | how uncertain is a proportion
+paired      | is one variant better than another on the same images, and how certain is that
+comparison  | how do the variants of one run rank against the best
+"""

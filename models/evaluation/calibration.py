@@ -1,4 +1,4 @@
-"""Whether a variant's probabilities can be believed: Brier score, calibration error, and one temperature."""
+"""Calibration of probabilities: Brier score, expected calibration error, clipped log loss, and one temperature."""
 
 from typing import Any
 
@@ -11,10 +11,11 @@ from data.base.labels import CLASSES
 from data.records.training import Calibration, CalibrationScores
 
 BINS = 15
-"""Of equal width, as in the source of the temperature."""
+"""Number of bins of equal width, as in the source of the temperature."""
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 SMALLEST_PROBABILITY = 1e-7
+"""Smaller probabilities count as this one, so that one confident error does not decide the fit of a temperature."""
 
 
 def measure_calibration(
@@ -23,12 +24,12 @@ def measure_calibration(
     selection_labels: NDArray[np.integer],
     selection_probabilities: NDArray[np.floating],
 ) -> Calibration:
-    """Fit a temperature on selection, and score the probabilities of another part before and after it.
+    """Fit a temperature on selection, and score the probabilities of another part without and with it.
 
     Args:
         labels: (n,) indices into CLASSES.
         probabilities: (n, classes), 0..1, rows summing to 1.
-        selection_labels: (m,) of images that are not scored here.
+        selection_labels: (m,) labels of other images, which only fit the temperature.
         selection_probabilities: (m, classes).
     """
     temperature = fit_temperature(selection_labels, selection_probabilities)
@@ -40,7 +41,7 @@ def measure_calibration(
 
 
 def fit_temperature(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> float:
-    """Return the temperature, 0.05..20, whose scaled probabilities have the smallest log loss; above 1 it calms them.
+    """Find the temperature, 0.05..20, with the smallest clipped log loss; above 1 it lowers the confidence.
 
     Args:
         labels: (n,) indices into CLASSES.
@@ -50,15 +51,17 @@ def fit_temperature(labels: NDArray[np.integer], probabilities: NDArray[np.float
     """
 
     def loss(logarithm: float) -> float:
-        return mean_log_loss(labels, scale_by_temperature(probabilities, float(np.exp(logarithm))))
+        return clipped_log_loss(labels, scale_by_temperature(probabilities, float(np.exp(logarithm))))
 
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
     found: Any = minimize_scalar(loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x))
 
 
-def mean_log_loss(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> float:
-    """Return the mean of minus the logarithm of the label's probability, which counts as 1e-7 where it is less.
+def clipped_log_loss(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> float:
+    """Compute the mean negative logarithm of the label's probability; a probability below 1e-7 counts as 1e-7.
+
+    `PartMetrics.log_loss` is scikit-learn's, which clips at 2.2e-16: the two differ if a label is nearly ruled out.
 
     Args:
         labels: (n,) indices into CLASSES.
@@ -69,13 +72,13 @@ def mean_log_loss(labels: NDArray[np.integer], probabilities: NDArray[np.floatin
 
 
 def scale_by_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """Return probabilities as if their logits had been divided by the temperature; the order of classes stays."""
+    """Divide the logits behind probabilities by a temperature; the order of the classes stays the same."""
     logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST_PROBABILITY))
     return softmax(logits / temperature, axis=1)
 
 
 def expected_calibration_error(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> float:
-    """Return by how much, 0..1, the highest probability differs from the share of right answers, mean over bins.
+    """Compute the mean difference, 0..1, between the highest probability and the accuracy over bins of confidence.
 
     Args:
         labels: (n,) indices into CLASSES.
@@ -95,5 +98,5 @@ def _score(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> 
     return CalibrationScores(
         expected_error=expected_calibration_error(labels, exact),
         brier=float(((exact - np.eye(len(CLASSES))[labels]) ** 2).sum(axis=1).mean()),
-        log_loss=mean_log_loss(labels, exact),
+        log_loss=clipped_log_loss(labels, exact),
     )

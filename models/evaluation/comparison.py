@@ -1,4 +1,4 @@
-"""Compare the variants of one run on the validation images they were all scored on."""
+"""Comparison of the variants of one run on the same validation images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +13,16 @@ from models.evaluation.predictions import correctness_of, read_predictions
 
 
 def rank_variants(variants: Sequence[VariantResult]) -> tuple[VariantResult, ...]:
-    """Return the trained variants by validation accuracy, best first, then the others in their order."""
+    """Sort the trained variants by validation accuracy, best first; the others follow in their order."""
     return tuple(sorted(variants, key=lambda v: -v.parts["validation"].accuracy if v.status == "trained" else 1))
 
 
 def compare_variants(variants: Sequence[VariantResult], seed: int) -> tuple[tuple[Comparison, ...], BestOfMany | None]:
-    """Compare the trained variants pairwise with the best, which gets an interval for being the best of k.
+    """Compare each trained variant with the best, and give the best an interval that accounts for the choice.
 
     Args:
         variants: results with their directories.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Raises:
         PipelineError: the variants were scored on different images.
@@ -34,7 +34,7 @@ def compare_variants(variants: Sequence[VariantResult], seed: int) -> tuple[tupl
 
 
 def read_correctness(variants: Sequence[VariantResult]) -> dict[str, np.ndarray]:
-    """Return variant -> (n,) booleans, right or wrong on each validation image in one order."""
+    """Read which validation images each variant classified correctly: variant -> (n,) booleans in one order."""
     correct: dict[str, np.ndarray] = {}
     first_ids: list[str] = []
     for variant in variants:

@@ -1,4 +1,4 @@
-"""From probabilities to the figures of each part of the data."""
+"""Scores of one variant on each part of the data: accuracy, F1, log loss, confusion matrix."""
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from models.evaluation.predictions import probabilities_of
 
 
 def measure_predictions(predictions: pd.DataFrame) -> tuple[dict[str, PartMetrics], Calibration]:
-    """Measure one variant on every part, and its calibration on validation by a temperature fitted on selection.
+    """Score one variant on every part, and its calibration on validation with a temperature fitted on selection.
 
     Args:
-        predictions: of selection and validation at least, as `models.training.predict.predict_part` makes them.
+        predictions: of at least selection and validation, as `models.training.predict.predict_part` makes them.
     """
     scored = {
         str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
@@ -25,18 +25,19 @@ def measure_predictions(predictions: pd.DataFrame) -> tuple[dict[str, PartMetric
 
 
 def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
-    """Measure one variant on one part.
+    """Score one variant on one part.
 
     Args:
         labels: (n,) integers, indices into CLASSES.
         probabilities: (n, classes) floats 0..1, rows summing to 1.
 
     Returns:
-        Accuracy with its 95 % Wilson interval, macro F1, log loss, per-class figures and the confusion matrix.
+        Accuracy with its 95 % Wilson interval, macro F1, log loss (scikit-learn's), per-class figures and the
+        confusion matrix.
     """
     every_label = np.arange(len(CLASSES))
     exact = probabilities.astype(np.float64)
-    exact /= exact.sum(axis=1, keepdims=True)  # scikit-learn warns of what float32 rounded away
+    exact /= exact.sum(axis=1, keepdims=True)  # scikit-learn warns if float32 rows do not sum to 1
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
     low, high = wilson_interval(correct, len(labels))

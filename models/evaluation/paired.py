@@ -1,4 +1,4 @@
-"""The statistics of comparing variants on the same images."""
+"""Tests and intervals for differences between variants, on the same images or between two runs."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,7 +15,7 @@ RESAMPLES = 5000
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more accurate a variant became, with what can be said for sure."""
+    """Change in the accuracy of a variant, with its interval and p-values."""
 
     gain: float
     """Later accuracy minus earlier one, -1..1."""
@@ -26,11 +26,18 @@ class Difference:
 
 
 def mcnemar_p_value(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the exact two-sided McNemar p-value that two variants are equally accurate.
+    """Compute the exact two-sided McNemar p-value for the hypothesis that two variants are equally accurate.
 
     Args:
         first: (n,) booleans, whether the first variant is right on each image.
-        second: (n,) booleans, the same images in the same order.
+        second: (n,) booleans for the second variant, same images in the same order.
+
+    Example:
+        The variants disagree on six images, and only the first one is right there.
+
+        >>> first, second = np.ones(100, bool), np.arange(100) >= 6
+        >>> mcnemar_p_value(first, second)
+        0.03125
 
     Source: McNemar (1947), "Note on the sampling error of the difference between correlated proportions".
     """
@@ -40,7 +47,7 @@ def mcnemar_p_value(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def holm_correction(p_values: list[float]) -> list[float]:
-    """Return the p-values adjusted for their number, in the given order.
+    """Adjust p-values for their number; the order stays the same.
 
     Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
     """
@@ -53,7 +60,7 @@ def holm_correction(p_values: list[float]) -> list[float]:
 
 
 def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Return the exact two-sided p-value that two proportions of different images are equal.
+    """Compute the exact two-sided p-value for the hypothesis that two proportions on different images are equal.
 
     Args:
         first: successes and trials.
@@ -69,12 +76,12 @@ def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
 def paired_intervals(
     correct: dict[str, np.ndarray], pairs: list[tuple[str, str]], seed: int
 ) -> list[tuple[float, float]]:
-    """Return intervals of the first's accuracy minus the second's, such that those of all pairs hold at once with 95 %.
+    """Compute simultaneous 95 % intervals for the accuracy of the first of each pair minus that of the second.
 
     Args:
         correct: variant -> (n,) booleans on the same images in the same order.
-        pairs: of variants.
-        seed: of the resampling.
+        pairs: pairs of variants.
+        seed: seed of the resampling.
     """
     names = list(correct)
     table = np.stack(list(correct.values()), axis=1)
@@ -85,11 +92,11 @@ def paired_intervals(
 
 
 def group_ties(correct: dict[str, np.ndarray], level: float) -> tuple[tuple[str, ...], ...]:
-    """Return the largest groups of variants no two of which differ, by exact McNemar after Holm over all pairs.
+    """Find the largest groups of variants that do not differ from each other, by Holm-corrected exact McNemar tests.
 
     Args:
         correct: variant -> (n,) booleans on the same images in the same order, best first.
-        level: below which a corrected p-value counts as a difference.
+        level: a corrected p-value below it counts as a difference.
 
     Returns:
         Groups in the order of their best variants; a variant may be in several, and is in at least one.
@@ -109,15 +116,15 @@ def group_ties(correct: dict[str, np.ndarray], level: float) -> tuple[tuple[str,
 
 
 def best_of_many(correct: dict[str, np.ndarray], seed: int) -> BestOfMany:
-    """Return the most accurate variant with an interval that accounts for its being the best of k.
+    """Find the most accurate variant, with an interval that accounts for the choice of the best of k.
 
     The bootstrap distribution of the largest deviation over all variants gives a simultaneous interval, which holds
-    for whichever variant happens to lead (the max-T idea of Westfall and Young, 1993, "Resampling-based multiple
+    for any variant that leads (the max-T idea of Westfall and Young, 1993, "Resampling-based multiple
     testing").
 
     Args:
         correct: variant -> (n,) booleans on the same images in the same order.
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
     table = np.stack(list(correct.values()), axis=1)
     accuracies = table.mean(axis=0)
@@ -136,12 +143,12 @@ def best_of_many(correct: dict[str, np.ndarray], seed: int) -> BestOfMany:
 def compare_with_best(correct: dict[str, np.ndarray], seed: int) -> tuple[Comparison, ...]:
     """Compare every other variant with the most accurate one on the same images.
 
-    Which variant is best was seen on these images, so the corrections are over all pairs of variants: Holm for the
-    exact McNemar p-values, and the largest studentised bootstrap deviation over all pairs for the intervals.
+    The best variant was chosen on these images, so the corrections cover all pairs of variants: Holm for the exact
+    McNemar p-values, and the largest studentised bootstrap deviation over all pairs for the intervals.
 
     Args:
         correct: variant -> (n,) booleans on the same images in the same order.
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
     names = list(correct)
     table = np.stack(list(correct.values()), axis=1)
@@ -172,13 +179,13 @@ def compare_with_best(correct: dict[str, np.ndarray], seed: int) -> tuple[Compar
 def compare_matched(earlier: dict[str, np.ndarray], later: dict[str, np.ndarray], seed: int) -> list[Difference]:
     """Compare each variant with itself in an earlier run, on the same images.
 
-    The p-values are exact McNemar, corrected by Holm over the variants; the intervals hold for all of them at once, by
-    the largest studentised deviation of the bootstrap.
+    The p-values are exact McNemar p-values, corrected by Holm over the variants. The intervals hold for all variants at
+    once, by the largest studentised deviation of the bootstrap.
 
     Args:
         earlier: variant -> (n,) booleans, right or wrong on each image.
         later: the same variants on the same images in the same order.
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
     if not earlier:
         return []
@@ -195,12 +202,12 @@ def compare_matched(earlier: dict[str, np.ndarray], later: dict[str, np.ndarray]
 def compare_proportions(earlier: list[tuple[int, int]], later: list[tuple[int, int]]) -> list[Difference]:
     """Compare pairs of accuracies that were measured on different images.
 
-    The p-values are those of the pooled two-proportion z test, corrected by Holm over the pairs; the intervals are
-    Newcombe's hybrid score intervals, at a level by Bonferroni at which all hold at once.
+    The p-values come from the pooled two-proportion z test, corrected by Holm over the pairs. The intervals are
+    Newcombe's hybrid score intervals at the Bonferroni level, so that all hold at once.
 
     Args:
-        earlier: right answers and images of each variant.
-        later: the same of the later run, in the same order.
+        earlier: number of right answers and number of images of each variant.
+        later: the same numbers for the later run, in the same order.
 
     Source: Newcombe (1998), "Interval estimation for the difference between independent proportions", method 10.
     """
@@ -220,7 +227,7 @@ def _differences(gains: list[float], bounds: list[tuple[float, float]], p_values
 
 
 def _newcombe_interval(earlier: tuple[int, int], later: tuple[int, int], level: float) -> tuple[float, float]:
-    """Return the interval of the later proportion minus the earlier one."""
+    """Compute the interval of the later proportion minus the earlier one."""
     before, after = earlier[0] / earlier[1], later[0] / later[1]
     low_before, high_before = binomtest(*earlier).proportion_ci(level, method="wilson")
     low_after, high_after = binomtest(*later).proportion_ci(level, method="wilson")
@@ -237,7 +244,7 @@ def _two_proportion_p_value(earlier: tuple[int, int], later: tuple[int, int]) ->
 
 
 def _simultaneous_half_widths(table: np.ndarray, pairs: list[tuple[int, int]], seed: int) -> np.ndarray:
-    """Return half the width of each pair's interval of the difference, such that all hold at once with 95 %."""
+    """Compute half the width of the simultaneous 95 % interval of each pair's difference."""
     if not pairs:
         return np.zeros(0)
     deviations = _resampled_means(table, seed) - table.mean(axis=0)
@@ -248,10 +255,10 @@ def _simultaneous_half_widths(table: np.ndarray, pairs: list[tuple[int, int]], s
 
 
 def _resampled_means(table: np.ndarray, seed: int) -> np.ndarray:
-    """Return (resamples, variants) accuracies of bootstrap resamples of the images.
+    """Compute (resamples, variants) accuracies on bootstrap resamples of the images.
 
-    Images on which the variants do alike are interchangeable, so one multinomial draw over the distinct rows is the
-    same as drawing n images one by one.
+    Images with the same right and wrong answers are interchangeable, so one multinomial draw over the distinct rows
+    equals drawing n images one by one.
     """
     rows, counts = np.unique(table, axis=0, return_counts=True)
     draws = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES)

@@ -1,4 +1,4 @@
-"""Decide whether a challenger takes the champion's place: a pure function from evidence to a decision with reasons."""
+"""Promotion decision: a pure function from policy and evidence to a decision with reasons."""
 
 import math
 from collections.abc import Sequence
@@ -11,64 +11,63 @@ from data.records.promotion import Criterion, Decision, Outcome
 from data.records.training import Latency
 from models.evaluation.calibration import expected_calibration_error
 from models.evaluation.predictions import probabilities_of
-from models.promotion.evidence import Contest, Evidence, ScoredModel, find_challenger, hold_contest, sorted_predictions
+from models.promotion.evidence import Evidence, PairedAnswers, ScoredModel, find_challenger, line_up, sorted_predictions
 from models.promotion.policy import PromotionPolicy
 
-ROUNDING = 1e-9
-"""A loss that equals its limit but for the last digit of a float passes."""
+FLOAT_TOLERANCE = 1e-9
+"""A loss that exceeds its limit only by float rounding passes."""
 
 
 def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
     """Judge a challenger by every criterion of a policy.
 
     Args:
-        policy: what is asked.
-        evidence: what was measured; its frames may be in any order of images.
+        policy: the criteria.
+        evidence: the measurements; the images of its frames may be in any order.
 
     Returns:
-        "promote" where all criteria hold, or "ask" where approval is manual; "keep" where one does not, or where the
-        challenger is the champion.
+        The outcome "promote" if all criteria hold, or "ask" if approval is manual; "keep" if a criterion fails or if
+        the challenger is the champion.
 
     Raises:
         OtherImages: the champion was scored on other images.
-        PipelineError: the evidence is no evidence: no candidates or images, candidates scored on different images,
-            probabilities that are none.
+        PipelineError: the evidence is invalid: no candidates or images, candidates scored on different images, or
+            values that are not probabilities.
     """
     challenger = find_challenger(evidence)
     champion = evidence.champion
     if champion is not None and champion.key == challenger.key:
         return _keep_itself(challenger, evidence)
-    contest = hold_contest(evidence, challenger)
+    paired = line_up(evidence, challenger)
     criteria = (
-        _judge_gain(policy, contest),
-        *_judge_classes(policy, contest),
-        _judge_calibration(policy, contest),
-        *_judge_latency(policy, contest),
+        _judge_gain(policy, paired),
+        *_judge_classes(policy, paired),
+        _judge_calibration(policy, paired),
+        *_judge_latency(policy, paired),
         _judge_data(policy, evidence.findings),
         _judge_reload(policy, evidence.reload_difference),
-        *_judge_history(contest, evidence.rolled_back),
+        *_judge_history(paired, evidence.rolled_back),
     )
-    outcome: Outcome = "keep"
-    if all(criterion.passed for criterion in criteria):
-        outcome = "promote" if policy.approval == "auto" else "ask"
+    met: Outcome = "promote" if policy.approval == "auto" else "ask"
+    outcome = met if all(criterion.passed for criterion in criteria) else "keep"
     return Decision(
         outcome=outcome,
         challenger=challenger.identity,
         champion=champion.identity if champion else None,
-        candidates=contest.candidates,
-        images=len(contest.labels),
+        candidates=paired.candidates,
+        images=len(paired.labels),
         criteria=criteria,
-        summary=_summarise(outcome, contest, criteria),
+        summary=_summarise(outcome, paired, criteria),
     )
 
 
 def recall_differences(labels: np.ndarray, correct: np.ndarray, opponent: np.ndarray) -> np.ndarray:
-    """Return by how much the recall of each class is above the opponent's.
+    """Compute the recall of each class minus the opponent's.
 
     Args:
         labels: (n,) indices into CLASSES.
-        correct: (n,) booleans, right or wrong on each image.
-        opponent: (n,) booleans of the other model.
+        correct: (n,) booleans, whether the model is right on each image.
+        opponent: (n,) booleans, whether the other model is.
 
     Returns:
         (classes,) floats -1..1, NaN for a class without an image.
@@ -94,26 +93,26 @@ def _keep_itself(challenger: ScoredModel, evidence: Evidence) -> Decision:
     )
 
 
-def _judge_gain(policy: PromotionPolicy, contest: Contest) -> Criterion:
-    limit = policy.minimum_gain if contest.champion else policy.first_margin
-    others = f"{contest.champion.variant}'s" if contest.champion else "the most frequent class's share of"
-    chosen = f"as the best of {contest.candidates}" if contest.candidates > 1 else "as the only candidate"
+def _judge_gain(policy: PromotionPolicy, paired: PairedAnswers) -> Criterion:
+    limit = policy.minimum_gain if paired.champion else policy.first_margin
+    others = f"{paired.champion.variant}'s" if paired.champion else "the most frequent class's share of"
+    chosen = f"as the best of {paired.candidates}" if paired.candidates > 1 else "as the only candidate"
     return Criterion(
-        name="accuracy_gain" if contest.champion else "gain_over_most_frequent_class",
-        passed=contest.gain_low > limit,
-        observed=contest.gain_low,
+        name="accuracy_gain" if paired.champion else "gain_over_most_frequent_class",
+        passed=paired.gain_low > limit,
+        observed=paired.gain_low,
         limit=limit,
         message=(
-            f"The accuracy {contest.correct.mean():.1%} differs by {_points(contest.gain)} points from {others} "
-            f"{contest.opponent.mean():.1%} on {len(contest.labels):,} images, {chosen} with 95 % confidence at least "
-            f"{_points(contest.gain_low)}; it has to be above {_points(limit)}."
+            f"The accuracy {paired.correct.mean():.1%} differs by {_points(paired.gain)} points from {others} "
+            f"{paired.opponent.mean():.1%} on {len(paired.labels):,} images, {chosen} with 95 % confidence at least "
+            f"{_points(paired.gain_low)}; it has to be above {_points(limit)}."
         ),
     )
 
 
-def _judge_classes(policy: PromotionPolicy, contest: Contest) -> list[Criterion]:
-    """Judge that every class was seen and, against a champion, that none is recognised much worse."""
-    images = np.bincount(contest.labels, minlength=len(CLASSES))
+def _judge_classes(policy: PromotionPolicy, paired: PairedAnswers) -> list[Criterion]:
+    """Judge whether validation shows every class and whether no recall is much below the champion's."""
+    images = np.bincount(paired.labels, minlength=len(CLASSES))
     absent = [name for name, count in zip(CLASSES, images, strict=True) if not count]
     seen = Criterion(
         name="classes_present",
@@ -126,17 +125,17 @@ def _judge_classes(policy: PromotionPolicy, contest: Contest) -> list[Criterion]
             else f"Validation shows all {len(CLASSES)} classes, the rarest in {images.min():,} images."
         ),
     )
-    return [seen, _judge_recall(policy, contest, images)] if contest.champion else [seen]
+    return [seen, _judge_recall(policy, paired, images)] if paired.champion else [seen]
 
 
-def _judge_recall(policy: PromotionPolicy, contest: Contest, images: np.ndarray) -> Criterion:
-    differences = recall_differences(contest.labels, contest.correct, contest.opponent)
+def _judge_recall(policy: PromotionPolicy, paired: PairedAnswers, images: np.ndarray) -> Criterion:
+    differences = recall_differences(paired.labels, paired.correct, paired.opponent)
     worst = int(np.nanargmin(differences))
-    of_class = contest.labels == worst
-    recall, theirs = contest.correct[of_class].mean(), contest.opponent[of_class].mean()
+    of_class = paired.labels == worst
+    recall, theirs = paired.correct[of_class].mean(), paired.opponent[of_class].mean()
     return Criterion(
         name="class_recall",
-        passed=bool(differences[worst] >= -policy.largest_recall_loss - ROUNDING),
+        passed=bool(differences[worst] >= -policy.largest_recall_loss - FLOAT_TOLERANCE),
         observed=float(differences[worst]),
         limit=-policy.largest_recall_loss,
         message=(
@@ -147,9 +146,9 @@ def _judge_recall(policy: PromotionPolicy, contest: Contest, images: np.ndarray)
     )
 
 
-def _judge_calibration(policy: PromotionPolicy, contest: Contest) -> Criterion:
-    probabilities = probabilities_of(sorted_predictions(contest.challenger)).astype(np.float64)
-    error, limit = expected_calibration_error(contest.labels, probabilities), policy.largest_calibration_error
+def _judge_calibration(policy: PromotionPolicy, paired: PairedAnswers) -> Criterion:
+    probabilities = probabilities_of(sorted_predictions(paired.challenger)).astype(np.float64)
+    error, limit = expected_calibration_error(paired.labels, probabilities), policy.largest_calibration_error
     return Criterion(
         name="calibration_error",
         passed=error <= limit,
@@ -159,14 +158,14 @@ def _judge_calibration(policy: PromotionPolicy, contest: Contest) -> Criterion:
     )
 
 
-def _judge_latency(policy: PromotionPolicy, contest: Contest) -> list[Criterion]:
-    """Judge the time of one image, and its ratio to the champion's, each where the policy limits it."""
-    latency = contest.challenger.latency
+def _judge_latency(policy: PromotionPolicy, paired: PairedAnswers) -> list[Criterion]:
+    """Judge the time of one image and its ratio to the champion's, each if the policy limits it."""
+    latency = paired.challenger.latency
     criteria = []
     if policy.largest_latency_milliseconds:
         criteria.append(_judge_absolute_latency(policy.largest_latency_milliseconds, latency))
-    if policy.largest_latency_ratio and contest.champion:
-        criteria.append(_judge_latency_ratio(policy.largest_latency_ratio, contest.challenger, contest.champion))
+    if policy.largest_latency_ratio and paired.champion:
+        criteria.append(_judge_latency_ratio(policy.largest_latency_ratio, paired.challenger, paired.champion))
     return criteria
 
 
@@ -183,7 +182,7 @@ def _judge_absolute_latency(limit: float, latency: Latency | None) -> Criterion:
 
 
 def _judge_latency_ratio(limit: float, challenger: ScoredModel, champion: ScoredModel) -> Criterion:
-    """Judge a ratio of times; it passes unseen where it would compare machines instead of models."""
+    """Judge a ratio of times; it passes if the times come from different machines."""
     observed: float | str = "not comparable"
     message = (
         f"The latencies of {challenger.variant} and {champion.variant} were not measured on one machine with as many "
@@ -233,9 +232,9 @@ def _judge_reload(policy: PromotionPolicy, difference: float | None) -> Criterio
     return Criterion(name="reload_difference", passed=passed, observed=observed, limit=limit, message=message)
 
 
-def _judge_history(contest: Contest, rolled_back: frozenset[str]) -> list[Criterion]:
-    """Judge that nobody decided against the challenger before, and that generated images replace no real ones."""
-    challenger, champion = contest.challenger, contest.champion
+def _judge_history(paired: PairedAnswers, rolled_back: frozenset[str]) -> list[Criterion]:
+    """Judge that no rollback removed the challenger, and that generated images do not replace real ones."""
+    challenger, champion = paired.challenger, paired.champion
     refused = challenger.key in rolled_back
     refusal = "was taken out of use by a rollback; a person alone promotes it again"
     criteria = [
@@ -261,14 +260,14 @@ def _judge_history(contest: Contest, rolled_back: frozenset[str]) -> list[Criter
     return criteria
 
 
-def _summarise(outcome: Outcome, contest: Contest, criteria: Sequence[Criterion]) -> str:
-    """Return the decision in one sentence: what follows, and the gain or what stands against it."""
-    name, champion = contest.challenger.name, contest.champion
+def _summarise(outcome: Outcome, paired: PairedAnswers, criteria: Sequence[Criterion]) -> str:
+    """Summarise the decision in one sentence: outcome, gain, and criteria that fail."""
+    name, champion = paired.challenger.name, paired.champion
     place = f"in place of {champion.name}" if champion else "as the first champion"
     failed = [criterion.name for criterion in criteria if not criterion.passed]
     figures = (
-        f"{_points(contest.gain)} points of accuracy, with 95 % confidence at least {_points(contest.gain_low)}, "
-        f"on {len(contest.labels):,} images"
+        f"{_points(paired.gain)} points of accuracy, with 95 % confidence at least {_points(paired.gain_low)}, "
+        f"on {len(paired.labels):,} images"
     )
     if outcome == "promote":
         return f"{name} is promoted {place}: {figures}; all {len(criteria)} criteria hold."
@@ -279,5 +278,5 @@ def _summarise(outcome: Outcome, contest: Contest, criteria: Sequence[Criterion]
 
 
 def _points(difference: float) -> str:
-    """Return a difference of two rates in percentage points, signed."""
+    """Format a difference of two rates as signed percentage points."""
     return f"{100 * difference:+.2f}"

@@ -1,6 +1,8 @@
-"""The evidence that a promotion rests on: models scored on the same images, lined up."""
+"""Evidence for a promotion: models that were scored on the same images, and their answers in one order."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,16 @@ from data.records.promotion import ModelIdentity
 from data.records.training import Latency, VariantResult
 from data.views.tfrecords import ViewsIndex
 from data.workspace.digests import hash_json
+from data.workspace.store import read_record
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
+from models.jobs.files import NETWORK_NAME, RESULT_NAME
 from models.promotion.gain_bound import gain_lower_bounds
 
+logger = logging.getLogger(__name__)
+
 DRAW_SEED = 42
-ROUNDING = 1e-3
-"""By how much a probability that was computed in half precision may be above 1."""
+LARGEST_EXCESS = 1e-3
+"""By how much a probability may exceed 1 after a computation in half precision."""
 
 JUDGED_PART = "validation"
 MACHINE_FACTS = ("processor", "cores", "memory", "gpus")
@@ -29,66 +35,78 @@ class ScoredModel:
 
     variant: str
     key: str
-    """Of its training in the workspace; equal keys are one model."""
+    """Key of its training in the workspace; equal keys are one model."""
     images: str
-    """Identity of the images that it was scored on, see `identify_images`: equal only where pixels and labels are."""
+    """Identity of the images that it was scored on, see `identify_images`: equal only if pixels and labels are."""
     predictions: pd.DataFrame
     """One row an image: image_id, label, probability_0 ... probability_3, see `models.evaluation.predictions`."""
     latency: Latency | None = None
     machine: str = ""
-    """What the latency was measured on, see `identify_machine`; empty where that is not known."""
+    """Machine that measured the latency, see `identify_machine`; empty if it is not known."""
     synthetic: bool = False
     """Whether it was trained on generated images."""
 
     @property
     def name(self) -> str:
-        """How sentences name it."""
+        """Name the model in sentences."""
         return f"{self.variant} ({self.key})"
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model this is."""
+        """Identify the model by variant and key."""
         return ModelIdentity(variant=self.variant, key=self.key)
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """Everything a decision rests on."""
+class RegisteredChampion:
+    """The champion as the registry of models describes it."""
 
-    candidates: tuple[ScoredModel, ...]
-    """All models that might have become the challenger, itself included, scored on the same images."""
-    challenger: str
-    """Key of the candidate that is judged, usually the most accurate one; the bound holds however it was chosen."""
-    champion: ScoredModel | None
-    findings: tuple[Finding, ...]
-    """All that was checked of the data after cleaning and of its changes since the last accepted data set, whether it
-    passed or not."""
-    reload_difference: float | None
-    """Largest absolute difference, 0..1, between the exported model's probabilities and the stored ones; None where the
-    export could not be loaded and asked."""
-    rolled_back: frozenset[str] = frozenset()
-    """Keys of models that somebody took out of use by a rollback and has not promoted since."""
+    variant: str
+    key: str
+    """Key of its training, which may be in another workspace."""
+    synthetic: bool
+    """Whether it was trained on generated images."""
+    fetch_network: Callable[[], Path]
+    """Copies its saved network out of the registry."""
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
-    """Challenger and opponent on the same images in one order."""
+class Evidence:
+    """Everything that a decision depends on."""
+
+    candidates: tuple[ScoredModel, ...]
+    """All models that could have become the challenger, the challenger included, scored on the same images."""
+    challenger: str
+    """Key of the candidate that is judged, usually the most accurate one; the bound holds for any way of choosing."""
+    champion: ScoredModel | None
+    findings: tuple[Finding, ...]
+    """All checks of the data after cleaning and of its changes since the last accepted data set, passed or not."""
+    reload_difference: float | None
+    """Largest absolute difference, 0..1, between the probabilities of the saved network, loaded again, and the stored
+    ones; None if it could not be loaded and scored."""
+    rolled_back: frozenset[str] = frozenset()
+    """Keys of models that a rollback took out of use and that were not promoted since."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairedAnswers:
+    """Right and wrong answers of challenger and opponent on the same images in one order."""
 
     challenger: ScoredModel
     champion: ScoredModel | None
     labels: np.ndarray
     """(n,) indices into CLASSES."""
     correct: np.ndarray
-    """(n,) booleans of the challenger."""
+    """(n,) booleans: whether the challenger is right."""
     opponent: np.ndarray
-    """(n,) booleans of the champion, or of answering the most frequent class where there is none."""
+    """(n,) booleans: whether the champion is right; without a champion, whether the most frequent class is."""
     candidates: int
     gain: float
     gain_low: float
 
 
 def read_scored_model(result: VariantResult, images: str, synthetic: bool = False) -> ScoredModel:
-    """Return a trained variant as evidence.
+    """Read a trained variant and its stored predictions.
 
     Args:
         result: with its directory in the workspace.
@@ -107,13 +125,52 @@ def read_scored_model(result: VariantResult, images: str, synthetic: bool = Fals
     )
 
 
+def score_champion(
+    champion: RegisteredChampion, training: Path, views: str, images: str, score: Callable[[Path], pd.DataFrame]
+) -> ScoredModel:
+    """Read the champion's predictions of the validation images; score it again if it was scored on other images.
+
+    Args:
+        champion: as the registry describes it.
+        training: its directory in this workspace, if it was trained here.
+        views: key of the views with the validation images.
+        images: identity of these images.
+        score: from the file of a network to its predictions of these images.
+
+    Raises:
+        PipelineError: it cannot be fetched or scored.
+    """
+    network = training / NETWORK_NAME
+    if not network.exists():  # trained in another workspace, so its latency is not known either
+        logger.info("scoring the champion %s (%s) from MLflow", champion.variant, champion.key)
+        predictions = score(champion.fetch_network())
+        return ScoredModel(champion.variant, champion.key, images, predictions, synthetic=champion.synthetic)
+    stored = VariantResult.model_validate_json((training / RESULT_NAME).read_text())
+    model = read_scored_model(stored.model_copy(update={"directory": str(training)}), images, champion.synthetic)
+    if read_record(training).inputs.get("views") == views:
+        return model
+    logger.info("scoring the champion %s on this validation split", model.name)
+    return replace(model, predictions=score(network))
+
+
+def measure_reload(again: pd.DataFrame, training: Path) -> float:
+    """Measure the largest absolute difference between new predictions of a saved network and the stored ones.
+
+    Args:
+        again: predictions of the validation part by the network, loaded again, sorted by image id.
+        training: directory of the training, with the stored predictions.
+    """
+    stored = read_predictions(training, JUDGED_PART)
+    return float(np.abs(probabilities_of(again) - probabilities_of(stored)).max())
+
+
 def identify_images(index: ViewsIndex) -> str:
-    """Return the identity of the validation images of a directory of records: of their ids, pixels and labels."""
+    """Identify the validation images of a directory of records by a hash of their ids, pixels and labels."""
     return hash_json([file.sha256 for file in index.select(JUDGED_PART)])
 
 
 def identify_machine(result: VariantResult) -> str:
-    """Return what a variant's latency was measured with: machine and threads; empty where that is not known."""
+    """Describe the machine and threads that measured a variant's latency; empty if they are not known."""
     if any(fact not in result.made_with for fact in MACHINE_FACTS):
         return ""
     threads = result.plan.get("threads", "all")
@@ -121,12 +178,16 @@ def identify_machine(result: VariantResult) -> str:
 
 
 def find_challenger(evidence: Evidence) -> ScoredModel:
-    """Return the challenger, once every candidate's predictions are found to be of the same images as its."""
+    """Find the challenger, and check that all candidates were scored on the same images.
+
+    Raises:
+        PipelineError: the challenger is not a candidate, there is no image, or the images or probabilities are wrong.
+    """
     keys = [candidate.key for candidate in evidence.candidates]
     if evidence.challenger not in keys or len(set(keys)) < len(keys):
         raise PipelineError(
             f"got challenger {evidence.challenger!r} of the candidates {keys}, expected it to be one of them and each "
-            "to be there once: give the key of a trained variant"
+            "to be listed once: give the key of a trained variant"
         )
     challenger = evidence.candidates[keys.index(evidence.challenger)]
     if challenger.predictions.empty:
@@ -141,8 +202,8 @@ def find_challenger(evidence: Evidence) -> ScoredModel:
     return challenger
 
 
-def hold_contest(evidence: Evidence, challenger: ScoredModel) -> Contest:
-    """Line challenger, candidates and opponent up, and measure the gain."""
+def line_up(evidence: Evidence, challenger: ScoredModel) -> PairedAnswers:
+    """Bring the answers of challenger, candidates and opponent into one order, and measure the gain."""
     champion = evidence.champion
     labels = sorted_predictions(challenger)["label"].to_numpy()
     if champion is None:
@@ -151,12 +212,12 @@ def hold_contest(evidence: Evidence, challenger: ScoredModel) -> Contest:
         _require_same_images(champion, challenger)
         _require_probabilities(champion)
         opponent = correctness_of(sorted_predictions(champion))
-    # A champion that was trained again from the same inputs is a candidate too, and no rival of itself.
+    # A champion that was trained again from the same inputs is a candidate too, but not a rival of itself.
     rivals = [candidate for candidate in evidence.candidates if champion is None or candidate.key != champion.key]
     correct = np.stack([correctness_of(sorted_predictions(rival)) for rival in rivals], axis=1)
     differences = correct.astype(np.int8) - opponent[:, None].astype(np.int8)
     place = [rival.key for rival in rivals].index(challenger.key)
-    return Contest(
+    return PairedAnswers(
         challenger=challenger,
         champion=champion,
         labels=labels,
@@ -169,7 +230,7 @@ def hold_contest(evidence: Evidence, challenger: ScoredModel) -> Contest:
 
 
 def sorted_predictions(model: ScoredModel) -> pd.DataFrame:
-    """Return a model's predictions by image id, so that models line up."""
+    """Sort a model's predictions by image id, so that the rows of all models agree."""
     return model.predictions.sort_values("image_id", ignore_index=True)
 
 
@@ -190,7 +251,7 @@ def _require_same_images(champion: ScoredModel, challenger: ScoredModel) -> None
 
 def _require_probabilities(model: ScoredModel) -> None:
     probabilities = probabilities_of(model.predictions)
-    wrong = int((~((probabilities >= 0) & (probabilities <= 1 + ROUNDING)).all(axis=1)).sum())
+    wrong = int((~((probabilities >= 0) & (probabilities <= 1 + LARGEST_EXCESS)).all(axis=1)).sum())
     if wrong:
         raise PipelineError(
             f"got {wrong:,} of {len(probabilities):,} predictions of {model.name} with NaN or a value "

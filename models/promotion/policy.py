@@ -1,32 +1,38 @@
-"""The promotion policy: what is asked of a challenger before it becomes the champion."""
+"""Promotion policy: criteria that a challenger must meet before it becomes the champion.
+
+Example:
+    >>> policy = PromotionPolicy(minimum_gain=0.01)
+    >>> policy.approval, policy.minimum_gain, policy.largest_recall_loss
+    ('auto', 0.01, 0.03)
+"""
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from data.base.record import Record
 
 
-class PromotionPolicy(BaseModel):
-    """What is asked of a challenger before it becomes the champion that is served."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class PromotionPolicy(Record):
+    """Criteria that a challenger must meet before it becomes the champion that is served."""
 
     approval: Literal["auto", "manual"] = Field(
-        default="auto", description="auto promotes what meets every criterion, manual asks a person first"
+        default="auto", description="auto promotes a challenger that meets every criterion, manual asks a person first"
     )
     minimum_gain: float = Field(
         default=0.0,
         ge=0,
         le=0.5,
-        description="Accuracy gain over the champion that has to be exceeded with 95 % confidence; 0.01 is one point",
+        description="The accuracy gain over the champion must exceed this with 95 % confidence; 0.01 is one point",
     )
     first_margin: float = Field(
         default=0.05,
         ge=0,
         le=0.9,
-        description="The same, over the share of the most frequent class, where there is no champion yet",
+        description="The same gain over the share of the most frequent class, if there is no champion yet",
     )
     largest_recall_loss: float = Field(
-        default=0.03, ge=0, le=1, description="How far the recall of any class may lie below the champion's"
+        default=0.03, ge=0, le=1, description="How far the recall of any class may be below the champion's"
     )
     largest_calibration_error: float = Field(
         default=0.15, ge=0, le=1, description="Expected calibration error on validation; 1 is no limit"
@@ -38,7 +44,7 @@ class PromotionPolicy(BaseModel):
         default=10.0,
         ge=0,
         le=1000,
-        description="That time over the champion's, where both are of one machine and as many threads; 0 is no limit",
+        description="That time over the champion's, if one machine and number of threads measured both; 0 is no limit",
     )
     refuse_on_warning: bool = Field(
         default=False, description="Also refuse on warning findings of the data; critical ones always refuse"
@@ -47,5 +53,5 @@ class PromotionPolicy(BaseModel):
         default=1e-3,
         ge=0,
         le=1,
-        description="How far a probability of the exported model, loaded again, may lie from the stored one",
+        description="How far a probability of the saved network, loaded again, may differ from the stored one",
     )

@@ -1,1 +1,13 @@
-"""TODO models/registry."""
+"""MLflow: finished runs, packaged models, versions, and the champion.
+
+connection   | where is MLflow, and what do its errors mean
+tags         | which tags do runs and versions carry
+tracking     | how is a finished run written into MLflow
+figures      | which metrics does it have there
+packaging    | how is a network stored so that it loads without this repository
+served_model | what does MLflow run when it serves the network
+versions     | which versions of the model exist
+champion     | which version is champion, and how is it changed
+journal      | who moved the champion, when and why
+prune        | which runs in MLflow are no longer needed
+"""

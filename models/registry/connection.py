@@ -1,6 +1,6 @@
-"""MLflow as this project uses it: where it is, how long it may take to answer, and what it means when it does not.
+"""Connection to MLflow: its URI, its timeouts, and its errors as errors of this project.
 
-Importing mlflow takes seconds, so it is imported where it is used.
+Importing mlflow takes seconds, so functions import it when they need it.
 """
 
 import os
@@ -34,22 +34,22 @@ MLFLOW_ENVIRONMENT = {
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "300",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
-"""Settings under which MLflow tells nobody of its use and gives up on a server that is away within seconds; one that
-is set already is kept, but for the first."""
+"""Settings that turn MLflow's telemetry off and make it give up on an unreachable server within seconds. A variable
+that is set already is kept, except for the first."""
 
 
 def tracking_uri(workspace: Path) -> str:
-    """Return where runs and models are kept: MLFLOW_TRACKING_URI, else a SQLite database in the workspace."""
+    """Find the store of runs and models: MLFLOW_TRACKING_URI, else a SQLite database in the workspace."""
     return os.environ.get(URI_VARIABLE) or f"sqlite:///{workspace.resolve() / MLFLOW_FOLDER / 'mlflow.db'}"
 
 
 def artifact_location(workspace: Path) -> str | None:
-    """Return the folder of artifacts in the workspace, or None where a server in MLFLOW_TRACKING_URI has its own."""
+    """Find the folder of artifacts in the workspace; None if the server in MLFLOW_TRACKING_URI has its own."""
     return None if os.environ.get(URI_VARIABLE) else (workspace.resolve() / MLFLOW_FOLDER / "artifacts").as_uri()
 
 
 def shown_uri(uri: str) -> str:
-    """Return the URI without a password, for messages and records."""
+    """Remove the password from a URI, for messages and records."""
     parts = urlsplit(uri)
     if "@" not in parts.netloc:
         return uri
@@ -57,8 +57,8 @@ def shown_uri(uri: str) -> str:
 
 
 def connect(workspace: Path) -> "MlflowClient":
-    """Return a client of the tracking store, which is also the registry; a database in the workspace is made for it."""
-    arrange_environment()
+    """Connect to the tracking store, which is also the registry; a database in the workspace is created if needed."""
+    configure_environment()
     uri = tracking_uri(workspace)
     if not os.environ.get(URI_VARIABLE):
         (workspace / MLFLOW_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -68,8 +68,8 @@ def connect(workspace: Path) -> "MlflowClient":
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def arrange_environment() -> None:
-    """Set what MLflow reads from the environment when it is imported."""
+def configure_environment() -> None:
+    """Set the variables that MLflow reads when it is imported."""
     for name, value in MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -77,10 +77,10 @@ def arrange_environment() -> None:
 
 @contextmanager
 def mlflow_errors(uri: str) -> Iterator[None]:
-    """Turn what MLflow, its database and its server raise inside the block into one error.
+    """Turn every error of MLflow, its database and its server inside the block into one error.
 
     Raises:
-        TransientError: MLflow is away, or refused.
+        TransientError: MLflow is unreachable, or refused the request.
     """
     from mlflow.exceptions import MlflowException
     from requests import RequestException
@@ -93,7 +93,7 @@ def mlflow_errors(uri: str) -> Iterator[None]:
     except (MlflowException, RequestException, SQLAlchemyError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         message = (
-            f"got no answer that can be used from MLflow at {shown_uri(uri)} ({CREDENTIALS.sub('//', reason)}): see "
+            f"got no usable answer from MLflow at {shown_uri(uri)} ({CREDENTIALS.sub('//', reason)}): check "
             f"that it runs and that {URI_VARIABLE} is right, then try again"
         )
         secret = shown_uri(uri) != uri  # a traceback would show the password
@@ -101,10 +101,10 @@ def mlflow_errors(uri: str) -> Iterator[None]:
 
 
 def is_missing(error: Exception) -> bool:
-    """Return whether MLflow's error says that there is no such thing."""
+    """Check whether MLflow's error says that something does not exist."""
     return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
 
 
 def exists_already(error: Exception) -> bool:
-    """Return whether MLflow's error says that another one was first to make it."""
+    """Check whether MLflow's error says that something exists already."""
     return getattr(error, "error_code", "") in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")

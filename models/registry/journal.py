@@ -1,16 +1,15 @@
-"""The journal of the champion's moves: who moved it, when, why, from which version and to which.
+"""Journal of the champion's moves: who moved it, when, why, from which version and to which.
 
-One JSON line before a move (`intent`) and one after it (`done`, or `undone` where it did not come about), each forced
-to the disk before anything else happens. Lines are only ever added.
+One JSON line is written before a move (`intent`) and one after it (`done`, or `undone` if it did not happen). Each line
+is forced to the disk before anything else happens. Lines are only ever added.
 """
 
-import json
 import logging
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 from pydantic import Field, ValidationError
@@ -20,47 +19,49 @@ from data.base.record import Record
 logger = logging.getLogger(__name__)
 
 JOURNAL = Path("registry") / "moves.jsonl"
-NONE = 0
-"""Stands for a version where there was none."""
+NO_VERSION = 0
+"""Stands for a version if there was none."""
 
 
-class Move(Record):
+class ChampionMove(Record):
     """One move of the alias `champion`."""
 
-    id: str = Field(default_factory=lambda: uuid4().hex, description="of the request; asked for again, it is the same")
+    id: str = Field(
+        default_factory=lambda: uuid4().hex, description="of the request; a repeated request has the same id"
+    )
     registry: str = Field(description="id of the registry that it happened in")
     kind: Literal["promotion", "rollback", "outside"] = Field(
-        description="outside: found afterwards, made by something that keeps no journal, such as MLflow's own page"
+        description="outside: found afterwards, made by something that writes no journal, such as MLflow's own page"
     )
     by: str = Field(description="who or what moved it")
     reason: str
-    source: int = Field(ge=0, description="version that was champion before; 0 where none was")
-    target: int = Field(ge=0, description="version that is champion since; 0 where the champion was deleted")
+    source: int = Field(ge=0, description="version that was champion before; 0 if there was none")
+    target: int = Field(ge=0, description="version that became champion; 0 if the champion was deleted")
 
 
-class Step(Record):
+class JournalEntry(Record):
     """One line of the journal."""
 
     event: Literal["intent", "done", "undone"]
     at: str = Field(description="ISO 8601, UTC")
-    move: Move
+    move: ChampionMove
 
 
 class Journal:
-    """The moves of a workspace.
+    """Moves of a workspace.
 
     Args:
-        path: the file; made with the first line.
+        path: the file; it is created with the first line.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, event: Literal["intent", "done", "undone"], move: Move) -> Step:
-        """Add a line and return once it is on the disk; a kill leaves it whole, or torn and without effect."""
-        step = Step(event=event, at=datetime.now(UTC).isoformat(timespec="milliseconds"), move=move)
+    def append(self, event: Literal["intent", "done", "undone"], move: ChampionMove) -> JournalEntry:
+        """Add a line and wait until it is on the disk; a kill leaves a complete line, or a torn one that is ignored."""
+        entry = JournalEntry(event=event, at=datetime.now(UTC).isoformat(timespec="milliseconds"), move=move)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = step.model_dump_json().encode() + b"\n"
+        line = entry.model_dump_json().encode() + b"\n"
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             size = os.fstat(descriptor).st_size
@@ -71,37 +72,36 @@ class Journal:
             os.close(descriptor)
         if not size:
             _force_directory(self.path.parent)
-        return step
+        return entry
 
-    def steps(self, registry: str) -> list[Step]:
-        """Return the lines of one registry, oldest first; a torn one, of a kill in mid-write, is left out."""
+    def entries(self, registry: str) -> list[JournalEntry]:
+        """Read the lines of one registry, oldest first; a line that was torn by a kill is left out."""
         if not self.path.exists():
             return []
-        steps = (_read_step(line) for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines())
-        return [step for step in steps if step and step.move.registry == registry]
+        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
+        entries = (_read_entry(line) for line in lines if line.strip())
+        return [entry for entry in entries if entry and entry.move.registry == registry]
 
-    def open_move(self, registry: str) -> Move | None:
-        """Return the move that was begun and neither done nor undone, or None."""
-        steps = self.steps(registry)
-        return steps[-1].move if steps and steps[-1].event == "intent" else None
+    def open_move(self, registry: str) -> ChampionMove | None:
+        """Find the move that was started and is neither done nor undone."""
+        entries = self.entries(registry)
+        return entries[-1].move if entries and entries[-1].event == "intent" else None
 
-    def done(self, registry: str) -> list[Step]:
-        """Return the lines of the moves that came about, oldest first."""
-        return [step for step in self.steps(registry) if step.event == "done"]
+    def done(self, registry: str) -> list[JournalEntry]:
+        """Read the lines of the moves that happened, oldest first."""
+        return [entry for entry in self.entries(registry) if entry.event == "done"]
 
 
-def _read_step(line: str) -> Step | None:
-    if not line.strip():
-        return None
+def _read_entry(line: str) -> JournalEntry | None:
     try:
-        return Step.model_validate(json.loads(line))
-    except (ValueError, ValidationError):
+        return JournalEntry.model_validate_json(line)
+    except ValidationError:
         logger.warning("a line of the journal of moves is torn and left out: %s", line[:80])
         return None
 
 
 def _force_directory(directory: Path) -> None:
-    """Have the name of a new file on the disk."""
+    """Wait until the name of a new file is on the disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -109,10 +109,11 @@ def _force_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def champions_in_turn(moves: Iterable[Move]) -> list[int]:
-    """Return the champions that a rollback walks back over, the present one last.
+def champions_in_turn(moves: Iterable[ChampionMove]) -> list[int]:
+    """List the champions that rollbacks go back through, the present one last.
 
-    A promotion adds one; a rollback takes away what it left, so that a second rollback goes further back, not forth.
+    A promotion adds its version. A rollback removes the version that it leaves, so a second rollback goes one further
+    back and does not return to that version.
     """
     row: list[int] = []
     for move in moves:
@@ -124,7 +125,22 @@ def champions_in_turn(moves: Iterable[Move]) -> list[int]:
     return row
 
 
-def champion_before(moves: Iterable[Move]) -> int:
-    """Return the version that a rollback goes to, or 0 where there is none."""
+def champion_before(moves: Iterable[ChampionMove]) -> int:
+    """Find the version that a rollback goes to; 0 if there is none."""
     row = champions_in_turn(moves)
-    return next((version for version in reversed(row[:-1]) if version not in (NONE, row[-1])), NONE)
+    return next((version for version in reversed(row[:-1]) if version not in (NO_VERSION, row[-1])), NO_VERSION)
+
+
+def move_rows(entries: Iterable[JournalEntry]) -> list[dict[str, Any]]:
+    """Make a table row of each move, newest first; "none" stands for no version."""
+    return [
+        {
+            "when (UTC)": entry.at[:19].replace("T", " "),
+            "move": entry.move.kind,
+            "from": entry.move.source or "none",
+            "to": entry.move.target or "none",
+            "by": entry.move.by,
+            "reason": entry.move.reason,
+        }
+        for entry in reversed(list(entries))
+    ]

@@ -1,9 +1,7 @@
-"""Package a trained network as an MLflow model that loads without this repository."""
+"""MLflow package of a trained network, which loads without this repository."""
 
 import importlib.metadata
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,40 +12,39 @@ from data.base.labels import CLASSES, IMAGE_SIZE
 from data.base.paths import PROJECT_ROOT
 
 NETWORK_ARTIFACT = "network"
-"""Name of the saved network among the model's artifacts; models/registry/served_model.py asks for it."""
+"""Name of the saved network among the artifacts of the model; models/registry/served_model.py asks for it."""
 
-SERVED_SOURCES = (
-    "models/__init__.py",
-    "models/networks/__init__.py",
-    "models/networks/layers.py",
-    "data/__init__.py",
-    "data/base/__init__.py",
-    "data/base/labels.py",
-)
-"""What loading a network takes of this project: its layers, and what they import."""
+SERVED_MODEL = PROJECT_ROOT / "models" / "registry" / "served_model.py"
+
+LAYERS = PROJECT_ROOT / "models" / "networks" / "layers.py"
+
+LAYERS_NAME = "emotion_layers.py"
+"""File name of the layers in the package. MLflow puts the folder with this file first on `sys.path` of whoever loads
+the model, so the folder holds no module whose name another project may use, such as `models` or `data`."""
 
 SERVED_PACKAGES = ("mlflow", "tensorflow", "keras", "numpy")
 
 
 def save_package(network: Path, path: Path, run_id: str, model_id: str) -> None:
-    """Write an MLflow model, from uint8 (-1, 48, 48, 1) pixels to float32 (-1, 4) probabilities; needs no TensorFlow.
+    """Write an MLflow model, from uint8 (-1, 48, 48, 1) pixels to float32 (-1, 4) probabilities, without TensorFlow.
 
     Args:
-        network: the saved Keras model.
-        path: the directory to write.
-        run_id: of the MLflow run that the model belongs to.
-        model_id: of the logged model.
+        network: saved Keras model.
+        path: directory to write.
+        run_id: id of the MLflow run that the model belongs to.
+        model_id: id of the logged model.
     """
     from mlflow import pyfunc
     from mlflow.models import Model
 
-    with _served_sources() as sources:
+    with TemporaryDirectory(prefix="emotion-served-") as folder:
+        layers = shutil.copyfile(LAYERS, Path(folder) / LAYERS_NAME)
         pyfunc.save_model(
             path=str(path),
             mlflow_model=Model(artifact_path="model", run_id=run_id, model_uuid=model_id, model_id=model_id),
-            python_model=str(PROJECT_ROOT / "models" / "registry" / "served_model.py"),
+            python_model=str(SERVED_MODEL),
             artifacts={NETWORK_ARTIFACT: str(network)},
-            code_paths=[str(source) for source in sources],
+            code_paths=[str(layers)],
             signature=make_signature(),
             input_example=make_input_example(),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in SERVED_PACKAGES],
@@ -55,7 +52,7 @@ def save_package(network: Path, path: Path, run_id: str, model_id: str) -> None:
 
 
 def make_signature() -> Any:
-    """Return the MLflow signature that all variants share."""
+    """Describe the input and output that all variants share as an MLflow signature."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
@@ -65,17 +62,6 @@ def make_signature() -> Any:
 
 
 def make_input_example() -> np.ndarray:
-    """Return one picture, uint8 (1, 48, 48, 1): a ramp of gray, since a data set's faces are not ours to hand on."""
+    """Make one picture, uint8 (1, 48, 48, 1): a gray ramp, because the faces of a data set must not be passed on."""
     ramp = np.linspace(0, 255, IMAGE_SIZE).astype(np.uint8)
     return np.tile(ramp, (IMAGE_SIZE, 1))[None, :, :, None]
-
-
-@contextmanager
-def _served_sources() -> Iterator[list[Path]]:
-    """Hold a folder with the sources that a packaged model needs, laid out as in the project."""
-    with TemporaryDirectory(prefix="emotion-served-") as folder:
-        for name in SERVED_SOURCES:
-            copy = Path(folder) / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT_ROOT / name, copy)
-        yield sorted(Path(folder).iterdir())

@@ -1,4 +1,4 @@
-"""Remove the runs in MLflow of reports that left the workspace; what a version of the model came from stays."""
+"""Pruning of MLflow: remove runs whose report left the workspace, except those behind a version of the model."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from data.base.errors import TransientError
 from data.workspace.prune import KindCount
 from models.registry.connection import EXPERIMENT, MODEL_NAME, URI_VARIABLE, connect, mlflow_errors, tracking_uri
-from models.registry.tracking import REPORT_TAG
+from models.registry.tags import REPORT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,25 +24,25 @@ GC_SECONDS = 600
 class MlflowPruner:
     """Removes the MLflow runs of a workspace's reports, as `data.workspace.prune.RunPruner`.
 
-    In the workspace's own database they are gone with their files. Elsewhere they are marked as deleted, and whoever
-    runs that MLflow takes the space back by `mlflow gc`.
+    In the workspace's own database they are removed with their files. In another MLflow they are only marked as
+    deleted, and its operator frees the space with `mlflow gc`.
 
     Args:
-        workspace: whose reports they are of.
+        workspace: the workspace with the reports.
     """
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = Path(workspace)
 
     def __call__(self, kept: frozenset[str], dry_run: bool) -> KindCount:
-        """Remove the runs whose report is gone.
+        """Remove the runs whose report no longer exists.
 
         Args:
-            kept: keys of the reports that stay, among those of other stages.
+            kept: keys of all stages that stay, those of the reports among them.
             dry_run: count only.
 
         Raises:
-            TransientError: MLflow is away.
+            TransientError: MLflow is unreachable.
         """
         if not self._exists():
             return KindCount(KIND, 0, 0, 0, 0, {})
@@ -59,7 +59,7 @@ class MlflowPruner:
         return KindCount(KIND, len(gone), 0, stay, 0, {reason: count for reason, count in reasons.items() if count})
 
     def _exists(self) -> bool:
-        """Return whether there is an MLflow to look into: none is made for it."""
+        """Check whether an MLflow exists; pruning does not create one."""
         return bool(os.environ.get(URI_VARIABLE)) or (self.workspace / "mlflow" / "mlflow.db").exists()
 
     def _remove(self, client: "MlflowClient", gone: list["Run"]) -> None:
@@ -74,10 +74,10 @@ class MlflowPruner:
 
 
 def collect_garbage(uri: str) -> None:
-    """Remove what is marked as deleted in a database, and its files.
+    """Remove everything that is marked as deleted in a database, and its files.
 
     Raises:
-        TransientError: MLflow's command failed; what is marked stays so, and the next time removes it.
+        TransientError: MLflow's command failed; the marks stay, and the next pruning removes it.
     """
     command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri]
     environment = {**os.environ, URI_VARIABLE: uri}
@@ -87,7 +87,7 @@ def collect_garbage(uri: str) -> None:
 
 
 def _read_runs(client: "MlflowClient") -> Iterator["Run"]:
-    """Yield the runs of our experiment that lead back to a report."""
+    """Yield the runs of this project's experiment that have the tag of a report."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     token = None
     while experiment:
@@ -99,7 +99,7 @@ def _read_runs(client: "MlflowClient") -> Iterator["Run"]:
 
 
 def _registered_runs(client: "MlflowClient", runs: list["Run"]) -> frozenset[str]:
-    """Return the keys of the reports that a version of the model came from."""
+    """List the keys of the reports behind the versions of the model."""
     versions = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=PAGE)
     of_versions = {version.run_id for version in versions}
     return frozenset(run.data.tags[REPORT_TAG] for run in runs if run.info.run_id in of_versions)

@@ -1,9 +1,11 @@
-"""The model that MLflow keeps and serves: a trained network behind MLflow's pyfunc interface.
+"""Pyfunc model that MLflow stores and serves: a trained network from raw pixels to probabilities.
 
-MLflow copies this file and the few sources that loading a network takes beside the network, and runs the copy, so it
-imports nothing of the project but the layers, and TensorFlow only once a network is loaded.
+MLflow copies this file and `emotion_layers.py`, a copy of `models/networks/layers.py`, into the stored model and runs
+these copies in processes that do not have this project. So this file imports nothing of the project, and it imports
+TensorFlow only when a network is loaded.
 """
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -12,23 +14,22 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class EmotionModel(PythonModel):
-    """A classifier of faces, from raw pixels to probabilities."""
+    """Classifier of faces, from raw pixels to probabilities."""
 
     def load_context(self, context: Any) -> None:
-        """Load the network from the model's artifacts."""
+        """Load the network from the artifacts of the stored model."""
         import keras
 
-        from models.networks import layers  # noqa: F401 - registers the project's own layers with Keras
-
+        importlib.import_module("emotion_layers")  # registers the project's own layers with Keras
         self.network: Any = keras.saving.load_model(context.artifacts["network"], compile=False)
 
     def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
-        """Return the probabilities of each face.
+        """Predict the class probabilities of each face.
 
         Args:
-            context: MLflow's; not used.
+            context: given by MLflow; not used.
             model_input: uint8 (n, 48, 48, 1), 0..255.
-            params: MLflow's; there are none.
+            params: given by MLflow; not used.
 
         Returns:
             float32 (n, 4), 0..1, columns in the order of `data.base.labels.CLASSES`.

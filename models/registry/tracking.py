@@ -1,8 +1,8 @@
-"""Write a finished run into MLflow: the child command `python -m models.registry.tracking DIR`.
+"""Child command that writes a finished run into MLflow: `python -m models.registry.tracking DIR`.
 
-DIR/spec.json names the report. Everything is read from stored results, so it can be written whenever MLflow is there.
-Runs are found again by their tags, and metrics have the times of the training: written twice, nothing is there twice;
-interrupted, the next time completes it. The command leaves result.json.
+DIR/spec.json names the report, and the command writes DIR/result.json. Everything is read from stored results, so it
+can be written later if MLflow is unreachable now. Runs are found again by their tags, and metrics have the times of the
+training: a report that is written twice appears once, and a write that was interrupted is completed by the next one.
 """
 
 import json
@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from data.base.labels import CLASSES
 from data.base.record import Record
 from data.records.run import RunResults
-from data.records.training import EpochRecord, PartMetrics, VariantResult
+from data.records.training import VariantResult
 from data.system.child_process import emit, run_child
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
@@ -36,27 +35,25 @@ from models.registry.connection import (
     shown_uri,
     tracking_uri,
 )
+from models.registry.figures import epoch_figures, final_figures
 from models.registry.packaging import save_package
+from models.registry.tags import DECISION_TAG, NAME_TAG, REPORT_TAG, VARIANT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
 
 
-REPORT_TAG = "emotion.report"
-
-VARIANT_TAG = "emotion.variant"
-
 PARENT_TAG = "mlflow.parentRunId"
 
 BATCH = 100
-"""Params or tags that MLflow takes at once; of metrics it takes ten times as many."""
+"""Number of params or tags that MLflow accepts in one call; it accepts ten times as many metrics."""
 
 PARAM_LENGTH = 6000
 
 
 class TrackSpec(Record):
-    """What `python -m models.registry.tracking DIR` reads from DIR/spec.json."""
+    """Specification of a report to write: DIR/spec.json."""
 
     report: Path = Field(description="directory of the finished report")
     workspace: Path
@@ -67,12 +64,12 @@ class TrackedVariant(Record):
     """A variant's run in MLflow."""
 
     run_id: str
-    model_id: str = Field(default="", description="of the logged model; empty where the variant has none")
+    model_id: str = Field(default="", description="of the logged model; empty if the variant has none")
     source: str = Field(default="", description="URI of the logged model's files")
 
 
 class TrackedReport(Record):
-    """What a report became in MLflow: `result.json`."""
+    """Runs of a report in MLflow: `result.json`."""
 
     store: str = Field(description="tracking URI, without a password")
     experiment_id: str
@@ -91,10 +88,10 @@ def main() -> None:
 
 
 def track_report(spec: TrackSpec) -> TrackedReport:
-    """Write a report as a run with a child run for each variant that was trained or failed.
+    """Write a report as a run, with a child run for each variant that was trained or failed.
 
     Raises:
-        TransientError: MLflow is away; what was written stays, and the next time completes it.
+        TransientError: MLflow is unreachable; what was written stays, and the next write completes it.
     """
     results = RunResults.model_validate_json((spec.report / RESULTS_NAME).read_text())
     client, uri = connect(spec.workspace), tracking_uri(spec.workspace)
@@ -108,23 +105,23 @@ def track_report(spec: TrackSpec) -> TrackedReport:
 
 
 def tracking_inputs(report_key: str, workspace: Path) -> dict[str, str]:
-    """Return what the stage that remembers a tracked report is made from; its key is theirs."""
+    """Collect the inputs of the stage of a tracked report; its key is their hash."""
     return {"report": report_key, "store": shown_uri(tracking_uri(workspace))}
 
 
 def find_tracked(workspace: Path, report_key: str) -> TrackedReport | None:
-    """Return what a report became in MLflow, None where it is not there yet or that was not remembered."""
+    """Find the runs of a report in MLflow; None if it was not written yet or the stage was pruned."""
     result = workspace / TRACKED_STAGE / hash_json(tracking_inputs(report_key, workspace)) / RESULT_NAME
     return TrackedReport.model_validate_json(result.read_text()) if result.is_file() else None
 
 
 def _decision_text(results: RunResults) -> str:
-    """Return what was decided on the champion, in a sentence; an empty one where nothing was."""
+    """Word the decision on the champion as one sentence; empty if there was none."""
     return f"{results.decision.outcome}: {results.decision.summary}" if results.decision else ""
 
 
 def find_experiment(client: "MlflowClient", workspace: Path) -> str:
-    """Return the id of the experiment that all runs are in; it is made where there is none."""
+    """Find the id of the experiment of all runs; create the experiment if it is missing."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(EXPERIMENT)
@@ -139,13 +136,13 @@ def find_experiment(client: "MlflowClient", workspace: Path) -> str:
 
 
 class ReportWriter:
-    """Writes one report; what a finished run holds is not written again.
+    """Writer of one report; a finished run is not written again.
 
     Args:
-        client: of MLflow.
+        client: client of MLflow.
         experiment: id of the experiment.
         spec: the report and the run that made it.
-        results: of the report.
+        results: results of the report.
     """
 
     def __init__(self, client: "MlflowClient", experiment: str, spec: TrackSpec, results: RunResults) -> None:
@@ -155,7 +152,7 @@ class ReportWriter:
         self.run = self._find_run(results.run_name, {REPORT_TAG: self.key, VARIANT_TAG: ""}, self._origin())
 
     def write_report(self) -> None:
-        """Write what belongs to the run as a whole; called last, it marks the run as finished."""
+        """Write everything that concerns the whole run, and mark the run as finished; to be called last."""
         if is_finished(self.run):
             return
         run_id, results = self.run.info.run_id, self.results
@@ -182,11 +179,11 @@ class ReportWriter:
         emit("tracked", run="report")
 
     def write_variant(self, variant: VariantResult) -> TrackedVariant:
-        """Write a variant's run: its recipe, every epoch, the figures, the files and the model."""
+        """Write the run of a variant: recipe, epochs, final figures, files and model."""
         directory = Path(variant.directory) if variant.directory else None
         key = directory.name if directory else variant.name
         tags = {REPORT_TAG: self.key, VARIANT_TAG: key}
-        named = {PARENT_TAG: self.run.info.run_id, "emotion.variant_name": variant.name, **self._origin()}
+        named = {PARENT_TAG: self.run.info.run_id, NAME_TAG: variant.name, **self._origin()}
         run = self._find_run(variant.name, tags, named)
         if not is_finished(run):
             self._write_figures(run.info.run_id, variant)
@@ -200,7 +197,7 @@ class ReportWriter:
         return tracked
 
     def _origin(self) -> dict[str, str]:
-        """Return the tags that lead back to where the report was made."""
+        """Collect the tags that lead back to the origin of the report."""
         tags = {
             "emotion.report_directory": str(self.spec.report),
             "emotion.dataset": self.results.lineage.get(DATASETS_STAGE, ""),
@@ -208,12 +205,12 @@ class ReportWriter:
             "prefect.flow_run_name": self.results.run_name,
             "prefect.url": self.results.prefect_url,
             "mlflow.source.git.commit": self.results.code_version,
-            "emotion.decision": _decision_text(self.results),
+            DECISION_TAG: _decision_text(self.results),
         }
         return {name: value for name, value in tags.items() if value}
 
     def _find_run(self, name: str, key_tags: Mapping[str, str], tags: Mapping[str, str]) -> "Run":
-        """Return the run with these key tags; it is made, with all tags at once, where there is none."""
+        """Find the run with these key tags; create it with all tags in one call if it is missing."""
         wanted = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in key_tags.items() if value)
         found = self.client.search_runs([self.experiment], filter_string=wanted, max_results=1000)
         same = [run for run in found if all(run.data.tags.get(tag, "") == value for tag, value in key_tags.items())]
@@ -232,13 +229,13 @@ class ReportWriter:
 
     def _write_files(self, run_id: str, variant: VariantResult, directory: Path | None) -> None:
         for name in VARIANT_FILES:
-            if directory and (directory / name).is_file():  # an ensemble has no plan.json, a pruned variant nothing
+            if directory and (directory / name).is_file():  # an ensemble has no plan.json, a pruned variant has no file
                 self.client.log_artifact(run_id, str(directory / name))
         self.client.log_dict(run_id, variant.made_with, "environment.json")
         self.client.log_dict(run_id, self.results.lineage, "lineage.json")
 
     def _write_model(self, run_id: str, variant: VariantResult, directory: Path | None) -> TrackedVariant:
-        """Keep the network as a logged model; one that an interruption left unfinished is gone on with."""
+        """Store the network as a logged model; a model that an interruption left unfinished is completed."""
         if variant.status != "trained":
             return TrackedVariant(run_id=run_id)
         found = self.client.search_logged_models([self.experiment], filter_string=f"source_run_id = '{run_id}'")
@@ -260,7 +257,7 @@ class ReportWriter:
         return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
 
     def _link_model(self, run_id: str, model_id: str, epoch: int) -> None:
-        """Name the model among what its run gave, once."""
+        """List the model among the outputs of its run, once."""
         from mlflow.entities import LoggedModelOutput
 
         outputs = self.client.get_run(run_id).outputs
@@ -268,7 +265,7 @@ class ReportWriter:
             self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=epoch)])
 
     def _epoch_metrics(self, variant: VariantResult) -> Iterator["Metric"]:
-        """Return the metrics of every epoch, at the time at which it ended had the training begun with the run."""
+        """Yield the metrics of every epoch, at its end time if the training had started with the run."""
         ends = accumulate(epoch.seconds for epoch in variant.epochs)
         for epoch, seconds in zip(variant.epochs, ends, strict=True):
             for name, value in epoch_figures(epoch, variant.monitor).items():
@@ -289,7 +286,7 @@ class ReportWriter:
             self.client.log_batch(run_id, metrics=some)
 
     def _datasets(self, context: str) -> list["DatasetInput"]:
-        """Return the data set as MLflow's input: its key is the digest."""
+        """Describe the data set as an input in MLflow; its key is the digest."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         key = self.results.lineage.get(DATASETS_STAGE)
@@ -308,61 +305,12 @@ class ReportWriter:
 
 
 def is_finished(run: "Run") -> bool:
-    """Return whether everything of a run has been written."""
+    """Check whether a run is completely written."""
     return run.info.status in ("FINISHED", "FAILED")
 
 
-def epoch_figures(epoch: EpochRecord, monitor: str) -> dict[str, float]:
-    """Return an epoch's metrics by name, those of the monitored part under its name."""
-    return {
-        "train_loss": epoch.loss,
-        "train_accuracy": epoch.accuracy,
-        f"{monitor}_loss": epoch.monitor_loss,
-        f"{monitor}_accuracy": epoch.monitor_accuracy,
-        "learning_rate": epoch.learning_rate,
-        "seconds": epoch.seconds,
-        "core_seconds": epoch.core_seconds,
-    }
-
-
-def final_figures(variant: VariantResult) -> dict[str, float]:
-    """Return what is said of a variant in the end, by metric name; rates are 0..1."""
-    figures = {
-        "parameters": variant.parameters_total,
-        "file_bytes": variant.file_bytes,
-        "wall_seconds": variant.wall_seconds,
-        "core_seconds": variant.core_seconds,
-        "peak_memory_bytes": variant.peak_memory_bytes,
-        "best_epoch": variant.best_epoch,
-        "multiply_adds": variant.multiply_adds,
-    }
-    for part, scores in variant.parts.items():
-        figures |= {f"{part}/{name}": value for name, value in part_figures(scores).items()}
-    if variant.calibration:
-        figures["validation/expected_calibration_error"] = variant.calibration.before.expected_error
-        figures["validation/brier"] = variant.calibration.before.brier
-    if variant.latency:
-        figures["latency/single_milliseconds"] = variant.latency.single_milliseconds
-        figures["latency/batched_milliseconds"] = variant.latency.batched_milliseconds
-    return figures
-
-
-def part_figures(scores: PartMetrics) -> dict[str, float]:
-    """Return the metrics of one part, the ends of the accuracy's interval and each class's recall among them."""
-    recalls = {f"recall_{one.label}": one.recall for one in scores.per_class if one.label in CLASSES}
-    return {
-        "images": scores.images,
-        "accuracy": scores.accuracy,
-        "accuracy_low": scores.accuracy_low,
-        "accuracy_high": scores.accuracy_high,
-        "macro_f1": scores.macro_f1,
-        "log_loss": scores.log_loss,
-        **recalls,
-    }
-
-
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Return each leaf of nested mappings as (dotted name, text)."""
+    """Yield each leaf of nested mappings as (dotted name, text)."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{prefix}{name}.")
@@ -371,7 +319,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def batched_list(values: list[Any], size: int) -> Iterator[list[Any]]:
-    """Return the values in lists of at most this size."""
+    """Split the values into lists of at most this size."""
     return (values[start : start + size] for start in range(0, len(values), size))
 
 

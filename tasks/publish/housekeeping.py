@@ -1,4 +1,4 @@
-"""Remove what the newest reports do not need: stages of the workspace, and the Prefect runs behind them."""
+"""Pruning after a run: remove stages that the newest reports do not need, and the Prefect runs behind them."""
 
 import time
 from collections import defaultdict
@@ -33,28 +33,28 @@ from tasks.support.progress import watched
 
 OUR_FLOWS = ("retrain", "ingest", "audit", "tune", "promote", "rollback")
 OUR_TAG = "emotion"
-"""Of every deployment in prefect.yaml, and so of its runs."""
+"""Tag of every deployment in prefect.yaml, and so of its runs."""
 
 PAGE = 200
 LOG_SECONDS = 10.0
-"""How long a server may take to remove a run's logs, which it does after the answer."""
+"""Longest wait for a server to remove the logs of a run, which it does after its answer."""
 
 SECOND = timedelta(seconds=1)
-"""A report's time is of whole seconds."""
+"""The time of a report is rounded to seconds."""
 
 
-@task(task_run_name="keep house", cache_policy=NO_CACHE)
+@task(task_run_name="prune workspace", cache_policy=NO_CACHE)
 @watched
 def prune_after_run(
     workspace: Workspace, policy: PrunePolicy, owns_server: bool, run_pruners: Sequence[RunPruner] = ()
 ) -> tuple[KindCount, ...]:
-    """Remove what the newest reports do not need, the running flow's own stages excepted.
+    """Remove everything that the newest reports do not need, except the stages of the running flow.
 
     Args:
-        workspace: of the running flow.
+        workspace: workspace of the running flow.
         policy: what is kept.
-        owns_server: as for `prune_flow_runs`.
-        run_pruners: of stores beside the workspace.
+        owns_server: see `prune_flow_runs`.
+        run_pruners: pruners of stores outside the workspace.
     """
     counts, times = prune_workspace(workspace, policy, run_pruners=run_pruners)
     refresh_index(workspace)
@@ -67,16 +67,16 @@ def prune_after_run(
 
 
 def prune_flow_runs(times: Sequence[datetime], keep: int, dry_run: bool, owns_server: bool) -> KindCount:
-    """Remove finished runs of our flows from the Prefect server, with their task runs, artifacts and logs.
+    """Remove finished runs of this project's flows from the Prefect server, with task runs, artifacts and logs.
 
-    The newest of each flow stay, and those that made a report that stays.
+    The newest runs of each flow stay, and those that made a report that stays.
 
     Args:
-        times: when the kept reports were made.
-        keep: how many runs of each flow stay.
+        times: times at which the kept reports were made.
+        keep: number of runs of each flow that stay.
         dry_run: count only.
-        owns_server: the server is of this workspace alone; of any other's, only runs of our deployments are looked at,
-            since a flow of somebody else may have the name of ours.
+        owns_server: whether only this workspace uses the server. On a shared server only runs of this project's
+            deployments are removed, because another project may have a flow of the same name.
     """
     with get_client(sync_client=True) as client:
         runs = list(_finished_runs(client, owns_server))
@@ -91,7 +91,7 @@ def prune_flow_runs(times: Sequence[datetime], keep: int, dry_run: bool, owns_se
 
 
 def _finished_runs(client: SyncPrefectClient, owns_server: bool) -> Iterator[FlowRun]:
-    """Yield the finished runs of our flows, the newest first."""
+    """Yield the finished runs of this project's flows, newest first."""
     of_ours = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES))),
         tags=None if owns_server else FlowRunFilterTags(all_=[OUR_TAG]),
@@ -119,12 +119,12 @@ def _kept_runs(runs: Sequence[FlowRun], times: Sequence[datetime], keep: int) ->
 
 
 def _made(run: FlowRun, made: datetime) -> bool:
-    """Return whether a report of this time was made while the run ran."""
+    """Check whether a report of this time was made during the run."""
     return bool(run.start_time and run.end_time and run.start_time - SECOND <= made <= run.end_time)
 
 
 def _delete_run(client: SyncPrefectClient, run_id: UUID) -> None:
-    """Delete a run, its artifacts first: a kill between them leaves a run that the next housekeeping finds."""
+    """Delete a run after its artifacts: if a kill comes between, the next pruning finds the run."""
     of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
     while artifacts := client.read_artifacts(artifact_filter=of_run, limit=PAGE):
         for artifact in artifacts:
@@ -132,7 +132,7 @@ def _delete_run(client: SyncPrefectClient, run_id: UUID) -> None:
                 client.delete_artifact(artifact.id)
     try:
         client.delete_flow_run(run_id)
-    except ObjectNotFound:  # another housekeeping was at it
+    except ObjectNotFound:  # another process pruned it
         return
 
 
@@ -143,7 +143,7 @@ def _has_logs(client: SyncPrefectClient, run_ids: Sequence[UUID]) -> bool:
 
 
 def _wait_until(done: Callable[[], bool]) -> None:
-    """Wait a while: a server that ends with this process would leave the logs."""
+    """Wait until the logs are removed: a server that ends with this process would leave them."""
     deadline = time.monotonic() + LOG_SECONDS
     while not done() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Audit the labels of the held-out parts with what the variants of a run say of them."""
+"""Tasks that audit labels with the predictions of trained variants."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,14 +45,14 @@ ARTIFACT_ROWS = 200
 def audit_variant_labels(
     results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
 ) -> Produced:
-    """Write the suspected labels, a CSV to correct them in, and pictures of the most suspicious ones of each class.
+    """Write the suspected labels, a CSV for corrections, and pictures of the most suspicious ones of each class.
 
     Args:
-        results: of all variants, also those that were not trained; where none is better than chance, the audit says so
-            and suspects nothing.
+        results: results of all variants, including those that were not trained; if none is better than chance, the
+            audit says so and suspects nothing.
         images: the extracted images.
         dataset: the judged data set that the variants were trained on.
-        workspace: where the stage is written.
+        workspace: the stage is written into it.
     """
     return _audit(audit_variants, results, images, dataset, workspace)
 
@@ -62,13 +62,13 @@ def audit_variant_labels(
 def audit_cross_fitted(
     results: list[VariantResult], images: Produced, dataset: Produced, workspace: Workspace
 ) -> Produced:
-    """Write the same for the whole data set, from trainings that each held a fold of train out.
+    """Write the same as `audit_variant_labels` for the whole data set, from trainings that each held out one fold.
 
     Args:
-        results: one a fold.
+        results: one for each fold.
         images: the extracted images.
-        dataset: the judged data set that the folds are of.
-        workspace: where the stage is written.
+        dataset: the judged data set that was divided into folds.
+        workspace: the stage is written into it.
 
     Raises:
         PipelineError: a training failed.
@@ -106,7 +106,7 @@ def _audit(
 
 
 def load_label_audit(audited: Produced) -> LabelAudit:
-    """Return the record of a finished audit."""
+    """Read the record of a finished audit."""
     return LabelAudit.model_validate_json((audited.path / AUDIT_NAME).read_text())
 
 

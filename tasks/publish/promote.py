@@ -1,8 +1,7 @@
-"""Register challengers, move the alias `champion`, and tell of it."""
+"""Tasks that register challengers, move the alias `champion`, and announce the move."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -15,9 +14,10 @@ from data.records.training import VariantResult
 from data.workspace.digests import hash_json
 from data.workspace.layout import APPLIED_DECISIONS_STAGE
 from data.workspace.store import Produced, Workspace, read_record
+from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
-from models.registry.journal import Move, Step
-from models.registry.versions import ModelRegistry, version_tags
+from models.registry.journal import ChampionMove, JournalEntry, move_rows
+from models.registry.tags import version_tags
 from tasks.publish.run_results import load_decision, load_results
 from tasks.publish.track import write_report
 from tasks.support.child_processes import Children
@@ -34,25 +34,25 @@ MODEL_RESOURCE = f"emotion.model.{MODEL_NAME}"
 HISTORY_ROWS = 50
 
 
-@task(task_run_name="carry out the decision", cache_policy=NO_CACHE)
+@task(task_run_name="apply decision", cache_policy=NO_CACHE)
 @watched
-def carry_out(
+def apply_decision(
     decision: Produced, variants: list[VariantResult], report: Produced, workspace: Workspace, children: Children
 ) -> int:
-    """Do what was decided on the champion, once: move it, or ask for approval; what was interrupted is completed.
+    """Apply the decision on the champion once: move it, or ask for approval; an interrupted try is completed.
 
     Args:
         decision: the finished stage of the decision.
-        variants: of the run, the challenger among them.
+        variants: variants of the run, the challenger among them.
         report: the finished report with the decision in it.
-        workspace: has the journal.
-        children: write the report into MLflow first, where it is not there yet.
+        workspace: contains the journal.
+        children: write the report into MLflow first, if it is not there yet.
 
     Returns:
-        The challenger's version, or 0 where everything stays as it is.
+        The challenger's version, or 0 if nothing changes.
 
     Raises:
-        PipelineError: MLflow is away; the next run carries it out.
+        PipelineError: MLflow is unreachable; the next run applies the decision.
     """
     inputs = {"decision": decision.key, "made": read_record(decision.path).created}
     decided, move_id = load_decision(decision), hash_json(inputs)
@@ -80,20 +80,20 @@ def register_challenger(
     children: Children,
     decision: Decision | None = None,
 ) -> int:
-    """Make a version of a trained variant and let the alias `challenger` name it.
+    """Register a trained variant as a version, and set the alias `challenger` to it unless it is the champion.
 
     Args:
         result: the variant.
         report: the finished report that compares it.
-        workspace: has both, and the journal.
-        children: writes the report into MLflow first, where it is not there yet.
-        decision: what was decided of it and why; kept as a tag.
+        workspace: contains both, and the journal.
+        children: write the report into MLflow first, if it is not there yet.
+        decision: the decision on the variant, with reasons; stored as a tag.
 
     Returns:
         The version.
 
     Raises:
-        PipelineError: MLflow is away, or the variant has no model.
+        PipelineError: MLflow is unreachable, or the variant has no model.
     """
     tracked, _ = write_report(report, workspace, children)
     synthetic = load_results(report).data.synthetic
@@ -109,21 +109,21 @@ def register_challenger(
 
 @task(task_run_name="move champion to version {version}", cache_policy=NO_CACHE)
 @watched
-def move_champion(version: int, by: str, reason: str, workspace: Workspace, move_id: str = "") -> Move | None:
-    """Make a version champion and tell of it.
+def move_champion(version: int, by: str, reason: str, workspace: Workspace, move_id: str = "") -> ChampionMove | None:
+    """Make a version the champion and announce it.
 
     Args:
         version: the new champion.
         by: who or what moves it.
         reason: why.
-        workspace: has the journal.
-        move_id: names the request, so that a retry moves nothing again.
+        workspace: contains the journal.
+        move_id: id of the request, so that a retry does not move it again.
 
     Returns:
-        The move, or None where the version is champion already.
+        The move, or None if the version is the champion already.
 
     Raises:
-        PipelineError: there is no such version, MLflow is away, or another move is under way.
+        PipelineError: the version does not exist, MLflow is unreachable, or another move is under way.
     """
     move = ModelRegistry(workspace.root).move_champion(version, by, reason, move_id)
     _tell_of(move, version, workspace)
@@ -132,11 +132,11 @@ def move_champion(version: int, by: str, reason: str, workspace: Workspace, move
 
 @task(task_run_name="roll champion back", cache_policy=NO_CACHE)
 @watched
-def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str = "") -> Move:
-    """Make the version champion again that was it before, and tell of it.
+def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str = "") -> ChampionMove:
+    """Make the previous champion the champion again, and announce it.
 
     Raises:
-        PipelineError: there is no earlier champion, it was deleted, MLflow is away, or another move is under way.
+        PipelineError: no earlier champion exists, it was deleted, MLflow is unreachable, or another move is under way.
     """
     registry = ModelRegistry(workspace.root)
     move = registry.rollback(by, reason, move_id)
@@ -144,61 +144,46 @@ def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str 
     return move
 
 
-@task(task_run_name="settle moves", cache_policy=NO_CACHE)
+@task(task_run_name="recover champion moves", cache_policy=NO_CACHE)
 @watched
-def settle_moves(workspace: Workspace) -> list[Step]:
-    """Complete the record of a move of the champion that was interrupted, and tell of what came about.
+def recover_interrupted_moves(workspace: Workspace) -> list[JournalEntry]:
+    """Complete the record of an interrupted move of the champion, and announce the moves that happened.
 
-    Where MLflow is away, the next run does it.
+    If MLflow is unreachable, the next run does it.
     """
     registry = ModelRegistry(workspace.root)
     try:
-        steps = registry.settle_moves()
+        entries = registry.recover_interrupted_moves()
     except TransientError as error:
-        get_run_logger().warning("an interrupted move of the champion, if any, waits for the next run: %s", error)
+        get_run_logger().warning("could not check for interrupted moves of the champion; the next run does: %s", error)
         return []
-    for step in steps:
-        if step.event == "done":
-            _tell(step.move, registry)
-    return steps
+    for entry in entries:
+        if entry.event == "done":
+            _tell(entry.move, registry)
+    return entries
 
 
-def announce_move(move: Move) -> None:
-    """Emit the event that automations wait for; each try of one move emits the same one."""
+def announce_move(move: ChampionMove) -> None:
+    """Emit the event that automations wait for; every try of one move emits the same event."""
     payload = {"from": move.source, "to": move.target, "by": move.by, "reason": move.reason, "kind": move.kind}
     resource = {"prefect.resource.id": MODEL_RESOURCE, "prefect.resource.name": MODEL_NAME}
     emit_event(CHAMPION_CHANGED, resource=resource, payload={**payload, "move": move.id})
 
 
-def history_rows(steps: list[Step]) -> list[dict[str, Any]]:
-    """Return the moves as rows of a table, newest first; "none" stands for no version."""
-    return [
-        {
-            "when (UTC)": step.at[:19].replace("T", " "),
-            "move": step.move.kind,
-            "from": step.move.source or "none",
-            "to": step.move.target or "none",
-            "by": step.move.by,
-            "reason": step.move.reason,
-        }
-        for step in reversed(steps)
-    ]
-
-
-def _tell_of(move: Move | None, version: int, workspace: Workspace) -> None:
+def _tell_of(move: ChampionMove | None, version: int, workspace: Workspace) -> None:
     if move is None:
         get_run_logger().info("version %s is the champion already", version)
     else:
         _tell(move, ModelRegistry(workspace.root))
 
 
-def _tell(move: Move, registry: ModelRegistry) -> None:
+def _tell(move: ChampionMove, registry: ModelRegistry) -> None:
     get_run_logger().info(
         "champion: version %s, before it %s; by %s: %s", move.target, move.source or "none", move.by, move.reason
     )
     announce_move(move)
     create_table_artifact(
         key="champion",
-        table=history_rows(registry.history())[:HISTORY_ROWS],
+        table=move_rows(registry.history())[:HISTORY_ROWS],
         description=f"Version {move.target} of the model {MODEL_NAME} is champion; every move, newest first",
     )

@@ -1,6 +1,7 @@
-"""Publish the comparison of a run's variants as a report and as Prefect artifacts."""
+"""Task that publishes the comparison of a run's variants as a report and as Prefect artifacts."""
 
 from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -39,33 +40,20 @@ def publish_report(
     decision: Produced | None = None,
     undecided: str = "",
 ) -> Produced:
-    """Compare the variants, render the report, and put its tables on the run.
+    """Compare the variants, render the report, and publish its tables as artifacts of the run.
 
     Args:
-        facts: what the report says of its run.
-        stages: what it is drawn from.
-        variants: what it compares.
-        workspace: where it is written.
-        decision: the finished stage with the decision on the champion; None where none could be made.
-        undecided: why none could be made.
+        facts: facts about the run.
+        stages: finished stages that the report is made from.
+        variants: the variants that it compares.
+        workspace: the report is written into it.
+        decision: the finished stage with the decision on the champion; None if none could be made.
+        undecided: the reason if no decision could be made.
 
     Raises:
         PipelineError: no variant was trained; the report is published first.
     """
-    inputs = {
-        "dataset": stages.dataset.key,
-        "verdict": stages.verdict.key,
-        "views": stages.views.key,
-        "audit": stages.audit.key if stages.audit else None,
-        "decision": decision.key if decision else None,
-        "undecided": undecided,
-        "preset": facts.preset,
-        "seed": facts.seed,
-        "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
-        "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
-        "code": digest_sources(KEY_MODULES),
-        "templates": digest_templates(),
-    }
+    inputs = _report_inputs(facts, stages, variants, decision, undecided)
 
     def write(out: Path) -> None:
         results = assemble_results(facts, stages, variants, decision, undecided)
@@ -85,17 +73,44 @@ def publish_report(
     refresh_index(workspace)
     _publish(results, report)
     if results.best is None:
-        reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
-        seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
-        raise PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
+        raise _no_variant_error(facts, variants, report)
     return finish(report, report.cached)
 
 
+def _report_inputs(
+    facts: RunFacts,
+    stages: ReportedStages,
+    variants: list[VariantResult],
+    decision: Produced | None,
+    undecided: str,
+) -> dict[str, Any]:
+    return {
+        "dataset": stages.dataset.key,
+        "verdict": stages.verdict.key,
+        "views": stages.views.key,
+        "audit": stages.audit.key if stages.audit else None,
+        "decision": decision.key if decision else None,
+        "undecided": undecided,
+        "preset": facts.preset,
+        "seed": facts.seed,
+        "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
+        "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
+        "code": digest_sources(KEY_MODULES),
+        "templates": digest_templates(),
+    }
+
+
+def _no_variant_error(facts: RunFacts, variants: list[VariantResult], report: Produced) -> PipelineError:
+    reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
+    seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
+    return PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
+
+
 def refresh_index(workspace: Workspace) -> None:
-    """Write the index of the reports again; one that cannot be written costs a run nothing."""
+    """Write the index of the reports again; a failure is logged and does not stop the run."""
     try:
         write_index(workspace.root)
-    except Exception as error:  # whatever an older report holds
+    except Exception as error:  # an older report may contain anything
         get_run_logger().warning("the index of the reports could not be written: %s", error)
 
 

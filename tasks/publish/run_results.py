@@ -1,16 +1,18 @@
-"""Assemble the results of a run from its finished stages."""
+"""Results of a run, assembled from its finished stages for the report."""
 
 import time
 from pathlib import Path
 
 from data.base.labels import CLASSES
 from data.base.record import Record
+from data.records.dataset import Finding
 from data.records.promotion import Decision
 from data.records.run import RunResults
 from data.records.training import VariantResult
 from data.system.hardware import describe_hardware
 from data.system.provenance import code_version, package_versions
 from data.workspace.layout import (
+    CHANGES_STAGE,
     DECISION_NAME,
     IMAGES_STAGE,
     MANIFESTS_STAGE,
@@ -20,12 +22,12 @@ from data.workspace.layout import (
 )
 from data.workspace.store import Produced, read_record
 from models.evaluation.comparison import compare_variants, rank_variants
-from reports.dataset.exhibits import load_evidence
+from tasks.dataset.drift import load_changes
 from tasks.dataset.validate import load_summary
 
 
 class RunFacts(Record):
-    """What a report says of its run beside the results."""
+    """Facts about a run that a report shows beside the results."""
 
     run_name: str
     command: str
@@ -37,12 +39,12 @@ class RunFacts(Record):
 
 
 class ReportedStages(Record):
-    """The finished stages that a report is drawn from, beside the variants."""
+    """Finished stages that a report is made from, beside the variants."""
 
     dataset: Produced
     verdict: Produced
     views: Produced
-    audit: Produced | None  # None where it failed: the report leaves its section out
+    audit: Produced | None  # None if it failed: the report leaves its section out
 
 
 def assemble_results(
@@ -52,7 +54,7 @@ def assemble_results(
     decision: Produced | None = None,
     undecided: str = "",
 ) -> RunResults:
-    """Bring everything that the report is drawn from into one record."""
+    """Collect everything that the report is made from in one record."""
     comparisons, best = compare_variants(variants, facts.seed)
     return RunResults(
         run_name=facts.run_name,
@@ -63,7 +65,7 @@ def assemble_results(
         preset=facts.preset,
         classes=CLASSES,
         data=load_summary(stages.dataset),
-        changes=load_evidence(stages.verdict.path).changes,
+        changes=load_changes_of(stages.verdict),
         augmentation=dict(facts.augmentation),
         variants=rank_variants(variants),
         comparisons=comparisons,
@@ -79,7 +81,7 @@ def assemble_results(
 
 
 def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict[str, str]:
-    """Return the key of every stage behind a comparison, back to the archive and the corrections where there were."""
+    """List the key of every stage behind a comparison, back to the archive and the label corrections, if any."""
     root = stages.views.path.parents[1]
     manifest_key = read_record(stages.dataset.path).inputs["manifest"]
     images_key = read_record(stages.views.path).inputs["images"]
@@ -104,15 +106,22 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
 
 
 def _soft_labels_of(variant: VariantResult) -> str:
-    """Return the key of the soft labels that a variant was trained with, or an empty string."""
+    """Find the key of the soft labels that a variant was trained with; empty if there were none."""
     return read_record(Path(variant.directory)).inputs.get("soft_labels", "") if variant.directory else ""
 
 
+def load_changes_of(verdict: Produced) -> tuple[Finding, ...]:
+    """Read how the data set of a verdict changed since the last accepted one, from the stage that compared them."""
+    key = read_record(verdict.path).inputs["change"]
+    path = verdict.path.parents[1] / CHANGES_STAGE / key
+    return load_changes(Produced(stage=CHANGES_STAGE, key=key, path=path, cached=True))
+
+
 def load_decision(stage: Produced) -> Decision:
-    """Return the decision of a finished stage."""
+    """Read the decision of a finished stage."""
     return Decision.model_validate_json((stage.path / DECISION_NAME).read_text())
 
 
 def load_results(report: Produced) -> RunResults:
-    """Return the results of a published report."""
+    """Read the results of a published report."""
     return RunResults.model_validate_json((report.path / RESULTS_NAME).read_text())

@@ -1,4 +1,4 @@
-"""Publish what a search found: a preset file, the record of its trials, and a table of them."""
+"""Task that publishes the result of a search: a preset file, the record of its trials, and a table of them."""
 
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def publish_search(search: SearchRecord, preset: Preset, workspace: Workspace) -
 
     Args:
         search: the trials that ended.
-        preset: the one that the search began with; its views are the found one's.
-        workspace: where the stage is written.
+        preset: the preset that the search started from; the found preset keeps its views.
+        workspace: the stage is written into it.
 
     Raises:
         PipelineError: no trial was finished; the table of trials is published first.
@@ -42,8 +42,8 @@ def publish_search(search: SearchRecord, preset: Preset, workspace: Workspace) -
     if winner is None:
         reasons = "; ".join(f"trial {trial.number}: {trial.outcome.reason}" for trial in search.trials)
         raise PipelineError(
-            f"got no finished trial ({reasons or 'none was begun within the minutes'}), expected at least one: give "
-            "the search more minutes, or a space of lower rates where trainings diverge"
+            f"got no finished trial ({reasons or 'none was started within the minutes'}), expected at least one: give "
+            "the search more minutes, or a space of lower learning rates if trainings diverge"
         )
     inputs = {
         "search": search.model_dump(mode="json"),

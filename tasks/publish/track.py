@@ -1,4 +1,7 @@
-"""Write finished runs into MLflow, whose being away costs a run nothing: what is not written waits for the next run."""
+"""Task that writes finished runs into MLflow.
+
+If MLflow is unreachable, the run still succeeds, and the next run writes the missing reports.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +30,7 @@ WAITING = Path("mlflow") / "waiting"
 
 
 class Waiting(Record):
-    """A report that MLflow has to have: a file in WORKSPACE/mlflow/waiting until it has it."""
+    """Report that is not in MLflow yet: a file in WORKSPACE/mlflow/waiting until it is written."""
 
     report: Path
     flow_run_id: str = ""
@@ -36,33 +39,33 @@ class Waiting(Record):
 @task(task_run_name="track report", cache_policy=NO_CACHE)
 @watched
 def track_report(report: Produced, workspace: Workspace, children: Children) -> TrackedReport | None:
-    """Write a report into MLflow, and those of earlier runs that wait for it.
+    """Write a report into MLflow, and the reports of earlier runs that are missing there.
 
     Args:
         report: the finished report.
-        workspace: has the variants that it compares.
-        children: starts the child commands that write.
+        workspace: contains the variants that it compares.
+        children: start the child commands that write.
 
     Returns:
-        Its runs in MLflow, or None where it could not be written: the task completes as Deferred, says why, and the
-        next run writes it.
+        Its runs in MLflow, or None if it could not be written: the task completes as Deferred and gives the reason,
+        and the next run writes the report.
     """
-    remember(report, workspace)
+    queue_for_mlflow(report, workspace)
     try:
         tracked, cached = write_report(report, workspace, children)
     except ChildStopped:
         raise
     except PipelineError as error:
-        get_run_logger().warning("MLflow does not have this run yet, the next one writes it: %s", error)
+        get_run_logger().warning("this run is not in MLflow yet; the next run writes it: %s", error)
         return Completed(name="Deferred", message=str(error)[:500], data=None)  # type: ignore[return-value]
     link_mlflow_run(tracked.experiment_id, tracked.run_id)
-    get_run_logger().info("MLflow run %s of %s has this report", tracked.run_id, tracked.store)
+    get_run_logger().info("this report is MLflow run %s at %s", tracked.run_id, tracked.store)
     _write_waiting(workspace, children)
     return finish(tracked, cached)
 
 
-def remember(report: Produced, workspace: Workspace) -> None:
-    """Put a report on the list of those that MLflow has to have, with the run that made it."""
+def queue_for_mlflow(report: Produced, workspace: Workspace) -> None:
+    """Add a report to the queue of reports to write into MLflow, with the run that made it."""
     path = workspace.root / WAITING / f"{report.key}.json"
     key = hash_json(tracking_inputs(report.key, workspace.root))
     if path.exists() or (report.cached and workspace.find(TRACKED_STAGE, key)):
@@ -72,18 +75,18 @@ def remember(report: Produced, workspace: Workspace) -> None:
 
 
 def list_waiting(workspace: Workspace) -> list[Waiting]:
-    """Return the reports that MLflow has not got yet, and forget those that are gone."""
+    """List the reports that are not in MLflow yet; drop those that no longer exist."""
     return list(_read_waiting(workspace))
 
 
 def write_report(report: Produced, workspace: Workspace, children: Children) -> tuple[TrackedReport, bool]:
-    """Write one report into MLflow, where it is not there yet.
+    """Write one report into MLflow, unless it is there already.
 
     Returns:
-        Its runs, and whether it was there.
+        Its runs, and whether it was there already.
 
     Raises:
-        PipelineError: MLflow is away, or refused.
+        PipelineError: MLflow is unreachable, or refused the request.
     """
     path = workspace.root / WAITING / f"{report.key}.json"
     waiting = Waiting.model_validate_json(path.read_text()) if path.exists() else Waiting(report=report.path)
@@ -104,26 +107,26 @@ def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[
 
 
 def _write_waiting(workspace: Workspace, children: Children) -> None:
-    """Write what earlier runs could not; one that fails again waits on."""
+    """Write the reports that earlier runs could not write; one that fails again stays in the queue."""
     for waiting in _read_waiting(workspace):
         try:
             _write(waiting, workspace, children)
         except ChildStopped:
             raise
         except PipelineError as error:
-            get_run_logger().warning("MLflow does not have %s yet: %s", waiting.report, error)
+            get_run_logger().warning("%s is not in MLflow yet: %s", waiting.report, error)
         else:
             (workspace.root / WAITING / f"{waiting.report.name}.json").unlink(missing_ok=True)
-            get_run_logger().info("MLflow has %s of an earlier run now", waiting.report)
+            get_run_logger().info("%s of an earlier run is in MLflow now", waiting.report)
 
 
 def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
     for path in sorted((workspace.root / WAITING).glob("*.json")):
         try:
             waiting = Waiting.model_validate_json(path.read_text())
-        except (FileNotFoundError, ValidationError):  # another run wrote it meanwhile, or a disk failed
+        except (FileNotFoundError, ValidationError):  # another run wrote it in the meantime, or the disk failed
             continue
         if waiting.report.is_dir():
             yield waiting
         else:
-            path.unlink(missing_ok=True)  # housekeeping was faster
+            path.unlink(missing_ok=True)  # the report was pruned

@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from models.registry.versions import ModelRegistry
+from models.registry.champion import ModelRegistry
 from tests.support.emotion_command import environment, run_emotion
 from tests.support.registry_factory import make_registry
 
@@ -53,7 +53,7 @@ def champion_events(server, expected, seconds=30):
 def test_each_move_names_its_flow_run(moved, server):
     runs = {run["name"]: run["id"] for run in server.ask("flow_runs", sort="START_TIME_ASC")}
     assert set(runs) == {"promote version 1", "promote version 0", "roll back the champion"}
-    moves = [step.move for step in moved.history()]
+    moves = [entry.move for entry in moved.history()]
     assert [(move.kind, move.source, move.target) for move in moves] == [
         ("promotion", 0, 1),
         ("promotion", 1, 2),

@@ -12,7 +12,7 @@ from data.records.run import RunResults
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.steps.repeat_command import repeat_command
-from models.registry.versions import ModelRegistry
+from models.registry.champion import ModelRegistry
 from reports.run.summary import scored_variants
 from tasks.support.events import DATA_REJECTED
 from tests.support.emotion_command import run_emotion
@@ -64,12 +64,12 @@ def test_the_flow_run_and_its_tasks_completed(first, server):
         "train cnn_gray",
         "build ensemble",
         "audit labels",
-        "settle moves",
+        "recover champion moves",
         "decide on the champion",
         "publish report",
         "track report",
-        "carry out the decision",
-        "keep house",
+        "apply decision",
+        "prune workspace",
     }
     assert {task["state"]["type"] for task in tasks.values()} == {"COMPLETED"}
 
@@ -140,7 +140,7 @@ def test_a_repeat_finds_every_stage_done(first, server, workspace):
     states = defaultdict(set)
     for name, task in server.tasks_of(runs[0]["id"]).items():
         states[task["state"]["name"]].add(name)
-    assert states.pop("Completed") == {"settle moves", "keep house"}
+    assert states.pop("Completed") == {"recover champion moves", "prune workspace"}
     assert set(states) == {"Cached"}
     assert (runs[0]["state"]["type"], runs[0]["state"]["name"]) == ("COMPLETED", "Nothing to do")
     (page,) = workspace.glob("reports/*/index.html")
@@ -156,7 +156,7 @@ def test_the_first_run_makes_the_first_champion(first, results, workspace):
     assert version.tags["emotion.variant"] == results.decision.challenger.key
     assert version.tags["emotion.report"] == next(workspace.glob("reports/*/index.html")).parent.name
     assert version.tags["emotion.synthetic"] == "true"
-    (move,) = [step.move for step in registry.history()]
+    (move,) = [entry.move for entry in registry.history()]
     assert (move.source, move.target, move.by) == (0, version.version, "the promotion policy")
 
 

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
+from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME, connect
-from models.registry.tracking import VARIANT_TAG
-from models.registry.versions import ModelRegistry
+from models.registry.tags import VARIANT_TAG
 from tests.support.results_factory import make_results
 
 LINEAGE = {"datasets": "91be04c7aa35de10", "views": "c5d2e8f01b7a6394"}
@@ -28,7 +28,7 @@ def make_registry(workspace: Path, versions: int) -> Path:
     """Register so many versions, none of them champion."""
     registry = ModelRegistry(workspace)
     client = connect(workspace)
-    with registry._mover():
+    with registry._exclusive():
         registry._ensure_registered()
     for number in range(1, versions + 1):
         source = (workspace / "mlflow" / "artifacts" / str(number)).as_uri()

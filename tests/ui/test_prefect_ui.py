@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models.registry.versions import ModelRegistry
+from models.registry.champion import ModelRegistry
 from tests.support.up_command import API, wait_until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")

@@ -9,7 +9,7 @@ import pytest
 
 from data.sample.generate import SampleConfig, generate_sample
 from flows.service.schedule import ScheduleChoice, read_schedule
-from models.registry.versions import ModelRegistry
+from models.registry.champion import ModelRegistry
 from tests.support.postgres import is_installed, postgres_server
 from tests.support.up_command import API, Up, wait_until
 

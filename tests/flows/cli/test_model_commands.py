@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from data.base.errors import PipelineError
 from flows.cli.app import app
-from models.registry.versions import ModelRegistry
+from models.registry.champion import ModelRegistry
 from tests.support.registry_factory import make_registry
 
 

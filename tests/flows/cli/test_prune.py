@@ -31,7 +31,7 @@ def prune(workspace, *arguments):
 def two_runs(server, workspace):
     """A workspace with two reports; the second one's variant is of the first run too."""
     run_smoke(workspace, **NEVER)
-    assert "keep house" not in state_names(server, "smoke on sample")
+    assert "prune workspace" not in state_names(server, "smoke on sample")
     run_smoke(workspace, "--variants", "compact", **NEVER)
     return workspace
 
@@ -47,7 +47,7 @@ def test_of_two_runs_the_newer_stays_and_is_found_whole(two_runs, server):
     assert len(list(two_runs.glob("variants/[!.]*"))) == 1
     run_smoke(two_runs, "--variants", "compact", EMOTION_KEEP_REPORTS="1")
     states = state_names(server, "smoke on sample")
-    assert {states.pop(name) for name in ("settle moves", "keep house")} == {"Completed"}
+    assert {states.pop(name) for name in ("recover champion moves", "prune workspace")} == {"Completed"}
     assert set(states.values()) - {"Skipped"} == {"Cached"}
     assert states["train compact"] == states["publish report"] == "Cached"
 

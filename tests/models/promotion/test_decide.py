@@ -287,7 +287,7 @@ def replace_predictions(name, frame):
 BAD_EVIDENCE = {
     "no candidates": (make_evidence(candidates=()), "of the candidates"),
     "another challenger": (replace(make_evidence(), challenger="unknown"), "got challenger 'unknown'"),
-    "one twice": (make_evidence(others=(make_model("better", right_on(2)),)), "to be there once"),
+    "one twice": (make_evidence(others=(make_model("better", right_on(2)),)), "to be listed once"),
     "candidates on other images": (
         make_evidence(others=(make_model("other", right_on(2), images="others"),)),
         "predictions of other on other validation images",

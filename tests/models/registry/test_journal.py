@@ -2,11 +2,11 @@
 
 import pytest
 
-from models.registry.journal import Journal, Move, champion_before, champions_in_turn
+from models.registry.journal import ChampionMove, Journal, champion_before, champions_in_turn
 
 
 def move(kind, source, target, registry="r"):
-    return Move(registry=registry, kind=kind, by="test", reason="why", source=source, target=target)
+    return ChampionMove(registry=registry, kind=kind, by="test", reason="why", source=source, target=target)
 
 
 PROMOTED = [move("promotion", 0, 1), move("promotion", 1, 2), move("promotion", 2, 3)]
@@ -35,14 +35,14 @@ def test_a_rollback_walks_back_and_never_forth(moves, row, before):
 
 def test_lines_are_kept_in_order_and_by_registry(tmp_path):
     journal = Journal(tmp_path / "registry" / "moves.jsonl")
-    assert journal.steps("r") == []
+    assert journal.entries("r") == []
     first, other = move("promotion", 0, 1), move("promotion", 0, 7, registry="another")
     journal.append("intent", first)
     journal.append("intent", other)
     assert journal.open_move("r") == first
     journal.append("done", first)
     assert journal.open_move("r") is None
-    assert [step.move for step in journal.done("r")] == [first]
+    assert [entry.move for entry in journal.done("r")] == [first]
     assert journal.open_move("another") == other
 
 
@@ -58,4 +58,4 @@ def test_a_torn_line_has_no_effect_and_spoils_none_after_it(tmp_path, kept):
     assert journal.open_move("r") == first
     journal.append("done", first)
     journal.append("intent", second)
-    assert [step.event for step in journal.steps("r")] == ["intent", "done", "intent"]
+    assert [entry.event for entry in journal.entries("r")] == ["intent", "done", "intent"]

@@ -2,10 +2,11 @@
 
 import pytest
 
+from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
 from models.registry.prune import MlflowPruner
+from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
-from models.registry.versions import ModelRegistry, version_tags
 from tests.support.registry_factory import make_report
 from tests.support.tiny_network import save_tiny_network
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import requests
 
+from models.registry.champion import ModelRegistry
+from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
-from models.registry.versions import ModelRegistry, version_tags
 from tests.support.registry_factory import make_report
 from tests.support.tiny_network import save_tiny_network
 

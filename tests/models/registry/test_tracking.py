@@ -1,9 +1,5 @@
 """Finished runs in a real MLflow: what is written, never twice, completed after an interruption; the model scores."""
 
-import json
-import subprocess
-import sys
-import textwrap
 import time
 from collections import Counter
 
@@ -12,10 +8,13 @@ import pytest
 
 from data.base.errors import TransientError
 from data.records.run import RunResults
+from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
 from models.registry.packaging import make_input_example
+from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
-from models.registry.versions import CHAMPION, ModelRegistry, version_tags
+from models.registry.versions import CHAMPION
+from tests.support.consumer import run_consumer
 from tests.support.registry_factory import LINEAGE, make_report
 from tests.support.tiny_network import save_tiny_network
 
@@ -157,15 +156,19 @@ def test_what_an_interruption_left_is_completed(client, workspace, interrupted, 
     assert whole == summarize(client, "report1")
 
 
-def test_the_model_scores_outside_the_repository(tracked, network, workspace, tmp_path):
+def test_the_model_scores_in_a_project_with_packages_of_the_same_names(tracked, network, workspace, tmp_path):
     registry = ModelRegistry(workspace)
     version = registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "first"))
     assert registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1")) == version
     registry.move_champion(version, "test", "the first")
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1)).astype(np.uint8)
     np.save(tmp_path / "images.npy", images)
+    for name in ("models", "data"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("OWNER = 'the consumer'")
     script = f"""
-        import json
+        import json, sys
+        sys.path.insert(0, "{tmp_path}")
         import mlflow, numpy as np
         mlflow.set_tracking_uri("sqlite:///{workspace}/mlflow/mlflow.db")
         model = mlflow.pyfunc.load_model("models:/emotion@{CHAMPION}")
@@ -176,25 +179,18 @@ def test_the_model_scores_outside_the_repository(tracked, network, workspace, tm
             refused = False
         except mlflow.MlflowException:
             refused = True
-        from models.networks import layers
-        print(json.dumps([answer.tolist(), str(answer.dtype), list(example.shape), refused, layers.__file__]))
+        loaded = [name for name in ("models", "data") if name in sys.modules]
+        import emotion_layers, models, data
+        owners = [models.OWNER, data.OWNER]
+        shape = list(example.shape)
+        print(json.dumps([answer.tolist(), str(answer.dtype), shape, refused, emotion_layers.__file__, loaded, owners]))
     """
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    outcome = subprocess.run(
-        [sys.executable, "-P", "-c", textwrap.dedent(script)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert outcome.returncode == 0, outcome.stderr[-3000:]
-    answer, dtype, example, refused, layers = json.loads(outcome.stdout.splitlines()[-1])
+    answer, dtype, example, refused, layers, loaded, owners = run_consumer(script, tmp_path)
     assert dtype == "float32"
     np.testing.assert_allclose(answer, network.predict(images, verbose=0), atol=1e-6)
     assert (example, refused) == ([1, 4], True)
     assert layers.startswith(str(workspace)), "the model carries its own layers"
+    assert (loaded, owners) == ([], ["the consumer", "the consumer"])
 
 
 def test_the_example_is_what_the_signature_asks_for():

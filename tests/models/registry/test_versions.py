@@ -8,10 +8,12 @@ from mlflow.exceptions import MlflowException
 
 from data.base.errors import PipelineError, TransientError
 from models.registry import versions as registry_module
+from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
 from models.registry.journal import Journal
+from models.registry.tags import version_tags
 from models.registry.tracking import TrackedVariant
-from models.registry.versions import CHALLENGER, CHAMPION, ModelRegistry, version_tags
+from models.registry.versions import CHALLENGER, CHAMPION
 from tests.support.registry_factory import copy_registry, make_registry
 
 VERSIONS = 3
@@ -86,7 +88,7 @@ def test_a_move_is_in_the_journal_and_on_the_versions(registry):
     assert registry.show(1).tags["emotion.champion.next"] == "2"
     registry.rollback("test", "worse")
     assert registry.show(1).tags["emotion.champion.next"] == ""
-    events = [step.event for step in Journal(registry.workspace / "registry" / "moves.jsonl").steps(last.registry)]
+    events = [entry.event for entry in Journal(registry.workspace / "registry" / "moves.jsonl").entries(last.registry)]
     assert events == ["intent", "done"] * 3
 
 
@@ -164,10 +166,10 @@ def test_an_interrupted_promotion_is_finished_or_undone(killing, registry):
     with pytest.raises(Killed):
         promote(registry, 3)
     next_start = ModelRegistry(registry.workspace)
-    (step,) = next_start.settle_moves()
-    assert step.event == ("done" if killing else "undone")
+    (entry,) = next_start.recover_interrupted_moves()
+    assert entry.event == ("done" if killing else "undone")
     assert next_start.champion() == (3 if killing else 2)
-    assert next_start.settle_moves() == []
+    assert next_start.recover_interrupted_moves() == []
     assert [one.move.target for one in next_start.history()] == ([1, 2, 3] if killing else [1, 2])
     if killing:
         assert next_start.show(3).tags["emotion.champion.reason"] == "version 3 is better"
@@ -185,8 +187,8 @@ def test_an_interrupted_rollback_that_is_asked_for_again_is_done_once(killing, r
 def test_a_move_made_elsewhere_is_taken_into_the_record(registry):
     promote(registry, 1)
     registry.client.set_registered_model_alias(MODEL_NAME, CHAMPION, "3")
-    (step,) = registry.settle_moves()
-    assert (step.event, step.move.kind, step.move.source, step.move.target) == ("done", "outside", 1, 3)
+    (entry,) = registry.recover_interrupted_moves()
+    assert (entry.event, entry.move.kind, entry.move.source, entry.move.target) == ("done", "outside", 1, 3)
     assert registry.previous() == 1
 
 
@@ -196,13 +198,16 @@ def test_a_move_elsewhere_after_an_interruption_undoes_the_own(registry, monkeyp
         patch.setattr(registry.client, "set_registered_model_alias", lambda *a: (_ for _ in ()).throw(Killed()))
         promote(registry, 2)
     registry.client.set_registered_model_alias(MODEL_NAME, CHAMPION, "3")
-    assert [(s.event, s.move.kind) for s in registry.settle_moves()] == [("undone", "promotion"), ("done", "outside")]
+    assert [(s.event, s.move.kind) for s in registry.recover_interrupted_moves()] == [
+        ("undone", "promotion"),
+        ("done", "outside"),
+    ]
 
 
 def test_a_champion_that_was_deleted_is_no_champion(registry):
     promote(registry, 1, 2)
     registry.client.delete_model_version(MODEL_NAME, "2")
-    assert registry.settle_moves()[0].move.target == 0
+    assert registry.recover_interrupted_moves()[0].move.target == 0
     assert registry.champion() == 0
     promote(registry, 3)
     assert registry.history()[-1].move.source == 0
@@ -225,7 +230,7 @@ def test_two_movers_at_once_move_one_after_the_other(registry):
     for mover in movers:
         mover.join()
     assert faults == []
-    first, second = (step.move for step in registry.history())
+    first, second = (entry.move for entry in registry.history())
     assert (first.source, second.source) == (0, first.target)
     assert registry.champion() == second.target
     assert {first.target, second.target} == {1, 2}
@@ -233,7 +238,7 @@ def test_two_movers_at_once_move_one_after_the_other(registry):
 
 def test_a_mover_that_waits_too_long_says_so(registry, monkeypatch):
     monkeypatch.setattr(registry_module, "LOCK_SECONDS", 0.1)
-    with registry._mover(), pytest.raises(PipelineError, match="another move is under way"):
+    with registry._exclusive(), pytest.raises(PipelineError, match="another move is under way"):
         ModelRegistry(registry.workspace).move_champion(1, "test", "why")
 
 
@@ -278,7 +283,7 @@ def test_an_mlflow_that_goes_away_in_a_move_leaves_an_intent_that_is_settled(reg
         patch.setattr(registry.client, "set_registered_model_alias", away)
         promote(registry, 2)
     promote(registry, 3)
-    assert [step.move.target for step in registry.history()] == [1, 3]
+    assert [entry.move.target for entry in registry.history()] == [1, 3]
 
 
 def test_an_empty_registry_has_no_champion_and_nothing_to_settle(template, tmp_path):
@@ -286,6 +291,6 @@ def test_an_empty_registry_has_no_champion_and_nothing_to_settle(template, tmp_p
     empty = ModelRegistry(tmp_path / "workspace")
     empty.client.delete_registered_model(MODEL_NAME)
     assert (empty.champion(), empty.challenger(), empty.previous(), empty.list_versions()) == (0, 0, 0, [])
-    assert empty.settle_moves() == []
+    assert empty.recover_interrupted_moves() == []
     with pytest.raises(PipelineError, match="none: a run registers the first"):
         empty.move_champion(1, "test", "why")

@@ -19,11 +19,10 @@ from models.evaluation.predictions import PROBABILITY_COLUMNS
 from models.jobs.files import PREDICTIONS_NAME
 from models.jobs.specs import ScoreSpec
 from models.promotion.policy import PromotionPolicy
-from models.registry.versions import ModelRegistry
-from reports.dataset.exhibits import EVIDENCE_NAME, DataEvidence
+from models.registry.champion import ModelRegistry
 from tasks.publish import decide, promote
 from tasks.publish.decide import decide_on_champion, read_outcome
-from tasks.publish.promote import carry_out
+from tasks.publish.promote import apply_decision
 from tasks.publish.run_results import ReportedStages, load_decision
 from tasks.support.child_processes import Children, ChildStopped
 from tests.support.results_factory import make_data, make_part
@@ -74,9 +73,10 @@ class Lab:
         )
         index, data = ViewsIndex(files=(file,)), make_data(synthetic, clean=True)
         key = {"number": number, "synthetic": synthetic}
+        change = self.stage("changes", key, lambda out: None)
         return ReportedStages(
             dataset=self.stage("datasets", key, lambda out: put(out / SUMMARY_NAME, data)),
-            verdict=self.stage("verdicts", key, lambda out: put(out / EVIDENCE_NAME, DataEvidence())),
+            verdict=self.stage("verdicts", {"change": change.key}, lambda out: None),
             views=self.stage("views", key, lambda out: put(out / INDEX_NAME, index)),
             audit=None,
         )
@@ -105,10 +105,10 @@ class Lab:
             outcome = decide_on_champion.fn(variants, stages, choice, self.workspace, self.children)
         return outcome.result(raise_on_failure=False) if isinstance(outcome, State) else outcome
 
-    def carry_out(self, decision, variants):
+    def apply_decision(self, decision, variants):
         with disable_run_logger():
             report = Produced(stage="reports", key="r", path=self.workspace.root, cached=False)
-            outcome = carry_out.fn(decision, variants, report, self.workspace, self.children)
+            outcome = apply_decision.fn(decision, variants, report, self.workspace, self.children)
         return outcome.result(raise_on_failure=False) if isinstance(outcome, State) else outcome
 
 
@@ -130,7 +130,7 @@ def lab(tmp_path, monkeypatch, events):
 
     def register(result, report, workspace, children, decision):
         registry = ModelRegistry(workspace.root)
-        with registry._mover():
+        with registry._exclusive():
             registry._ensure_registered()
         known = [
             one.version
@@ -152,7 +152,7 @@ def test_the_best_variant_is_judged_and_made_champion_once(lab, events):
     assert load_decision(decision).outcome == "promote"
     assert load_decision(decision).challenger.variant == "strong"
     assert lab.children.scored == ["challenger"], "the saved network was asked again"
-    assert lab.carry_out(decision, variants) == lab.carry_out(decision, variants) == 1
+    assert lab.apply_decision(decision, variants) == lab.apply_decision(decision, variants) == 1
     assert events == [(0, 1)]
     assert lab.decide(variants, stages).cached
 
@@ -160,7 +160,7 @@ def test_the_best_variant_is_judged_and_made_champion_once(lab, events):
 def test_a_champion_of_the_same_images_is_not_scored_again(lab):
     stages = lab.data()
     first = [lab.variant("first", 0.6, stages)]
-    lab.carry_out(lab.decide(first, stages), first)
+    lab.apply_decision(lab.decide(first, stages), first)
     lab.children.scored.clear()
     decision = load_decision(lab.decide([lab.variant("second", 0.8, stages)], stages))
     assert (decision.outcome, decision.champion.variant) == ("promote", "first")
@@ -170,7 +170,7 @@ def test_a_champion_of_the_same_images_is_not_scored_again(lab):
 def test_a_champion_of_other_images_is_scored_on_these(lab):
     former, stages = lab.data(1), lab.data(2)
     first = [lab.variant("first", 0.6, former)]
-    lab.carry_out(lab.decide(first, former), first)
+    lab.apply_decision(lab.decide(first, former), first)
     lab.children.scored.clear()
     assert load_decision(lab.decide([lab.variant("second", 0.8, stages)], stages)).outcome == "promote"
     assert sorted(lab.children.scored) == ["challenger", "champion"]
@@ -179,10 +179,10 @@ def test_a_champion_of_other_images_is_scored_on_these(lab):
 def test_a_worse_one_leaves_the_champion(lab, events):
     stages = lab.data()
     first, second = [lab.variant("first", 0.8, stages)], [lab.variant("second", 0.7, stages)]
-    lab.carry_out(lab.decide(first, stages), first)
+    lab.apply_decision(lab.decide(first, stages), first)
     decision = lab.decide(second, stages)
     assert load_decision(decision).outcome == "keep"
-    assert lab.carry_out(decision, second) == 0
+    assert lab.apply_decision(decision, second) == 0
     assert events == [(0, 1)]
 
 
@@ -191,8 +191,8 @@ def test_approval_by_hand_asks_once(lab, events):
     variants = [lab.variant("strong", 0.8, stages)]
     decision = lab.decide(variants, stages, approval="manual")
     assert load_decision(decision).outcome == "ask"
-    lab.carry_out(decision, variants)
-    lab.carry_out(decision, variants)
+    lab.apply_decision(decision, variants)
+    lab.apply_decision(decision, variants)
     assert events == [("emotion.approval.requested", 1)]
     assert ModelRegistry(lab.workspace.root).champion() == 0
 
@@ -201,10 +201,10 @@ def test_what_was_rolled_back_is_not_promoted_again(lab, events):
     stages, registry = lab.data(), ModelRegistry(lab.workspace.root)
     for name, accuracy in (("first", 0.6), ("second", 0.8)):
         variants = [lab.variant(name, accuracy, stages)]
-        lab.carry_out(lab.decide(variants, stages), variants)
+        lab.apply_decision(lab.decide(variants, stages), variants)
     registry.rollback("a person", "worse in use")
     assert lab.decide(variants, stages).cached, "the run after it decides nothing"
-    lab.carry_out(lab.decide(variants, stages), variants)
+    lab.apply_decision(lab.decide(variants, stages), variants)
     assert registry.champion() == 1
     again = load_decision(lab.decide(variants, stages, minimum_gain=0.01))
     assert [criterion.name for criterion in again.failed] == ["not_rolled_back"]
@@ -215,7 +215,7 @@ def test_what_was_rolled_back_is_not_promoted_again(lab, events):
 def test_generated_images_replace_no_real_ones(lab):
     real, generated = lab.data(1), lab.data(2, synthetic=True)
     first = [lab.variant("first", 0.6, real)]
-    lab.carry_out(lab.decide(first, real), first)
+    lab.apply_decision(lab.decide(first, real), first)
     decision = load_decision(lab.decide([lab.variant("toy", 0.8, generated)], generated))
     assert [criterion.name for criterion in decision.failed] == ["kind_of_images"]
 
@@ -229,7 +229,7 @@ def test_an_mlflow_that_is_away_defers_the_decision(lab, monkeypatch):
         state = decide_on_champion.fn(variants, stages, PromotionPolicy(), lab.workspace, lab.children)
     decision, undecided = read_outcome(state)
     assert decision is None
-    assert "the next run takes it" in undecided
+    assert "the next run decides" in undecided
     assert "127.0.0.1:1" in undecided
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert load_decision(lab.decide(variants, stages)).outcome == "promote"

@@ -7,10 +7,11 @@ from data.base.errors import PipelineError
 from data.records.promotion import Decision, ModelIdentity
 from data.records.run import RunResults
 from data.workspace.store import Produced, Workspace
-from models.registry.journal import Move
-from models.registry.versions import CHALLENGER, ModelRegistry
+from models.registry.champion import ModelRegistry
+from models.registry.journal import ChampionMove, move_rows
+from models.registry.versions import CHALLENGER
 from tasks.publish import promote
-from tasks.publish.promote import history_rows, register_challenger, settle_moves
+from tasks.publish.promote import recover_interrupted_moves, register_challenger
 from tasks.support.child_processes import training_children
 from tests.support.registry_factory import make_report
 from tests.support.tiny_network import save_tiny_network
@@ -67,8 +68,8 @@ def test_what_is_settled_is_told(registered, workspace, monkeypatch):
     registry = ModelRegistry(workspace.root)
     registry.client.set_registered_model_alias("emotion", "champion", str(version))
     with disable_run_logger():
-        settle_moves.fn(workspace)
-        settle_moves.fn(workspace)
+        recover_interrupted_moves.fn(workspace)
+        recover_interrupted_moves.fn(workspace)
     assert [(move.kind, move.target) for move in told] == [("outside", version)]
-    assert history_rows(registry.history())[0]["from"] == "none"
-    assert isinstance(told[0], Move)
+    assert move_rows(registry.history())[0]["from"] == "none"
+    assert isinstance(told[0], ChampionMove)

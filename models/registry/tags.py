@@ -1,0 +1,30 @@
+"""Tags of this project on the runs, models and versions in MLflow: their names and the tags of a version."""
+
+REPORT_TAG = "emotion.report"
+"""Key of the report in the workspace."""
+
+VARIANT_TAG = "emotion.variant"
+"""Key of the training in the workspace."""
+
+NAME_TAG = "emotion.variant_name"
+DECISION_TAG = "emotion.decision"
+
+SYNTHETIC_TAG = "emotion.synthetic"
+"""Tag of a version: "true" if it was trained on generated images, else "false"."""
+
+MODEL_TAG = "emotion.model"
+"""Tag of a version: id of its logged model, which MLflow's database does not return with a version."""
+
+REGISTRY_TAG = "emotion.registry"
+"""Tag of the registered model: an id that stays the same whichever URI leads to the registry."""
+
+FORMER_CHAMPION_TAGS = ("emotion.champion.until", "emotion.champion.next")
+"""Tags of a version that is no longer champion; empty if it became champion again."""
+
+
+def version_tags(
+    variant_key: str, variant_name: str, report: str, decision: str = "", synthetic: bool = False
+) -> dict[str, str]:
+    """Make the tags that lead from a version to its training, the report that compared it, and the decision."""
+    tags = {VARIANT_TAG: variant_key, NAME_TAG: variant_name, REPORT_TAG: report, SYNTHETIC_TAG: str(synthetic).lower()}
+    return {**tags, DECISION_TAG: decision} if decision else tags

@@ -1,0 +1,1 @@
+"""Data: from a source to a clean manifest and TFRecords, and the workspace that keeps every stage."""

@@ -1,0 +1,1 @@
+"""Models: the table of variants, their training and evaluation, and the statistics of comparison."""
