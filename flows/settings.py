@@ -38,17 +38,13 @@ class Settings(BaseSettings):
     server_start_seconds: float = Field(
         default=90, gt=0, le=3600, description="How long a Prefect server may take to start"
     )
-    download_timeout_seconds: float = Field(default=60, gt=0, le=3600, description="Longest silence of a download")
-    download_retries: int = Field(default=4, ge=0, le=20, description="Further tries after a connection fault")
-    proxy: str = Field(default="", description="Proxy for Google Drive, such as http://127.0.0.1:3128")
-    ca_bundle: str = Field(default="", description="PEM file of certificate authorities trusted beside the usual ones")
-    max_files: int = Field(
-        default=200_000, ge=1, le=10_000_000, description="Most files in a data set's archive or folder"
-    )
-    max_total_bytes: int = Field(
-        default=4 << 30, ge=1, le=1 << 40, description="Most bytes of all its files together, unpacked"
-    )
-    max_ratio: float = Field(default=100, ge=1, le=10_000, description="Most unpacked bytes for one of the archive")
+    download_timeout_seconds: Annotated[float, DownloadSettings.model_fields["timeout_seconds"]] = 60
+    download_retries: Annotated[int, DownloadSettings.model_fields["retries"]] = 4
+    proxy: Annotated[str, DownloadSettings.model_fields["proxy"]] = ""
+    ca_bundle: Annotated[str, DownloadSettings.model_fields["ca_bundle"]] = ""
+    max_files: Annotated[int, ExtractLimits.model_fields["max_files"]] = 200_000
+    max_total_bytes: Annotated[int, ExtractLimits.model_fields["max_total_bytes"]] = 4 << 30
+    max_ratio: Annotated[float, ExtractLimits.model_fields["max_ratio"]] = 100
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that the parts of emotion up listen on")
     prefect_port: Port = Field(default=4200, description="Port of Prefect's API and UI")
     mlflow_port: Port = Field(default=5000, description="Port of MLflow's UI")

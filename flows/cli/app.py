@@ -28,8 +28,10 @@ from flows.cli.doctor import examine
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
+    FoldsOption,
     ForceOption,
     LimitOption,
+    MinutesOption,
     ParallelOption,
     PlainOption,
     PolicyOption,
@@ -39,6 +41,8 @@ from flows.cli.options import (
     SeedsOption,
     SourceOption,
     TimeBudgetOption,
+    TrialMinutesOption,
+    TrialsOption,
 )
 from flows.cli.printing import (
     console,
@@ -171,7 +175,7 @@ def ingest(
 @app.command()
 def audit(
     source: SourceOption = "sample",
-    folds: Annotated[int, typer.Option(help="Trainings; each fold of train is held out of one.", min=2, max=20)] = 3,
+    folds: FoldsOption = 3,
     variant: Annotated[str, typer.Option(help="The network that judges the labels.")] = "compact",
     preset: Annotated[str, typer.Option(help=f"Its views and recipe: {PRESET_HELP}")] = "quick",
     parallel: ParallelOption = 0,
@@ -212,9 +216,9 @@ def tune(
     source: SourceOption = "sample",
     variant: Annotated[str, typer.Option(help="The network whose recipe is searched.")] = "compact",
     preset: Annotated[str, typer.Option(help=f"Its views and the recipe to begin with: {PRESET_HELP}")] = "quick",
-    trials: Annotated[int, typer.Option(help="Recipes to try, an earlier try's included.", min=1, max=1000)] = 20,
-    minutes: Annotated[float, typer.Option(help="Most wall minutes in all.", min=0.01, max=10_000)] = 60,
-    trial_minutes: Annotated[float, typer.Option(help="Minutes of training of one trial.", min=0.01, max=10_000)] = 3,
+    trials: TrialsOption = 20,
+    minutes: MinutesOption = 60,
+    trial_minutes: TrialMinutesOption = 3,
     space: Annotated[str, typer.Option(help="JSON, or a file with it: what to try other than usual.")] = "",
     parallel: ParallelOption = 0,
     seed: SeedOption = 42,

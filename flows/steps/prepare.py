@@ -1,13 +1,14 @@
 """Prepare the data of a run: from its source to the verdict and the clean data set."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.logs import arrange_logs
+from flows.parameters import Help
 from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images
 from tasks.dataset.correct_labels import correct_labels
@@ -15,6 +16,11 @@ from tasks.dataset.drift import compare_with_last
 from tasks.dataset.inventory import take_inventory
 from tasks.dataset.validate import validate_data
 from tasks.dataset.verdict import accept_data, publish_verdict
+
+Policies = Annotated[RulePolicies, Help("What is done if a rule is broken.")]
+Limits = Annotated[
+    DataLimits, Help("How many images a data set needs, and how many times larger one class may be than another.")
+]
 
 
 def short_source(source: str) -> str:
