@@ -1,7 +1,9 @@
-"""The `emotion` command: runs, searches and reports; up_commands and model_commands have the rest of it."""
+"""Commands of `emotion`: runs, searches and reports; up_commands and model_commands have the others.
+
+`emotion --help` imports this module, so what takes long to import is imported where it is used.
+"""
 
 import logging
-import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from rich.markup import escape
 
 from data.base.errors import DataRejected, PipelineError
@@ -19,12 +21,9 @@ from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.records.search import PRESET_NAME, SEARCH_NAME, SearchRecord
 from data.sources.source import parse_source
-from data.workspace.layout import SUMMARY_NAME
+from data.workspace.layout import RESULTS_NAME, SUMMARY_NAME
 from data.workspace.prune import prune_workspace
 from data.workspace.reachability import PrunePolicy
-from expectations.policies import RulePolicies
-from expectations.rules import DataLimits
-from flows.cli.doctor import examine
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
@@ -46,14 +45,12 @@ from flows.cli.options import (
 )
 from flows.cli.printing import (
     console,
-    error_console,
     print_audit,
     print_data,
     print_pruned,
     print_results,
     print_search,
 )
-from flows.cli.report_commands import COMPARED_PDF, REPORT_PDF, compare_again, render_again
 from flows.cli.up_commands import app as up_app
 from flows.server.shared import ends_with_its_runs, prefect_server
 from flows.settings import load_settings
@@ -65,11 +62,6 @@ from models.promotion.policy import PromotionPolicy
 from models.registry.prune import MlflowPruner
 from models.registry.versions import ModelRegistry
 from models.search.space import load_space
-from reports.common.pdf import find_browser, print_pdf
-from reports.dataset.label_audit_page import AUDIT_NAME
-from reports.dataset.verdict_page import VERDICT_PAGE
-from reports.site.index import write_index
-from reports.site.stored_reports import LAST
 
 app = typer.Typer(
     name="emotion",
@@ -80,18 +72,8 @@ app = typer.Typer(
 )
 app.add_typer(up_app)
 app.add_typer(models_app, name="models")
-EXIT_FAILED = 1
 
-Form = TypeVar("Form", RulePolicies, DataLimits, PromotionPolicy)
-
-
-def main() -> None:
-    """Run the command; errors a person can mend are one message, not a traceback."""
-    try:
-        app()
-    except PipelineError as error:
-        error_console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(EXIT_FAILED)
+Form = TypeVar("Form", bound=BaseModel)
 
 
 @app.command()
@@ -117,8 +99,7 @@ def run(
     load_preset(preset)
     parse_source(source)
     training_seeds(seed, seeds)
-    policies = parse_choices("--policy", policy, RulePolicies)
-    limits = parse_choices("--limit", limit, DataLimits)
+    choices = parse_data_choices(policy, limit)
     policy_of_promotion = parse_choices("--promotion", promotion, PromotionPolicy)
     with _server():
         from flows.cli.live_view import (  # after the server: prefect reads its settings when imported
@@ -128,7 +109,7 @@ def run(
         from flows.retrain import retrain
 
         with live_view(None if plain else find_terminal()):
-            report = retrain(
+            report: Any = retrain(
                 source=source,
                 preset=preset,
                 variants=names,  # type: ignore[arg-type]  # known names, as just checked
@@ -137,12 +118,11 @@ def run(
                 seed=seed,
                 seeds=seeds,
                 relabel=relabel,
-                policies=policies,
-                limits=limits,
+                **choices,
                 promotion=policy_of_promotion,
                 force=force,
             )
-    print_results(RunResults.model_validate_json((report / "results.json").read_text()), report)
+    print_results(RunResults.model_validate_json((report / RESULTS_NAME).read_text()), report)
 
 
 @app.command()
@@ -156,15 +136,12 @@ def ingest(
 ) -> None:
     """Download and validate a data set; nothing is trained."""
     parse_source(source)
-    policies = parse_choices("--policy", policy, RulePolicies)
-    limits = parse_choices("--limit", limit, DataLimits)
+    choices = parse_data_choices(policy, limit)
     try:
         with _server():
             from flows.ingest import ingest as ingest_flow
 
-            verdict = ingest_flow(
-                source=source, seed=seed, relabel=relabel, policies=policies, limits=limits, force=force
-            )
+            verdict: Any = ingest_flow(source=source, seed=seed, relabel=relabel, force=force, **choices)
     except DataRejected as rejected:
         if rejected.verdict:
             _print_verdict(rejected.verdict)
@@ -190,12 +167,11 @@ def audit(
     find_variant(variant)
     load_preset(preset)
     parse_source(source)
-    policies = parse_choices("--policy", policy, RulePolicies)
-    limits = parse_choices("--limit", limit, DataLimits)
+    choices = parse_data_choices(policy, limit)
     with _server():
         from flows.audit import audit as audit_flow
 
-        directory = audit_flow(
+        directory: Any = audit_flow(
             source=source,
             folds=folds,
             variant=variant,  # type: ignore[arg-type]  # a known name, as just checked
@@ -204,10 +180,11 @@ def audit(
             time_budget_minutes=time_budget,
             seed=seed,
             relabel=relabel,
-            policies=policies,
-            limits=limits,
+            **choices,
             force=force,
         )
+    from reports.dataset.label_audit_page import AUDIT_NAME
+
     print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text()), directory)
 
 
@@ -237,8 +214,7 @@ def tune(
         "source": source,
         "seed": seed,
         "relabel": relabel,
-        "policies": parse_choices("--policy", policy, RulePolicies),
-        "limits": parse_choices("--limit", limit, DataLimits),
+        **parse_data_choices(policy, limit),
     }
     searched = load_space(space)
     with _server():
@@ -264,7 +240,7 @@ def tune(
 
 @app.command()
 def report(
-    run: Annotated[str, typer.Argument(help="A report's key or its beginning, a run's name, or last.")] = LAST,
+    run: Annotated[str, typer.Argument(help="A report's key or its beginning, a run's name, or last.")] = "last",
     compare: Annotated[str, typer.Option(help="A second run: write what changed between the two instead.")] = "",
     out: Annotated[str, typer.Option(help="Directory to write into; else one in the workspace's rendered.")] = "",
     pdf: Annotated[
@@ -273,6 +249,9 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser of this desktop.")] = False,
 ) -> None:
     """Render a run's report again from what is stored, or compare two runs; nothing is trained."""
+    from flows.cli.report_commands import COMPARED_PDF, REPORT_PDF, compare_again, render_again
+    from reports.common.pdf import find_browser, print_pdf
+
     workspace = load_settings().workspace
     browser = find_browser() if pdf else None
     page = compare_again(workspace, run, compare, out) if compare else render_again(workspace, run, out)
@@ -299,6 +278,8 @@ def prune(
     policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]
     counts, times = prune_workspace(settings.open_workspace(), policy, dry_run, pruners)
     if not dry_run:
+        from reports.site.index import write_index
+
         write_index(settings.workspace)
     print_pruned(counts, dry_run)
     with _server() as url:  # last, since a server may not start on a full disk
@@ -310,6 +291,8 @@ def prune(
 @app.command()
 def doctor() -> None:
     """Check this machine: each line is ok, or says what to do."""
+    from flows.cli.doctor import examine
+
     failed = False
     for check in examine(load_settings()):
         failed = failed or not check.ok
@@ -320,16 +303,32 @@ def doctor() -> None:
         console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")
 
 
+def parse_data_choices(policy: list[str], limit: list[str]) -> dict[str, Any]:
+    """Return the parameters `policies` and `limits` of a flow from what was given for --policy and --limit."""
+    from expectations.policies import RulePolicies
+    from expectations.rules import DataLimits
+
+    return {
+        "policies": parse_choices("--policy", policy, RulePolicies),
+        "limits": parse_choices("--limit", limit, DataLimits),
+    }
+
+
 def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:
-    """Return the form with these choices, the others as usual.
+    """Make a form of the choices that were given on the command line; the other fields keep their defaults.
 
     Args:
-        option: by which they were given.
+        option: name of the option that the choices were given for.
         choices: NAME=VALUE each.
-        form: what they are fields of.
+        form: pydantic model that has the names as fields.
 
     Raises:
-        PipelineError: a choice is not of that form, or names a field or a value that there is not.
+        PipelineError: a choice is not NAME=VALUE, or its name or value does not exist.
+
+    Example:
+        >>> from expectations.rules import DataLimits
+        >>> parse_choices("--limit", ["minimum_test_images=20"], DataLimits).minimum_test_images
+        20
     """
     pairs = [choice.partition("=")[::2] for choice in choices]
     try:
@@ -342,12 +341,14 @@ def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:
 
 
 def _print_verdict(verdict: Path) -> None:
+    from reports.dataset.verdict_page import VERDICT_PAGE
+
     print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_text()), verdict / VERDICT_PAGE)
 
 
 @contextmanager
 def _server() -> Iterator[str]:
-    """Have a Prefect server for the length of the block, whose URL it gets, and its logs delivered before it ends."""
+    """Yield the URL of a Prefect server that runs during the block; deliver the logs before the server ends."""
     settings = load_settings()
     with prefect_server(settings.workspace, settings.server_start_seconds) as url:
         try:
@@ -356,7 +357,3 @@ def _server() -> Iterator[str]:
             for name in ("prefect.flow_runs", "prefect.task_runs"):
                 for handler in logging.getLogger(name).handlers:
                     handler.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -21,10 +21,6 @@ from flows.service.schedule import ScheduleChoice
 from flows.service.supervisor import PartState
 from flows.service.up import UpRecord
 from reports.common.formatting import MISSING
-from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
-from reports.run.sections.champion import OUTCOMES
-from reports.run.seed_spreads import seed_spreads
-from reports.tuning import search_sentences, trial_rows
 
 console = Console()
 error_console = Console(stderr=True)
@@ -55,6 +51,8 @@ def print_data(summary: DataSummary, page: Path) -> None:
 
 def print_results(results: RunResults, report: Path) -> None:
     """Print the comparison table, the report's path, and what to do next."""
+    from reports.run.sections.champion import OUTCOMES
+
     console.print()
     console.print(_comparison_table(results))
     for variant in results.variants:
@@ -74,6 +72,8 @@ def print_results(results: RunResults, report: Path) -> None:
 
 def _print_spreads(results: RunResults) -> None:
     """Print what the seeds of each repeated variant come to, and what their spread is of."""
+    from reports.run.seed_spreads import seed_spreads
+
     spreads = [spread for spread in seed_spreads(results) if spread.trained]
     for spread in spreads:
         console.print(f"{spread.name}, validation over seeds: [bold]{spread.cell}[/]", highlight=False)
@@ -83,6 +83,8 @@ def _print_spreads(results: RunResults) -> None:
 
 def print_audit(audit: LabelAudit, directory: Path) -> None:
     """Print how many labels of each class are suspected, and where to correct them."""
+    from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
+
     for sentence in audit_sentences(audit):
         console.print(sentence, highlight=False)
     if not audit.images:
@@ -99,6 +101,8 @@ def print_audit(audit: LabelAudit, directory: Path) -> None:
 
 def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
     """Print the best trials, how far to believe them, and the command that measures the winner."""
+    from reports.tuning import search_sentences, trial_rows
+
     rows = trial_rows(search)[:BEST_TRIALS]
     table = Table(title=f"Trials of {search.variant} by selection accuracy", title_justify="left", box=SIMPLE)
     for heading in rows[0]:

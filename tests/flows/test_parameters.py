@@ -6,7 +6,7 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 from typer.main import get_command
 
-from flows.cli.app import app
+from flows.cli.commands import app
 
 OPTIONS = {"time_budget_minutes": "time_budget"}
 OWN_FORM = {"preset", "variant", "variants", "policies", "limits", "promotion", "space", "out"}
