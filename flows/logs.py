@@ -13,7 +13,7 @@ LOG_ENVIRONMENT = {
 """Under these Prefect takes up the rooms' lines into the log of the run that they are written in."""
 
 
-def arrange_logs() -> None:
+def configure_logs() -> None:
     """Log what the rooms say, such as that they wait for another run, and keep the console readable.
 
     Prefect's own configuration stops everything below WARNING that is not Prefect's.

@@ -15,7 +15,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,6 +35,7 @@ from flows.server.environment import (
     auth_environment,
     server_environment,
 )
+from flows.server.waiting import wait_until
 from flows.settings import load_settings
 
 RECORD_NAME = "server.json"
@@ -170,20 +170,13 @@ def _find_server(workspace: Path, start_seconds: float) -> ServerRecord | None:
     if not record or not _lives(record, workspace):
         return None
     if record.kept:
-        _wait_for_kept(record, start_seconds)
+        late = (
+            f"the server that emotion up keeps at {record.url} did not answer within {start_seconds:.0f} s: look at "
+            "emotion status, or raise EMOTION_SERVER_START_SECONDS"
+        )
+        wait_until(lambda: server_answers(record.url), start_seconds, lambda: late)
         return record
     return record if server_answers(record.url, ANSWER_SECONDS) else None
-
-
-def _wait_for_kept(record: ServerRecord, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not server_answers(record.url):
-        if time.monotonic() > deadline:
-            raise PipelineError(
-                f"the server that emotion up keeps at {record.url} did not answer within {seconds:.0f} s: look at "
-                "emotion status, or raise EMOTION_SERVER_START_SECONDS"
-            )
-        time.sleep(0.5)
 
 
 def _start(workspace: Path, seconds: float) -> tuple[ServerRecord, subprocess.Popen[bytes]]:
@@ -270,17 +263,15 @@ def _log_path(workspace: Path) -> Path:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, seconds: float, workspace: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    log = _log_path(workspace)
+
+    def is_ready() -> bool:
         if process.poll() is not None:
-            raise PipelineError(f"the Prefect server left with status {process.returncode}: see {_log_path(workspace)}")
-        if server_answers(url):
-            return
-        time.sleep(0.2)
-    raise PipelineError(
-        f"the Prefect server did not answer within {seconds:.0f} s: see {_log_path(workspace)}, "
-        "or raise EMOTION_SERVER_START_SECONDS"
-    )
+            raise PipelineError(f"the Prefect server ended with status {process.returncode}: see {log}")
+        return server_answers(url)
+
+    late = f"the Prefect server did not answer within {seconds:.0f} s: see {log}, or raise EMOTION_SERVER_START_SECONDS"
+    wait_until(is_ready, seconds, lambda: late)
 
 
 def _require_answer(url: str) -> None:

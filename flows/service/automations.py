@@ -148,11 +148,11 @@ def _keep_one(found: Automation, missing: dict[str, AutomationCore], client: Syn
     automation = missing.pop(found.name, None)
     if automation is None:
         client.delete_automation(found.id)
-    elif not _is_as(found, automation):
-        client.update_automation(found.id, with_defaults_said(automation))
+    elif not _equals(found, automation):
+        client.update_automation(found.id, with_explicit_defaults(automation))
 
 
-def with_defaults_said(automation: AutomationCore) -> AutomationCore:
+def with_explicit_defaults(automation: AutomationCore) -> AutomationCore:
     """Return the automation as the client's update needs it, which leaves out every default that was not said.
 
     The server misses those then, all but `owner_resource`, which it refuses.
@@ -160,7 +160,7 @@ def with_defaults_said(automation: AutomationCore) -> AutomationCore:
     return AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))
 
 
-def _is_as(found: Automation, wanted: AutomationCore) -> bool:
+def _equals(found: Automation, wanted: AutomationCore) -> bool:
     """Return whether an automation does what is wanted; one that a user switched off stays as the user wants it."""
     if not found.enabled:
         return True

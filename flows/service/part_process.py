@@ -11,9 +11,9 @@ import subprocess
 import sys
 from types import FrameType
 
-from flows.service.process_marks import PART_VARIABLE, end_processes, find_marked
+from flows.service.process_marks import PART_VARIABLE, end_processes, find_up_processes
 
-RUNS_PART = "worker"
+WORKER_PART = "worker"
 """The runs that this part started end themselves where it is killed, since they have to tell the server: each is
 Crashed then, and a retry goes on where it was."""
 
@@ -27,17 +27,19 @@ def main() -> None:
     """Run the command until it ends or this process is told to; leave with its status."""
     name, *command = sys.argv[1:]
     signal.signal(signal.SIGTERM, _leave)
-    _end_with_parent()
-    if name != RUNS_PART:
-        end_processes(find_marked(part=name), GRACE_SECONDS)  # of a predecessor that was killed; it holds the port
-    process = subprocess.Popen(command, env={**os.environ, PART_VARIABLE: name}, preexec_fn=_end_with_parent)
+    end_with_parent()
+    if name != WORKER_PART:
+        end_processes(
+            find_up_processes(part=name), GRACE_SECONDS
+        )  # of a predecessor that was killed; it holds the port
+    process = subprocess.Popen(command, env={**os.environ, PART_VARIABLE: name}, preexec_fn=end_with_parent)
     try:
         status = process.wait()
     except SystemExit:
-        end_processes(find_marked(part=name), GRACE_SECONDS)
+        end_processes(find_up_processes(part=name), GRACE_SECONDS)
         raise
-    if name != RUNS_PART:
-        end_processes(find_marked(part=name), GRACE_SECONDS)
+    if name != WORKER_PART:
+        end_processes(find_up_processes(part=name), GRACE_SECONDS)
     sys.exit(status if status >= 0 else 128 - status)
 
 
@@ -46,7 +48,7 @@ def _leave(signal_number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel send SIGTERM to this process when its parent is gone (Linux)."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -13,13 +13,14 @@ import requests
 
 from data.base.errors import PipelineError
 from data.workspace.atomic import write_atomically
+from data.workspace.layout import MLFLOW_FOLDER
 from flows.server.environment import LOOPBACK
 from flows.settings import PREFIX, Settings
+from models.registry.connection import URI_VARIABLE
 
 POOL = "emotion"
 ANY_ADDRESS = ("0.0.0.0", "::")
 SCRIPTS = Path(sys.executable).parent
-MLFLOW_URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 class Part(NamedTuple):
@@ -46,7 +47,7 @@ def list_parts(settings: Settings) -> list[Part]:
         Part("mlflow", _mlflow_command(settings), "mlflow_port", settings.mlflow_port, "/health"),
         Part("worker", worker),
     ]
-    return [part for part in parts if part.name != "mlflow" or not os.environ.get(MLFLOW_URI_VARIABLE)]
+    return [part for part in parts if part.name != "mlflow" or not os.environ.get(URI_VARIABLE)]
 
 
 def _mlflow_command(settings: Settings) -> tuple[str, ...]:
@@ -60,10 +61,10 @@ def _mlflow_command(settings: Settings) -> tuple[str, ...]:
 
 def mlflow_folder(workspace: Path) -> Path:
     """Return where MLflow's database and artifacts are."""
-    return workspace.resolve() / "mlflow"
+    return workspace.resolve() / MLFLOW_FOLDER
 
 
-def arrange_mlflow(settings: Settings) -> dict[str, str]:
+def configure_mlflow(settings: Settings) -> dict[str, str]:
     """Make MLflow's folder, write who may see its UI, and return the settings of its server."""
     folder = mlflow_folder(settings.workspace)
     (folder / "artifacts").mkdir(parents=True, exist_ok=True)
@@ -91,10 +92,10 @@ def address(part: Part, settings: Settings) -> str:
 def addresses(settings: Settings) -> dict[str, str]:
     """Return the address of each part that listens; of MLflow also where it is somebody else's."""
     found = {part.name: address(part, settings) for part in list_parts(settings) if part.port}
-    return found if "mlflow" in found else {**found, "mlflow": os.environ[MLFLOW_URI_VARIABLE]}
+    return found if "mlflow" in found else {**found, "mlflow": os.environ[URI_VARIABLE]}
 
 
-def answers(part: Part, settings: Settings) -> bool:
+def is_ready(part: Part, settings: Settings) -> bool:
     """Return whether a part that listens is ready; a request for a password is an answer too."""
     try:
         return requests.get(address(part, settings) + part.path, timeout=2).status_code in (200, 401)

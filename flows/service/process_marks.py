@@ -16,7 +16,7 @@ PART_VARIABLE = "EMOTION_UP_PART"
 WORKER_COMMAND = ("prefect", "worker")
 
 
-def find_marked(up: str = "", part: str = "") -> list[psutil.Process]:
+def find_up_processes(up: str = "", part: str = "") -> list[psutil.Process]:
     """Return the processes of an `emotion up`, without this one and those that it descends from.
 
     Args:
@@ -36,7 +36,7 @@ def end_processes(processes: Iterable[psutil.Process], seconds: float) -> None:
     A child that ends before its parent looks like a fault to it, and is started again.
     """
     alive = list(processes)
-    first = [process for process in alive if _leads(process, alive)]
+    first = [process for process in alive if _is_group_leader(process, alive)]
     for asked, wait in ((first, seconds), (alive, seconds / 3)):
         _signal(asked, signal.SIGTERM)
         psutil.wait_procs(asked, timeout=wait)
@@ -45,16 +45,16 @@ def end_processes(processes: Iterable[psutil.Process], seconds: float) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
-def _leads(process: psutil.Process, among: list[psutil.Process]) -> bool:
+def _is_group_leader(process: psutil.Process, among: list[psutil.Process]) -> bool:
     """Return whether the process is no child of the others, or a run: a worker that is asked lets its runs finish."""
     try:
         parent = process.parent()
-        return parent not in among or (parent is not None and set(WORKER_COMMAND) <= _words(parent))
+        return parent not in among or (parent is not None and set(WORKER_COMMAND) <= _command_words(parent))
     except psutil.Error:
         return False
 
 
-def _words(process: psutil.Process) -> set[str]:
+def _command_words(process: psutil.Process) -> set[str]:
     return {word.rsplit("/", 1)[-1] for word in process.cmdline()}
 
 

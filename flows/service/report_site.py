@@ -73,9 +73,7 @@ def make_site(workspace: Path) -> Starlette:
     def show_mlflow_run(request: Request) -> Response:
         page = find_mlflow_page(workspace, request.path_params["key"])
         if not page:
-            raise HTTPException(
-                404, "MLflow does not have this run. If it was unreachable, the next run writes it."
-            )
+            raise HTTPException(404, "MLflow does not have this run. If it was unreachable, the next run writes it.")
         return RedirectResponse(page, status_code=302)
 
     routes = [Route("/", show_reports), Route(f"{MLFLOW_PATH}{{key:path}}", show_mlflow_run)]

@@ -1,10 +1,8 @@
 """Supervisor's daemon under `emotion up`: it starts the parts, restarts those that end, and keeps their logs."""
 
-import ctypes
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +16,7 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 
 from data.base.paths import PROJECT_ROOT
-from flows.service.part_process import GRACE_SECONDS, PR_SET_PDEATHSIG
+from flows.service.part_process import GRACE_SECONDS, end_with_parent
 from flows.service.parts import Part
 
 RETRIES = 1_000_000
@@ -59,7 +57,7 @@ class Supervisor:
             cwd=self.config.parent,  # where its configuration says that the logs are
             env={**os.environ, **environment},
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
 
     def start_part(self, name: str) -> None:
@@ -150,10 +148,6 @@ def _program(part: Part, order: int) -> dict[str, str]:
 def _literal(value: Path | str) -> str:
     """Return a value that the daemon takes as it is: a percent sign begins an expansion there."""
     return str(value).replace("%", "%%")
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class LogFollower:

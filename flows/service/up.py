@@ -24,9 +24,10 @@ from data.base.paths import PROJECT_ROOT
 from data.workspace.atomic import write_atomically
 from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT, server_environment
 from flows.server.shared import forget_kept_server, keep_server, kept_mark
+from flows.server.waiting import wait_until
 from flows.service.part_process import GRACE_SECONDS
-from flows.service.parts import Part, addresses, answers, arrange_mlflow, list_parts, require_free_ports
-from flows.service.process_marks import UP_VARIABLE, end_processes, find_marked
+from flows.service.parts import Part, addresses, configure_mlflow, is_ready, list_parts, require_free_ports
+from flows.service.process_marks import UP_VARIABLE, end_processes, find_up_processes
 from flows.service.supervisor import (
     LogFollower,
     PartState,
@@ -98,7 +99,7 @@ def part_environment(settings: Settings) -> dict[str, str]:
         **settings_environment(settings),
         **RUN_ENVIRONMENT,
         **server_environment(settings.workspace),
-        **arrange_mlflow(settings),
+        **configure_mlflow(settings),
         API_URL_VARIABLE: f"{found['server']}/api",
         "PREFECT_UI_API_URL": "/api",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it scores traces of language models: there are none
@@ -158,7 +159,7 @@ def end_up(settings: Settings) -> bool:
 
 def clear_leftovers(workspace: Path) -> bool:
     """End what an `emotion up` that is gone left running, and return whether there was anything."""
-    left = find_marked(up=str(workspace.resolve()))
+    left = find_up_processes(up=str(workspace.resolve()))
     end_processes(left, GRACE_SECONDS)
     record = read_up(workspace)
     if record:
@@ -272,19 +273,20 @@ def _bring_up(
 
 
 def _wait_for(parts: list[Part], daemon: subprocess.Popen[bytes], settings: Settings) -> None:
-    deadline = time.monotonic() + settings.server_start_seconds
     waiting = [part for part in parts if part.port]
-    while waiting:
+
+    def are_ready() -> bool:
         if daemon.poll() is not None:
             raise PipelineError(_daemon_ended(daemon, settings.workspace))
-        if time.monotonic() > deadline:
-            log = log_path(up_folder(settings.workspace), waiting[0].name)
-            raise PipelineError(
-                f"{waiting[0].name} did not answer within {settings.server_start_seconds:.0f} s: see {log}, or raise "
-                "EMOTION_SERVER_START_SECONDS"
-            )
-        waiting = [part for part in waiting if not answers(part, settings)]
-        time.sleep(0.2)
+        waiting[:] = [part for part in waiting if not is_ready(part, settings)]
+        return not waiting
+
+    def describe_late() -> str:
+        log = log_path(up_folder(settings.workspace), waiting[0].name)
+        seconds = f"{settings.server_start_seconds:.0f} s"
+        return f"{waiting[0].name} did not answer within {seconds}: see {log}, or raise EMOTION_SERVER_START_SECONDS"
+
+    wait_until(are_ready, settings.server_start_seconds, describe_late)
 
 
 def _follow(logs: LogFollower, daemon: subprocess.Popen[bytes], workspace: Path, say: Callable[[str], None]) -> None:

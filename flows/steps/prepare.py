@@ -7,7 +7,7 @@ from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.logs import arrange_logs
+from flows.logs import configure_logs
 from flows.parameters import Help
 from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images
@@ -48,7 +48,7 @@ class PreparedData(NamedTuple):
 
 def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings) -> PreparedData:
     """Return the images, the accepted data set and the verdict on it, as tasks of the running flow."""
-    arrange_logs()
+    configure_logs()
     source, policies = choices.source, choices.policies
     images = acquire_images(source, workspace, settings.download_settings(), settings.extract_limits())
     manifest = take_inventory(images, workspace)

@@ -13,7 +13,7 @@ from urllib3.util import Retry
 
 from data.base.paths import PROJECT_ROOT
 from flows.service.parts import addresses
-from flows.service.process_marks import find_marked
+from flows.service.process_marks import find_up_processes
 from flows.service.up import find_up
 from flows.settings import Settings, settings_environment
 
@@ -93,7 +93,7 @@ class Up:
         return bool(record and record.ready)
 
     def processes(self):
-        return find_marked(up=str(self.settings.workspace.resolve()))
+        return find_up_processes(up=str(self.settings.workspace.resolve()))
 
 
 def wait_until(condition, seconds=SLOW_SECONDS):
