@@ -1,4 +1,4 @@
-"""Audit: the labels of a whole data set are judged by networks that were not trained on them."""
+"""Flow `audit`: check all labels of a data set with networks that were not trained on them."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tasks.support.outcomes import record_of
 
 
 def name_run() -> str:
-    """Return a short name for the running flow."""
+    """Build a short name of the running flow."""
     return f"audit {short_source(flow_run.parameters['source'])}"
 
 
@@ -40,7 +40,7 @@ def audit(
     limits: Limits = DataLimits(),
     force: Force = False,
 ) -> Path:
-    """Judge every label of a data set by cross-fitting: one training a fold, which is held out of it.
+    """Check every label of a data set by cross-fitting: one training for each fold, on the other folds.
 
     `flows.parameters` describes the parameters that flows share.
 

@@ -1,4 +1,4 @@
-"""Ingest: a data set is downloaded, judged and cleaned; nothing is trained."""
+"""Flow `ingest`: download, validate and clean a data set, without training."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tasks.support.outcomes import record_of
 
 
 def name_run() -> str:
-    """Return a short name for the running flow."""
+    """Build a short name of the running flow."""
     return f"ingest {short_source(flow_run.parameters['source'])}"
 
 
@@ -30,7 +30,7 @@ def ingest(
 ) -> Path:
     """Download and validate a data set.
 
-    `flows.parameters` describes the parameters, which other flows share.
+    `flows.parameters` describes the parameters, except for `policies` and `limits`: see `flows.steps.prepare`.
 
     Returns:
         The directory of the verdict.

@@ -1,4 +1,4 @@
-"""Retrain: from a data set to a comparison report."""
+"""Flow `retrain`: from a data set to a comparison report."""
 
 import time
 from pathlib import Path
@@ -34,13 +34,13 @@ NOTHING_TO_DO = "Nothing to do"
 
 
 def name_run() -> str:
-    """Return a short name for the running flow: its preset and the last part of its source."""
+    """Build a short name of the running flow from its preset and the last part of its source."""
     parameters = flow_run.parameters
     return f"{short_preset(parameters['preset'])} on {short_source(parameters['source'])}"
 
 
 def short_preset(preset: str) -> str:
-    """Return a built-in preset's name, or that of a preset file without its folder and ending."""
+    """Return the name of a built-in preset, or of a preset file without folder and extension."""
     return Path(preset).stem
 
 
@@ -95,17 +95,17 @@ def retrain(
 
 
 def end_run(report: Produced) -> Path:
-    """Return the report's directory, under the state name "Nothing to do" where an earlier run had made it."""
+    """Return the report's directory; the run's state is "Nothing to do" if an earlier run wrote the report."""
     if not report.cached:
         return report.path
     page = report_page(report)
-    message = f"Same data, code and choices as before: the report is {page}; force trains all the same."
+    message = f"Same data, code and parameters as before: the report is {page}. Use force to train anyway."
     get_run_logger().info(message)
     return Completed(name=NOTHING_TO_DO, message=message, data=report.path)  # type: ignore[return-value]
 
 
 def run_facts(started: float, preset: Preset, workspace: Workspace) -> RunFacts:
-    """Return what the report says of the running flow; a server that ends with it is not linked to."""
+    """Collect the facts on the running flow for the report; a server that ends with the flow gets no link."""
     parameters, server = flow_run.parameters, PREFECT_API_URL.value()
     lasts = bool(server) and not ends_with_its_runs(server, workspace.root)
     return RunFacts(

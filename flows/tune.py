@@ -1,4 +1,4 @@
-"""Tune: from a data set to a preset file with the recipe that suits a variant best."""
+"""Flow `tune`: from a data set to a preset file with the best recipe found for a variant."""
 
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ from tasks.support.outcomes import record_of
 
 
 def name_run() -> str:
-    """Return a short name for the running flow."""
+    """Build a short name of the running flow."""
     parameters = flow_run.parameters
     return f"tune {parameters['variant']} on {short_source(parameters['source'])}"
 
@@ -49,7 +49,7 @@ def tune(
     force: Force = False,
     out: str = "",
 ) -> Path:
-    """Search the recipe of a variant by its accuracy on selection, and write the best as a preset file.
+    """Search the recipe of a variant with the best accuracy on selection, and write it as a preset file.
 
     `flows.parameters` describes the parameters that flows share.
 

@@ -80,7 +80,7 @@ Form = TypeVar("Form", bound=BaseModel)
 def run(
     source: SourceOption = "sample",
     preset: Annotated[str, typer.Option(help=f"Which variants, views and recipes: {PRESET_HELP}")] = "quick",
-    variants: Annotated[str, typer.Option(help="Comma-separated, instead of the preset's own.")] = "",
+    variants: Annotated[str, typer.Option(help="Comma-separated variants, instead of the preset's own.")] = "",
     parallel: ParallelOption = 0,
     time_budget: TimeBudgetOption = 0,
     seed: SeedOption = 42,
@@ -163,7 +163,7 @@ def audit(
     limit: LimitOption = [],  # noqa: B006
     force: ForceOption = False,
 ) -> None:
-    """Name the labels of a data set that are suspected to be wrong, those of the train part too."""
+    """List the labels of a data set that are suspected to be wrong, including those of the train part."""
     find_variant(variant)
     load_preset(preset)
     parse_source(source)
@@ -192,11 +192,13 @@ def audit(
 def tune(
     source: SourceOption = "sample",
     variant: Annotated[str, typer.Option(help="The network whose recipe is searched.")] = "compact",
-    preset: Annotated[str, typer.Option(help=f"Its views and the recipe to begin with: {PRESET_HELP}")] = "quick",
+    preset: Annotated[str, typer.Option(help=f"Its views and the recipe to start from: {PRESET_HELP}")] = "quick",
     trials: TrialsOption = 20,
     minutes: MinutesOption = 60,
     trial_minutes: TrialMinutesOption = 3,
-    space: Annotated[str, typer.Option(help="JSON, or a file with it: what to try other than usual.")] = "",
+    space: Annotated[
+        str, typer.Option(help="What to try instead of the default: JSON, or the path of a JSON file.")
+    ] = "",
     parallel: ParallelOption = 0,
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
@@ -241,14 +243,16 @@ def tune(
 @app.command()
 def report(
     run: Annotated[str, typer.Argument(help="A report's key or its beginning, a run's name, or last.")] = "last",
-    compare: Annotated[str, typer.Option(help="A second run: write what changed between the two instead.")] = "",
-    out: Annotated[str, typer.Option(help="Directory to write into; else one in the workspace's rendered.")] = "",
+    compare: Annotated[str, typer.Option(help="A second run: write what changed between the two runs instead.")] = "",
+    out: Annotated[
+        str, typer.Option(help="Directory to write into; by default a directory in the workspace's rendered folder.")
+    ] = "",
     pdf: Annotated[
-        bool, typer.Option("--pdf", help="Print the page as a PDF too, with a Chromium found here.")
+        bool, typer.Option("--pdf", help="Also print the page as a PDF, with an installed Chromium.")
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser of this desktop.")] = False,
 ) -> None:
-    """Render a run's report again from what is stored, or compare two runs; nothing is trained."""
+    """Render a run's report again from stored results, or compare two runs; nothing is trained."""
     from flows.cli.report_commands import COMPARED_PDF, REPORT_PDF, compare_again, render_again
     from reports.common.pdf import find_browser, print_pdf
 
@@ -261,18 +265,20 @@ def report(
         print_pdf(page, printed, browser)
         console.print(f"[bold]PDF:[/] {escape(str(printed))}", soft_wrap=True)
     if show and not webbrowser.open(page.as_uri()):
-        raise PipelineError(f"got no browser that opens on this machine, expected one: open {page} yourself")
+        raise PipelineError(f"found no browser on this machine: open {page} yourself")
 
 
 @app.command()
 def prune(
-    keep: Annotated[int, typer.Option(help="Newest reports to keep, with all they were made from.", min=1)] = 8,
+    keep: Annotated[
+        int, typer.Option(help="Newest reports to keep, with everything that they were made from.", min=1)
+    ] = 8,
     days: Annotated[
-        float, typer.Option(help="Days to keep what no report names yet: broken-off runs, downloads.", min=0)
+        float, typer.Option(help="Days to keep what no report uses yet: interrupted runs and downloads.", min=0)
     ] = 3,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
 ) -> None:
-    """Remove from the workspace what the newest reports do not need, and the Prefect runs behind it."""
+    """Remove what the newest reports do not need from the workspace, and the Prefect runs that made it."""
     settings = load_settings()
     protected = ModelRegistry(settings.workspace).protected_keys()
     policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]

@@ -1,4 +1,4 @@
-"""Wait for a process that is starting."""
+"""Waiting for a process that starts, up to a time limit."""
 
 import time
 from collections.abc import Callable
@@ -9,15 +9,15 @@ PAUSE_SECONDS = 0.2
 
 
 def wait_until(is_ready: Callable[[], bool], seconds: float, late: Callable[[], str]) -> None:
-    """Ask again and again until it is ready.
+    """Repeat a question until the answer is yes.
 
     Args:
-        is_ready: answers whether it is; may raise to end the waiting.
-        seconds: how long to wait.
-        late: words the error if the time is over.
+        is_ready: the question; may raise an error to end the waiting.
+        seconds: time limit.
+        late: returns the message of the error if the time is over.
 
     Raises:
-        PipelineError: it was not ready in time.
+        PipelineError: the answer was not yes in time.
 
     Example:
         >>> wait_until(lambda: True, 1, lambda: "the server did not answer within 1 s")

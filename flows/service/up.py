@@ -1,8 +1,8 @@
-"""`emotion up`: Prefect's server, a worker, MLflow's UI and the pages of reports, kept running until told to end.
+"""`emotion up`: keeps Prefect's server, a worker, MLflow's UI and the report pages running until told to end.
 
-Three levels, so that a kill at any of them leaves nothing behind: this process starts supervisor's daemon, the daemon
-starts the parts (flows/service/part_process.py), and each follows its parent. What is left all the same, where all were
-killed at once, is ended by the next `emotion up` or `emotion down`.
+There are three levels, so that killing any of them leaves no process behind: this process starts supervisor's daemon,
+the daemon starts the parts (flows/service/part_process.py), and each ends with its parent. If all are killed at once,
+the next `emotion up` or `emotion down` ends what is left.
 """
 
 import os
@@ -47,7 +47,7 @@ DOWN_SECONDS = 3 * GRACE_SECONDS
 
 
 class UpRecord(BaseModel):
-    """An `emotion up`, as workspace/up/up.json names it to other commands."""
+    """Running `emotion up`, as stored in workspace/up/up.json for other commands."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,12 +63,12 @@ def run_up(settings: Settings, say: Callable[[str], None], ready: Callable[[UpRe
     """Keep the parts running until Ctrl-C or SIGTERM, and end them all.
 
     Args:
-        settings: where they listen, and what they use.
-        say: takes each line of progress and of the parts' logs.
-        ready: is called once every part answers.
+        settings: addresses, ports and stores of the parts.
+        say: receives each line of progress and of the parts' logs.
+        ready: is called when every part answers.
 
     Raises:
-        PipelineError: the workspace is up already, a port is taken, a part did not come up, or supervisor's daemon
+        PipelineError: the workspace is up already, a port is taken, a part did not start, or supervisor's daemon
             ended.
     """
     folder = up_folder(settings.workspace)
@@ -92,7 +92,7 @@ def run_up(settings: Settings, say: Callable[[str], None], ready: Callable[[UpRe
 
 
 def part_environment(settings: Settings) -> dict[str, str]:
-    """Return what the parts and the runs of the worker have in their environment."""
+    """Return the environment of the parts and of the worker's runs."""
     found = addresses(settings)
     python_path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
     return {
@@ -102,7 +102,7 @@ def part_environment(settings: Settings) -> dict[str, str]:
         **configure_mlflow(settings),
         API_URL_VARIABLE: f"{found['server']}/api",
         "PREFECT_UI_API_URL": "/api",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it scores traces of language models: there are none
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it scores traces of language models
         "PYTHONPATH": python_path,
         REPORTS_URL_VARIABLE: found["reports"],
         **({MLFLOW_PAGE_VARIABLE: shown_uri(found["mlflow"])} if found["mlflow"].startswith("http") else {}),
@@ -111,10 +111,10 @@ def part_environment(settings: Settings) -> dict[str, str]:
 
 
 def start_detached(settings: Settings) -> UpRecord:
-    """Start `emotion up` in a session of its own, and return once every part answers.
+    """Start `emotion up` in its own session, and return when every part answers.
 
     Raises:
-        PipelineError: it ended before that; the message is its own.
+        PipelineError: it ended before that; the message is the one that it printed.
     """
     folder = up_folder(settings.workspace)
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def start_detached(settings: Settings) -> UpRecord:
 
 
 def end_up(settings: Settings) -> bool:
-    """End the `emotion up` of the workspace and whatever it left, and return whether there was anything.
+    """End the `emotion up` of the workspace and every process that it left; tell whether there was one.
 
     Raises:
         PipelineError: it did not end in time.
@@ -158,7 +158,7 @@ def end_up(settings: Settings) -> bool:
 
 
 def clear_leftovers(workspace: Path) -> bool:
-    """End what an `emotion up` that is gone left running, and return whether there was anything."""
+    """End the processes that an earlier `emotion up` left running; tell whether there were any."""
     left = find_up_processes(up=str(workspace.resolve()))
     end_processes(left, GRACE_SECONDS)
     record = read_up(workspace)
@@ -171,7 +171,7 @@ def clear_leftovers(workspace: Path) -> bool:
 
 
 def find_up(workspace: Path) -> UpRecord | None:
-    """Return the `emotion up` of the workspace where it is running."""
+    """Return the `emotion up` of the workspace, or None if it is not running."""
     record = read_up(workspace)
     return record if record and is_alive(record.pid, record.started_seconds) else None
 
@@ -182,7 +182,7 @@ def part_states(record: UpRecord, workspace: Path) -> list[PartState]:
 
 
 def read_up(workspace: Path) -> UpRecord | None:
-    """Return the last `emotion up` that was not ended properly, running or not."""
+    """Return the stored `emotion up`, which may be running or may have been killed, or None."""
     try:
         return UpRecord.model_validate_json(_record_path(workspace).read_text())
     except (FileNotFoundError, ValidationError):
@@ -190,7 +190,7 @@ def read_up(workspace: Path) -> UpRecord | None:
 
 
 def up_folder(workspace: Path) -> Path:
-    """Return where the configuration and the logs are."""
+    """Return the folder of the configuration and the logs."""
     return workspace.resolve() / "up"
 
 
@@ -201,7 +201,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         record = read_up(settings.workspace)
-        who = f"process {record.pid}" if record else "another process that is just starting"
+        who = f"process {record.pid}" if record else "another process that is starting"
         raise PipelineError(
             f"{settings.workspace.resolve()} is up already ({who}): emotion status shows it, emotion down ends it"
         ) from error
@@ -213,7 +213,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Take SIGTERM and a closed terminal as Ctrl-C."""
+    """Treat SIGTERM and a closed terminal like Ctrl-C."""
     former = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     try:
         yield
@@ -228,7 +228,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _daemon(supervisor: Supervisor, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """Have supervisor's daemon running, named to other commands and to the workspace's runs."""
+    """Run supervisor's daemon during the block, with records for other commands and for the workspace's runs."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> int:
@@ -240,7 +240,11 @@ def _daemon(supervisor: Supervisor, settings: Settings) -> Iterator[subprocess.P
         _write_record(_new_record(supervisor, settings), settings.workspace)
         yield started[0]
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # once is enough: the ending is under way
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # ignore further signals: the shutdown has started
             signal.signal(number, signal.SIG_IGN)
         for process in started:
             stop(process, DOWN_SECONDS)
@@ -253,7 +257,7 @@ def _bring_up(
     settings: Settings,
     say: Callable[[str], None],
 ) -> UpRecord:
-    """Start the parts one after the other, the server's work pool and deployments in between."""
+    """Start the server, set up its work pool and deployments, then start the other parts."""
     from flows.service.deploy import deploy_all
 
     say("starting Prefect's server")
@@ -290,7 +294,7 @@ def _wait_for(parts: list[Part], daemon: subprocess.Popen[bytes], settings: Sett
 
 
 def _follow(logs: LogFollower, daemon: subprocess.Popen[bytes], workspace: Path, say: Callable[[str], None]) -> None:
-    """Say what the parts log until this process is interrupted."""
+    """Pass on what the parts log until this process is interrupted."""
     while daemon.poll() is None:
         for name, line in logs.lines():
             say(f"{name:8} {line}")

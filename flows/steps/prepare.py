@@ -1,4 +1,4 @@
-"""Prepare the data of a run: from its source to the verdict and the clean data set."""
+"""Preparation of a run's data: from the source to the verdict and the clean data set."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -24,12 +24,12 @@ Limits = Annotated[
 
 
 def short_source(source: str) -> str:
-    """Return the last part of a source, which tells data sets apart on a screen."""
+    """Return the last part of a source, as a short name of the data set."""
     return source.partition("#")[0].rstrip("/").rsplit("/", 1)[-1]
 
 
 class DataChoices(NamedTuple):
-    """What a flow was asked of its data set: its parameters of these names."""
+    """Parameters of a flow that concern its data set."""
 
     source: DatasetSource
     relabel: str
@@ -39,7 +39,7 @@ class DataChoices(NamedTuple):
 
 
 class PreparedData(NamedTuple):
-    """The stages that a data set goes through before anything is trained on it."""
+    """Stages of a data set before training."""
 
     images: Produced
     dataset: Produced
@@ -47,7 +47,11 @@ class PreparedData(NamedTuple):
 
 
 def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings) -> PreparedData:
-    """Return the images, the accepted data set and the verdict on it, as tasks of the running flow."""
+    """Run the tasks that download, check and clean a data set, inside the running flow.
+
+    Returns:
+        The images, the accepted data set and the verdict.
+    """
     configure_logs()
     source, policies = choices.source, choices.policies
     images = acquire_images(source, workspace, settings.download_settings(), settings.extract_limits())
