@@ -1,18 +1,17 @@
-"""Audit: the labels of a whole data set are judged by networks that were not trained on them."""
+"""Flow `audit`: check all labels of a data set with networks that were not trained on them."""
 
 from pathlib import Path
-from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
-from pydantic import Field
 
 from data.sources.source import parse_source
 from data.system.hardware import default_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
+from flows.parameters import Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget
 from flows.settings import load_settings
-from flows.steps.prepare import DataChoices, prepare_data, short_source
+from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
 from flows.steps.training import plan_job, train_variants
 from models.catalog.presets import PresetChoice, load_preset
 from models.catalog.variants import VariantName
@@ -23,38 +22,31 @@ from tasks.support.outcomes import record_of
 
 
 def name_run() -> str:
-    """Return a short name for the running flow."""
+    """Build a short name of the running flow."""
     return f"audit {short_source(flow_run.parameters['source'])}"
 
 
 @flow(name="audit", flow_run_name=name_run, log_prints=False)
 def audit(
-    source: str = "sample",
-    folds: Annotated[int, Field(ge=2, le=20)] = 3,
+    source: Source = "sample",
+    folds: Folds = 3,
     variant: VariantName = "compact",
     preset: PresetChoice = "quick",
-    parallel: Annotated[int, Field(ge=0, le=64)] = 0,
-    time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
-    relabel: str = "",
-    policies: RulePolicies = RulePolicies(),
-    limits: DataLimits = DataLimits(),
-    force: bool = False,
+    parallel: Parallel = 0,
+    time_budget_minutes: TimeBudget = 0,
+    seed: Seed = 42,
+    relabel: Relabel = "",
+    policies: Policies = RulePolicies(),
+    limits: Limits = DataLimits(),
+    force: Force = False,
 ) -> Path:
-    """Judge every label of a data set by cross-fitting: one training a fold, which is held out of it.
+    """Check every label of a data set by cross-fitting: one training for each fold, on the other folds.
+
+    `flows.parameters` describes the parameters that flows share.
 
     Args:
-        source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
-        folds: parts of train; each is predicted by a network that was trained on the others.
-        variant: the network.
-        preset: its views and recipe; a built-in name or the path of a preset file.
-        parallel: trainings at once; 0 takes one a core, at most two.
-        time_budget_minutes: most minutes of one training; 0 leaves the preset's.
-        seed: of parts, folds, views and trainings.
-        relabel: path of a relabel.csv with a person's corrections.
-        policies: what is done where a rule is broken.
-        limits: how many images a data set needs, and how unlike its classes may be in size.
-        force: do every stage again.
+        variant: The network.
+        preset: Its views and recipe; a built-in name or the path of a preset file.
 
     Returns:
         The directory of the audit.

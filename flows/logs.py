@@ -1,4 +1,4 @@
-"""What a run logs beside its tasks' own lines, and how it shows errors."""
+"""Logging of a run: the lines of the project's packages beside those of its tasks, and errors without tracebacks."""
 
 import logging
 
@@ -10,13 +10,13 @@ LOG_ENVIRONMENT = {
     "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGED_ROOMS),
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
-"""Under these Prefect takes up the rooms' lines into the log of the run that they are written in."""
+"""Settings with which Prefect adds lines of these packages to the log of the run that writes them."""
 
 
-def arrange_logs() -> None:
-    """Log what the rooms say, such as that they wait for another run, and keep the console readable.
+def configure_logs() -> None:
+    """Log messages of the project's packages, such as that they wait for another run, and keep the console readable.
 
-    Prefect's own configuration stops everything below WARNING that is not Prefect's.
+    Prefect's own configuration drops everything below WARNING that is not Prefect's.
     """
     for room in LOGGED_ROOMS:
         logging.getLogger(room).setLevel(logging.INFO)
@@ -25,9 +25,9 @@ def arrange_logs() -> None:
 
 
 def leave_out_traceback(record: logging.LogRecord) -> bool:
-    """Take the traceback from a record of an error that a person has to mend: its message says all there is to do.
+    """Remove the traceback of an error that a person has to correct: its message says what to do.
 
-    The console is the last to get a record; the log that Prefect keeps has the traceback.
+    The console is the last to get a record, so the log that Prefect stores still has the traceback.
     """
     if record.exc_info and isinstance(record.exc_info[1], PipelineError):
         record.exc_info = record.exc_text = None

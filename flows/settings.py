@@ -26,33 +26,31 @@ UserAndPassword = Annotated[SecretStr, AfterValidator(_require_user_and_password
 
 
 class Settings(BaseSettings):
-    """Where things are on this machine; what a run does is in its parameters instead."""
+    """Settings of this machine, such as paths and ports; the parameters of a flow say what a run does."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
 
-    workspace: Path = Field(default=Path("workspace"), description="Directory that keeps every stage of every run")
+    workspace: Path = Field(default=Path("workspace"), description="Directory that stores every stage of every run")
     weights_dir: Path | None = Field(
-        default=None, description="Directory of ImageNet weights, named as Keras names them"
+        default=None, description="Directory of ImageNet weights, with the file names of Keras"
     )
-    allow_weight_download: bool = Field(default=True, description="Ask Keras' storage for weights found nowhere else")
+    allow_weight_download: bool = Field(
+        default=True, description="Download weights from Keras' storage if no copy is found"
+    )
     server_start_seconds: float = Field(
-        default=90, gt=0, le=3600, description="How long a Prefect server may take to start"
+        default=90, gt=0, le=3600, description="Seconds that a Prefect server may take to start"
     )
-    download_timeout_seconds: float = Field(default=60, gt=0, le=3600, description="Longest silence of a download")
-    download_retries: int = Field(default=4, ge=0, le=20, description="Further tries after a connection fault")
-    proxy: str = Field(default="", description="Proxy for Google Drive, such as http://127.0.0.1:3128")
-    ca_bundle: str = Field(default="", description="PEM file of certificate authorities trusted beside the usual ones")
-    max_files: int = Field(
-        default=200_000, ge=1, le=10_000_000, description="Most files in a data set's archive or folder"
-    )
-    max_total_bytes: int = Field(
-        default=4 << 30, ge=1, le=1 << 40, description="Most bytes of all its files together, unpacked"
-    )
-    max_ratio: float = Field(default=100, ge=1, le=10_000, description="Most unpacked bytes for one of the archive")
-    host: str = Field(default="127.0.0.1", min_length=1, description="Address that the parts of emotion up listen on")
+    download_timeout_seconds: Annotated[float, DownloadSettings.model_fields["timeout_seconds"]] = 60
+    download_retries: Annotated[int, DownloadSettings.model_fields["retries"]] = 4
+    proxy: Annotated[str, DownloadSettings.model_fields["proxy"]] = ""
+    ca_bundle: Annotated[str, DownloadSettings.model_fields["ca_bundle"]] = ""
+    max_files: Annotated[int, ExtractLimits.model_fields["max_files"]] = 200_000
+    max_total_bytes: Annotated[int, ExtractLimits.model_fields["max_total_bytes"]] = 4 << 30
+    max_ratio: Annotated[float, ExtractLimits.model_fields["max_ratio"]] = 100
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address on which the parts of emotion up listen")
     prefect_port: Port = Field(default=4200, description="Port of Prefect's API and UI")
     mlflow_port: Port = Field(default=5000, description="Port of MLflow's UI")
-    reports_port: Port = Field(default=8060, description="Port of the pages of reports and verdicts")
+    reports_port: Port = Field(default=8060, description="Port of the report and verdict pages")
     database_url: SecretStr = Field(
         default=SecretStr(""), description="PostgreSQL of the Prefect server; empty: SQLite in the workspace"
     )
@@ -60,28 +58,36 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="USER:PASSWORD that the Prefect server asks for"
     )
     mlflow_auth: UserAndPassword = Field(
-        default=SecretStr(""), description="USER:PASSWORD of MLflow's administrator, that its UI asks for"
+        default=SecretStr(""), description="USER:PASSWORD of MLflow's administrator, for which its UI asks"
     )
     notify_block: str = Field(
         default="",
         pattern=r"^$|^[a-z0-9-]+/[a-z0-9-]+$",
         description="Prefect block that is notified, such as slack-webhook/team",
     )
-    schedule_cron: str = Field(default="", description="Cron of every schedule instead of its own, to try one out")
+    schedule_cron: str = Field(
+        default="", description="Cron expression that replaces that of every schedule, to try schedules out"
+    )
 
     keep_reports: int = Field(
-        default=8, ge=0, le=10_000, description="Newest reports that a run's own housekeeping keeps; 0 removes nothing"
+        default=8,
+        ge=0,
+        le=10_000,
+        description="Newest reports to keep when a run prunes the workspace; 0 prunes nothing",
     )
     reserve_bytes: int = Field(
-        default=RESERVE_BYTES, ge=0, le=1 << 50, description="Free space that no stage touches, beside what it needs"
+        default=RESERVE_BYTES,
+        ge=0,
+        le=1 << 50,
+        description="Free bytes that must stay on the disk beside what a stage needs",
     )
 
     def open_workspace(self, force: bool = False) -> Workspace:
-        """Return the workspace; `force` writes every stage again."""
+        """Return the workspace; `force` makes it write every stage again."""
         return Workspace(self.workspace, force=force, reserve_bytes=self.reserve_bytes)
 
     def download_settings(self) -> DownloadSettings:
-        """Return how downloads are made here."""
+        """Return the settings of downloads."""
         return DownloadSettings(
             timeout_seconds=self.download_timeout_seconds,
             retries=self.download_retries,
@@ -90,7 +96,7 @@ class Settings(BaseSettings):
         )
 
     def extract_limits(self) -> ExtractLimits:
-        """Return how much a data set may hold here."""
+        """Return the limits of a data set's size."""
         return ExtractLimits(max_files=self.max_files, max_total_bytes=self.max_total_bytes, max_ratio=self.max_ratio)
 
 
@@ -98,7 +104,7 @@ def load_settings() -> Settings:
     """Return the settings of this installation.
 
     Raises:
-        PipelineError: a variable has a value that it cannot have.
+        PipelineError: a variable has a value that is not allowed.
     """
     try:
         return Settings()
@@ -108,11 +114,11 @@ def load_settings() -> Settings:
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:
-    """Return the variables under which a process elsewhere has these settings, secrets in clear text."""
+    """Return the environment variables that give another process these settings, with secrets in clear text."""
     return {
         f"{PREFIX}{name.upper()}": _as_text(value)
         for name, value in settings.model_dump().items()
-        if value is not None  # no text says None
+        if value is not None  # no text means None
     }
 
 

@@ -1,17 +1,18 @@
-"""`emotion doctor`: is this machine ready, and what to do where it is not."""
+"""Checks of this machine for `emotion doctor`, each with advice if it fails."""
 
 import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict
 
 from data.base.errors import VariantUnavailable
 from data.system.hardware import default_parallel, gpu_names, usable_cores
 from data.system.provenance import code_version, package_versions
+from flows.cli.package_origin import ROOT, find_foreign_package
 from flows.server.environment import API_URL_VARIABLE
 from flows.server.shared import server_answers
 from flows.settings import Settings
@@ -22,10 +23,9 @@ LEAST_DISK_GIB = 5
 SUPPORTED_PYTHON = ((3, 11), (3, 13))
 
 
-class Check(BaseModel):
-    """One line of the doctor's."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True)
+class Check:
+    """Result of one check."""
 
     name: str
     ok: bool
@@ -34,15 +34,17 @@ class Check(BaseModel):
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Yield every check of this machine, the cheap ones first."""
+    """Yield the result of every check of this machine, the quick checks first."""
     yield _python()
+    foreign = find_foreign_package()
+    yield Check(name="imports", ok=not foreign, seen=foreign or f"from {ROOT}", advice="correct the import path")
     yield Check(
         name="packages", ok=True, seen=", ".join(f"{k} {v}" for k, v in package_versions().items() if k != "python")
     )
     yield Check(name="code", ok=True, seen=code_version())
-    yield Check(name="cores", ok=True, seen=f"{usable_cores()}, so {default_parallel()} variants at once")
+    yield Check(name="cores", ok=True, seen=f"{usable_cores()}; {default_parallel()} trainings at the same time")
     yield _memory()
-    yield Check(name="gpu", ok=True, seen=", ".join(gpu_names()) or "none; training uses the processor")
+    yield Check(name="gpu", ok=True, seen=", ".join(gpu_names()) or "none; training uses the CPU")
     yield _workspace(settings.workspace)
     yield _disk(settings.workspace)
     yield _server()
@@ -67,7 +69,7 @@ def _memory() -> Check:
         name="memory",
         ok=available >= LEAST_MEMORY_GIB,
         seen=f"{available:.1f} GiB available",
-        advice=f"have {LEAST_MEMORY_GIB} GiB, or run with --parallel 1",
+        advice=f"provide {LEAST_MEMORY_GIB} GiB, or run with --parallel 1",
     )
 
 
@@ -77,7 +79,7 @@ def _workspace(workspace: Path) -> Check:
     return Check(
         name="workspace",
         ok=os.access(parent, os.W_OK),
-        seen=f"{path}" if path.exists() else f"{path}, made by the first run",
+        seen=f"{path}" if path.exists() else f"{path}, created by the first run",
         advice="set EMOTION_WORKSPACE to a directory that you can write to",
     )
 
@@ -89,14 +91,14 @@ def _disk(workspace: Path) -> Check:
         name="disk",
         ok=free >= LEAST_DISK_GIB,
         seen=f"{free:.0f} GiB free",
-        advice=f"have {LEAST_DISK_GIB} GiB free, or set EMOTION_WORKSPACE to another disk",
+        advice=f"free {LEAST_DISK_GIB} GiB, or set EMOTION_WORKSPACE to another disk",
     )
 
 
 def _server() -> Check:
     url = os.environ.get(API_URL_VARIABLE)
     if not url:
-        return Check(name="prefect server", ok=True, seen="none named; a run starts one on 127.0.0.1")
+        return Check(name="prefect server", ok=True, seen="no PREFECT_API_URL; a run starts a server on 127.0.0.1")
     return Check(
         name="prefect server",
         ok=server_answers(url),
@@ -110,5 +112,5 @@ def _weights(backbone: str, settings: Settings) -> Check:
     try:
         return Check(name=name, ok=True, seen=str(find_weights(backbone, settings.weights_dir, allow_download=False)))
     except VariantUnavailable:
-        seen = "not at hand; a run tries to get them, and skips their variants where it cannot"
+        seen = "not found; a run tries to download them, and skips their variants if that fails"
         return Check(name=name, ok=False, seen=seen, advice=WEIGHTS_FILES[backbone].remedy)

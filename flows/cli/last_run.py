@@ -1,11 +1,11 @@
-"""What a Prefect server knows of earlier runs."""
+"""Last run that a Prefect server knows, for `emotion status`."""
 
 from datetime import datetime
 from typing import NamedTuple
 
 
 class RunLine(NamedTuple):
-    """A run in one line."""
+    """Facts on a run that fit in one line."""
 
     flow: str
     name: str
@@ -14,7 +14,7 @@ class RunLine(NamedTuple):
 
 
 def last_run() -> RunLine | None:
-    """Return the run that started last in the server of PREFECT_API_URL; None where none did."""
+    """Return the run that started last on the server of PREFECT_API_URL, or None if there was no run."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
     from prefect.client.schemas.sorting import FlowRunSort

@@ -1,4 +1,7 @@
-"""What the `emotion` command prints: findings, the comparison table, and what to do next."""
+"""Terminal output of the `emotion` command: findings, the comparison table, and what to do next.
+
+`emotion --help` imports this module, so reports are imported where they are used.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,10 +24,6 @@ from flows.service.schedule import ScheduleChoice
 from flows.service.supervisor import PartState
 from flows.service.up import UpRecord
 from reports.common.formatting import MISSING
-from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
-from reports.run.sections.champion import OUTCOMES
-from reports.run.seed_spreads import seed_spreads
-from reports.tuning import search_sentences, trial_rows
 
 console = Console()
 error_console = Console(stderr=True)
@@ -37,7 +36,7 @@ MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 def print_data(summary: DataSummary, page: Path) -> None:
-    """Print what validation found, with counts, and what was set aside."""
+    """Print the findings of validation, the counts, and which images were set aside."""
     table = Table(title=f"Data quality of {summary.source}", title_justify="left", box=SIMPLE)
     for heading in ("", "rule", "as published", "after cleaning"):
         table.add_column(heading)
@@ -55,6 +54,8 @@ def print_data(summary: DataSummary, page: Path) -> None:
 
 def print_results(results: RunResults, report: Path) -> None:
     """Print the comparison table, the report's path, and what to do next."""
+    from reports.run.sections.champion import OUTCOMES
+
     console.print()
     console.print(_comparison_table(results))
     for variant in results.variants:
@@ -65,7 +66,7 @@ def print_results(results: RunResults, report: Path) -> None:
         console.print(f"{OUTCOMES[results.decision.outcome]}: {escape(results.decision.summary)}", highlight=False)
     if results.data.synthetic:
         console.print(
-            "[yellow]Synthetic data: these figures show that the pipeline works and say nothing of real faces.[/]"
+            "[yellow]Synthetic data: these figures show that the pipeline works, and nothing about real faces.[/]"
         )
     console.print(f"\n[bold]Report:[/] {report / 'index.html'}", soft_wrap=True)
     console.print("[bold]Next:[/] open the report in a browser, then train on your own images:")
@@ -73,16 +74,20 @@ def print_results(results: RunResults, report: Path) -> None:
 
 
 def _print_spreads(results: RunResults) -> None:
-    """Print what the seeds of each repeated variant come to, and what their spread is of."""
+    """Print the spread over seeds of each repeated variant, and what it means."""
+    from reports.run.seed_spreads import seed_spreads
+
     spreads = [spread for spread in seed_spreads(results) if spread.trained]
     for spread in spreads:
         console.print(f"{spread.name}, validation over seeds: [bold]{spread.cell}[/]", highlight=False)
     if spreads:
-        console.print("Mean ± standard deviation (seeds): the spread of training alone, on the same images.")
+        console.print("Mean ± standard deviation (seeds): the spread of training, on the same images.")
 
 
 def print_audit(audit: LabelAudit, directory: Path) -> None:
-    """Print how many labels of each class are suspected, and where to correct them."""
+    """Print how many labels of each class are suspected to be wrong, and where to correct them."""
+    from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
+
     for sentence in audit_sentences(audit):
         console.print(sentence, highlight=False)
     if not audit.images:
@@ -98,7 +103,9 @@ def print_audit(audit: LabelAudit, directory: Path) -> None:
 
 
 def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
-    """Print the best trials, how far to believe them, and the command that measures the winner."""
+    """Print the best trials, how reliable they are, and the command that measures the winner."""
+    from reports.tuning import search_sentences, trial_rows
+
     rows = trial_rows(search)[:BEST_TRIALS]
     table = Table(title=f"Trials of {search.variant} by selection accuracy", title_justify="left", box=SIMPLE)
     for heading in rows[0]:
@@ -109,14 +116,14 @@ def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
     for sentence in search_sentences(search):
         console.print(sentence, highlight=False)
     console.print(f"[bold]Preset:[/] {preset}", soft_wrap=True)
-    console.print("[bold]Next:[/] measure the winner on validation; its training is in the workspace already:")
+    console.print("[bold]Next:[/] measure the winner on validation; its training is already in the workspace:")
     console.print(f"  {escape(measure)}", highlight=False, soft_wrap=True)
 
 
 def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
-    """Print what was removed of each kind, or would be, what that frees, and what stays for whose sake."""
+    """Print for each kind what was removed or would be, how much space that frees, and why the rest stays."""
     table = Table(title="What would be removed" if dry_run else "What was removed", title_justify="left", box=SIMPLE)
-    for heading in ("kind", "go" if dry_run else "gone", "MB freed", "stay", "MB", "because of"):
+    for heading in ("kind", "to remove" if dry_run else "removed", "MB freed", "kept", "MB", "because of"):
         table.add_column(heading, justify="left" if heading in ("kind", "because of") else "right")
     for count in counts:
         reasons = ", ".join(f"{reason} {number}" for reason, number in count.kept_for.items())
@@ -134,7 +141,7 @@ def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
 
 
 def print_up(record: UpRecord, schedule: ScheduleChoice) -> None:
-    """Print where each part is reached, once all answer."""
+    """Print the address of each part, the schedule and the notifications."""
     for name, address in record.addresses.items():
         console.print(f"  [bold]{PART_TITLES.get(name, name):16}[/] {address}", highlight=False, soft_wrap=True)
     print_schedule(schedule)
@@ -142,7 +149,7 @@ def print_up(record: UpRecord, schedule: ScheduleChoice) -> None:
 
 
 def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:
-    """Print each part with its state, since when, and its address."""
+    """Print each part with its state, the start of that state, and its address."""
     table = Table(box=SIMPLE)
     for heading in ("part", "state", "since", "address"):
         table.add_column(heading)
@@ -156,15 +163,15 @@ def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:
 
 
 def print_schedule(choice: ScheduleChoice) -> None:
-    """Print whether flows run by themselves."""
+    """Print whether flows run on a schedule."""
     source = f", on {escape(choice.source)}" if choice.source else ""
     source += f", preset {escape(choice.preset)}" if choice.preset else ""
-    off = "off: emotion schedule on lets retrain run weekly and ingest daily"
+    off = "off: after emotion schedule on, retrain runs weekly and ingest daily"
     console.print(f"schedule: {f'on{source}' if choice.on else off}", highlight=False, soft_wrap=True)
 
 
 def print_notifications(record: UpRecord) -> None:
-    """Print what is notified of, or how to have it."""
+    """Print which events are notified, or how to switch notifications on."""
     none = "none: EMOTION_NOTIFY_BLOCK names the Prefect block to notify, such as slack-webhook/team"
     what = "; ".join(name.removeprefix("emotion: ") for name in record.notifications)
     console.print(f"notifications: {what or none}", highlight=False, soft_wrap=True)
@@ -206,11 +213,11 @@ def _duplicate_counts(summary: DataSummary) -> list[tuple[str, int]]:
     return [
         ("duplicate groups", summary.duplicate_groups),
         ("duplicate groups across splits", summary.duplicate_groups_across_splits),
-        ("train images that also stand in validation or test", summary.leaking_train_images),
+        ("train images that are also in validation or test", summary.leaking_train_images),
         ("images under two or more labels", summary.label_conflict_images),
-        ("groups that show one picture with different pixels", summary.near_duplicate_groups),
-        ("such groups across splits", summary.near_duplicate_groups_across_splits),
-        ("further train images whose picture stands in validation or test", summary.near_leaking_train_images),
+        ("groups of near duplicates (one picture, different pixels)", summary.near_duplicate_groups),
+        ("groups of near duplicates across splits", summary.near_duplicate_groups_across_splits),
+        ("further train images with a near duplicate in validation or test", summary.near_leaking_train_images),
         ("blank images", summary.blank_images),
         ("undecodable images", summary.undecodable_images),
     ]

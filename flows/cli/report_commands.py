@@ -1,4 +1,4 @@
-"""What `emotion report` does: pages made again from what a workspace keeps, without Prefect and without training."""
+"""Functions of `emotion report`: render pages again from stored results, without Prefect and without training."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ COMPARED_PDF = "compare.pdf"
 
 
 def render_again(workspace: Path, wanted: str, out: str = "") -> Path:
-    """Render a run's report from its results, predictions and pictures.
+    """Render a run's report again from its stored results, predictions and pictures.
 
     Args:
         workspace: root of the workspace.
@@ -25,7 +25,7 @@ def render_again(workspace: Path, wanted: str, out: str = "") -> Path:
         The page.
 
     Raises:
-        PipelineError: there is no such report.
+        PipelineError: the report does not exist.
     """
     root = workspace.resolve()
     report = find_report(list_reports(root)[0], wanted)
@@ -35,7 +35,7 @@ def render_again(workspace: Path, wanted: str, out: str = "") -> Path:
 
 
 def compare_again(workspace: Path, first: str, second: str, out: str = "") -> Path:
-    """Write what changed between two runs, from the one that started first to the other.
+    """Write a page on what changed between two runs, from the one that started first to the other.
 
     Args:
         workspace: root of the workspace.
@@ -47,7 +47,7 @@ def compare_again(workspace: Path, first: str, second: str, out: str = "") -> Pa
         The page.
 
     Raises:
-        PipelineError: there is no such report.
+        PipelineError: the report does not exist.
     """
     root = workspace.resolve()
     reports, _ = list_reports(root)

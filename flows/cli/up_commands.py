@@ -1,4 +1,4 @@
-"""`emotion up` and its companions: what keeps running, what runs by itself, and what is deployed."""
+"""Commands up, down, status, schedule and deploy of `emotion`."""
 
 import os
 import sys
@@ -26,25 +26,27 @@ EXIT_DOWN = 1
 
 @app.command()
 def up(
-    detach: Annotated[bool, typer.Option("--detach", help="Return once everything answers.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when everything answers, and keep it running.")
+    ] = False,
 ) -> None:
     """Keep Prefect's server, a worker, MLflow's UI and the reports running, until Ctrl-C."""
     settings = load_settings()
     if detach:
         print_up(start_detached(settings), read_schedule(settings.workspace))
-        console.print("Runs until [bold]emotion down[/]; emotion status shows it.", highlight=False)
+        console.print("It runs until [bold]emotion down[/]; emotion status shows it.", highlight=False)
         return
 
     def ready(record: UpRecord) -> None:
         print_up(record, read_schedule(settings.workspace))
-        console.print("Ctrl-C ends it all. What the parts log:", highlight=False)
+        console.print("Ctrl-C ends everything. Logs of the parts:", highlight=False)
 
     run_up(settings, lambda line: console.print(escape(line), highlight=False, soft_wrap=True), ready)
 
 
 @app.command()
 def down() -> None:
-    """End what emotion up keeps running; its runs too."""
+    """End everything that emotion up keeps running, including runs."""
     settings = load_settings()
     was_up = end_up(settings)
     console.print(f"{settings.workspace.resolve()} {'is down' if was_up else 'was not up'}", highlight=False)
@@ -71,7 +73,7 @@ def status() -> None:
 
 @app.command()
 def schedule(
-    switch: Annotated[Literal["on", "off"], typer.Argument(help="Whether retrain and ingest run by themselves.")],
+    switch: Annotated[Literal["on", "off"], typer.Argument(help="Whether retrain and ingest run on their schedules.")],
     source: Annotated[str, typer.Option(help="Their data set from now on, instead of the deployment's.")] = "",
     preset: Annotated[str, typer.Option(help=f"The preset of retrain from now on: {PRESET_HELP}")] = "",
 ) -> None:
@@ -89,7 +91,7 @@ def schedule(
     if _use_server(settings):
         apply_schedule(choice, settings.schedule_cron)
     else:
-        console.print("Nothing is up; it is applied by the next [bold]emotion up[/].", highlight=False)
+        console.print("No server is up; the next [bold]emotion up[/] applies the schedule.", highlight=False)
     print_schedule(choice)
 
 
@@ -98,13 +100,13 @@ def deploy() -> None:
     """Deploy the flows, the schedule and the automations to the server that is up, or that PREFECT_API_URL names."""
     settings = load_settings()
     if not _use_server(settings):
-        raise PipelineError("got no server to deploy to: run emotion up, which deploys too, or set PREFECT_API_URL")
+        raise PipelineError("got no server to deploy to: run emotion up, which also deploys, or set PREFECT_API_URL")
     notifications = deploy_all(settings)
     console.print(f"deployed; {len(notifications)} automations notify", highlight=False)
 
 
 def _use_server(settings: Settings) -> bool:
-    """Let prefect use the server in PREFECT_API_URL, else the one that is kept up; return whether there is one."""
+    """Make prefect use the server in PREFECT_API_URL, or else that of `emotion up`; tell whether there is a server."""
     os.environ.update({**RUN_ENVIRONMENT, **auth_environment(settings)})
     url = os.environ.get(API_URL_VARIABLE) or find_kept_server(settings.workspace)
     if url:
@@ -113,6 +115,6 @@ def _use_server(settings: Settings) -> bool:
 
 
 def _absolute(source: str) -> str:
-    """Return a path that the worker, which is elsewhere, finds too; other sources and names as they are."""
+    """Make a path absolute, because the worker has another directory; return other sources and names unchanged."""
     location, mark, pin = source.partition("#")
     return f"{Path(location).resolve()}{mark}{pin}" if location and Path(location).exists() else source

@@ -1,4 +1,4 @@
-"""Environment variables of the Prefect server and of what talks to it."""
+"""Environment variables of the Prefect server and of its clients."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ API_URL_VARIABLE = "PREFECT_API_URL"
 LOOPBACK = "127.0.0.1"
 
 HEARTBEAT_SECONDS = 30
-"""How often a run says that it lives; Prefect allows no shorter time."""
+"""Seconds between two heartbeats of a run; Prefect allows no shorter time."""
 
 RUN_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -20,12 +20,12 @@ RUN_ENVIRONMENT = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
     **LOG_ENVIRONMENT,
 }
-"""Settings of every run, whichever server it uses: nobody is told of it, its log is whole, and it says that it lives.
-prefect.yaml has them for runs that a worker starts."""
+"""Settings of every run on any server: telemetry off, complete logs, heartbeats on.
+prefect.yaml repeats them for runs that a worker starts."""
 
 
 def server_environment(workspace: Path) -> dict[str, str]:
-    """Return the settings under which a server of ours and its runs keep to the workspace."""
+    """Return the settings with which a server of this project and its runs store everything in the workspace."""
     home, settings = _home(workspace), load_settings()
     return {
         **auth_environment(settings),
@@ -37,13 +37,13 @@ def server_environment(workspace: Path) -> dict[str, str]:
 
 
 def auth_environment(settings: Settings) -> dict[str, str]:
-    """Return the settings by which a server asks for EMOTION_PREFECT_AUTH and its clients give it."""
+    """Return the settings with which a server asks for EMOTION_PREFECT_AUTH and its clients send it."""
     auth = settings.prefect_auth.get_secret_value()
     return dict.fromkeys(("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"), auth) if auth else {}
 
 
 def _database_url(settings: Settings, home: Path) -> str:
-    """Return the database of the server; PostgreSQL's usual URL gets the driver that Prefect wants."""
+    """Return the URL of the server's database; a PostgreSQL URL gets the driver that Prefect needs."""
     url = settings.database_url.get_secret_value()
     scheme, _, rest = url.partition("://")
     if scheme in ("postgres", "postgresql"):

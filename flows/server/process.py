@@ -1,6 +1,6 @@
 """The Prefect server as a child command: `python -m flows.server.process HOST PORT [USERS_FILE]`.
 
-With a file of users it ends with the last of them.
+If a file of users is given, the server ends when its last user leaves.
 """
 
 import fcntl
@@ -15,10 +15,10 @@ from data.system.child_process import EXIT_ORPHANED
 
 
 def main() -> None:
-    """Serve Prefect's API and UI until told to stop or left alone."""
+    """Serve Prefect's API and UI until told to stop, or until the last user leaves."""
     host, port, *users = sys.argv[1:]
     if users:
-        threading.Thread(target=leave_with_last_user, args=(Path(users[0]),), daemon=True).start()
+        threading.Thread(target=exit_with_last_user, args=(Path(users[0]),), daemon=True).start()
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,
@@ -28,8 +28,8 @@ def main() -> None:
     )
 
 
-def leave_with_last_user(users: Path) -> None:
-    """Exit at once when nobody holds a shared lock on the file any more: no run is left to serve."""
+def exit_with_last_user(users: Path) -> None:
+    """Exit as soon as no process holds a shared lock on the file: then no run needs the server."""
     with users.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         os._exit(EXIT_ORPHANED)

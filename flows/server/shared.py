@@ -1,13 +1,13 @@
-"""A Prefect server for the runs of a workspace, where PREFECT_API_URL names none.
+"""Prefect server that the runs of a workspace share if PREFECT_API_URL names no server.
 
-The first run starts it and names it in workspace/server.json; runs that start meanwhile use the same one, since two
-servers on one database hinder each other. Each user holds a shared lock on workspace/prefect/server.users, which the
-system takes away from a process that dies. The last user to leave ends the server, whoever started it; where that one
-was killed, the server gets the lock itself, alone, and leaves.
+The first run starts it and names it in workspace/server.json. Other runs use the same server, because two servers on
+one database disturb each other. Each user holds a shared lock on workspace/prefect/server.users; the system releases
+the lock of a process that dies. The last user ends the server, even if another one started it. If the last user is
+killed, the server itself gets an exclusive lock and exits.
 
-The server that `emotion up` keeps is named there too, marked as kept: runs use it, and it stays when they leave.
+The server of `emotion up` is named in the same file and marked as kept: runs use it, and it stays when they leave.
 
-Never imports prefect: its settings have to be set before prefect reads them.
+Never imports prefect, because prefect reads its settings when it is imported.
 """
 
 import fcntl
@@ -15,7 +15,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,38 +35,39 @@ from flows.server.environment import (
     auth_environment,
     server_environment,
 )
+from flows.server.waiting import wait_until
 from flows.settings import load_settings
 
 RECORD_NAME = "server.json"
 
 ANSWER_SECONDS = 20.0
-"""How long a server that is at work for other runs may take to answer a new one."""
+"""Time that a server which works for other runs may take to answer a new run."""
 
 STOP_SECONDS = 10.0
 
 
 class ServerRecord(BaseModel):
-    """A running server, as workspace/server.json names it."""
+    """Running server, as stored in workspace/server.json."""
 
     model_config = ConfigDict(frozen=True)
 
     url: str
     pid: int
-    """Of the server, or of what restarts it where it is kept."""
+    """Process of the server; of a kept server, the process that restarts it."""
     kept: bool = False
-    """`emotion up` keeps it: it does not end with its runs."""
+    """True if `emotion up` keeps it: then it does not end with its runs."""
 
 
 @contextmanager
 def prefect_server(workspace: Path, start_seconds: float) -> Iterator[str]:
-    """Yield the API URL of the server in PREFECT_API_URL, else of the workspace's own, which is started where needed.
+    """Yield the API URL of the server in PREFECT_API_URL, or of the workspace's server, which is started if needed.
 
     Args:
-        workspace: keeps the server's database and log.
-        start_seconds: how long a server may take to start.
+        workspace: root of the workspace, which holds the server's database and log.
+        start_seconds: time that a server may take to start.
 
     Raises:
-        PipelineError: the named server does not answer, or the started one did not come up in time.
+        PipelineError: the named server does not answer, or the started server was not ready in time.
     """
     os.environ.update({**RUN_ENVIRONMENT, **auth_environment(load_settings())})
     named = os.environ.get(API_URL_VARIABLE)
@@ -84,35 +84,37 @@ def prefect_server(workspace: Path, start_seconds: float) -> Iterator[str]:
 
 
 def ends_with_its_runs(url: str, workspace: Path) -> bool:
-    """Return whether the server at this API URL is the one that runs of the workspace started for themselves."""
+    """Tell whether the server at this API URL was started by runs of the workspace, and so ends with them."""
     record = _read_record(workspace)
     return record is not None and record.url == url and not record.kept
 
 
 def keep_server(workspace: Path, url: str, start: Callable[[], int]) -> None:
-    """Start a server that stays, while no run looks for one or starts one, and name it to the runs that come.
+    """Start a server that stays, and store it in workspace/server.json for later runs.
+
+    Meanwhile no run can look for a server or start one.
 
     Args:
-        workspace: whose runs use it.
-        url: of its API.
-        start: starts it and returns the process that restarts it, whose command line names `kept_mark`.
+        workspace: root of the workspace whose runs use it.
+        url: URL of its API.
+        start: starts it and returns the process that restarts it, whose command line contains `kept_mark`.
 
     Raises:
-        PipelineError: runs are at work on a server that ends with them.
+        PipelineError: runs use a server that ends with them.
     """
     _home(workspace).mkdir(parents=True, exist_ok=True)
     with FileLock(_home(workspace) / "server.lock"):
         record = _read_record(workspace)
         if record and not record.kept and _lives(record, workspace):
             raise PipelineError(
-                f"runs of this workspace are at work on a server of their own (process {record.pid}, {record.url}), "
-                "and two servers on one database hinder each other: wait until they end, or stop them"
+                f"runs of this workspace use a server that they started (process {record.pid}, {record.url}), and two "
+                "servers on one database disturb each other: wait until the runs end, or stop them"
             )
         _write_record(ServerRecord(url=url, pid=start(), kept=True), workspace)
 
 
 def forget_kept_server(workspace: Path) -> None:
-    """Take the kept server's name away, so that later runs start one of their own."""
+    """Delete the record of the kept server, so that later runs start a server."""
     with FileLock(_home(workspace) / "server.lock"):
         record = _read_record(workspace)
         if record and record.kept:
@@ -126,12 +128,12 @@ def find_kept_server(workspace: Path) -> str:
 
 
 def kept_mark(workspace: Path) -> Path:
-    """Return the file that the command line of what restarts a kept server names: its configuration."""
+    """Return the configuration file of the process that restarts a kept server; its command line contains the path."""
     return workspace.resolve() / "up" / "supervisord.conf"
 
 
 def live_server(workspace: Path) -> str:
-    """Return the API URL of a Prefect server that runs already, for this workspace or for all, or an empty string."""
+    """Return the API URL of a Prefect server that is running, for this workspace or for all, or an empty string."""
     named = os.environ.get(API_URL_VARIABLE)
     if named:
         return named if server_answers(named) else ""
@@ -140,7 +142,7 @@ def live_server(workspace: Path) -> str:
 
 
 def server_answers(url: str, timeout_seconds: float = 2) -> bool:
-    """Return whether a Prefect server answers at this API URL."""
+    """Tell whether a Prefect server answers at this API URL."""
     try:
         return requests.get(f"{url}/health", timeout=timeout_seconds).ok
     except requests.RequestException:
@@ -165,25 +167,18 @@ def _shared_server(workspace: Path, start_seconds: float) -> Iterator[str]:
 
 
 def _find_server(workspace: Path, start_seconds: float) -> ServerRecord | None:
-    """Return the server that workspace/server.json names, where it lives and answers; a kept one may be starting."""
+    """Return the server of workspace/server.json if it runs and answers; wait for a kept server that is starting."""
     record = _read_record(workspace)
     if not record or not _lives(record, workspace):
         return None
     if record.kept:
-        _wait_for_kept(record, start_seconds)
+        late = (
+            f"the server that emotion up keeps at {record.url} did not answer within {start_seconds:.0f} s: look at "
+            "emotion status, or raise EMOTION_SERVER_START_SECONDS"
+        )
+        wait_until(lambda: server_answers(record.url), start_seconds, lambda: late)
         return record
     return record if server_answers(record.url, ANSWER_SECONDS) else None
-
-
-def _wait_for_kept(record: ServerRecord, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not server_answers(record.url):
-        if time.monotonic() > deadline:
-            raise PipelineError(
-                f"the server that emotion up keeps at {record.url} did not answer within {seconds:.0f} s: look at "
-                "emotion status, or raise EMOTION_SERVER_START_SECONDS"
-            )
-        time.sleep(0.5)
 
 
 def _start(workspace: Path, seconds: float) -> tuple[ServerRecord, subprocess.Popen[bytes]]:
@@ -195,9 +190,9 @@ def _start(workspace: Path, seconds: float) -> tuple[ServerRecord, subprocess.Po
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=PROJECT_ROOT,  # -m looks for modules here first, and the user's directory may have a flows/ too
+            cwd=PROJECT_ROOT,  # -m searches this directory first, and the user's directory may contain a flows/ too
             env={**os.environ, **server_environment(workspace), API_URL_VARIABLE: url},
-            start_new_session=True,  # Ctrl-C is for the run; the server has to hear of its end first
+            start_new_session=True,  # Ctrl-C is for the run, which tells the server of its end before the server ends
         )
     record = ServerRecord(url=url, pid=process.pid)
     try:
@@ -211,7 +206,7 @@ def _start(workspace: Path, seconds: float) -> tuple[ServerRecord, subprocess.Po
 
 
 def _leave(users: IO[bytes], workspace: Path) -> None:
-    """Stop using the server, and end it where nobody else uses it."""
+    """Stop using the server, and end it if no other process uses it."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -225,7 +220,7 @@ def _leave(users: IO[bytes], workspace: Path) -> None:
 
 
 def _lives(record: ServerRecord, workspace: Path) -> bool:
-    """Return whether the process is there and is a server of this workspace, not a later one with its number."""
+    """Tell whether the process runs and is a server of this workspace, not a later process with the same number."""
     mark = kept_mark(workspace) if record.kept else _users_path(workspace)
     try:
         return str(mark) in psutil.Process(record.pid).cmdline()
@@ -270,24 +265,22 @@ def _log_path(workspace: Path) -> Path:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, seconds: float, workspace: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    log = _log_path(workspace)
+
+    def is_ready() -> bool:
         if process.poll() is not None:
-            raise PipelineError(f"the Prefect server left with status {process.returncode}: see {_log_path(workspace)}")
-        if server_answers(url):
-            return
-        time.sleep(0.2)
-    raise PipelineError(
-        f"the Prefect server did not answer within {seconds:.0f} s: see {_log_path(workspace)}, "
-        "or raise EMOTION_SERVER_START_SECONDS"
-    )
+            raise PipelineError(f"the Prefect server ended with status {process.returncode}: see {log}")
+        return server_answers(url)
+
+    late = f"the Prefect server did not answer within {seconds:.0f} s: see {log}, or raise EMOTION_SERVER_START_SECONDS"
+    wait_until(is_ready, seconds, lambda: late)
 
 
 def _require_answer(url: str) -> None:
     if not server_answers(url):
         raise PipelineError(
-            f"PREFECT_API_URL names {url}, but no Prefect server answers there: start it, or unset PREFECT_API_URL to "
-            "have one started for the length of the run"
+            f"PREFECT_API_URL names {url}, but no Prefect server answers there: start it, or unset PREFECT_API_URL so "
+            "that the run starts a server"
         )
 
 

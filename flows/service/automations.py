@@ -1,4 +1,4 @@
-"""What the Prefect server does by itself: it notifies, and it marks runs that died as crashed."""
+"""Automations of the Prefect server: notifications, and marking dead runs as crashed."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -25,21 +25,21 @@ OVERDUE_BODY = "No retrain was completed for 8 days: look at its runs, and at em
 
 
 def find_dead_runs() -> AutomationCore:
-    """Return the automation that marks runs as crashed which have missed heartbeats.
+    """Return the automation that marks a run as crashed if it misses heartbeats.
 
-    Every other event of a run ends the wait: one that is paused, suspended, or waits for its retry sends no heartbeat,
-    and the wait begins again with the first heartbeat after that.
+    Every other event of the run ends the wait, because a run that is paused, suspended or waiting for its retry sends
+    no heartbeat. The wait starts again with the next heartbeat.
     """
     crash: ActionTypes = ChangeFlowRunState(
         state=StateType.CRASHED,
         name="Crashed",
         force=False,
         message=f"No heartbeat for {MISSED_HEARTBEATS * HEARTBEAT_SECONDS} s: its process or machine is gone. "
-        "A retry goes on where it was.",
+        "A retry resumes it.",
     )
     return AutomationCore(
         name="emotion: mark dead runs crashed",
-        description=f"A run that misses {MISSED_HEARTBEATS} heartbeats is dead: its process, or its machine, is gone.",
+        description=f"A run that misses {MISSED_HEARTBEATS} heartbeats is dead: its process or its machine is gone.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
@@ -91,11 +91,11 @@ def list_notifications(block: "NotifyBlock") -> list[AutomationCore]:
 
 
 class NotifyBlock:
-    """The block that is notified: Prefect's `webhook`, or one that sends a message.
+    """Prefect block that is notified: a `webhook`, or a block that sends a message.
 
     Args:
-        name: type and name, such as slack-webhook/team.
-        client: of the server that keeps the block.
+        name: type and name of the block, such as slack-webhook/team.
+        client: client of the server that stores the block.
 
     Raises:
         PipelineError: the server has no such block.
@@ -107,27 +107,27 @@ class NotifyBlock:
             self.id: UUID = client.read_block_document_by_name(document, self.type, include_secrets=False).id
         except ObjectNotFound as error:
             raise PipelineError(
-                f"got EMOTION_NOTIFY_BLOCK={name}, but the server has no such block: make it in the UI under Blocks, "
-                "or leave the setting empty to be told nothing"
+                f"got EMOTION_NOTIFY_BLOCK={name}, but the server has no such block: create it in the UI under Blocks, "
+                "or leave the setting empty to get no notifications"
             ) from error
 
     def action(self, subject: str, body: str) -> ActionTypes:
-        """Return what sends a message, in which Prefect fills in the event."""
+        """Return the action that sends a message; Prefect fills the event into it."""
         if self.type == WEBHOOK_TYPE:
             return CallWebhook(block_document_id=self.id, payload=f"{subject}: {body}")
         return SendNotification(block_document_id=self.id, subject=subject, body=body)
 
 
 def apply_automations(notify_block: str) -> list[str]:
-    """Create or update our automations in the server of PREFECT_API_URL, each once, and remove those no longer wanted.
+    """Create or update this project's automations in the server of PREFECT_API_URL, and delete those not wanted.
 
-    One that is as it should be is left alone: an update would begin its 8 days again.
+    An automation that is right already is not updated: an update would restart its 8 days.
 
     Args:
-        notify_block: type and name of the block that is notified; empty: nobody is.
+        notify_block: type and name of the block that is notified; empty: no notifications.
 
     Returns:
-        The names of those that notify.
+        The names of the automations that notify.
 
     Raises:
         PipelineError: the server has no such block.
@@ -144,24 +144,25 @@ def apply_automations(notify_block: str) -> list[str]:
 
 
 def _keep_one(found: Automation, missing: dict[str, AutomationCore], client: SyncPrefectClient) -> None:
-    """Bring an automation of ours up to date, and take it from those that are missing; delete a second one of it."""
+    """Update an automation of this project and remove it from those that are missing; delete a duplicate."""
     automation = missing.pop(found.name, None)
     if automation is None:
         client.delete_automation(found.id)
-    elif not _is_as(found, automation):
-        client.update_automation(found.id, with_defaults_said(automation))
+    elif not _equals(found, automation):
+        client.update_automation(found.id, with_explicit_defaults(automation))
 
 
-def with_defaults_said(automation: AutomationCore) -> AutomationCore:
-    """Return the automation as the client's update needs it, which leaves out every default that was not said.
+def with_explicit_defaults(automation: AutomationCore) -> AutomationCore:
+    """Return the automation with every default set explicitly, as the client's update needs it.
 
-    The server misses those then, all but `owner_resource`, which it refuses.
+    The client leaves out defaults that were not set, and the server then refuses the update. It refuses
+    `owner_resource` too, so that stays out.
     """
     return AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))
 
 
-def _is_as(found: Automation, wanted: AutomationCore) -> bool:
-    """Return whether an automation does what is wanted; one that a user switched off stays as the user wants it."""
+def _equals(found: Automation, wanted: AutomationCore) -> bool:
+    """Tell whether an automation needs no update; an automation that a user switched off never needs one."""
     if not found.enabled:
         return True
     fields = {"description", "trigger", "actions"}

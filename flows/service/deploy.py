@@ -1,4 +1,4 @@
-"""Bring a Prefect server to what this project needs: work pool, deployments, schedules, automations."""
+"""Set-up of a Prefect server for this project: work pool, deployments, schedules and automations."""
 
 import os
 import subprocess
@@ -12,13 +12,13 @@ from flows.settings import Settings, settings_environment
 
 
 def deploy_all(settings: Settings) -> list[str]:
-    """Arrange the server of PREFECT_API_URL, which may be done again and again.
+    """Set up the server of PREFECT_API_URL; calling it again changes only what differs.
 
     Returns:
         The names of the automations that notify.
 
     Raises:
-        PipelineError: a deployment, the schedule or the block that is notified is not as it should be.
+        PipelineError: a deployment, the schedule or the block that is notified is wrong.
     """
     from flows.service.automations import apply_automations
 
@@ -29,7 +29,7 @@ def deploy_all(settings: Settings) -> list[str]:
 
 
 def make_pool() -> None:
-    """Make the work pool where the server has none of that name."""
+    """Create the work pool if the server does not have it."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -43,7 +43,7 @@ def make_pool() -> None:
             pool = WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template)
             try:
                 client.create_work_pool(pool)
-            except ObjectAlreadyExists:  # somebody else was quicker
+            except ObjectAlreadyExists:  # another process created it first
                 return
 
 
@@ -56,11 +56,11 @@ def deploy_flows(settings: Settings) -> None:
     )
     if outcome.returncode:
         raise PipelineError(
-            f"the deployments of {PROJECT_ROOT / 'prefect.yaml'} could not be made: "
+            f"the deployments of {PROJECT_ROOT / 'prefect.yaml'} could not be created: "
             f"{(outcome.stderr or outcome.stdout).strip()[-2000:]}"
         )
 
 
 def _path() -> str:
-    """Return where the deployed flows find this project, also where it is not installed."""
+    """Return the import path on which the deployed flows find this project even if it is not installed."""
     return os.pathsep.join(filter(None, (str(Path(PROJECT_ROOT)), os.environ.get("PYTHONPATH"))))

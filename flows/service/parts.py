@@ -1,4 +1,4 @@
-"""The parts that `emotion up` keeps running: their commands, where they listen, and who has a port that is taken."""
+"""Parts that `emotion up` keeps running: their commands, their addresses, and the check that their ports are free."""
 
 import os
 import socket
@@ -13,29 +13,30 @@ import requests
 
 from data.base.errors import PipelineError
 from data.workspace.atomic import write_atomically
+from data.workspace.layout import MLFLOW_FOLDER
 from flows.server.environment import LOOPBACK
 from flows.settings import PREFIX, Settings
+from models.registry.connection import URI_VARIABLE
 
 POOL = "emotion"
 ANY_ADDRESS = ("0.0.0.0", "::")
 SCRIPTS = Path(sys.executable).parent
-MLFLOW_URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 class Part(NamedTuple):
-    """One part: what runs it, and where it listens, if it does."""
+    """One part: its command, and its port if it listens."""
 
     name: str
     command: tuple[str, ...]
     setting: str = ""
-    """Of its port."""
+    """Name of the setting of its port."""
     port: int = 0
     path: str = ""
-    """What answers once it is ready."""
+    """URL path that answers when the part is ready."""
 
 
 def list_parts(settings: Settings) -> list[Part]:
-    """Return the parts in the order of their start; MLflow's UI is left out where MLFLOW_TRACKING_URI names another."""
+    """Return the parts in the order of their start, without MLflow's UI if MLFLOW_TRACKING_URI names another server."""
     python, host, workspace = sys.executable, settings.host, settings.workspace.resolve()
     server = (python, "-m", "flows.server.process", host, str(settings.prefect_port))
     worker = (str(SCRIPTS / "prefect"), "worker", "start", "--pool", POOL, "--name", "emotion-up")
@@ -46,7 +47,7 @@ def list_parts(settings: Settings) -> list[Part]:
         Part("mlflow", _mlflow_command(settings), "mlflow_port", settings.mlflow_port, "/health"),
         Part("worker", worker),
     ]
-    return [part for part in parts if part.name != "mlflow" or not os.environ.get(MLFLOW_URI_VARIABLE)]
+    return [part for part in parts if part.name != "mlflow" or not os.environ.get(URI_VARIABLE)]
 
 
 def _mlflow_command(settings: Settings) -> tuple[str, ...]:
@@ -59,19 +60,19 @@ def _mlflow_command(settings: Settings) -> tuple[str, ...]:
 
 
 def mlflow_folder(workspace: Path) -> Path:
-    """Return where MLflow's database and artifacts are."""
-    return workspace.resolve() / "mlflow"
+    """Return the folder of MLflow's database and artifacts."""
+    return workspace.resolve() / MLFLOW_FOLDER
 
 
-def arrange_mlflow(settings: Settings) -> dict[str, str]:
-    """Make MLflow's folder, write who may see its UI, and return the settings of its server."""
+def configure_mlflow(settings: Settings) -> dict[str, str]:
+    """Create MLflow's folder, write who may see its UI, and return the environment of its server."""
     folder = mlflow_folder(settings.workspace)
     (folder / "artifacts").mkdir(parents=True, exist_ok=True)
     user, _, password = settings.mlflow_auth.get_secret_value().partition(":")
     if not user:
         return {}
     users, config = folder / "users.db", folder / "auth.ini"
-    users.unlink(missing_ok=True)  # MLflow makes its administrator once, and would keep a password that was changed
+    users.unlink(missing_ok=True)  # MLflow creates its administrator only once and would keep an old password
     uri = f"sqlite:///{quote(str(users))}".replace("%", "%%")
     write_atomically(config, f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = {uri}\n")
     return {
@@ -83,19 +84,19 @@ def arrange_mlflow(settings: Settings) -> dict[str, str]:
 
 
 def address(part: Part, settings: Settings) -> str:
-    """Return where a part is reached from this machine, or an empty string where it does not listen."""
+    """Return the URL of a part on this machine, or an empty string if it does not listen."""
     host = LOOPBACK if settings.host in ANY_ADDRESS else settings.host
     return f"http://{host}:{part.port}" if part.port else ""
 
 
 def addresses(settings: Settings) -> dict[str, str]:
-    """Return the address of each part that listens; of MLflow also where it is somebody else's."""
+    """Return the URL of each part that listens, and the URL of MLflow even if `emotion up` does not run it."""
     found = {part.name: address(part, settings) for part in list_parts(settings) if part.port}
-    return found if "mlflow" in found else {**found, "mlflow": os.environ[MLFLOW_URI_VARIABLE]}
+    return found if "mlflow" in found else {**found, "mlflow": os.environ[URI_VARIABLE]}
 
 
-def answers(part: Part, settings: Settings) -> bool:
-    """Return whether a part that listens is ready; a request for a password is an answer too."""
+def is_ready(part: Part, settings: Settings) -> bool:
+    """Tell whether a part that listens is ready; an answer that asks for a password counts as ready."""
     try:
         return requests.get(address(part, settings) + part.path, timeout=2).status_code in (200, 401)
     except requests.RequestException:
@@ -103,10 +104,10 @@ def answers(part: Part, settings: Settings) -> bool:
 
 
 def require_free_ports(settings: Settings) -> None:
-    """Check that each part can listen where it should.
+    """Check that each part can listen on its port.
 
     Raises:
-        PipelineError: a port is taken, or two parts share one; it names the port, who has it, and the setting.
+        PipelineError: a port is taken, or two parts share one; the message names the port, who has it, and the setting.
     """
     parts = [part for part in list_parts(settings) if part.port]
     for part in parts:
@@ -120,7 +121,7 @@ def require_free_ports(settings: Settings) -> None:
 
 
 def _taken_by(host: str, port: int) -> str:
-    """Return who listens on a port, or an empty string where it is free."""
+    """Return who listens on a port, or an empty string if it is free."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the parts do
         try:

@@ -1,4 +1,4 @@
-"""The processes of `emotion up`, found by a mark in their environment that their children inherit."""
+"""Processes of `emotion up`: a mark in their environment, which their children inherit, identifies them."""
 
 import os
 import signal
@@ -8,20 +8,20 @@ from contextlib import suppress
 import psutil
 
 UP_VARIABLE = "EMOTION_UP"
-"""The workspace whose `emotion up` started a process, directly or not."""
+"""Workspace of the `emotion up` that started a process, directly or indirectly."""
 
 PART_VARIABLE = "EMOTION_UP_PART"
-"""The part that a process belongs to."""
+"""Part that a process belongs to."""
 
 WORKER_COMMAND = ("prefect", "worker")
 
 
-def find_marked(up: str = "", part: str = "") -> list[psutil.Process]:
-    """Return the processes of an `emotion up`, without this one and those that it descends from.
+def find_up_processes(up: str = "", part: str = "") -> list[psutil.Process]:
+    """Return the processes of an `emotion up`, without this process and its ancestors.
 
     Args:
-        up: of which workspace; empty: of the one in this process' environment.
-        part: of this part alone.
+        up: workspace of the `emotion up`; empty: the workspace in the environment of this process.
+        part: return only the processes of this part; empty: of all parts.
     """
     up = up or os.environ.get(UP_VARIABLE, "")
     with suppress(psutil.Error):
@@ -31,12 +31,12 @@ def find_marked(up: str = "", part: str = "") -> list[psutil.Process]:
 
 
 def end_processes(processes: Iterable[psutil.Process], seconds: float) -> None:
-    """End these processes: first those that started the others, which end their own, then all, then by force.
+    """End these processes: first the group leaders, which end their own children, then all, then by force.
 
-    A child that ends before its parent looks like a fault to it, and is started again.
+    If a child ended before its parent, the parent would take it for a failure and start it again.
     """
     alive = list(processes)
-    first = [process for process in alive if _leads(process, alive)]
+    first = [process for process in alive if _is_group_leader(process, alive)]
     for asked, wait in ((first, seconds), (alive, seconds / 3)):
         _signal(asked, signal.SIGTERM)
         psutil.wait_procs(asked, timeout=wait)
@@ -45,16 +45,16 @@ def end_processes(processes: Iterable[psutil.Process], seconds: float) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
-def _leads(process: psutil.Process, among: list[psutil.Process]) -> bool:
-    """Return whether the process is no child of the others, or a run: a worker that is asked lets its runs finish."""
+def _is_group_leader(process: psutil.Process, among: list[psutil.Process]) -> bool:
+    """Tell whether the process is not a child of the others, or is a run, for which a worker would wait."""
     try:
         parent = process.parent()
-        return parent not in among or (parent is not None and set(WORKER_COMMAND) <= _words(parent))
+        return parent not in among or (parent is not None and set(WORKER_COMMAND) <= _command_words(parent))
     except psutil.Error:
         return False
 
 
-def _words(process: psutil.Process) -> set[str]:
+def _command_words(process: psutil.Process) -> set[str]:
     return {word.rsplit("/", 1)[-1] for word in process.cmdline()}
 
 
@@ -67,6 +67,6 @@ def _signal(processes: Iterable[psutil.Process], number: int) -> None:
 def _has(process: psutil.Process, up: str, part: str) -> bool:
     try:
         environment = process.environ()
-    except psutil.Error:  # another user's, or gone
+    except psutil.Error:  # the process is another user's, or has ended
         return False
     return environment.get(UP_VARIABLE) == up and part in ("", environment.get(PART_VARIABLE))

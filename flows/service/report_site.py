@@ -1,16 +1,22 @@
-"""Serve the pages of a workspace as a child command: `python -m flows.service.report_site HOST PORT WORKSPACE`.
+"""Web server of a workspace's pages as a child command: `python -m flows.service.report_site HOST PORT WORKSPACE`.
 
-Reports link to verdicts, datasheets and Data Docs beside them, so the pages of these folders are served and nothing
-else: no checkpoint, no database, no image of the data set. MLflow gets a run after its report is made, so a report's
-link to it leads through here.
+Reports link to verdicts, datasheets and Data Docs beside them. The pages in these folders are served and nothing else:
+no checkpoint, no database, no image of the data set. MLflow gets a run after the report on it is written, so the
+report's link to MLflow leads through this server.
 """
 
 import sys
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
+from os import PathLike, stat_result
 from pathlib import Path
-from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from data.workspace.layout import RENDERED_FOLDER
 from models.registry.tracking import find_tracked
@@ -20,62 +26,100 @@ from tasks.support.links import MLFLOW_PATH, mlflow_run_page
 SERVED_FOLDERS = ("reports", RENDERED_FOLDER, "verdicts", "audits", "searches", "datasets", "data_docs")
 PAGES = {".html", ".css", ".js", ".md", ".json", ".csv", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".ico"}
 FONTS = {".woff", ".woff2", ".ttf", ".eot"}
+SHOWN_AS_TEXT = {".md", ".csv"}
+"""Browsers would download these under their own media types."""
+
 REPORTS_PATH = "/reports/"
+HEADERS = [("X-Content-Type-Options", "nosniff")]
+STOP_SECONDS = 1
 
 
-class Pages(SimpleHTTPRequestHandler):
-    """Answer GET and HEAD below the served folders."""
+class Pages(StaticFiles):
+    """Files below the served folders of a workspace.
 
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
-        ".md": "text/plain; charset=utf-8",
-        ".csv": "text/plain; charset=utf-8",
-        ".html": "text/html; charset=utf-8",
-    }
+    Args:
+        workspace: root of the workspace.
+    """
 
-    def translate_path(self, path: str) -> str:
-        """Return the file of a URL, or one that there is not where it may not be seen."""
-        found, root = Path(super().translate_path(path)), Path(self.directory)
-        return str(found if is_served(found, root) else root / ".not-served")
+    def __init__(self, workspace: Path) -> None:
+        super().__init__(directory=workspace, html=True)
+        self.workspace = workspace
 
-    def list_directory(self, path: Any) -> BytesIO | None:
-        """Refuse: a folder is reached from a page, the reports from their index."""
-        self.send_error(404, "File not found")
-        return None
+    def lookup_path(self, path: str) -> tuple[str, stat_result | None]:
+        """Find the file of a URL, unless it may not be seen."""
+        found, status = super().lookup_path(path)
+        return (found, status) if status and is_served(Path(found), self.workspace) else ("", None)
 
-    def send_head(self) -> Any:
-        """Lead to the list of reports where no page is named, and from a report's key to its run in MLflow."""
-        if self.path.startswith(MLFLOW_PATH):
-            place = find_mlflow_page(Path(self.directory), self.path.removeprefix(MLFLOW_PATH))
-        elif self.path == "/":
-            place = REPORTS_PATH
-        else:
-            return super().send_head()
-        if place:
-            self.send_response(302)
-            self.send_header("Location", place)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        else:
-            self.send_error(404, "MLflow does not have this run", "Where MLflow was away, the next run writes it.")
-        return None
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Send a file, or only say that the browser's copy of it is still right."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        if Path(full_path).suffix.lower() in SHOWN_AS_TEXT:
+            response.headers["Content-Type"] = "text/plain; charset=utf-8"
+        return response
 
-    def end_headers(self) -> None:
-        """Add that a page is what it says to be."""
-        self.send_header("X-Content-Type-Options", "nosniff")
-        super().end_headers()
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log no page that was sent; errors alone are of interest."""
+def make_site(workspace: Path) -> Starlette:
+    """Return the web application that serves the pages of a workspace.
+
+    Args:
+        workspace: root of the workspace.
+    """
+
+    def show_reports(request: Request) -> Response:
+        return RedirectResponse(REPORTS_PATH, status_code=302)
+
+    def show_mlflow_run(request: Request) -> Response:
+        page = find_mlflow_page(workspace, request.path_params["key"])
+        if not page:
+            raise HTTPException(404, "MLflow does not have this run. If it was unreachable, the next run writes it.")
+        return RedirectResponse(page, status_code=302)
+
+    routes = [Route("/", show_reports), Route(f"{MLFLOW_PATH}{{key:path}}", show_mlflow_run)]
+    return Starlette(routes=[*routes, Mount("/", Pages(workspace))])
+
+
+def make_server(host: str, port: int, workspace: Path) -> uvicorn.Server:
+    """Return the server of a workspace's pages; its `run` serves until it is told to stop.
+
+    Args:
+        host: address to listen on.
+        port: TCP port.
+        workspace: root of the workspace.
+    """
+    config = uvicorn.Config(
+        make_site(workspace),
+        host,
+        port,
+        headers=HEADERS,
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    return uvicorn.Server(config)
 
 
 def find_mlflow_page(workspace: Path, report_key: str) -> str:
-    """Return the address of a report's run in MLflow, empty where it is not there or MLflow has no pages."""
+    """Return the address of a report's run in MLflow; empty if the run or MLflow's pages do not exist."""
     tracked = find_tracked(workspace, report_key)
     return mlflow_run_page(tracked.experiment_id, tracked.run_id) if tracked else ""
 
 
 def is_served(path: Path, root: Path) -> bool:
-    """Return whether a page or folder may be seen: visible, and below a served folder also where a link leads."""
+    """Tell whether a page or folder may be seen: not hidden, and below a served folder after links are followed.
+
+    Args:
+        path: file or folder.
+        root: of the workspace.
+
+    Example:
+        >>> is_served(Path("/w/reports/1/index.html"), Path("/w"))
+        True
+        >>> is_served(Path("/w/reports/../prefect/prefect.db"), Path("/w"))
+        False
+    """
     try:
         parts = path.resolve().relative_to(root.resolve()).parts
     except (OSError, ValueError):
@@ -89,7 +133,7 @@ def main() -> None:
     """Serve until told to stop."""
     host, port, workspace = sys.argv[1:]
     write_index(Path(workspace))
-    ThreadingHTTPServer((host, int(port)), partial(Pages, directory=workspace)).serve_forever()
+    make_server(host, int(port), Path(workspace)).run()
 
 
 if __name__ == "__main__":

@@ -1,41 +1,40 @@
-"""Whether the deployments run by themselves: chosen once, kept in the workspace, and applied after every deploy.
+"""Schedule of the deployments: a choice that is stored in the workspace and applied after every deploy.
 
-Never imports prefect before it is applied: `emotion schedule` answers at once.
+Imports prefect only to apply it, so that `emotion schedule` answers at once.
 """
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from data.base.errors import PipelineError
+from data.base.record import Record
 from data.workspace.atomic import write_atomically
 
 SCHEDULED = ("retrain", "ingest")
 SCHEDULE_NAME = "schedule.json"
 
 
-class ScheduleChoice(BaseModel):
-    """What `emotion schedule` was told last, as workspace/schedule.json keeps it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ScheduleChoice(Record):
+    """Last choice of `emotion schedule`, stored as workspace/schedule.json."""
 
     on: bool = False
     source: str = ""
-    """The data set of scheduled runs; empty: that of the deployment."""
+    """Data set of scheduled runs; empty: the data set of the deployment."""
     preset: str = ""
-    """The preset of scheduled retraining; empty: that of the deployment."""
+    """Preset of scheduled retraining; empty: the preset of the deployment."""
 
     def parameters_of(self, flow: str) -> dict[str, str]:
-        """Return the parameters of a scheduled run that are not the deployment's own."""
+        """Return the parameters of a scheduled run that replace the deployment's own."""
         chosen = {"source": self.source, "preset": self.preset if flow == "retrain" else ""}
         return {name: choice for name, choice in chosen.items() if choice}
 
 
 def read_schedule(workspace: Path) -> ScheduleChoice:
-    """Return the choice; off where none was made.
+    """Return the stored choice; off if there is none.
 
     Raises:
-        PipelineError: workspace/schedule.json was written by something else.
+        PipelineError: workspace/schedule.json is not a stored choice.
     """
     path = workspace.resolve() / SCHEDULE_NAME
     try:
@@ -44,12 +43,12 @@ def read_schedule(workspace: Path) -> ScheduleChoice:
         return ScheduleChoice()
     except ValidationError as error:
         raise PipelineError(
-            f"got {path}, which is no choice of a schedule ({error.errors()[0]['msg']}): run emotion schedule on or off"
+            f"got {path}, which is not a stored schedule ({error.errors()[0]['msg']}): run emotion schedule on or off"
         ) from error
 
 
 def write_schedule(choice: ScheduleChoice, workspace: Path) -> None:
-    """Keep the choice."""
+    """Store the choice in the workspace."""
     root = workspace.resolve()
     root.mkdir(parents=True, exist_ok=True)
     write_atomically(root / SCHEDULE_NAME, choice.model_dump_json())
@@ -59,11 +58,11 @@ def apply_schedule(choice: ScheduleChoice, cron: str = "") -> None:
     """Switch the schedules of the deployments in the server of PREFECT_API_URL on or off.
 
     Args:
-        choice: on or off, of which data set and by which preset.
-        cron: when, instead of what prefect.yaml says; for trying it out.
+        choice: on or off, with the data set and the preset.
+        cron: times of the runs instead of those in prefect.yaml, to try a schedule out.
 
     Raises:
-        PipelineError: the cron expression is none, or a deployment is missing.
+        PipelineError: the cron expression is not valid, or a deployment is missing.
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.schedules import CronSchedule

@@ -1,10 +1,8 @@
-"""Supervisor's daemon under `emotion up`: it starts the parts, restarts those that end, and keeps their logs."""
+"""Supervisor's daemon of `emotion up`: it starts the parts, restarts those that end, and keeps their logs."""
 
-import ctypes
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,11 +16,11 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 
 from data.base.paths import PROJECT_ROOT
-from flows.service.part_process import GRACE_SECONDS, PR_SET_PDEATHSIG
+from flows.service.part_process import GRACE_SECONDS, end_with_parent
 from flows.service.parts import Part
 
 RETRIES = 1_000_000
-"""A part that does not come up is tried again after 1, 2, 3, ... seconds, and never given up."""
+"""A part that does not start is tried again after 1, 2, 3, ... seconds, without end."""
 
 LOG_BYTES = "10MB"
 LOG_BACKUPS = "3"
@@ -30,7 +28,7 @@ SECONDS_UNTIL_UP = "3"
 
 
 class PartState(NamedTuple):
-    """What the supervisor says of a part."""
+    """State of a part, as the supervisor reports it."""
 
     name: str
     state: str
@@ -39,36 +37,36 @@ class PartState(NamedTuple):
 
 
 class Supervisor:
-    """The supervisor's daemon of one workspace, asked over a socket that nobody else may open.
+    """The supervisor's daemon of one workspace, reached over a socket that only its user may open.
 
     Args:
-        config: its configuration file.
-        socket: where it is asked.
+        config: path of its configuration file.
+        socket: path of its socket.
     """
 
     def __init__(self, config: Path, socket: Path) -> None:
         self.config, self.socket = config, socket
 
     def start(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Start the daemon as a child that ends with this process, in a session of its own: Ctrl-C is for us first."""
+        """Start the daemon as a child that ends with this process; its own session keeps Ctrl-C from it."""
         return subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(self.config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=self.config.parent,  # where its configuration says that the logs are
+            cwd=self.config.parent,  # the configuration names the logs relative to this folder
             env={**os.environ, **environment},
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
 
     def start_part(self, name: str) -> None:
-        """Start a part, also where it was tried in vain before."""
-        with suppress(Fault):  # it runs already
+        """Start a part, even if earlier attempts failed."""
+        with suppress(Fault):  # it is running already
             self._ask("startProcess", name, False)
 
     def states(self) -> list[PartState]:
-        """Return the state of every part; nothing where the daemon does not answer."""
+        """Return the state of every part; an empty list if the daemon does not answer."""
         try:
             found = self._ask("getAllProcessInfo")
         except OSError:
@@ -84,9 +82,10 @@ class Supervisor:
 
 
 def write_config(parts: list[Part], config: Path) -> Supervisor:
-    """Write the daemon's configuration, which holds no secret, and return the daemon.
+    """Write the daemon's configuration, which contains no secret, and return the daemon.
 
-    A socket's path may have 107 bytes, and a workspace may be deeper than that: it is in a folder of its own.
+    The path of a socket may have at most 107 bytes and that of a workspace may be longer, so the socket has its own
+    temporary folder.
     """
     socket = Path(tempfile.mkdtemp(prefix="emotion-up-")) / "supervisor.sock"
     (config.parent / "logs").mkdir(parents=True, exist_ok=True)
@@ -109,7 +108,7 @@ def write_config(parts: list[Part], config: Path) -> Supervisor:
 
 
 def log_path(folder: Path, name: str) -> Path:
-    """Return the log of a part."""
+    """Return the path of a part's log."""
     return folder / "logs" / f"{name}.log"
 
 
@@ -120,7 +119,7 @@ def remove_socket(socket: Path) -> None:
 
 
 def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """End the daemon, which ends the parts first, the last started before the others."""
+    """End the daemon, which first ends the parts in the reverse order of their start."""
     process.terminate()
     try:
         process.wait(seconds)
@@ -135,32 +134,28 @@ def _program(part: Part, order: int) -> dict[str, str]:
         "command": _literal(shlex.join(command)),
         "directory": _literal(PROJECT_ROOT),
         "priority": str(order),
-        "autostart": "true" if part.name == "server" else "false",  # the others need it, or its work pool
+        "autostart": "true" if part.name == "server" else "false",  # the others need the server or its work pool
         "autorestart": "true",
         "startsecs": SECONDS_UNTIL_UP,
         "startretries": str(RETRIES),
         "stopwaitsecs": str(round(2 * GRACE_SECONDS)),
         "redirect_stderr": "true",
-        "stdout_logfile": f"logs/{part.name}.log",  # a percent sign in a whole path would be expanded twice
+        "stdout_logfile": f"logs/{part.name}.log",  # an absolute path with a percent sign would be expanded twice
         "stdout_logfile_maxbytes": LOG_BYTES,
         "stdout_logfile_backups": LOG_BACKUPS,
     }
 
 
 def _literal(value: Path | str) -> str:
-    """Return a value that the daemon takes as it is: a percent sign begins an expansion there."""
+    """Escape a value for the daemon's configuration, in which a percent sign starts an expansion."""
     return str(value).replace("%", "%%")
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 class LogFollower:
-    """Reads what parts log from now on, also when a log is rotated.
+    """Reader of what parts log from now on, even if a log is rotated.
 
     Args:
-        logs: part -> its log.
+        logs: path of each part's log, by the part's name.
     """
 
     def __init__(self, logs: Mapping[str, Path]) -> None:
@@ -168,7 +163,7 @@ class LogFollower:
         self._read = {name: _size(path) for name, path in logs.items()}
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield the part and the text of each line since the last call."""
+        """Yield each line since the last call, with the name of its part."""
         for name, path in self.logs.items():
             if _size(path) < self._read[name]:
                 self._read[name] = 0
@@ -186,7 +181,7 @@ def _size(path: Path) -> int:
 
 
 def is_alive(pid: int, started_seconds: float) -> bool:
-    """Return whether the process is there and is the one that started then, not a later one with its number."""
+    """Tell whether the process that started at that time still runs; a later one may have the same number."""
     try:
         return abs(psutil.Process(pid).create_time() - started_seconds) < 2
     except psutil.Error:

@@ -1,8 +1,8 @@
-"""`emotion up`: Prefect's server, a worker, MLflow's UI and the pages of reports, kept running until told to end.
+"""`emotion up`: keeps Prefect's server, a worker, MLflow's UI and the report pages running until told to end.
 
-Three levels, so that a kill at any of them leaves nothing behind: this process starts supervisor's daemon, the daemon
-starts the parts (flows/service/part_process.py), and each follows its parent. What is left all the same, where all were
-killed at once, is ended by the next `emotion up` or `emotion down`.
+There are three levels, so that killing any of them leaves no process behind: this process starts supervisor's daemon,
+the daemon starts the parts (flows/service/part_process.py), and each ends with its parent. If all are killed at once,
+the next `emotion up` or `emotion down` ends what is left.
 """
 
 import os
@@ -24,9 +24,10 @@ from data.base.paths import PROJECT_ROOT
 from data.workspace.atomic import write_atomically
 from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT, server_environment
 from flows.server.shared import forget_kept_server, keep_server, kept_mark
+from flows.server.waiting import wait_until
 from flows.service.part_process import GRACE_SECONDS
-from flows.service.parts import Part, addresses, answers, arrange_mlflow, list_parts, require_free_ports
-from flows.service.process_marks import UP_VARIABLE, end_processes, find_marked
+from flows.service.parts import Part, addresses, configure_mlflow, is_ready, list_parts, require_free_ports
+from flows.service.process_marks import UP_VARIABLE, end_processes, find_up_processes
 from flows.service.supervisor import (
     LogFollower,
     PartState,
@@ -46,7 +47,7 @@ DOWN_SECONDS = 3 * GRACE_SECONDS
 
 
 class UpRecord(BaseModel):
-    """An `emotion up`, as workspace/up/up.json names it to other commands."""
+    """Running `emotion up`, as stored in workspace/up/up.json for other commands."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,12 +63,12 @@ def run_up(settings: Settings, say: Callable[[str], None], ready: Callable[[UpRe
     """Keep the parts running until Ctrl-C or SIGTERM, and end them all.
 
     Args:
-        settings: where they listen, and what they use.
-        say: takes each line of progress and of the parts' logs.
-        ready: is called once every part answers.
+        settings: addresses, ports and stores of the parts.
+        say: receives each line of progress and of the parts' logs.
+        ready: is called when every part answers.
 
     Raises:
-        PipelineError: the workspace is up already, a port is taken, a part did not come up, or supervisor's daemon
+        PipelineError: the workspace is up already, a port is taken, a part did not start, or supervisor's daemon
             ended.
     """
     folder = up_folder(settings.workspace)
@@ -91,17 +92,17 @@ def run_up(settings: Settings, say: Callable[[str], None], ready: Callable[[UpRe
 
 
 def part_environment(settings: Settings) -> dict[str, str]:
-    """Return what the parts and the runs of the worker have in their environment."""
+    """Return the environment of the parts and of the worker's runs."""
     found = addresses(settings)
     python_path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
     return {
         **settings_environment(settings),
         **RUN_ENVIRONMENT,
         **server_environment(settings.workspace),
-        **arrange_mlflow(settings),
+        **configure_mlflow(settings),
         API_URL_VARIABLE: f"{found['server']}/api",
         "PREFECT_UI_API_URL": "/api",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it scores traces of language models: there are none
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it scores traces of language models
         "PYTHONPATH": python_path,
         REPORTS_URL_VARIABLE: found["reports"],
         **({MLFLOW_PAGE_VARIABLE: shown_uri(found["mlflow"])} if found["mlflow"].startswith("http") else {}),
@@ -110,10 +111,10 @@ def part_environment(settings: Settings) -> dict[str, str]:
 
 
 def start_detached(settings: Settings) -> UpRecord:
-    """Start `emotion up` in a session of its own, and return once every part answers.
+    """Start `emotion up` in its own session, and return when every part answers.
 
     Raises:
-        PipelineError: it ended before that; the message is its own.
+        PipelineError: it ended before that; the message is the one that it printed.
     """
     folder = up_folder(settings.workspace)
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def start_detached(settings: Settings) -> UpRecord:
 
 
 def end_up(settings: Settings) -> bool:
-    """End the `emotion up` of the workspace and whatever it left, and return whether there was anything.
+    """End the `emotion up` of the workspace and every process that it left; tell whether there was one.
 
     Raises:
         PipelineError: it did not end in time.
@@ -157,8 +158,8 @@ def end_up(settings: Settings) -> bool:
 
 
 def clear_leftovers(workspace: Path) -> bool:
-    """End what an `emotion up` that is gone left running, and return whether there was anything."""
-    left = find_marked(up=str(workspace.resolve()))
+    """End the processes that an earlier `emotion up` left running; tell whether there were any."""
+    left = find_up_processes(up=str(workspace.resolve()))
     end_processes(left, GRACE_SECONDS)
     record = read_up(workspace)
     if record:
@@ -170,7 +171,7 @@ def clear_leftovers(workspace: Path) -> bool:
 
 
 def find_up(workspace: Path) -> UpRecord | None:
-    """Return the `emotion up` of the workspace where it is running."""
+    """Return the `emotion up` of the workspace, or None if it is not running."""
     record = read_up(workspace)
     return record if record and is_alive(record.pid, record.started_seconds) else None
 
@@ -181,7 +182,7 @@ def part_states(record: UpRecord, workspace: Path) -> list[PartState]:
 
 
 def read_up(workspace: Path) -> UpRecord | None:
-    """Return the last `emotion up` that was not ended properly, running or not."""
+    """Return the stored `emotion up`, which may be running or may have been killed, or None."""
     try:
         return UpRecord.model_validate_json(_record_path(workspace).read_text())
     except (FileNotFoundError, ValidationError):
@@ -189,7 +190,7 @@ def read_up(workspace: Path) -> UpRecord | None:
 
 
 def up_folder(workspace: Path) -> Path:
-    """Return where the configuration and the logs are."""
+    """Return the folder of the configuration and the logs."""
     return workspace.resolve() / "up"
 
 
@@ -200,7 +201,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         record = read_up(settings.workspace)
-        who = f"process {record.pid}" if record else "another process that is just starting"
+        who = f"process {record.pid}" if record else "another process that is starting"
         raise PipelineError(
             f"{settings.workspace.resolve()} is up already ({who}): emotion status shows it, emotion down ends it"
         ) from error
@@ -212,7 +213,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Take SIGTERM and a closed terminal as Ctrl-C."""
+    """Treat SIGTERM and a closed terminal like Ctrl-C."""
     former = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     try:
         yield
@@ -227,7 +228,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _daemon(supervisor: Supervisor, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """Have supervisor's daemon running, named to other commands and to the workspace's runs."""
+    """Run supervisor's daemon during the block, with records for other commands and for the workspace's runs."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> int:
@@ -239,7 +240,11 @@ def _daemon(supervisor: Supervisor, settings: Settings) -> Iterator[subprocess.P
         _write_record(_new_record(supervisor, settings), settings.workspace)
         yield started[0]
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # once is enough: the ending is under way
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # ignore further signals: the shutdown has started
             signal.signal(number, signal.SIG_IGN)
         for process in started:
             stop(process, DOWN_SECONDS)
@@ -252,7 +257,7 @@ def _bring_up(
     settings: Settings,
     say: Callable[[str], None],
 ) -> UpRecord:
-    """Start the parts one after the other, the server's work pool and deployments in between."""
+    """Start the server, set up its work pool and deployments, then start the other parts."""
     from flows.service.deploy import deploy_all
 
     say("starting Prefect's server")
@@ -272,23 +277,24 @@ def _bring_up(
 
 
 def _wait_for(parts: list[Part], daemon: subprocess.Popen[bytes], settings: Settings) -> None:
-    deadline = time.monotonic() + settings.server_start_seconds
     waiting = [part for part in parts if part.port]
-    while waiting:
+
+    def are_ready() -> bool:
         if daemon.poll() is not None:
             raise PipelineError(_daemon_ended(daemon, settings.workspace))
-        if time.monotonic() > deadline:
-            log = log_path(up_folder(settings.workspace), waiting[0].name)
-            raise PipelineError(
-                f"{waiting[0].name} did not answer within {settings.server_start_seconds:.0f} s: see {log}, or raise "
-                "EMOTION_SERVER_START_SECONDS"
-            )
-        waiting = [part for part in waiting if not answers(part, settings)]
-        time.sleep(0.2)
+        waiting[:] = [part for part in waiting if not is_ready(part, settings)]
+        return not waiting
+
+    def describe_late() -> str:
+        log = log_path(up_folder(settings.workspace), waiting[0].name)
+        seconds = f"{settings.server_start_seconds:.0f} s"
+        return f"{waiting[0].name} did not answer within {seconds}: see {log}, or raise EMOTION_SERVER_START_SECONDS"
+
+    wait_until(are_ready, settings.server_start_seconds, describe_late)
 
 
 def _follow(logs: LogFollower, daemon: subprocess.Popen[bytes], workspace: Path, say: Callable[[str], None]) -> None:
-    """Say what the parts log until this process is interrupted."""
+    """Pass on what the parts log until this process is interrupted."""
     while daemon.poll() is None:
         for name, line in logs.lines():
             say(f"{name:8} {line}")

@@ -1,1 +1,10 @@
-"""TODO flows/steps."""
+"""Steps that several flows share.
+
+module         | what it answers
+prepare        | how a source becomes a clean data set
+training       | how variants are trained in parallel
+trials         | how the trials of a search run
+search_budget  | whether a search has time for another trial
+publish        | how a run is decided, reported and tracked
+repeat_command | which command line repeats a run
+"""

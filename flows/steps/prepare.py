@@ -1,13 +1,14 @@
-"""Prepare the data of a run: from its source to the verdict and the clean data set."""
+"""Preparation of a run's data: from the source to the verdict and the clean data set."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.logs import arrange_logs
+from flows.logs import configure_logs
+from flows.parameters import Help
 from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images
 from tasks.dataset.correct_labels import correct_labels
@@ -16,14 +17,19 @@ from tasks.dataset.inventory import take_inventory
 from tasks.dataset.validate import validate_data
 from tasks.dataset.verdict import accept_data, publish_verdict
 
+Policies = Annotated[RulePolicies, Help("What is done if a rule is broken.")]
+Limits = Annotated[
+    DataLimits, Help("How many images a data set needs, and how many times larger one class may be than another.")
+]
+
 
 def short_source(source: str) -> str:
-    """Return the last part of a source, which tells data sets apart on a screen."""
+    """Return the last part of a source, as a short name of the data set."""
     return source.partition("#")[0].rstrip("/").rsplit("/", 1)[-1]
 
 
 class DataChoices(NamedTuple):
-    """What a flow was asked of its data set: its parameters of these names."""
+    """Parameters of a flow that concern its data set."""
 
     source: DatasetSource
     relabel: str
@@ -33,7 +39,7 @@ class DataChoices(NamedTuple):
 
 
 class PreparedData(NamedTuple):
-    """The stages that a data set goes through before anything is trained on it."""
+    """Stages of a data set before training."""
 
     images: Produced
     dataset: Produced
@@ -41,8 +47,12 @@ class PreparedData(NamedTuple):
 
 
 def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings) -> PreparedData:
-    """Return the images, the accepted data set and the verdict on it, as tasks of the running flow."""
-    arrange_logs()
+    """Run the tasks that download, check and clean a data set, inside the running flow.
+
+    Returns:
+        The images, the accepted data set and the verdict.
+    """
+    configure_logs()
     source, policies = choices.source, choices.policies
     images = acquire_images(source, workspace, settings.download_settings(), settings.extract_limits())
     manifest = take_inventory(images, workspace)

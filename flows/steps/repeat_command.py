@@ -1,4 +1,4 @@
-"""The command line that repeats a run."""
+"""Command line that repeats a run, for its report."""
 
 import shlex
 from typing import Any
@@ -9,7 +9,12 @@ from models.promotion.policy import PromotionPolicy
 
 
 def repeat_command(parameters: dict[str, Any]) -> str:
-    """Return the command line that repeats a run with these parameters."""
+    """Build the command line that repeats a run with these parameters.
+
+    Example:
+        >>> repeat_command({"source": "sample", "preset": "quick", "seed": 42, "relabel": "my labels.csv"})
+        "emotion run --source sample --preset quick --seed 42 --relabel 'my labels.csv'"
+    """
     words = ["emotion", "run", "--source", parameters["source"], "--preset", parameters["preset"]]
     words += ["--seed", str(parameters["seed"])]
     if parameters.get("seeds", 1) > 1:
@@ -27,6 +32,6 @@ def repeat_command(parameters: dict[str, Any]) -> str:
 
 
 def changed_choices(option: str, form: RulePolicies | DataLimits | PromotionPolicy) -> list[str]:
-    """Return the option once for each field of the form that is not as usual."""
+    """Return the option once for each field of the form that differs from its default."""
     usual = type(form)().model_dump()
     return [f"{option}={name}={choice}" for name, choice in form.model_dump().items() if choice != usual[name]]

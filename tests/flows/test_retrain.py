@@ -207,7 +207,7 @@ def test_ingest_prints_findings_with_counts(first, server, workspace):
     outcome = run_emotion(workspace, "ingest")
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     assert "duplicate groups across splits: 4" in outcome.stdout
-    assert "train images that also stand in validation or test: 4" in outcome.stdout
+    assert "train images that are also in validation or test: 4" in outcome.stdout
 
 
 def test_corrected_suspects_are_an_input_of_the_next_run(first, workspace, server, tmp_path):

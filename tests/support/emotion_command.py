@@ -1,4 +1,4 @@
-"""The command as a user runs it, and the server that it works with."""
+"""Helpers that run the `emotion` command as a user does, and read from its Prefect server."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ class Server:
         return response.json()
 
     def events_named(self, name):
-        """Return the events of this name, which the server writes a while after it got them."""
+        """Return the events of this name; the server stores events with a delay."""
         deadline = time.monotonic() + EVENT_SECONDS
         while True:
             wanted = {"filter": {"event": {"name": [name]}}}

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of Debian's package, on a port and a directory of its own."""
+"""A real PostgreSQL server from Debian's package, with its own port and directory."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def is_installed():
 
 @contextmanager
 def postgres_server():
-    """Have a server with an empty database `prefect` for the length of the block, and get its URL."""
+    """Run a server with an empty database `prefect` during the block, and yield its URL."""
     with TemporaryDirectory(prefix="emotion-postgres-") as folder:
         data, port = Path(folder) / "data", free_port()
         data.mkdir()

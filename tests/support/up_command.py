@@ -1,4 +1,4 @@
-"""An `emotion up` in a process of its own, on ports of its own."""
+"""An `emotion up` in its own process and on its own ports."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from urllib3.util import Retry
 
 from data.base.paths import PROJECT_ROOT
 from flows.service.parts import addresses
-from flows.service.process_marks import find_marked
+from flows.service.process_marks import find_up_processes
 from flows.service.up import find_up
 from flows.settings import Settings, settings_environment
 
@@ -35,11 +35,11 @@ def _make_session():
 
 
 API = _make_session()
-"""For Prefect's API: asks again where SQLite was busy, which Prefect answers with 503, as its own clients do."""
+"""Session for Prefect's API: it repeats a request if Prefect answers 503 because SQLite is busy."""
 
 
 class Up:
-    """Start it; `is_ready` says when everything answers, `end` is Ctrl-C."""
+    """Start `emotion up`; `is_ready` tells whether everything answers, `end` sends Ctrl-C."""
 
     def __init__(self, workspace, **settings):
         ports = {name: free_port() for name in ("prefect_port", "mlflow_port", "reports_port")}
@@ -93,11 +93,11 @@ class Up:
         return bool(record and record.ready)
 
     def processes(self):
-        return find_marked(up=str(self.settings.workspace.resolve()))
+        return find_up_processes(up=str(self.settings.workspace.resolve()))
 
 
 def wait_until(condition, seconds=SLOW_SECONDS):
-    """Wait for a condition, and fail where it does not come about."""
+    """Wait for a condition, and fail if it does not become true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -1,6 +1,7 @@
 """The `emotion` command: errors before anything starts, and the doctor."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,8 @@ from data.sources.download import DownloadSettings
 from data.sources.extract import ExtractLimits
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.cli.app import app, main, parse_choices
+from flows.cli.app import main
+from flows.cli.commands import app, parse_choices
 from flows.cli.doctor import examine
 from flows.settings import Settings, load_settings
 from tests.support.emotion_command import EMOTION
@@ -42,6 +44,25 @@ def test_an_error_is_a_message_and_no_traceback(tmp_path):
     assert "cnn_9" in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("files", [["data/__init__.py"], ["models/networks.py"]], ids=["package", "no __init__"])
+def test_another_package_that_python_finds_first_is_named(files, tmp_path):
+    for name in files:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    outcome = subprocess.run(
+        [EMOTION, "doctor"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    package = files[0].split("/")[0]
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith(f"error got the package {package} from {tmp_path / package}, expected ")
+    assert "leave PYTHONPATH empty" in outcome.stderr
 
 
 @pytest.mark.parametrize(
@@ -133,7 +154,18 @@ def keras_home(tmp_path, monkeypatch):
 def test_doctor_names_every_check(keras_home):
     outcome = CliRunner().invoke(app, ["doctor"])
     assert outcome.exit_code == 0
-    for name in ("python", "packages", "cores", "memory", "gpu", "workspace", "disk", "prefect server", "weights"):
+    for name in (
+        "python",
+        "packages",
+        "cores",
+        "memory",
+        "imports",
+        "gpu",
+        "workspace",
+        "disk",
+        "prefect server",
+        "weights",
+    ):
         assert f" {name}" in outcome.output
 
 
@@ -158,7 +190,7 @@ def test_doctor_says_when_the_named_server_is_away(keras_home, monkeypatch):
 
 def test_help_needs_no_tensorflow_or_prefect():
     """The command answers at once: heavy packages are imported where they are used."""
-    heavy = "{'tensorflow', 'prefect', 'great_expectations', 'optuna'}"
-    code = f"import sys, flows.cli.app; print(sorted({heavy} & set(sys.modules)))"
+    heavy = "{'tensorflow', 'prefect', 'great_expectations', 'optuna', 'pandas', 'matplotlib', 'scipy', 'sklearn'}"
+    code = f"import sys, flows.cli.commands; print(sorted({heavy} & set(sys.modules)))"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert outcome.stdout.strip() == "[]"

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from data.base.errors import PipelineError
 from data.workspace.store import Workspace, find_damage
-from flows.cli.app import app
+from flows.cli.commands import app
 from reports.run.page import render_report
 from tests.support.results_factory import make_results
 

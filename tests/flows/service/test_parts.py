@@ -7,7 +7,7 @@ import pytest
 
 from data.base.errors import PipelineError
 from flows.server.environment import server_environment
-from flows.service.parts import addresses, arrange_mlflow, list_parts, require_free_ports
+from flows.service.parts import addresses, configure_mlflow, list_parts, require_free_ports
 from flows.settings import Settings, load_settings, settings_environment
 from tests.support.up_command import free_port
 
@@ -48,7 +48,7 @@ def test_no_command_line_and_no_configuration_has_a_secret(monkeypatch, tmp_path
         "database_url": "postgresql://a:b4@c/d",
     }
     settings = Settings(workspace=tmp_path, **secrets)
-    environment = arrange_mlflow(settings)
+    environment = configure_mlflow(settings)
     words = [word for part in list_parts(settings) for word in part.command]
     for secret in ("hunter", "b4"):
         assert not any(secret in word for word in words)

@@ -1,14 +1,13 @@
 """The pages of a workspace: reports and what they link to, nothing else."""
 
 import threading
-from functools import partial
+import time
 from http.client import HTTPConnection
-from http.server import ThreadingHTTPServer
 
 import pytest
 
 from data.workspace.store import Workspace
-from flows.service.report_site import Pages
+from flows.service.report_site import make_server
 from models.registry.tracking import TrackedReport, tracking_inputs
 
 REPORT = "reports/0123456789abcdef/index.html"
@@ -32,19 +31,25 @@ def site(tmp_path):
         (workspace / name).write_text(text)
     (tmp_path / "outside.html").write_text("outside")
     (workspace / "reports" / "link.html").symlink_to(tmp_path / "outside.html")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=str(workspace)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = make_server("127.0.0.1", 0, workspace)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
 
-    def ask(path, method="GET", header=""):
-        connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
-        connection.request(method, path)
+    def ask(path, method="GET", header="", **sent):
+        connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request(method, path, headers=sent)
         response = connection.getresponse()
         body = response.read().decode()
         return response.status, response.headers[header] if header else body
 
     yield ask
-    server.shutdown()
-    server.server_close()
+    server.should_exit = True
+    thread.join(20)
 
 
 def test_pages_are_served_with_what_they_link_to(site):
@@ -52,6 +57,22 @@ def test_pages_are_served_with_what_they_link_to(site):
     assert site("/reports/0123456789abcdef/../../verdicts/1/verdict.html") == (200, "verdict")
     assert site("/datasets/1/datasheet.md") == (200, "datasheet")
     assert site(f"/{REPORT}", "HEAD") == (200, "")
+
+
+def test_a_page_says_what_it_is(site):
+    assert site(f"/{REPORT}", header="Content-Type") == (200, "text/html; charset=utf-8")
+    assert site("/datasets/1/datasheet.md", header="Content-Type") == (200, "text/plain; charset=utf-8")
+    assert site(f"/{REPORT}", header="X-Content-Type-Options") == (200, "nosniff")
+    assert site("/schedule.json", header="X-Content-Type-Options") == (404, "nosniff")
+
+
+def test_a_page_that_the_browser_has_is_not_sent_again(site, tmp_path):
+    _, tag = site(f"/{REPORT}", header="ETag")
+    assert site(f"/{REPORT}", **{"If-None-Match": tag}) == (304, "")
+    _, changed = site(f"/{REPORT}", header="Last-Modified")
+    assert site(f"/{REPORT}", **{"If-Modified-Since": changed}) == (304, "")
+    (tmp_path / "workspace" / REPORT).write_text("<p>another report</p>")
+    assert site(f"/{REPORT}", **{"If-None-Match": tag}) == (200, "<p>another report</p>")
 
 
 def test_the_index_of_the_reports_is_the_first_page(site, tmp_path):
@@ -100,5 +121,5 @@ def test_the_key_of_a_report_leads_to_its_run_in_mlflow(site, tmp_path, monkeypa
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_nothing_can_be_changed(site, method):
-    assert site(f"/{REPORT}", method)[0] == 501
+    assert site(f"/{REPORT}", method)[0] == 405
     assert site(f"/{REPORT}")[0] == 200

@@ -11,7 +11,7 @@ import pytest
 
 from data.base.paths import PROJECT_ROOT
 from flows.service.parts import Part
-from flows.service.process_marks import UP_VARIABLE, find_marked
+from flows.service.process_marks import UP_VARIABLE, find_up_processes
 from flows.service.supervisor import LogFollower, log_path, remove_socket, write_config
 
 SLOW_SECONDS = 120
@@ -49,7 +49,7 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.setenv(UP_VARIABLE, str(folder))
     monkeypatch.setenv("PYTHONPATH", str(PROJECT_ROOT))
     yield folder
-    for process in find_marked(up=str(folder)):
+    for process in find_up_processes(up=str(folder)):
         process.kill()
 
 
@@ -81,7 +81,7 @@ def read(workspace):
 
 def commands(workspace):
     """Return the part's command and its child."""
-    return [process for process in find_marked(up=str(workspace), part="server") if process.is_running()]
+    return [process for process in find_up_processes(up=str(workspace), part="server") if process.is_running()]
 
 
 def test_a_part_that_is_killed_comes_back_without_what_it_left(up, workspace):
@@ -98,7 +98,7 @@ def test_a_part_that_is_killed_comes_back_without_what_it_left(up, workspace):
 def test_an_end_at_any_level_leaves_nothing(up, workspace, level, sent):
     wait_until(lambda: len(commands(workspace)) == 2)
     os.kill((up[0].pid, up[1].pid)[level], sent)
-    wait_until(lambda: [p for p in find_marked(up=str(workspace)) if p.pid != up[0].pid] == [])
+    wait_until(lambda: [p for p in find_up_processes(up=str(workspace)) if p.pid != up[0].pid] == [])
 
 
 def test_logs_are_followed_line_by_line_and_past_a_rotation(tmp_path):

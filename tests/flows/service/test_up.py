@@ -17,7 +17,7 @@ from data.base.errors import PipelineError
 from flows.cli.last_run import last_run
 from flows.server.environment import RUN_ENVIRONMENT
 from flows.server.shared import ends_with_its_runs, find_kept_server, prefect_server
-from flows.service.automations import apply_automations, with_defaults_said
+from flows.service.automations import apply_automations, with_explicit_defaults
 from flows.service.deploy import deploy_flows, make_pool
 from flows.service.parts import POOL
 from flows.service.schedule import SCHEDULED, ScheduleChoice, apply_schedule, read_schedule
@@ -191,7 +191,7 @@ def test_automations_are_made_once_and_as_meant(up, client):
     assert {action.type for name in notifying for action in again[name].actions} == {"send-notification"}
     failed = again["emotion: run failed or crashed"]
     for one in (dead, failed):
-        client.update_automation(one.id, with_defaults_said(one.model_copy(update={"description": "older"})))
+        client.update_automation(one.id, with_explicit_defaults(one.model_copy(update={"description": "older"})))
     apply_automations("custom-webhook/team")
     assert {found.description for found in client.read_automations()} == {dead.description, failed.description}
     apply_automations("")

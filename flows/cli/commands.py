@@ -1,0 +1,365 @@
+"""Commands of `emotion`: runs, searches and reports; up_commands and model_commands have the others.
+
+`emotion --help` imports this module, so what takes long to import is imported where it is used.
+"""
+
+import logging
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.markup import escape
+
+from data.base.errors import DataRejected, PipelineError
+from data.base.record import describe_faults
+from data.records.dataset import DataSummary
+from data.records.label_audit import LabelAudit
+from data.records.run import RunResults
+from data.records.search import PRESET_NAME, SEARCH_NAME, SearchRecord
+from data.sources.source import parse_source
+from data.workspace.layout import RESULTS_NAME, SUMMARY_NAME
+from data.workspace.prune import prune_workspace
+from data.workspace.reachability import PrunePolicy
+from flows.cli.model_commands import app as models_app
+from flows.cli.options import (
+    PRESET_HELP,
+    FoldsOption,
+    ForceOption,
+    LimitOption,
+    MinutesOption,
+    ParallelOption,
+    PlainOption,
+    PolicyOption,
+    PromotionOption,
+    RelabelOption,
+    SeedOption,
+    SeedsOption,
+    SourceOption,
+    TimeBudgetOption,
+    TrialMinutesOption,
+    TrialsOption,
+)
+from flows.cli.printing import (
+    console,
+    print_audit,
+    print_data,
+    print_pruned,
+    print_results,
+    print_search,
+)
+from flows.cli.up_commands import app as up_app
+from flows.server.shared import ends_with_its_runs, prefect_server
+from flows.settings import load_settings
+from flows.steps.search_budget import check_search
+from models.catalog.presets import load_preset
+from models.catalog.seeds import training_seeds
+from models.catalog.variants import find_variant
+from models.promotion.policy import PromotionPolicy
+from models.registry.prune import MlflowPruner
+from models.registry.versions import ModelRegistry
+from models.search.space import load_space
+
+app = typer.Typer(
+    name="emotion",
+    help="Retrain facial-expression classifiers: from a data set to a compared, explained model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(up_app)
+app.add_typer(models_app, name="models")
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+@app.command()
+def run(
+    source: SourceOption = "sample",
+    preset: Annotated[str, typer.Option(help=f"Which variants, views and recipes: {PRESET_HELP}")] = "quick",
+    variants: Annotated[str, typer.Option(help="Comma-separated variants, instead of the preset's own.")] = "",
+    parallel: ParallelOption = 0,
+    time_budget: TimeBudgetOption = 0,
+    seed: SeedOption = 42,
+    seeds: SeedsOption = 1,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
+    limit: LimitOption = [],  # noqa: B006
+    promotion: PromotionOption = [],  # noqa: B006
+    force: ForceOption = False,
+    plain: PlainOption = False,
+) -> None:
+    """Retrain the variants of a preset on a data set and publish their comparison."""
+    names = [name.strip() for name in variants.split(",") if name.strip()]
+    for name in names:
+        find_variant(name)
+    load_preset(preset)
+    parse_source(source)
+    training_seeds(seed, seeds)
+    choices = parse_data_choices(policy, limit)
+    policy_of_promotion = parse_choices("--promotion", promotion, PromotionPolicy)
+    with _server():
+        from flows.cli.live_view import (  # after the server: prefect reads its settings when imported
+            find_terminal,
+            live_view,
+        )
+        from flows.retrain import retrain
+
+        with live_view(None if plain else find_terminal()):
+            report: Any = retrain(
+                source=source,
+                preset=preset,
+                variants=names,  # type: ignore[arg-type]  # known names, as just checked
+                parallel=parallel,
+                time_budget_minutes=time_budget,
+                seed=seed,
+                seeds=seeds,
+                relabel=relabel,
+                **choices,
+                promotion=policy_of_promotion,
+                force=force,
+            )
+    print_results(RunResults.model_validate_json((report / RESULTS_NAME).read_text()), report)
+
+
+@app.command()
+def ingest(
+    source: SourceOption = "sample",
+    seed: SeedOption = 42,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006
+    limit: LimitOption = [],  # noqa: B006
+    force: ForceOption = False,
+) -> None:
+    """Download and validate a data set; nothing is trained."""
+    parse_source(source)
+    choices = parse_data_choices(policy, limit)
+    try:
+        with _server():
+            from flows.ingest import ingest as ingest_flow
+
+            verdict: Any = ingest_flow(source=source, seed=seed, relabel=relabel, force=force, **choices)
+    except DataRejected as rejected:
+        if rejected.verdict:
+            _print_verdict(rejected.verdict)
+        raise
+    _print_verdict(verdict)
+
+
+@app.command()
+def audit(
+    source: SourceOption = "sample",
+    folds: FoldsOption = 3,
+    variant: Annotated[str, typer.Option(help="The network that judges the labels.")] = "compact",
+    preset: Annotated[str, typer.Option(help=f"Its views and recipe: {PRESET_HELP}")] = "quick",
+    parallel: ParallelOption = 0,
+    time_budget: TimeBudgetOption = 0,
+    seed: SeedOption = 42,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006
+    limit: LimitOption = [],  # noqa: B006
+    force: ForceOption = False,
+) -> None:
+    """List the labels of a data set that are suspected to be wrong, including those of the train part."""
+    find_variant(variant)
+    load_preset(preset)
+    parse_source(source)
+    choices = parse_data_choices(policy, limit)
+    with _server():
+        from flows.audit import audit as audit_flow
+
+        directory: Any = audit_flow(
+            source=source,
+            folds=folds,
+            variant=variant,  # type: ignore[arg-type]  # a known name, as just checked
+            preset=preset,
+            parallel=parallel,
+            time_budget_minutes=time_budget,
+            seed=seed,
+            relabel=relabel,
+            **choices,
+            force=force,
+        )
+    from reports.dataset.label_audit_page import AUDIT_NAME
+
+    print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text()), directory)
+
+
+@app.command()
+def tune(
+    source: SourceOption = "sample",
+    variant: Annotated[str, typer.Option(help="The network whose recipe is searched.")] = "compact",
+    preset: Annotated[str, typer.Option(help=f"Its views and the recipe to start from: {PRESET_HELP}")] = "quick",
+    trials: TrialsOption = 20,
+    minutes: MinutesOption = 60,
+    trial_minutes: TrialMinutesOption = 3,
+    space: Annotated[
+        str, typer.Option(help="What to try instead of the default: JSON, or the path of a JSON file.")
+    ] = "",
+    parallel: ParallelOption = 0,
+    seed: SeedOption = 42,
+    relabel: RelabelOption = "",
+    policy: PolicyOption = [],  # noqa: B006
+    limit: LimitOption = [],  # noqa: B006
+    force: ForceOption = False,
+    out: Annotated[str, typer.Option(help="Where to write the preset file that is found.")] = "",
+) -> None:
+    """Search a variant's recipe on the selection part and write the best one found as a preset file."""
+    find_variant(variant)
+    load_preset(preset)
+    parse_source(source)
+    check_search(minutes, trial_minutes, out)
+    parameters: dict[str, Any] = {
+        "source": source,
+        "seed": seed,
+        "relabel": relabel,
+        **parse_data_choices(policy, limit),
+    }
+    searched = load_space(space)
+    with _server():
+        from flows.steps.repeat_command import repeat_command
+        from flows.tune import tune as tune_flow
+
+        directory: Any = tune_flow(
+            **parameters,
+            variant=variant,  # type: ignore[arg-type]  # a known name, as just checked
+            preset=preset,
+            trials=trials,
+            minutes=minutes,
+            trial_minutes=trial_minutes,
+            space=searched,
+            parallel=parallel,
+            force=force,
+            out=out,
+        )
+        found = Path(out) if out else directory / PRESET_NAME
+        measure = repeat_command({**parameters, "preset": str(found)})
+    print_search(SearchRecord.model_validate_json((directory / SEARCH_NAME).read_text()), found, measure)
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="A report's key or its beginning, a run's name, or last.")] = "last",
+    compare: Annotated[str, typer.Option(help="A second run: write what changed between the two runs instead.")] = "",
+    out: Annotated[
+        str, typer.Option(help="Directory to write into; by default a directory in the workspace's rendered folder.")
+    ] = "",
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print the page as a PDF, with an installed Chromium.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser of this desktop.")] = False,
+) -> None:
+    """Render a run's report again from stored results, or compare two runs; nothing is trained."""
+    from flows.cli.report_commands import COMPARED_PDF, REPORT_PDF, compare_again, render_again
+    from reports.common.pdf import find_browser, print_pdf
+
+    workspace = load_settings().workspace
+    browser = find_browser() if pdf else None
+    page = compare_again(workspace, run, compare, out) if compare else render_again(workspace, run, out)
+    console.print(f"[bold]{'Comparison' if compare else 'Report'}:[/] {escape(str(page))}", soft_wrap=True)
+    if browser:
+        printed = page.with_name(COMPARED_PDF if compare else REPORT_PDF)
+        print_pdf(page, printed, browser)
+        console.print(f"[bold]PDF:[/] {escape(str(printed))}", soft_wrap=True)
+    if show and not webbrowser.open(page.as_uri()):
+        raise PipelineError(f"found no browser on this machine: open {page} yourself")
+
+
+@app.command()
+def prune(
+    keep: Annotated[
+        int, typer.Option(help="Newest reports to keep, with everything that they were made from.", min=1)
+    ] = 8,
+    days: Annotated[
+        float, typer.Option(help="Days to keep what no report uses yet: interrupted runs and downloads.", min=0)
+    ] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
+) -> None:
+    """Remove what the newest reports do not need from the workspace, and the Prefect runs that made it."""
+    settings = load_settings()
+    protected = ModelRegistry(settings.workspace).protected_keys()
+    policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]
+    counts, times = prune_workspace(settings.open_workspace(), policy, dry_run, pruners)
+    if not dry_run:
+        from reports.site.index import write_index
+
+        write_index(settings.workspace)
+    print_pruned(counts, dry_run)
+    with _server() as url:  # last, since a server may not start on a full disk
+        from tasks.publish.housekeeping import prune_flow_runs
+
+        print_pruned([prune_flow_runs(times, keep, dry_run, ends_with_its_runs(url, settings.workspace))], dry_run)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine: each line is ok, or says what to do."""
+    from flows.cli.doctor import examine
+
+    failed = False
+    for check in examine(load_settings()):
+        failed = failed or not check.ok
+        mark = "[green]ok[/]  " if check.ok else "[yellow]look[/]"
+        advice = "" if check.ok else f": {check.advice}"
+        console.print(f"{mark} {check.name}: {check.seen}{advice}", highlight=False, soft_wrap=True)
+    if failed:
+        console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")
+
+
+def parse_data_choices(policy: list[str], limit: list[str]) -> dict[str, Any]:
+    """Return the parameters `policies` and `limits` of a flow from what was given for --policy and --limit."""
+    from expectations.policies import RulePolicies
+    from expectations.rules import DataLimits
+
+    return {
+        "policies": parse_choices("--policy", policy, RulePolicies),
+        "limits": parse_choices("--limit", limit, DataLimits),
+    }
+
+
+def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:
+    """Make a form of the choices that were given on the command line; the other fields keep their defaults.
+
+    Args:
+        option: name of the option that the choices were given for.
+        choices: NAME=VALUE each.
+        form: pydantic model that has the names as fields.
+
+    Raises:
+        PipelineError: a choice is not NAME=VALUE, or its name or value does not exist.
+
+    Example:
+        >>> from expectations.rules import DataLimits
+        >>> parse_choices("--limit", ["minimum_test_images=20"], DataLimits).minimum_test_images
+        20
+    """
+    pairs = [choice.partition("=")[::2] for choice in choices]
+    try:
+        return form.model_validate({name.strip(): value.strip() for name, value in pairs})
+    except ValidationError as error:
+        raise PipelineError(
+            f"got {option} {' '.join(choices)}: {describe_faults(error, option)}; expected NAME=VALUE with a name of "
+            f"{', '.join(form.model_fields)}"
+        ) from error
+
+
+def _print_verdict(verdict: Path) -> None:
+    from reports.dataset.verdict_page import VERDICT_PAGE
+
+    print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_text()), verdict / VERDICT_PAGE)
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """Yield the URL of a Prefect server that runs during the block; deliver the logs before the server ends."""
+    settings = load_settings()
+    with prefect_server(settings.workspace, settings.server_start_seconds) as url:
+        try:
+            yield url
+        finally:
+            for name in ("prefect.flow_runs", "prefect.task_runs"):
+                for handler in logging.getLogger(name).handlers:
+                    handler.flush()

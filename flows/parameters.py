@@ -1,0 +1,65 @@
+"""Parameters that several flows and commands share: the bounds and the help text of each, in one place.
+
+A flow takes the types as they are, and Prefect's form shows their text; `flows.cli.options` makes options of them.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from models.catalog.seeds import MOST_SEEDS, SEED_BOUND
+
+
+@dataclass(frozen=True)
+class Help:
+    """Text that explains a parameter.
+
+    Prefect's form would not show the description of a `Field`: it takes the text of the flow's docstring instead, even
+    if that has none.
+
+    Args:
+        text: one sentence.
+    """
+
+    text: str
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add the text to the JSON schema of the type."""
+        return {**handler(schema), "description": self.text}
+
+
+Source = Annotated[
+    str, Help('"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin it.')
+]
+Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with new_label filled in by a person.")]
+Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
+Seeds = Annotated[
+    int,
+    Field(ge=1, le=MOST_SEEDS),
+    Help("Trainings of each variant, with seed, seed + 1, ...; the first is compared, the others show the spread."),
+]
+Parallel = Annotated[
+    int,
+    Field(ge=0, le=64),
+    Help("Trainings at the same time; 0: one for each GPU, or without a GPU one for each core, at most two."),
+]
+TimeBudget = Annotated[
+    float, Field(ge=0, le=10_000), Help("Time limit of one training in minutes; 0: the limit of the preset.")
+]
+Folds = Annotated[
+    int,
+    Field(ge=2, le=20),
+    Help("Folds of train, with one training each: it learns from the other folds and judges the labels of this one."),
+]
+Trials = Annotated[
+    int, Field(ge=1, le=1000), Help("Recipes to try, including those of an interrupted search with equal parameters.")
+]
+Minutes = Annotated[
+    float, Field(gt=0, le=10_000), Help("Time limit of the search in minutes; no trial starts that would not fit.")
+]
+TrialMinutes = Annotated[float, Field(gt=0, le=10_000), Help("Time limit of the training of one trial in minutes.")]
+Force = Annotated[
+    bool, Help("Do every stage again, even if nothing changed; a search also forgets its earlier trials.")
+]
