@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from data.base.errors import PipelineError
+from data.sources.archive_entries import ArchiveUnreadable, is_html
 from data.sources.download import (
     ADVICE,
     DownloadError,
@@ -25,7 +26,7 @@ from data.sources.download import (
     find_partial,
     list_folder,
 )
-from data.sources.extract import ArchiveUnreadable, check_archive, is_html
+from data.sources.extract import check_archive
 from data.sources.source import DatasetSource, DriveItem, Kind, is_archive_name, is_url, parse_drive_location
 from data.workspace.digests import hash_file
 

@@ -8,8 +8,9 @@ from prefect.cache_policies import NO_CACHE
 from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources import extract
+from data.sources.archive_entries import list_sizes
 from data.sources.download import DownloadSettings
-from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
+from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied
 from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources, hash_file, hash_json

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from data.base.labels import CLASSES
-from data.sources.extract import list_sizes
+from data.sources.archive_entries import list_sizes
 from data.views.tfrecords import ShardKey, write_records
 from data.workspace.disk_space import count_file_bytes, count_training_bytes, count_view_bytes
 
