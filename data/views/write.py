@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES, IMAGE_SIZE, PARTS
+from data.base.record import Record
 from data.manifest.decoding import read_gray
 from data.system.child_process import emit, run_child
 from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
@@ -26,10 +27,8 @@ from data.views.pictures import write_pictures
 from data.views.tfrecords import RecordFile, ShardKey, ViewsIndex, write_index, write_records
 
 
-class ViewsSpec(BaseModel):
+class ViewsSpec(Record):
     """What to write, from which images, and with how many threads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     manifest: Path = Field(description="Parquet of the clean data set: columns path, label and part")
     images: Path = Field(description="directory that the manifest's paths start from")
