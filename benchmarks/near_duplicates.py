@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.manifest.near_duplicates import HASH_BITS, NearDuplicateConfig, find_candidates
+from data.manifest.decoding import HASH_BITS
+from data.manifest.near_duplicates import NearDuplicateConfig, find_candidates
 
 SIZES = (25_000, 50_000, 100_000, 200_000, 400_000)
 CHANGED_BITS = 4

@@ -1,1 +1,13 @@
-"""Data: from a source to a clean manifest and TFRecords, and the workspace that keeps every stage."""
+"""Data: from a source to a clean manifest and TFRecords, and the workspace that stores every stage.
+
+package   | what it answers
+base      | what do all modules share: errors, records, labels, paths?
+records   | what do the stored results consist of?
+workspace | where is a stage stored, is it complete, is it still needed?
+system    | what machine is this, and how does a child process report?
+sources   | how do the files of a source get onto the disk?
+sample    | what do the generated images look like?
+manifest  | what is known of each image?
+quality   | is the data good enough, and what is left out?
+views     | what augmented images are the networks trained on?
+"""

@@ -68,8 +68,8 @@ def judge_data_set(
     trainable = not critical and bool((kept["split"] == "train").any())
     clean = partition_manifest(kept, seed) if trainable else kept.head(0).assign(part="")
     summary = DataSummary(
-        source=source.location or source.kind,
-        synthetic=source.kind == "sample",
+        source=source.name,
+        synthetic=source.is_generated,
         counts_published=count_images(manifest, "split"),
         counts_used=count_images(clean, "part"),
         **summarize_duplicates(manifest, policy.blank_standard_deviation).model_dump(),

@@ -1,1 +1,8 @@
-"""TODO data/manifest."""
+"""The manifest: one row an image, with everything that later stages need to know of it.
+
+module          | what it answers
+table           | which columns does a manifest have, and how is it built, written and read?
+measures        | what are the format, the hashes and the statistics of one image?
+near_duplicates | which images show the same picture with different pixels?
+decoding        | what are the gray pixels of a file and the bits of a perceptual hash?
+"""

@@ -12,18 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from data.base.errors import PipelineError
 from data.base.labels import IMAGE_SIZE
+from data.base.record import Record
+from data.manifest.decoding import HASH_BITS, decode_hashes, read_gray
 from data.manifest.table import require_columns
 
 logger = logging.getLogger(__name__)
-
-HASH_BITS = 64
 
 SORTED_ORDERS = 64
 """Random orders of the bits in which the hashes are sorted."""
@@ -46,10 +45,8 @@ ROUGH_MARGIN = 0.3
 PAIRS_PER_BLOCK = 1_024
 
 
-class NearDuplicateConfig(BaseModel):
+class NearDuplicateConfig(Record):
     """When two images count as the same picture."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hash_distance: int = Field(
         default=14, ge=0, le=20, description="largest Hamming distance, in bits of 64, of a pair judged on its pixels"
@@ -155,7 +152,7 @@ def find_candidates(
     Source: Charikar, "Similarity estimation techniques from rounding algorithms", 2002: sorted random permutations.
     """
     images = len(hashes)
-    codes = _decode_hashes(pd.concat([hashes, mirrored_hashes]) if config.mirrored else hashes)
+    codes = decode_hashes(pd.concat([hashes, mirrored_hashes]) if config.mirrored else hashes)
     bits = np.unpackbits(codes, axis=1)
     numbers = codes.view(np.uint64).ravel()
     rng = np.random.default_rng(0)
@@ -195,11 +192,6 @@ def _compare_neighbours(
     return np.concatenate(close)
 
 
-def _decode_hashes(hashes: pd.Series) -> NDArray[np.uint8]:
-    """Return hex hashes as bytes, uint8 (images, 8)."""
-    return np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8).reshape(-1, HASH_BITS // 8)
-
-
 def _measure_similarity(
     candidates: pd.DataFrame, paths: NDArray[np.object_], images: Path, config: NearDuplicateConfig
 ) -> NDArray[np.float32]:
@@ -224,11 +216,7 @@ def _measure_similarity(
 
 
 def _read_pixels(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as image:
-            gray = image.convert("L")
-    except OSError as error:
-        raise PipelineError(f"{path} cannot be read ({error}); expected the images that the manifest lists") from error
+    gray = read_gray(path)
     if gray.size != (IMAGE_SIZE, IMAGE_SIZE):
         gray = gray.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
     return np.asarray(gray)

@@ -1,1 +1,14 @@
-"""TODO data/quality."""
+"""Quality of a data set: its faults, its splits, its changes, and its corrections by a person.
+
+module             | what it answers
+cleaning           | which images are faulty, and which are set aside?
+partition          | which train images form the selection part?
+split_similarity   | do the splits look as if they came from one source?
+split_classifier   | how easily can two splits be told apart?
+multiple_testing   | how are p-values corrected for their number?
+odd_images         | which images look least like the others?
+drift              | what changed since an earlier version of the data set?
+accepted           | which data set of a source was accepted last?
+label_corrections  | which labels did a person correct?
+datasheet          | what is known of the data set, as a document?
+"""

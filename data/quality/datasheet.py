@@ -11,9 +11,10 @@ import html
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.labels import CLASSES, IMAGE_SIZE
+from data.base.record import Record
 from data.records.dataset import DataSummary, Verdict
 
 NOT_KNOWN = "Not known."
@@ -22,10 +23,8 @@ Answers = list[tuple[str, str]]
 """Questions and answers of one section."""
 
 
-class DatasheetFacts(BaseModel):
+class DatasheetFacts(Record):
     """What people know of a data set and no program can measure; an empty answer is shown as not known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(
         default="Facial expressions, 48x48 gray", min_length=1, description="what the data set is called"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.record import Record
@@ -42,10 +42,8 @@ class DataProfile(Record):
     )
 
 
-class ChangeLimits(BaseModel):
+class ChangeLimits(Record):
     """From what change on a data set is reported, and from what change on it is another data set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     warning_added: float = Field(default=0.05, ge=0, description="new images, as a share of the former ones")
     critical_added: float = Field(default=1.0, ge=0, description="new images, as a share of the former ones")

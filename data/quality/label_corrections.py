@@ -105,7 +105,7 @@ def read_relabel(path: Path) -> dict[str, Correction]:
     }
 
 
-def no_answers() -> pd.DataFrame:
+def empty_answers() -> pd.DataFrame:
     """Return the answers of a data set that nobody corrected, laid out as those of `read_answers`."""
     return pd.DataFrame(columns=list(CSV_COLUMNS), dtype="str")
 

@@ -1,8 +1,8 @@
-"""Whether the splits of a data set look as if they were drawn from one source.
+"""Comparison of the splits of a data set: do they look as if they were drawn from one source?
 
-A split that was resized, blurred or equalised before it was published makes a validation figure say little about
-anything. Two views of each pair of splits are taken: tests of one statistic at a time, which give the reason, and a
-small classifier that tries to tell the splits apart, which says how easily that is done.
+If a split was resized, blurred or equalised before publication, a validation figure says little about other images.
+Each pair of splits is compared in two ways: tests of one statistic at a time, which give the reason, and a small
+classifier that tries to tell the splits apart, which shows how easily that is done.
 """
 
 import logging
@@ -12,14 +12,15 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from scipy import stats
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from data.base.labels import CLASSES, SPLITS
 from data.base.record import Record
+from data.manifest.decoding import unpack_hashes
 from data.manifest.table import FEATURES, require_columns
+from data.quality.multiple_testing import holm_correction
+from data.quality.split_classifier import choose_examples, draw_balanced, measure_area, score_side
 from data.records.dataset import Finding, Severity
 
 logger = logging.getLogger(__name__)
@@ -40,18 +41,13 @@ WORDING = {
 }
 """feature -> its name, and what images are said to be that have less or more of it."""
 
-HASH_BITS = 64
 INVERTED_CORRELATION = -0.2
+
 REASONS = 3
-TREES = 60
-SHARE_OF_FEATURES = 0.2
-EXAMPLES_PER_CLASS = 2
 
 
-class SimilarityConfig(BaseModel):
+class SimilarityConfig(Record):
     """How splits are compared, and from what difference on they count as unlike."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     warning_auc: float = Field(
         default=0.6, gt=0.5, le=1, description="area under the ROC curve above which splits differ visibly"
@@ -169,12 +165,6 @@ def compare_splits(manifest: pd.DataFrame, config: SimilarityConfig | None = Non
     )
 
 
-def unpack_hashes(hashes: pd.Series) -> NDArray[np.uint8]:
-    """Return the bits of 16-digit hexadecimal hashes: uint8 of shape (hashes, 64), 0 or 1."""
-    packed = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8)
-    return np.unpackbits(packed.reshape(len(hashes), HASH_BITS // 8), axis=1)
-
-
 def _measure_typicality(reference: NDArray[np.uint8], bits: NDArray[np.uint8], members: bool) -> NDArray[np.float64]:
     """Return for each hash the share of the reference that has its bit, averaged over the bits.
 
@@ -225,12 +215,7 @@ def _test_feature(label: str, feature: str, first: NDArray, second: NDArray) -> 
 
 def _correct_by_holm(tested: list[tuple[FeatureDifference, ...]]) -> list[tuple[FeatureDifference, ...]]:
     """Fill in the corrected p-values over all tests of all pairs, and order each pair's by distance."""
-    p_values = np.array([difference.p_value for differences in tested for difference in differences])
-    order = np.argsort(p_values, kind="stable")
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
-    corrected = np.empty_like(p_values)
-    corrected[order] = np.minimum(stepped, 1.0)
-    remaining = iter(corrected.tolist())
+    remaining = iter(holm_correction([difference.p_value for differences in tested for difference in differences]))
     filled = [[d.model_copy(update={"p_holm": next(remaining)}) for d in differences] for differences in tested]
     return [tuple(sorted(differences, key=lambda d: -d.distance)) for differences in filled]
 
@@ -239,9 +224,9 @@ def _judge_pair(
     images: pd.DataFrame, couple: tuple[str, str], differences: tuple[FeatureDifference, ...], config: SimilarityConfig
 ) -> SplitPair:
     first, second = couple
-    drawn = _draw_balanced(images, couple, config)
-    scores = _score_side(drawn, second, config.seed) if len(drawn) >= 2 * config.minimum_drawn_images else None
-    area = None if scores is None else _measure_area(scores, (drawn["split"] == second).to_numpy())
+    drawn = draw_balanced(images, couple, config.maximum_drawn_images, config.seed)
+    scores = score_side(drawn, second, config.seed) if len(drawn) >= 2 * config.minimum_drawn_images else None
+    area = None if scores is None else measure_area(scores, (drawn["split"] == second).to_numpy())
     significant = [d for d in differences if d.p_holm < config.significance]
     severity = _grade(area, max((d.distance for d in significant), default=0.0), config)
     correlation = _correlate_layouts(images, couple)
@@ -255,56 +240,8 @@ def _judge_pair(
         auc_high=area and area[2],
         layout_correlation=correlation,
         differences=differences,
-        examples=() if scores is None else _choose_examples(drawn, scores, couple),
+        examples=() if scores is None else choose_examples(drawn, scores, couple),
     )
-
-
-def _draw_balanced(images: pd.DataFrame, couple: tuple[str, str], config: SimilarityConfig) -> pd.DataFrame:
-    """Draw as many images of each class from one split as from the other, so that the class tells nothing.
-
-    Of equal pictures one is drawn, so that the classifier never judges a copy of what it has seen.
-    """
-    of_couple = images[images["split"].isin(couple)]
-    mixed = of_couple.sample(frac=1, random_state=config.seed).drop_duplicates("pixel_sha256")
-    drawn = []
-    for label in CLASSES:
-        sides = [mixed[(mixed["split"] == split) & (mixed["label"] == label)] for split in couple]
-        size = min(*(len(side) for side in sides), config.maximum_drawn_images)
-        drawn += [side.head(size) for side in sides]
-    return pd.concat(drawn, ignore_index=True)
-
-
-def _score_side(drawn: pd.DataFrame, second: str, seed: int) -> NDArray[np.float64]:
-    """Return how surely each image is said to be of the second split by a classifier that has not seen it.
-
-    A forest on one thread: boosting on OpenMP's threads crawls where the cores are busy with something else.
-    """
-    features = np.hstack([drawn[list(FEATURES)].to_numpy(np.float64), unpack_hashes(drawn["perceptual_hash"])])
-    classifier = RandomForestClassifier(
-        n_estimators=TREES,
-        max_features=SHARE_OF_FEATURES,  # type: ignore[arg-type]  # pyright infers str from the default
-        min_samples_leaf=5,
-        random_state=seed,
-    )
-    folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=seed)
-    target = (drawn["split"] == second).to_numpy()
-    chances = cross_val_predict(classifier, features, target, cv=folds, method="predict_proba")
-    return np.asarray(chances)[:, 1]
-
-
-def _measure_area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Return the area under the ROC curve and its 95 % interval.
-
-    Source: DeLong, DeLong and Clarke-Pearson, Comparing the Areas under Two or More Correlated Receiver Operating
-    Characteristic Curves, Biometrics 44 (1988).
-    """
-    ranks = stats.rankdata(scores)
-    above = (ranks[positive] - stats.rankdata(scores[positive])) / (~positive).sum()
-    below = 1 - (ranks[~positive] - stats.rankdata(scores[~positive])) / positive.sum()
-    area = float(above.mean())
-    error = float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
-    margin = float(stats.norm.ppf(0.975)) * error
-    return area, max(0.0, area - margin), min(1.0, area + margin)
 
 
 def _grade(area: tuple[float, float, float] | None, distance: float, config: SimilarityConfig) -> Severity:
@@ -356,18 +293,3 @@ def _describe_difference(difference: FeatureDifference) -> tuple[str, str]:
 
 def _join(words: tuple[str, ...]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-def _choose_examples(
-    drawn: pd.DataFrame, scores: NDArray[np.float64], couple: tuple[str, str]
-) -> tuple[tuple[str, str], ...]:
-    """Pair the images of each class that are most surely of their own split."""
-    first, second = couple
-    ordered = drawn.assign(score=scores).sort_values("score", kind="stable")
-    pairs = []
-    for label in CLASSES:
-        of_class = ordered[ordered["label"] == label]
-        firsts = of_class.loc[of_class["split"] == first, "path"].head(EXAMPLES_PER_CLASS)
-        seconds = of_class.loc[of_class["split"] == second, "path"].iloc[::-1].head(EXAMPLES_PER_CLASS)
-        pairs += list(zip(firsts, seconds, strict=False))
-    return tuple(pairs)

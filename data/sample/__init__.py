@@ -1,1 +1,9 @@
-"""TODO data/sample."""
+"""The generated sample: a data set of synthetic faces, so that everything runs without a download.
+
+module    | what it answers
+generate  | how many images are there, in which folders, with which faults?
+faces     | how is one face drawn?
+person    | how do people and expressions differ?
+occlusion | what covers a part of some faces?
+canvas    | on which grid are faces painted?
+"""

@@ -1,12 +1,8 @@
-"""Parametric gray faces: a person with an expression, in a pose, a light and some trouble.
+"""Drawing of synthetic gray faces: identity, expression, pose, lighting, occlusion and noise.
 
 A face is painted in face coordinates (see `data.sample.canvas`). Expressions are blended from weak to strong and every
 person differs, so that the classes overlap as real ones do.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +10,8 @@ from PIL import Image, ImageFilter
 
 from data.base.labels import IMAGE_SIZE
 from data.sample.canvas import SUPERSAMPLING, Array, Canvas, draw_pose, inside
+from data.sample.occlusion import occlude
+from data.sample.person import Expression, Person, draw_expression, draw_person, feature_place, head_distance
 
 
 def draw_face(label: str, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -26,8 +24,8 @@ def draw_face(label: str, rng: np.random.Generator) -> NDArray[np.uint8]:
     Returns:
         Gray pixels, uint8 (48, 48), 0..255.
     """
-    person = _draw_person(rng)
-    expression = _draw_expression(label, rng)
+    person = draw_person(rng)
+    expression = draw_expression(label, rng)
     canvas = draw_pose(rng)
     _paint_background(canvas, person, rng)
     _paint_head(canvas, person)
@@ -39,133 +37,12 @@ def draw_face(label: str, rng: np.random.Generator) -> NDArray[np.uint8]:
     _paint_beard(canvas, person, expression)
     _light_head(canvas, person, expression, rng)
     _paint_hair(canvas, person, rng)
-    _occlude(canvas, person, rng)
+    occlude(canvas, person, rng)
     return _develop(canvas.pixels, rng)
 
 
-class Expression(NamedTuple):
-    """What the muscles of a face do; 0 is at rest, 1 or -1 strong."""
-
-    corner_lift: float
-    mouth_open: float
-    mouth_width: float
-    teeth: float
-    brow_raise: float
-    inner_brow_raise: float
-    eye_open: float
-    squint: float
-    fold: float
-
-
-AT_REST = Expression(
-    corner_lift=0.0,
-    mouth_open=0.0,
-    mouth_width=0.0,
-    teeth=0.0,
-    brow_raise=0.0,
-    inner_brow_raise=0.0,
-    eye_open=0.0,
-    squint=0.0,
-    fold=0.15,
-)
-STRONG = {
-    "happy": AT_REST._replace(corner_lift=1.0, mouth_open=0.55, mouth_width=0.8, teeth=1.0, squint=0.9, fold=1.0),
-    "sad": AT_REST._replace(
-        corner_lift=-0.9, mouth_width=-0.25, inner_brow_raise=1.0, eye_open=-0.45, squint=0.2, fold=0.45
-    ),
-    "surprise": AT_REST._replace(mouth_open=1.15, mouth_width=-0.5, teeth=0.25, brow_raise=1.0, eye_open=0.9),
-}
-EXPRESSION_SPREAD = Expression(
-    corner_lift=0.16,
-    mouth_open=0.06,
-    mouth_width=0.2,
-    teeth=0.1,
-    brow_raise=0.2,
-    inner_brow_raise=0.2,
-    eye_open=0.18,
-    squint=0.15,
-    fold=0.15,
-)
-"""Standard deviation of each muscle between faces of one expression and intensity."""
-
-
-def _draw_expression(label: str, rng: np.random.Generator) -> Expression:
-    """Blend from rest towards the expression; a neutral face leans a little towards any of the others."""
-    if label == "neutral":
-        target, intensity = STRONG[str(rng.choice(list(STRONG)))], rng.uniform(0.0, 0.24)
-    else:
-        target, intensity = STRONG[label], 0.26 + 0.84 * rng.beta(1.4, 1.3)
-    if label == "happy" and rng.random() < 0.4:
-        target = target._replace(mouth_open=0.0, teeth=0.0)
-    if label == "sad" and rng.random() < 0.2:
-        target = target._replace(mouth_open=0.3)
-    values = np.array(AT_REST) + intensity * (np.array(target) - np.array(AT_REST))
-    return Expression(*(values + rng.normal(0.0, EXPRESSION_SPREAD)).tolist())
-
-
-@dataclass(frozen=True)
-class _Person:
-    """What a face is like whatever its expression."""
-
-    skin: float
-    hair: float
-    hair_style: str
-    hairline: float
-    head_width: float
-    jaw: float
-    eye_distance: float
-    eye_width: float
-    iris: float
-    gaze: tuple[float, float]
-    brow_height: float
-    brow_slant: float
-    brow_thickness: float
-    nose_width: float
-    nose_length: float
-    mouth_height: float
-    mouth_width: float
-    mouth_curve: float
-    lip_fullness: float
-    beard: float
-    yaw: float
-
-
-def _draw_person(rng: np.random.Generator) -> _Person:
-    skin = rng.uniform(0.42, 0.86)
-    return _Person(
-        skin=skin,
-        hair=rng.uniform(0.06, 0.3) if rng.random() < 0.75 else rng.uniform(0.4, 0.8) * min(1.0, skin + 0.2),
-        hair_style=str(rng.choice(["short", "fringe", "parted", "long", "bald"], p=[0.34, 0.18, 0.16, 0.24, 0.08])),
-        hairline=rng.uniform(-0.72, -0.56),
-        head_width=rng.uniform(0.7, 0.8),
-        jaw=rng.uniform(0.12, 0.34),
-        eye_distance=rng.uniform(0.3, 0.35),
-        eye_width=rng.uniform(0.15, 0.185),
-        iris=rng.uniform(0.08, 0.4),
-        gaze=(rng.normal(0.0, 0.025), rng.normal(0.0, 0.012)),
-        brow_height=rng.normal(-0.335, 0.018),
-        brow_slant=rng.normal(0.0, 0.018),
-        brow_thickness=rng.uniform(0.022, 0.05),
-        nose_width=rng.uniform(0.085, 0.13),
-        nose_length=rng.uniform(0.19, 0.28),
-        mouth_height=rng.uniform(0.5, 0.56),
-        mouth_width=rng.uniform(0.23, 0.29),
-        mouth_curve=rng.normal(0.0, 0.014),
-        lip_fullness=rng.uniform(0.03, 0.065),
-        beard=rng.uniform(0.25, 0.8) if rng.random() < 0.16 else 0.0,
-        yaw=rng.normal(0.0, 0.4),
-    )
-
-
-def _head_distance(canvas: Canvas, person: _Person, margin: float = 0.0) -> Array:
-    """Return the signed distance to the outline of the head: an ellipse that narrows towards the chin."""
-    narrowing = 1 - person.jaw * np.clip(canvas.v + 0.05, 0.0, 1.0) ** 1.5
-    width = (person.head_width + margin) * narrowing
-    return (np.hypot(canvas.u / width, canvas.v / (1.0 + margin)) - 1) * person.head_width
-
-
-def _paint_background(canvas: Canvas, person: _Person, rng: np.random.Generator) -> None:
-    """Paint what is behind the head: a blurred room, long hair, the neck and clothes."""
+def _paint_background(canvas: Canvas, person: Person, rng: np.random.Generator) -> None:
+    """Paint the background of the head: a blurred room, long hair, the neck and clothes."""
     slope_x, slope_y = rng.normal(0.0, 0.12, 2)
     canvas.pixels += rng.uniform(0.12, 0.85) + slope_x * canvas.x + slope_y * canvas.y
     for _ in range(3):
@@ -174,28 +51,23 @@ def _paint_background(canvas: Canvas, person: _Person, rng: np.random.Generator)
         canvas.pixels += amount * np.exp(-((canvas.x - place_x) ** 2 + (canvas.y - place_y) ** 2) / spread)
     if person.hair_style == "long":
         outline = np.maximum(np.abs(canvas.u) - 0.86 - 0.1 * canvas.v, np.hypot(canvas.u, canvas.v) - 1.35)
-        canvas.paint(inside(np.where(canvas.v < 0, _head_distance(canvas, person, 0.13), outline)), person.hair * 0.8)
+        canvas.paint(inside(np.where(canvas.v < 0, head_distance(canvas, person, 0.13), outline)), person.hair * 0.8)
     neck = inside(np.maximum(np.abs(canvas.u) - 0.4, 0.5 - canvas.v), 0.06)
     canvas.paint(neck, person.skin * (0.5 + 0.15 * np.clip(canvas.v - 0.8, 0, 1)))
     canvas.paint(inside(1.1 + 0.22 * np.abs(canvas.u) ** 2 - canvas.v, 0.05), rng.uniform(0.08, 0.85))
 
 
-def _paint_head(canvas: Canvas, person: _Person) -> None:
+def _paint_head(canvas: Canvas, person: Person) -> None:
     """Paint ears and skin."""
     for side in (-1, 1):
         ear = np.hypot((canvas.u - side * (person.head_width - 0.005)) / 0.085, (canvas.v - 0.06) / 0.2) - 1
         canvas.paint(inside(ear * 0.085), person.skin * (0.82 - 0.2 * canvas.blob(side * 0.78, 0.06, 0.04, 0.1)))
-    canvas.paint(inside(_head_distance(canvas, person)), person.skin)
+    canvas.paint(inside(head_distance(canvas, person)), person.skin)
 
 
-def _feature_place(person: _Person, u: float, depth: float = 0.13) -> tuple[float, float]:
-    """Return where a feature lies when the head turns, and by how much its width shrinks or grows."""
-    return u * (1 - 0.06 * person.yaw**2) + depth * person.yaw, 1 - 0.16 * person.yaw * float(np.sign(u))
-
-
-def _paint_eye(canvas: Canvas, person: _Person, expression: Expression, side: int) -> None:
+def _paint_eye(canvas: Canvas, person: Person, expression: Expression, side: int) -> None:
     """Paint an eye between its lids: white, iris, pupil, glint, lashes and the crease above."""
-    centre, stretch = _feature_place(person, side * person.eye_distance)
+    centre, stretch = feature_place(person, side * person.eye_distance)
     eye_v, width = -0.11, person.eye_width * stretch
     canvas = canvas.window(centre, eye_v, 0.42, 0.3)
     along = np.clip((canvas.u - centre) / width, -1.25, 1.25)
@@ -220,9 +92,9 @@ def _paint_eye(canvas: Canvas, person: _Person, expression: Expression, side: in
     canvas.paint(bag * within * inside(np.abs(canvas.v - lower - 0.06) - 0.01, 0.05), person.skin * 0.7)
 
 
-def _paint_brow(canvas: Canvas, person: _Person, expression: Expression, side: int) -> None:
+def _paint_brow(canvas: Canvas, person: Person, expression: Expression, side: int) -> None:
     """Paint a brow: raised and arched in surprise, its inner end raised in sadness."""
-    centre, stretch = _feature_place(person, side * (person.eye_distance + 0.01))
+    centre, stretch = feature_place(person, side * (person.eye_distance + 0.01))
     width = (person.eye_width + 0.065) * stretch
     canvas = canvas.window(centre, -0.42, 0.4, 0.42)
     outward = np.clip(side * (canvas.u - centre) / width, -1.2, 1.2)
@@ -239,9 +111,9 @@ def _paint_brow(canvas: Canvas, person: _Person, expression: Expression, side: i
         canvas.paint(wrinkle * crease, person.skin * 0.55)
 
 
-def _paint_nose(canvas: Canvas, person: _Person) -> None:
+def _paint_nose(canvas: Canvas, person: Person) -> None:
     """Paint nostrils and the shadow under the nose; its body comes from the light."""
-    centre, _ = _feature_place(person, 0.0, 0.19)
+    centre, _ = feature_place(person, 0.0, 0.19)
     tip = person.nose_length
     canvas = canvas.window(centre, tip, 0.35, 0.2)
     canvas.paint(0.4 * canvas.blob(centre, tip + 0.07, person.nose_width * 1.1, 0.035), person.skin * 0.45)
@@ -251,9 +123,9 @@ def _paint_nose(canvas: Canvas, person: _Person) -> None:
         canvas.paint(0.4 * wing, person.skin * 0.5)
 
 
-def _mouth_lines(canvas: Canvas, person: _Person, expression: Expression) -> tuple[Array, Array, Array, float]:
+def _mouth_lines(canvas: Canvas, person: Person, expression: Expression) -> tuple[Array, Array, Array, float]:
     """Return the place along the mouth (-1..1), the inner edges of upper and lower lip, and the mouth's half width."""
-    centre, _ = _feature_place(person, 0.0, 0.15)
+    centre, _ = feature_place(person, 0.0, 0.15)
     opening = max(0.0, expression.mouth_open)
     width = person.mouth_width * (1 + 0.32 * expression.mouth_width)
     along = np.clip((canvas.u - centre) / width, -1.3, 1.3)
@@ -263,9 +135,9 @@ def _mouth_lines(canvas: Canvas, person: _Person, expression: Expression) -> tup
     return along, middle - 0.09 * opening * gap, middle + 0.2 * opening * gap, width
 
 
-def _paint_mouth(canvas: Canvas, person: _Person, expression: Expression) -> None:
-    """Paint lips, the open mouth with its teeth, the line of a closed one, and what surrounds it."""
-    canvas = canvas.window(_feature_place(person, 0.0, 0.15)[0], person.mouth_height, 0.65, 0.45)
+def _paint_mouth(canvas: Canvas, person: Person, expression: Expression) -> None:
+    """Paint lips, the open mouth with its teeth, the line of a closed mouth, and the folds around it."""
+    canvas = canvas.window(feature_place(person, 0.0, 0.15)[0], person.mouth_height, 0.65, 0.45)
     along, upper, lower, width = _mouth_lines(canvas, person, expression)
     arch = np.clip(1 - along**2, 0.0, 1.0)
     within = inside((np.abs(along) - 1) * width, 0.05)
@@ -285,9 +157,9 @@ def _paint_mouth(canvas: Canvas, person: _Person, expression: Expression) -> Non
     _paint_folds(canvas, person, expression, width)
 
 
-def _paint_folds(canvas: Canvas, person: _Person, expression: Expression, width: float) -> None:
+def _paint_folds(canvas: Canvas, person: Person, expression: Expression, width: float) -> None:
     """Paint the folds from the nose past the corners of the mouth, and the corners' dimples."""
-    centre, _ = _feature_place(person, 0.0, 0.15)
+    centre, _ = feature_place(person, 0.0, 0.15)
     corner_v = person.mouth_height - 0.055 * expression.corner_lift
     strength = float(np.clip(expression.fold, 0.0, 1.0))
     for side in (-1, 1):
@@ -299,7 +171,7 @@ def _paint_folds(canvas: Canvas, person: _Person, expression: Expression, width:
         canvas.paint(0.55 * canvas.blob(centre + side * (width + 0.012), corner_v, 0.03, 0.035), person.skin * 0.42)
 
 
-def _paint_beard(canvas: Canvas, person: _Person, expression: Expression) -> None:
+def _paint_beard(canvas: Canvas, person: Person, expression: Expression) -> None:
     """Paint a beard and moustache that leave the lips free."""
     if not person.beard:
         return
@@ -308,11 +180,11 @@ def _paint_beard(canvas: Canvas, person: _Person, expression: Expression) -> Non
     moustache = np.maximum(0.36 - canvas.v, canvas.v - upper) + 0.1 * along**2
     hair = np.maximum(inside(-cheeks, 0.5) * inside(0.1 - canvas.v, 0.3), inside(moustache, 0.08))
     lips = np.hypot(along / 1.05, (canvas.v - (upper + lower) / 2) / (0.05 + (lower - upper) / 2)) - 1
-    mask = hair * inside(_head_distance(canvas, person), 0.05) * inside(-lips, 0.3)
+    mask = hair * inside(head_distance(canvas, person), 0.05) * inside(-lips, 0.3)
     canvas.paint(person.beard * mask, person.hair * 0.9)
 
 
-def _light_head(canvas: Canvas, person: _Person, expression: Expression, rng: np.random.Generator) -> None:
+def _light_head(canvas: Canvas, person: Person, expression: Expression, rng: np.random.Generator) -> None:
     """Shade the head as a relief under one lamp."""
     azimuth, elevation = rng.normal(0.0, 0.75), rng.normal(0.45, 0.3)
     lamp = np.array([np.sin(azimuth), -np.sin(elevation), 1.15 * np.cos(azimuth)])
@@ -322,38 +194,38 @@ def _light_head(canvas: Canvas, person: _Person, expression: Expression, rng: np
     facing = (lamp[2] - lamp[0] * slope_x - lamp[1] * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
     ambient = rng.uniform(0.3, 0.6)
     light = ambient + (1.22 - ambient) * np.clip(facing, 0.0, 1.0)
-    canvas.pixels *= 1 + inside(_head_distance(canvas, person)) * (light - 1)
+    canvas.pixels *= 1 + inside(head_distance(canvas, person)) * (light - 1)
 
 
-def _relief(canvas: Canvas, person: _Person, expression: Expression) -> Array:
+def _relief(canvas: Canvas, person: Person, expression: Expression) -> Array:
     """Return the height of the face above the image plane: skull, brow ridge, sockets, nose, cheeks, mouth, chin."""
     roundness = np.hypot(canvas.u / (person.head_width + 0.06), canvas.v / 1.08)
     height = 0.62 * np.sqrt(np.clip(1.0 - roundness**2, 0.03, 1.0))
-    nose_u, _ = _feature_place(person, 0.0, 0.19)
+    nose_u, _ = feature_place(person, 0.0, 0.19)
     bridge = np.clip((canvas.v + 0.3) / (person.nose_length + 0.3), 0.0, 1.0)
     ridge = bridge * inside(canvas.v - person.nose_length - 0.03, 0.1)
     height += 0.17 * ridge * np.exp(-(((canvas.u - nose_u * bridge) / (0.05 + 0.6 * person.nose_width * bridge)) ** 2))
     cheek = 0.035 + 0.06 * max(0.0, expression.corner_lift)
     for side in (-1, 1):
-        eye_u, _ = _feature_place(person, side * person.eye_distance)
+        eye_u, _ = feature_place(person, side * person.eye_distance)
         height -= 0.05 * canvas.blob(eye_u, -0.1, 0.17, 0.11)
         height += 0.03 * canvas.blob(eye_u, -0.32, 0.25, 0.09)
         height += cheek * canvas.blob(eye_u * 1.2, 0.2, 0.2, 0.16)
-    mouth_u, _ = _feature_place(person, 0.0, 0.15)
+    mouth_u, _ = feature_place(person, 0.0, 0.15)
     height += 0.05 * canvas.blob(mouth_u, person.mouth_height, 0.3, 0.16)
     return height + 0.05 * canvas.blob(mouth_u, 0.86, 0.2, 0.13)
 
 
-def _paint_hair(canvas: Canvas, person: _Person, rng: np.random.Generator) -> None:
+def _paint_hair(canvas: Canvas, person: Person, rng: np.random.Generator) -> None:
     """Paint the hair over the forehead and at the sides, in strands."""
     phase, parting, volume = rng.uniform(0.0, 6.3, 3).tolist(), rng.uniform(-0.4, 0.4), rng.uniform(0.07, 0.17)
     if person.hair_style == "bald":
         return
     line = _hairline(canvas, person, parting) + 0.015 * np.sin(canvas.u * 19 + phase[0])
-    front = np.maximum(_head_distance(canvas, person, volume), canvas.v - line)
+    front = np.maximum(head_distance(canvas, person, volume), canvas.v - line)
     long = person.hair_style == "long"
     sides = np.maximum(
-        _head_distance(canvas, person, volume if long else 0.03),
+        head_distance(canvas, person, volume if long else 0.03),
         person.head_width - (0.08 if long else 0.06) - np.abs(canvas.u),
     )
     sides = np.maximum(sides, canvas.v - (1.1 if long else -0.08))
@@ -363,7 +235,7 @@ def _paint_hair(canvas: Canvas, person: _Person, rng: np.random.Generator) -> No
     canvas.paint(inside(np.minimum(front, sides), 0.09), np.clip(tone, 0.02, 1.0))
 
 
-def _hairline(canvas: Canvas, person: _Person, parting: float) -> Array:
+def _hairline(canvas: Canvas, person: Person, parting: float) -> Array:
     """Return the height v above which a head of this style has hair."""
     outward = np.abs(canvas.u)
     if person.hair_style == "fringe":
@@ -373,58 +245,6 @@ def _hairline(canvas: Canvas, person: _Person, parting: float) -> Array:
     if person.hair_style == "long":
         return person.hairline - 0.08 + 1.5 * np.abs(canvas.u - 0.3 * parting) ** 2.2
     return person.hairline - 0.04 - 0.35 * outward**2 + 3.2 * np.maximum(outward - 0.36, 0.0) ** 1.5
-
-
-def _occlude(canvas: Canvas, person: _Person, rng: np.random.Generator) -> None:
-    """Cover a part of some faces with glasses, a hand or a strand of hair."""
-    kinds: list[Callable[[Canvas, _Person, np.random.Generator], None] | None]
-    kinds = [_paint_glasses, _paint_hand, _paint_strand, None]
-    occlusion = kinds[int(rng.choice(len(kinds), p=[0.2, 0.07, 0.06, 0.67]))]
-    if occlusion:
-        occlusion(canvas, person, rng)
-
-
-def _paint_glasses(canvas: Canvas, person: _Person, rng: np.random.Generator) -> None:
-    """Paint rims, bridge and lenses, which are dark for a few."""
-    rim, thickness, roundness = rng.uniform(0.04, 0.3), rng.uniform(0.012, 0.028), rng.uniform(2.0, 4.0)
-    dark = rng.random() < 0.12
-    for side in (-1, 1):
-        centre, stretch = _feature_place(person, side * person.eye_distance)
-        across, down = np.abs(canvas.u - centre) / (0.25 * stretch), np.abs(canvas.v + 0.09) / 0.19
-        lens = ((across**roundness + down**roundness) ** (1 / roundness) - 1) * 0.2
-        canvas.paint((0.9 if dark else 0.08) * inside(lens), 0.1 if dark else 0.9)
-        canvas.paint(inside(np.abs(lens) - thickness), rim)
-        arm = np.maximum(np.abs(canvas.v + 0.14) - 0.016, 0.22 - side * (canvas.u - centre))
-        canvas.paint(inside(np.maximum(arm, np.abs(canvas.u) - person.head_width)), rim)
-    middle, _ = _feature_place(person, 0.0)
-    bridge = np.maximum(
-        np.abs(canvas.v + 0.13 - 0.3 * (canvas.u - middle) ** 2) - 0.014, np.abs(canvas.u - middle) - 0.09
-    )
-    canvas.paint(inside(bridge), rim)
-
-
-def _paint_hand(canvas: Canvas, person: _Person, rng: np.random.Generator) -> None:
-    """Paint four fingers that reach over a cheek or the chin from one side."""
-    side, reach, height = int(rng.choice([-1, 1])), rng.uniform(0.15, 0.45), rng.uniform(0.3, 0.6)
-    angle = side * -rng.uniform(0.3, 0.8)
-    for finger, shorter in enumerate((0.1, 0.0, 0.03, 0.14)):
-        tip_u = side * (reach + 0.13 * finger - 0.15 + 0.5 * shorter)
-        tip_v = height + shorter + 0.06 * finger
-        across = (canvas.u - tip_u) * np.cos(angle) + (canvas.v - tip_v) * np.sin(angle)
-        along = (canvas.v - tip_v) * np.cos(angle) - (canvas.u - tip_u) * np.sin(angle)
-        distance = np.hypot(across, np.minimum(along, 0.0)) - 0.075
-        canvas.paint(0.8 * inside(distance - 0.02, 0.06), person.skin * 0.5)
-        canvas.paint(inside(distance), person.skin * (0.95 - 25 * across**2))
-
-
-def _paint_strand(canvas: Canvas, person: _Person, rng: np.random.Generator) -> None:
-    """Paint a lock of hair that falls over one eye."""
-    side, width = int(rng.choice([-1, 1])), rng.uniform(0.05, 0.11)
-    line = side * (0.12 + 0.45 * np.clip(canvas.v + 0.75, 0.0, 1.6) ** 1.3)
-    taper = width * np.clip(1.1 - 0.8 * (canvas.v + 0.75), 0.0, 1.0)
-    lock = np.maximum(np.abs(canvas.u - line) - taper, -0.75 - canvas.v)
-    tone = person.hair * (0.85 + 0.2 * np.sin((canvas.u - line) * 90))
-    canvas.paint(inside(lock, 0.05), tone)
 
 
 def _develop(pixels: Array, rng: np.random.Generator) -> NDArray[np.uint8]:

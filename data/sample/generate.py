@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.base.record import Record
 from data.sample.faces import draw_face
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,8 @@ image in train and one in validation are blank, and one train file is cut off.
 """
 
 
-class SampleConfig(BaseModel):
+class SampleConfig(Record):
     """How many faces to generate, and from which seed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     train_per_class: int = Field(default=300, ge=2, le=10_000, description="train images of each class")
     validation_per_class: int = Field(default=100, ge=1, le=10_000, description="validation images of each class")

@@ -1,1 +1,9 @@
-"""TODO data/sources."""
+"""Sources: from a source string to the files of a data set on disk.
+
+module          | what it answers
+source          | which source does a string mean?
+fetch           | how does the archive of each kind of source become a verified local file?
+download        | how is a file downloaded, and why did a download fail?
+extract         | which files of an archive or folder are unpacked?
+archive_entries | what does a zip or tar contain, and is it safe and complete?
+"""

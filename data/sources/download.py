@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import gdown
 import requests
 from gdown.exceptions import FileURLRetrievalError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from data.base.errors import PipelineError, TransientError
+from data.base.record import Record
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +40,8 @@ ADVICE = {
 }
 
 
-class DownloadSettings(BaseModel):
+class DownloadSettings(Record):
     """How downloads are made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     timeout_seconds: float = Field(
         default=60, gt=0, le=3600, description="longest wait for a connection and between two pieces of an answer"

@@ -1,25 +1,19 @@
-"""Unpacking of a data set from a zip, a tar or a folder, refusing whatever an image archive has no need of."""
+"""Unpacking of a data set from a zip, a tar or a folder, refusing everything that an image archive does not need."""
 
-import errno
 import logging
 import os
-import re
 import shutil
 import stat
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from functools import partial
-from lzma import LZMAError
 from pathlib import Path
-from typing import IO, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.errors import PipelineError
 from data.base.labels import SPLITS
+from data.base.record import Record
+from data.sources.archive_entries import Entry, open_entries, refusal, unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -32,26 +26,10 @@ RATIO_FREE_BYTES = 1 << 20
 """Below this size a high compression ratio harms nobody, and small archives of flat images have one."""
 
 COPY_BYTES = 1 << 20
-NAME_BYTES = 255
-ZIP_ENCRYPTED = 0x1
-HTML_STARTS = (b"<!doctype html", b"<html")
-
-DECODER_ERRORS = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    LZMAError,
-    EOFError,
-    NotImplementedError,
-    UnicodeDecodeError,
-)
-"""What the standard library raises on damaged or unknown archives."""
 
 
-class ExtractLimits(BaseModel):
+class ExtractLimits(Record):
     """How much an archive may hold."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_files: int = Field(default=200_000, ge=1, le=10_000_000, description="most files in an archive or folder")
     max_total_bytes: int = Field(
@@ -60,18 +38,6 @@ class ExtractLimits(BaseModel):
     max_ratio: float = Field(
         default=100, ge=1, le=10_000, description="most unpacked bytes for one byte of the archive, from 1 MiB on"
     )
-
-
-class ArchiveUnreadable(PipelineError):
-    """Report an archive that is damaged or cut short: another copy of it may be whole."""
-
-
-class Entry(NamedTuple):
-    """One file of an archive or folder."""
-
-    parts: tuple[str, ...]
-    size_bytes: int
-    open: Callable[[], IO[bytes] | None]
 
 
 def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
@@ -90,7 +56,7 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
         PipelineError: it is encrypted, over a limit, holds links, devices or names that lead out of `out`, or has no
             data set root.
     """
-    with _reading(archive), _open_entries(archive) as entries:
+    with open_entries(archive) as entries:
         _unpack(_admit(entries, limits, archive, archive.stat().st_size), archive, out)
 
 
@@ -132,93 +98,11 @@ def check_archive(archive: Path) -> None:
         PipelineError: it is encrypted, or holds links, devices or unsafe names.
     """
     allowed_bytes = ExtractLimits().max_total_bytes
-    with _reading(archive), _open_entries(archive) as entries:
+    with open_entries(archive) as entries:
         for entry in entries:
             allowed_bytes -= entry.size_bytes
             if allowed_bytes < 0:
                 return
-
-
-def list_sizes(archive: Path) -> list[int]:
-    """Return the bytes of each file of an archive, unpacked; a tar is read to its end for that.
-
-    Raises:
-        ArchiveUnreadable, PipelineError: as for `check_archive`.
-    """
-    with _reading(archive), _open_entries(archive) as entries:
-        return [entry.size_bytes for entry in entries]
-
-
-def is_html(path: Path) -> bool:
-    """Return whether a file is an HTML page, by its first bytes."""
-    with path.open("rb") as file:
-        start = file.read(1024)
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(HTML_STARTS)
-
-
-@contextmanager
-def _reading(archive: Path) -> Iterator[None]:
-    """Turn every complaint of a decompressor into one error."""
-    try:
-        yield
-    except DECODER_ERRORS as error:
-        raise _unreadable(archive, str(error)) from error
-    except OSError as error:
-        # Decompressors raise OSError without a number, and EINVAL is a seek to where a damaged archive points;
-        # any other number is the disk's and means what it says.
-        if error.errno not in (None, errno.EINVAL):
-            raise
-        raise _unreadable(archive, str(error)) from error
-
-
-def _unreadable(archive: Path, why: str) -> ArchiveUnreadable:
-    cause = why.splitlines()[0].rstrip(":") if why else "no reason given"
-    return ArchiveUnreadable(
-        f"{archive} cannot be read as a zip or tar ({cause}); it is damaged or was cut short: get the archive again, "
-        "or pack it again as .zip or .tar.gz"
-    )
-
-
-@contextmanager
-def _open_entries(archive: Path) -> Iterator[Iterator[Entry]]:
-    """Open an archive by what its first bytes say, whatever it is called."""
-    with archive.open("rb") as file:
-        is_zip = file.read(2) == b"PK"
-    if is_zip:
-        with zipfile.ZipFile(archive) as opened:
-            yield _zip_entries(opened)
-    else:
-        with tarfile.open(archive) as opened:
-            yield _tar_entries(opened)
-
-
-def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
-    for info in archive.infolist():
-        # Zips packed on Windows may separate folders by a backslash, and end a folder's name with one.
-        if info.filename.endswith(("/", "\\")):
-            continue
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
-            raise _refusal(info.filename, "a link or a device")
-        if info.flag_bits & ZIP_ENCRYPTED:
-            raise PipelineError(f"{info.filename} in the archive is encrypted; pack it again without a password")
-        yield Entry(_safe_parts(info.filename), info.file_size, partial(archive.open, info))
-
-
-def _tar_entries(archive: tarfile.TarFile) -> Iterator[Entry]:
-    for member in archive:
-        if member.isdir():
-            continue
-        if not member.isreg():
-            raise _refusal(member.name, "a link or a device")
-        yield Entry(_safe_parts(member.name), member.size, partial(archive.extractfile, member))
-    # tarfile takes a broken header for the end; the real end is a block of zeros.
-    file = archive.fileobj
-    if file is None:
-        return
-    file.seek(archive.offset)
-    if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise tarfile.ReadError("the end mark is missing")
 
 
 def _admit_folder(folder: Path, limits: ExtractLimits) -> dict[tuple[str, ...], Entry]:
@@ -236,29 +120,8 @@ def _folder_entries(folder: Path) -> Iterator[Entry]:
             if stat.S_ISDIR(mode):
                 continue
             if not stat.S_ISREG(mode) and not _is_ignored(name):
-                raise _refusal(str(path), "a link or a device")
+                raise refusal(str(path), "a link or a device")
             yield Entry(path.relative_to(folder).parts, path.lstat().st_size, partial(path.open, "rb"))
-
-
-def _safe_parts(name: str) -> tuple[str, ...]:
-    """Return the parts of a member's name, refusing any that leads elsewhere or cannot be written."""
-    unified = name.replace("\\", "/")
-    parts = tuple(part for part in unified.split("/") if part not in ("", "."))
-    if unified.startswith("/") or re.match(r"[A-Za-z]:", unified):
-        raise _refusal(name, "an absolute name")
-    if ".." in parts:
-        raise _refusal(name, "a name that leads out of the archive")
-    try:
-        too_long = any(len(part.encode()) > NAME_BYTES for part in parts)
-    except UnicodeEncodeError:
-        raise _refusal(ascii(name), "a name that is not UTF-8") from None
-    if too_long or not parts or any(ord(character) < ord(" ") for character in name):
-        raise _refusal(ascii(name), "a name that cannot be written")
-    return parts
-
-
-def _refusal(name: str, what: str) -> PipelineError:
-    return PipelineError(f"{name} is {what}; expected plain image files in folders: remove it and pack the data again")
 
 
 def _is_ignored(part: str) -> bool:
@@ -358,7 +221,7 @@ def _make_folder(folder: Path, out: Path, origin: Path) -> None:
 def _write(entry: Entry, path: Path, origin: Path) -> None:
     source = entry.open()
     if source is None:
-        raise _unreadable(origin, f"{path.name} has no content")
+        raise unreadable(origin, f"{path.name} has no content")
     # Mode x: on a disk that ignores case, two names may be one file, and none may replace the other.
     try:
         with source, path.open("xb") as target:

@@ -1,16 +1,25 @@
-"""Where a data set comes from: one typed source that any `--source` string is parsed into."""
+"""Origin of a data set: the typed source, and the parser that makes one from a `--source` string."""
 
 import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.errors import PipelineError
+from data.base.record import Record
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-"""Names of archives that can be extracted; a URL may be called anything, what it sends is looked at."""
+"""Endings of the names of archives that can be extracted. A URL may have any name: its content is checked instead."""
+
+Kind = Literal["sample", "folder", "archive", "drive"]
+"""Kinds of sources. How the files of each kind are obtained is in `data.sources.fetch.FETCHERS`."""
+
+SOURCE_HELP = (
+    '"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin an archive.'
+)
+"""Description of a source string, for commands and flows."""
 
 DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
 
@@ -18,15 +27,10 @@ _DRIVE_ID = r"[A-Za-z0-9_-]{25,}"
 _PIN = re.compile(r"^(?P<location>.*)#sha256=(?P<digest>[^#]*)$", re.DOTALL)
 
 
-class DatasetSource(BaseModel):
-    """A data set's origin.
+class DatasetSource(Record):
+    """Origin of a data set, made from a string by `parse_source`."""
 
-    `parse_source` makes one from a string.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["sample", "folder", "archive", "drive"] = Field(
+    kind: Kind = Field(
         default="sample", description="generated sample, local folder, zip or tar (path or URL), or Google Drive"
     )
     location: str = Field(
@@ -35,6 +39,21 @@ class DatasetSource(BaseModel):
     sha256: str = Field(
         default="", pattern="^([0-9a-f]{64})?$", description="expected SHA-256 of the archive; empty accepts any"
     )
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether the images are drawn by this project instead of being fetched."""
+        return self.kind == "sample"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the images come over the network."""
+        return self.kind == "drive" or is_url(self.location)
+
+    @property
+    def name(self) -> str:
+        """Location, or the kind for a source without one."""
+        return self.location or self.kind
 
 
 class DriveItem(NamedTuple):
@@ -45,18 +64,24 @@ class DriveItem(NamedTuple):
 
 
 def parse_source(text: str) -> DatasetSource:
-    """Make a source of what a person types.
+    """Parse what a person types as a source.
 
     Args:
         text: `sample`; the path of a folder or of an archive; an http(s) URL of an archive; a Google Drive file id,
-            share URL or folder URL. `#sha256=` and 64 hex digits behind an archive pin its content.
+            share URL or folder URL. `#sha256=` and 64 hex digits after an archive pin its content.
 
     Returns:
         The source. Local paths are made absolute; a Drive file is reduced to its id, so that every spelling of
         one file is the same source.
 
     Raises:
-        PipelineError: nothing can be made of the text, or a local path does not exist.
+        PipelineError: the text is not a source, or a local path does not exist.
+
+    Examples:
+        >>> parse_source("https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view")
+        DatasetSource(kind='drive', location='1AbCdEfGhIjKlMnOpQrStUvWxYz012345', sha256='')
+        >>> parse_source("sample").is_generated
+        True
     """
     location, sha256 = _split_pin(text.strip())
     if not location:
@@ -73,7 +98,7 @@ def parse_source(text: str) -> DatasetSource:
 
 
 def parse_drive_location(location: str) -> DriveItem | None:
-    """Return what a Drive id or URL names, or None where it names nothing on Drive.
+    """Return the file or folder that a Drive id or URL names, or None if it names nothing on Drive.
 
     Args:
         location: a file id, or a URL on one of Drive's hosts.
@@ -134,8 +159,8 @@ def _parse_path_or_id(location: str) -> DatasetSource:
     if path.is_file():
         if not is_archive_name(path.name):
             raise PipelineError(
-                f"{path} is a file that is no archive by its name; expected a folder or one of "
-                f"{', '.join(ARCHIVE_SUFFIXES)}: pack it again as one of these"
+                f"{path} is a file whose name is not that of an archive; expected a folder or one of "
+                f"{', '.join(ARCHIVE_SUFFIXES)}: pack the images as one of these"
             )
         return DatasetSource(kind="archive", location=str(path))
     if "://" in location:
@@ -143,7 +168,7 @@ def _parse_path_or_id(location: str) -> DatasetSource:
     if parse_drive_location(location):
         return DatasetSource(kind="drive", location=location)
     raise PipelineError(
-        f"{path} does not exist and {location!r} is no Google Drive id (25 or more letters, digits, - and _); "
+        f"{path} does not exist and {location!r} is not a Google Drive id (25 or more letters, digits, - and _); "
         "check the spelling, or give sample for generated faces"
     )
 

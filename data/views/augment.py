@@ -10,18 +10,17 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from data.base.errors import PipelineError
+from data.base.record import Record
 
 UNIFORMS_PER_IMAGE = 13
 """Uniform numbers drawn for each image; one more would change every image's noise."""
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(Record):
     """The ranges that a view's geometry, light, noise and erased rectangle are drawn from, uniformly."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     horizontal_flip: bool = Field(default=False, description="mirror every second image, on average")
     width_shift: float = Field(default=0.0, ge=0, le=0.5, description="largest shift sideways, fraction of the width")

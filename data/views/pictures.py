@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from data.base.errors import PipelineError
+from data.manifest.decoding import read_gray
 from data.views.augment import AugmentConfig, augment_batch
 
 logger = logging.getLogger(__name__)
@@ -55,8 +56,8 @@ def write_faces(images: Path, image_ids: Sequence[str], path: Path) -> None:
     faces = {}
     for image_id in image_ids:
         try:
-            faces[image_id] = np.asarray(Image.open(images / image_id).convert("L"))
-        except OSError as error:
+            faces[image_id] = np.asarray(read_gray(images / image_id))
+        except PipelineError as error:
             logger.warning("no picture of %s: %s", image_id, error)
     if faces:
         np.savez_compressed(path, images=np.stack(list(faces.values())), image_ids=np.array(list(faces)))

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import IMAGE_SIZE
+from data.base.record import Record
 from data.workspace.digests import hash_file
 
 if TYPE_CHECKING:
@@ -28,10 +29,8 @@ SHUFFLE_BUFFER_RECORDS = 1024
 random samples of their part, more would mix little better."""
 
 
-class RecordFile(BaseModel):
+class RecordFile(Record):
     """One shard of one view of one part."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="file name inside the directory")
     part: str = Field(description="train, selection, validation or test")
@@ -42,10 +41,8 @@ class RecordFile(BaseModel):
     sha256: str
 
 
-class ViewsIndex(BaseModel):
+class ViewsIndex(Record):
     """What a directory of records holds: the content of its `index.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: tuple[RecordFile, ...] = Field(description="by part, view and shard")
 
@@ -84,10 +81,8 @@ class ViewsIndex(BaseModel):
         return sum(file.images for file in self.files if file.part == part and file.view == 0)
 
 
-class Jitter(BaseModel):
+class Jitter(Record):
     """A cheap change of each image in the reading graph, drawn anew for every batch of every epoch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     flip: bool = Field(default=False, description="mirror every second image, on average")
     shift_pixels: int = Field(default=0, ge=0, le=IMAGE_SIZE // 2, description="largest shift, whole pixels each way")

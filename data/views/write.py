@@ -15,21 +15,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES, IMAGE_SIZE, PARTS
+from data.base.record import Record
+from data.manifest.decoding import read_gray
 from data.system.child_process import emit, run_child
 from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
 from data.views.pictures import write_pictures
 from data.views.tfrecords import RecordFile, ShardKey, ViewsIndex, write_index, write_records
 
 
-class ViewsSpec(BaseModel):
+class ViewsSpec(Record):
     """What to write, from which images, and with how many threads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     manifest: Path = Field(description="Parquet of the clean data set: columns path, label and part")
     images: Path = Field(description="directory that the manifest's paths start from")
@@ -134,11 +133,7 @@ def _write_shard(shard: _Shard, spec: ViewsSpec) -> list[RecordFile]:
 
 def _decode(path: Path) -> NDArray[np.uint8]:
     """Return an image's gray pixels, uint8 (48, 48, 1)."""
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("L"))
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"{path} cannot be decoded ({error}): build and clean the manifest again") from error
+    pixels = np.asarray(read_gray(path))
     if pixels.shape != (IMAGE_SIZE, IMAGE_SIZE):
         raise PipelineError(f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, expected {IMAGE_SIZE}x{IMAGE_SIZE} pixels")
     return pixels[..., np.newaxis]

@@ -1,1 +1,12 @@
-"""TODO data/workspace."""
+"""The workspace: a directory of finished stages, which is the only cache.
+
+module       | what it answers
+store        | how is a stage found, written, and removed?
+digests      | which key do these inputs and this code have?
+layout       | what are the stages, folders and shared files called?
+atomic       | how is a file or directory replaced or removed as a whole?
+in_use       | which stages do living processes use?
+reachability | which stages are still needed, and why?
+prune        | what is removed, and how much disk space does that free?
+disk_space   | how much disk space will a stage need?
+"""

@@ -19,35 +19,35 @@ def put_in_place(work: Path, target: Path) -> None:
 
     Deleting takes a while, in which another run that reads the older one would find half of it.
     """
-    aside = _move_aside(target)
+    aside = _move_to_trash(target)
     work.replace(target)
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove_aside(target: Path) -> None:
+def remove_via_rename(target: Path) -> None:
     """Remove a file or a directory, which loses its name first, and what an earlier call that was killed left of it."""
-    _move_aside(target)
-    delete_aside(target)
+    _move_to_trash(target)
+    delete_trash(target)
 
 
-def delete_aside(target: Path) -> None:
+def delete_trash(target: Path) -> None:
     """Delete what waits for that under its hidden name since it lost this one."""
-    aside = _aside_of(target)
+    aside = _trash_path(target)
     if aside.is_dir():
         shutil.rmtree(aside)
     else:
         aside.unlink(missing_ok=True)
 
 
-def _move_aside(target: Path) -> Path:
-    aside = _aside_of(target)
-    delete_aside(target)  # of a process that was killed here
+def _move_to_trash(target: Path) -> Path:
+    aside = _trash_path(target)
+    delete_trash(target)  # of a process that was killed here
     if target.exists():
         target.replace(aside)
     return aside
 
 
-def _aside_of(target: Path) -> Path:
+def _trash_path(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 HOLDS_FOLDER = ".holds"
 
 
-class Hold:
+class StagesInUse:
     """The stages that this process uses, for as long as this object lives.
 
     Args:
@@ -33,11 +33,11 @@ class Hold:
         with self._adding:
             if self._file is None:
                 self._file, path = _open_locked(self.root / HOLDS_FOLDER)
-                weakref.finalize(self, _let_go, self._file, path, os.getpid())
+                weakref.finalize(self, _release, self._file, path, os.getpid())
             os.write(self._file, f"{stage}/{key}\n".encode())
 
 
-def read_holds(root: Path) -> frozenset[tuple[str, str]]:
+def read_stages_in_use(root: Path) -> frozenset[tuple[str, str]]:
     """Return stage and key of all that living processes use, this one included; files of dead ones are removed."""
     held: set[tuple[str, str]] = set()
     for path in (root / HOLDS_FOLDER).glob("*"):
@@ -73,7 +73,7 @@ def _open_locked(folder: Path) -> tuple[int, Path]:
         os.close(file)
 
 
-def _let_go(file: int, path: Path, pid: int) -> None:
+def _release(file: int, path: Path, pid: int) -> None:
     if os.getpid() == pid:  # a fork has the same object, and its end is not the owner's
         path.unlink(missing_ok=True)
     with suppress(OSError):

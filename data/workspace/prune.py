@@ -13,9 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from data.workspace.atomic import delete_aside, remove_aside, try_lock
+from data.workspace.atomic import delete_trash, remove_via_rename, try_lock
 from data.workspace.digests import hash_file
-from data.workspace.in_use import read_holds
+from data.workspace.in_use import read_stages_in_use
 from data.workspace.layout import (
     DATA_DOCS_FOLDER,
     DATASETS_STAGE,
@@ -24,7 +24,7 @@ from data.workspace.layout import (
     RENDERED_FOLDER,
     REPORTS_STAGE,
 )
-from data.workspace.reachability import DAY_SECONDS, KEY, PrunePolicy, Stored, find_stages, mark
+from data.workspace.reachability import DAY_SECONDS, KEY, PrunePolicy, Stored, find_stages, select_kept
 from data.workspace.store import Workspace, read_record
 
 LOG_BYTES = 5_000_000
@@ -60,7 +60,7 @@ def prune_workspace(
         What was removed and kept of each kind, and when the kept reports were made.
     """
     items = plan_prune(workspace, policy)
-    items = items if dry_run else sweep(items)
+    items = items if dry_run else remove_unkept(items)
     stores = [prune(kept_keys(items), dry_run) for prune in run_pruners]
     return (*count_kinds(items), *stores), kept_report_times(items)
 
@@ -76,7 +76,7 @@ def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
         Reports come first, so that what is removed before a kill leaves no page without what it speaks of.
     """
     stages = find_stages(workspace.root)
-    kept = mark(stages, workspace.root, policy)
+    kept = select_kept(stages, workspace.root, policy)
     items = [_stage_item(stored, kept.get(stored.name, ""), workspace) for stored in stages]
     kept_stages = [stored for stored in stages if stored.name in kept]
     others = chain(
@@ -96,12 +96,12 @@ def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
 
 def _stage_item(stored: Stored, kept_for: str, workspace: Workspace) -> Item:
     remove = _bind(workspace.discard, *stored.name, stored.used)
-    return Item(stored.record.stage, stored.path, measure(stored.path), kept_for, remove)
+    return Item(stored.record.stage, stored.path, disk_usage(stored.path), kept_for, remove)
 
 
 def _broken_off(workspace: Workspace, policy: PrunePolicy) -> Iterator[Item]:
     """Yield the working directories of stages that are not finished."""
-    held, since = read_holds(workspace.root), time.time() - policy.days * DAY_SECONDS
+    held, since = read_stages_in_use(workspace.root), time.time() - policy.days * DAY_SECONDS
     for path in sorted(workspace.root.glob("[!.]*/.*.work")):
         stage, key = path.parent.name, path.name.removeprefix(".").removesuffix(".work")
         if stage == DATA_DOCS_FOLDER or not KEY.fullmatch(key):
@@ -109,14 +109,14 @@ def _broken_off(workspace: Workspace, policy: PrunePolicy) -> Iterator[Item]:
         in_use = (stage, key) in held or workspace.is_written(stage, key)
         kept_for = "in use" if in_use else "recent" if last_change(path) > since else ""
         remove = _bind(workspace.discard_work, stage, key)
-        yield Item("broken-off work", path, measure(path), kept_for, remove)
+        yield Item("broken-off work", path, disk_usage(path), kept_for, remove)
 
 
 def _data_docs(root: Path, kept: set[str]) -> Iterator[Item]:
     """Yield Great Expectations' pages, which stay as long as their data sets."""
     for path in sorted((root / DATA_DOCS_FOLDER).glob("[!.]*")):
         kept_for = "kept data sets" if path.name in kept else ""
-        yield Item("data docs", path, measure(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock")))
+        yield Item("data docs", path, disk_usage(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock")))
 
 
 def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
@@ -124,7 +124,7 @@ def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
     for path in sorted((root / RENDERED_FOLDER).glob("[!.]*/")):
         kept_for = "kept reports" if kept.issuperset(path.name.split("-")) else ""
         yield Item(
-            "rendered pages", path, measure(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock"))
+            "rendered pages", path, disk_usage(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock"))
         )
 
 
@@ -140,7 +140,7 @@ def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[
         unpacked = not recent and path.suffix == ".archive" and hash_file(path) in digests
         kept_for = "recent" if recent else "kept images" if unpacked else ""
         remove = _bind(_remove_locked, path, path.with_name(f".{name}.lock"))
-        yield Item("downloads", path, measure(path), kept_for, remove)
+        yield Item("downloads", path, disk_usage(path), kept_for, remove)
 
 
 def _logs(root: Path) -> Iterator[Item]:
@@ -171,14 +171,14 @@ def _leftovers(root: Path) -> Iterator[Item]:
         target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
         key = target.name.removeprefix(".").removesuffix(".work")
         lock = ".lock" if path.parent.name in (DATA_DOCS_FOLDER, RENDERED_FOLDER) else f".{key}.lock"
-        yield Item("leftovers", path, measure(path), "", _bind(_remove_leftover, path, path.with_name(lock)))
+        yield Item("leftovers", path, disk_usage(path), "", _bind(_remove_leftover, path, path.with_name(lock)))
 
 
 def _remove_locked(path: Path, lock: Path) -> bool:
     """Remove what is guarded by a lock of its own, unless somebody else has that."""
     with try_lock(lock) as mine:
         if mine:
-            remove_aside(path)
+            remove_via_rename(path)
     return mine
 
 
@@ -186,7 +186,7 @@ def _remove_leftover(path: Path, lock: Path) -> bool:
     target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
     with try_lock(lock) as mine:
         if mine:
-            delete_aside(target)
+            delete_trash(target)
     return mine
 
 
@@ -195,7 +195,7 @@ def _bind(function: Callable[..., bool], *arguments: Any) -> Callable[[], bool]:
     return lambda: function(*arguments)
 
 
-def sweep(items: Iterable[Item]) -> tuple[Item, ...]:
+def remove_unkept(items: Iterable[Item]) -> tuple[Item, ...]:
     """Remove what the plan does not keep, and return the plan as it came out: what was in use by now was kept."""
     return tuple(item if item.kept_for or item.remove() else item._replace(kept_for="in use") for item in items)
 
@@ -260,7 +260,7 @@ def _count(kind: str, items: list[Item]) -> KindCount:
     )
 
 
-def measure(path: Path) -> int:
+def disk_usage(path: Path) -> int:
     """Return the bytes of disk that a file or a directory takes, which of many small files is more than they hold."""
     return sum(status.st_blocks * 512 for status in _statuses(path))
 

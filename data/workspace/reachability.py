@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from data.base.errors import PipelineError
 from data.base.record import Record
 from data.records.search import SEARCH_NAME, SearchRecord
-from data.workspace.in_use import read_holds
+from data.workspace.in_use import read_stages_in_use
 from data.workspace.layout import (
     ACCEPTED_FOLDER,
     AUDITS_STAGE,
@@ -94,7 +94,7 @@ def find_stages(root: Path) -> list[Stored]:
     return found
 
 
-def mark(stages: list[Stored], root: Path, policy: PrunePolicy) -> dict[tuple[str, str], Reason]:
+def select_kept(stages: list[Stored], root: Path, policy: PrunePolicy) -> dict[tuple[str, str], Reason]:
     """Return the stages that are kept, each with the first reason for it.
 
     Args:
@@ -109,7 +109,7 @@ def mark(stages: list[Stored], root: Path, policy: PrunePolicy) -> dict[tuple[st
     expanded: set[tuple[str, str]] = set()
     for start in _find_roots(stages, by_key, root, policy):
         _follow(start, by_key, kept, expanded)
-    return kept | _deeds_on(stages, kept) | _features_of(stages, kept)
+    return kept | _markers_of(stages, kept) | _features_of(stages, kept)
 
 
 def _follow(
@@ -150,7 +150,7 @@ def _find_roots(
     stages: list[Stored], by_key: Mapping[str, list[Stored]], root: Path, policy: PrunePolicy
 ) -> Iterator[Root]:
     """Yield what is kept for its own sake, what counts most first."""
-    held = read_holds(root)
+    held = read_stages_in_use(root)
     yield from (Root(stored.record.key, "in use") for stored in stages if stored.name in held)
     reports = _newest(stages, REPORTS_STAGE)
     yield from (Root(stored.record.key, "latest report") for stored in reports[:1])
@@ -231,7 +231,7 @@ def is_edited(stored: Stored) -> bool:
     return bool(find_damage(stored.path))
 
 
-def _deeds_on(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
+def _markers_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
     """Return the marks that something was done with a stage that stays, so that it is not done a second time."""
     reasons: dict[str, Reason] = {key: reason for (_, key), reason in kept.items()}
     return {

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from data.base.errors import PipelineError
-from data.workspace.atomic import locked, put_in_place, remove_aside, try_lock
+from data.workspace.atomic import locked, put_in_place, remove_via_rename, try_lock
 from data.workspace.digests import checksum_files, hash_json
-from data.workspace.in_use import Hold, read_holds
+from data.workspace.in_use import StagesInUse, read_stages_in_use
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class Workspace:
         self.root = Path(root).resolve()
         self.force = force
         self.reserve_bytes = reserve_bytes
-        self._begun: set[Path] = set()
-        self._hold = Hold(self.root)
+        self._started: set[Path] = set()
+        self._in_use = StagesInUse(self.root)
 
     def directory(self, stage: str, key: str) -> Path:
         """Return where the finished stage is, or will be."""
@@ -114,7 +114,7 @@ class Workspace:
         target, work = self.directory(stage, key), self.work_directory(stage, key)
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(self._lock_path(stage, key), give_up):
-            self._hold.add(stage, key)
+            self._in_use.add(stage, key)
             if not self.force and self.find(stage, key):
                 os.utime(target / RECORD_NAME)  # housekeeping goes by when a stage was last used
                 return Produced(stage=stage, key=key, path=target, cached=True)
@@ -165,12 +165,12 @@ class Workspace:
         """
         target = self.directory(stage, key)
         with try_lock(self._lock_path(stage, key)) as mine:
-            if not mine or (stage, key) in read_holds(self.root):
+            if not mine or (stage, key) in read_stages_in_use(self.root):
                 return False
             record = target / RECORD_NAME
             if record.exists() and record.stat().st_mtime != last_used:
                 return False
-            remove_aside(target)
+            remove_via_rename(target)
         return True
 
     def discard_work(self, stage: str, key: str) -> bool:
@@ -179,9 +179,9 @@ class Workspace:
         It too loses its name first: half of it would be taken for something to go on with.
         """
         with try_lock(self._lock_path(stage, key)) as mine:
-            if not mine or (stage, key) in read_holds(self.root):
+            if not mine or (stage, key) in read_stages_in_use(self.root):
                 return False
-            remove_aside(self.work_directory(stage, key))
+            remove_via_rename(self.work_directory(stage, key))
         return True
 
     def is_written(self, stage: str, key: str) -> bool:
@@ -194,10 +194,10 @@ class Workspace:
 
     def _write(self, work: Path, write: Callable[[Path], None], resumable: bool) -> None:
         """Fill the working directory, going on in it where that is asked for; a forced run goes on in its own alone."""
-        goes_on = resumable and (work in self._begun or not self.force)
+        goes_on = resumable and (work in self._started or not self.force)
         if work.exists() and not goes_on:
             shutil.rmtree(work)
-        self._begun.add(work)
+        self._started.add(work)
         work.mkdir(parents=True, exist_ok=True)
         try:
             write(work)

@@ -13,7 +13,7 @@ from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images
 from tasks.dataset.correct_labels import correct_labels
 from tasks.dataset.drift import compare_with_last
-from tasks.dataset.inventory import take_inventory
+from tasks.dataset.manifest import build_manifest
 from tasks.dataset.validate import validate_data
 from tasks.dataset.verdict import accept_data, publish_verdict
 
@@ -55,7 +55,7 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
     configure_logs()
     source, policies = choices.source, choices.policies
     images = acquire_images(source, workspace, settings.download_settings(), settings.extract_limits())
-    manifest = take_inventory(images, workspace)
+    manifest = build_manifest(images, workspace)
     if choices.relabel:
         manifest = correct_labels(manifest, Path(choices.relabel), workspace)
     dataset = validate_data(manifest, source, policies, choices.seed, workspace, choices.limits)

@@ -1,4 +1,4 @@
-"""From a source to extracted images in the workspace."""
+"""Tasks that put the images of any source into the workspace."""
 
 from pathlib import Path
 
@@ -8,13 +8,14 @@ from prefect.cache_policies import NO_CACHE
 from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources import extract
+from data.sources.archive_entries import list_sizes
 from data.sources.download import DownloadSettings
-from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
-from data.sources.fetch import Fetched, fetch_archive
-from data.sources.source import DatasetSource, is_url
+from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied
+from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive
+from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.disk_space import count_file_bytes
-from data.workspace.layout import IMAGES_FOLDER, IMAGES_STAGE
+from data.workspace.layout import DOWNLOADS_FOLDER, IMAGES_FOLDER, IMAGES_STAGE
 from data.workspace.store import Produced, Workspace
 from tasks.support.outcomes import finish, record_of
 from tasks.support.progress import watched
@@ -26,15 +27,14 @@ ARCHIVE_KEY_MODULES = (extract,)
 def acquire_images(
     source: DatasetSource, workspace: Workspace, settings: DownloadSettings, limits: ExtractLimits
 ) -> Produced:
-    """Return the images of any source, extracted into the workspace."""
-    if source.kind == "sample":
+    """Put the images of any source into the workspace."""
+    if source.is_generated:
         return generate_images(SampleConfig(), workspace)
-    if source.kind == "folder":
-        return copy_images(Path(source.location), workspace, limits)
-    fetched = record_of(download_archive(source, workspace, settings))
-    if fetched.path.is_dir():  # a Drive folder that holds the images themselves
-        return copy_images(fetched.path, workspace, limits)
-    return unpack_images(fetched.path, workspace, limits)
+    path = Path(source.location)
+    if source.kind in FETCHERS:
+        path = record_of(download_archive(source, workspace, settings)).path
+    # A folder, or a Drive folder that holds the images themselves; an archive otherwise.
+    return unpack_images(path, workspace, limits) if path.is_file() else copy_images(path, workspace, limits)
 
 
 @task(task_run_name="generate sample images", cache_policy=NO_CACHE)
@@ -49,21 +49,21 @@ def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
 
 @task(task_run_name="download from {source.kind}", cache_policy=NO_CACHE)
 @watched
-def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> Fetched:
-    """Download and verify the source's archive; a local one is verified where it is.
+def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> FetchedArchive:
+    """Download and verify the source's archive; verify a local one where it is.
 
-    It shows as Cached where nothing had to be transferred.
+    The task run shows as Cached if nothing was downloaded.
     """
     logger = get_run_logger()
-    if source.kind == "drive" or is_url(source.location):
-        workspace.require_space(0, "a download")  # its size is known by the server alone
+    if source.is_remote:
+        workspace.require_space(0, "a download")  # only the server knows its size
 
     def report(done: int, total: int | None, eta_seconds: float | None) -> None:
         share = f" of {total / 1e6:.1f} MB" if total else " MB"
         eta = f", {eta_seconds:.0f} s left" if eta_seconds is not None else ""
         logger.info("downloaded %.1f%s%s", done / 1e6, share, eta)
 
-    fetched = fetch_archive(source, workspace.root / "downloads", progress=report, settings=settings)
+    fetched = fetch_archive(source, workspace.root / DOWNLOADS_FOLDER, progress=report, settings=settings)
     logger.info("data set archive: %s", fetched.path)
     return finish(fetched, not fetched.transferred)
 
@@ -73,7 +73,7 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
 def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
     """Extract an archive's images, refusing what an archive should not hold.
 
-    The limits are no part of the key: they say what is refused, not what is written.
+    The limits are not part of the key: they decide what is refused, not what is written.
     """
     inputs = {"archive_sha256": hash_file(archive), "code": digest_sources(ARCHIVE_KEY_MODULES)}
     images = workspace.produce(

@@ -11,7 +11,7 @@ from data.base.errors import PipelineError
 from data.manifest.table import read_manifest, write_manifest
 from data.quality import label_corrections
 from data.quality.cleaning import QUARANTINE_COLUMNS
-from data.quality.label_corrections import apply_relabel, no_answers, read_answers, read_relabel
+from data.quality.label_corrections import apply_relabel, empty_answers, read_answers, read_relabel
 from data.records.dataset import RelabelCounts
 from data.workspace.digests import digest_sources, hash_file
 from data.workspace.layout import MANIFEST_NAME, MANIFESTS_STAGE
@@ -67,7 +67,7 @@ def load_relabel_counts(manifest: Produced) -> RelabelCounts | None:
 def load_answers(stage: Produced) -> pd.DataFrame:
     """Return the answered rows of the relabel.csv behind a manifest or a judged data set; none where it had none."""
     path = stage.path / ANSWERS_NAME
-    return pd.read_parquet(path) if path.exists() else no_answers()
+    return pd.read_parquet(path) if path.exists() else empty_answers()
 
 
 def load_published_counts(manifest: Produced) -> Counts | None:

@@ -105,7 +105,7 @@ def validate_data(
 
 def known_facts(source: DatasetSource, summary: DataSummary) -> DatasheetFacts:
     """Return what people know of a data set: of the sample, or of the set behind the notebook's, by its counts."""
-    if source.kind == "sample":
+    if source.is_generated:
         return SAMPLE_FACTS
     return FER2013_FACTS if choose_profile("recognise", summary.counts_published) else DatasheetFacts()
 

@@ -54,7 +54,7 @@ def test_the_flow_run_and_its_tasks_completed(first, server):
     tasks = server.tasks_of(flow_run["id"])
     assert set(tasks) == {
         "generate sample images",
-        "take inventory of images",
+        "build manifest",
         "validate data",
         "compare with the last data",
         "publish verdict",
@@ -80,7 +80,7 @@ def test_the_graph_leads_from_the_images_to_the_report(first, server):
         name: {value["id"] for values in task["task_inputs"].values() for value in values if "id" in value}
         for name, task in tasks.items()
     }
-    assert tasks["take inventory of images"]["id"] in parents["validate data"]
+    assert tasks["build manifest"]["id"] in parents["validate data"]
     assert tasks["validate data"]["id"] in parents["compare with the last data"]
     assert tasks["compare with the last data"]["id"] in parents["publish verdict"]
     assert tasks["publish verdict"]["id"] in parents["accept data"]

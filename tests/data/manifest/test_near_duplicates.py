@@ -201,7 +201,7 @@ def test_a_copy_of_another_size_is_found(tmp_path: Path) -> None:
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
     manifest = make_manifest([("train", "sad", "a"), ("train", "sad", "b")])
     manifest = manifest.assign(perceptual_hash="0f" * 8, mirrored_hash="f0" * 8)
-    with pytest.raises(PipelineError, match=r"train/sad/0\.jpg cannot be read"):
+    with pytest.raises(PipelineError, match=r"train/sad/0\.jpg cannot be decoded"):
         find_near_duplicates(manifest, tmp_path)
 
 

@@ -11,8 +11,8 @@ from data.quality.label_corrections import (
     CSV_COLUMNS,
     Correction,
     apply_relabel,
+    empty_answers,
     leave_out_answered,
-    no_answers,
     read_answers,
     read_relabel,
     write_audit_csv,
@@ -68,7 +68,7 @@ def row(image_id, new_label, content="x"):
 
 def test_a_filled_in_csv_comes_back_as_corrections(tmp_path, manifest):
     path = tmp_path / "suspects.csv"
-    write_audit_csv(audit_of((SMILE, "happy", 0.98), (LOGO, "neutral", 0.91)), manifest, no_answers(), path)
+    write_audit_csv(audit_of((SMILE, "happy", 0.98), (LOGO, "neutral", 0.91)), manifest, empty_answers(), path)
     assert read_relabel(path) == {}
     table = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False)
     assert tuple(table.columns) == CSV_COLUMNS
@@ -84,7 +84,7 @@ def test_a_filled_in_csv_comes_back_as_corrections(tmp_path, manifest):
 
 def test_a_csv_without_suspects_still_has_its_head(tmp_path, manifest):
     path = tmp_path / "suspects.csv"
-    write_audit_csv(audit_of(), manifest, no_answers(), path)
+    write_audit_csv(audit_of(), manifest, empty_answers(), path)
     assert path.read_text(encoding="utf-8-sig").strip() == ",".join(CSV_COLUMNS)
     assert read_relabel(path) == {}
 
@@ -92,7 +92,7 @@ def test_a_csv_without_suspects_still_has_its_head(tmp_path, manifest):
 def test_a_suspect_of_another_data_set_is_not_written(tmp_path, manifest):
     with pytest.raises(PipelineError, match=r"test/sad/77\.jpg"):
         stray = audit_of(("test/sad/77.jpg", "happy", 0.9))
-        write_audit_csv(stray, manifest, no_answers(), tmp_path / "suspects.csv")
+        write_audit_csv(stray, manifest, empty_answers(), tmp_path / "suspects.csv")
 
 
 def test_a_second_round_keeps_the_first(tmp_path, manifest):

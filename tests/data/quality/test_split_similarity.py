@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
+from data.manifest.decoding import unpack_hashes
 from data.manifest.table import build_manifest
-from data.quality.split_similarity import SimilarityConfig, SplitPair, compare_splits, unpack_hashes
+from data.quality.split_similarity import SimilarityConfig, SplitPair, compare_splits
 from data.sample.faces import draw_face
 from tests.support.image_tree import make_manifest, write_image
 

@@ -14,8 +14,8 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
+from data.sources.archive_entries import ArchiveUnreadable
 from data.sources.extract import (
-    ArchiveUnreadable,
     ExtractLimits,
     check_archive,
     copy_folder,

@@ -6,13 +6,14 @@ import random
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from data.base.errors import PipelineError
 from data.sources.download import DownloadError, DownloadInterrupted, DownloadSettings
-from data.sources.fetch import Fetched, ProgressMeter, fetch_archive
-from data.sources.source import DatasetSource
+from data.sources.fetch import FETCHERS, FetchedArchive, ProgressMeter, fetch_archive
+from data.sources.source import DatasetSource, Kind
 from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive
 
 FILE_ID = "1" * 33
@@ -51,7 +52,7 @@ def test_pinned_file_that_is_there_costs_no_request(drive: FakeDrive, tmp_path: 
     assert path.read_bytes() == ZIP
     drive.requests.clear()
     again = fetch_archive(drive_source(ZIP_SHA256), tmp_path / "downloads", settings=drive.settings())
-    assert again == Fetched(path, transferred=False)
+    assert again == FetchedArchive(path, transferred=False)
     assert drive.requests == []
 
 
@@ -166,14 +167,14 @@ def test_local_archive_stays_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "faces.zip"
     path.write_bytes(ZIP)
     source = DatasetSource(kind="archive", location=str(path), sha256=ZIP_SHA256)
-    assert fetch_archive(source, tmp_path / "downloads") == Fetched(path, transferred=False)
+    assert fetch_archive(source, tmp_path / "downloads") == FetchedArchive(path, transferred=False)
     assert not (tmp_path / "downloads").exists()
 
 
 def test_local_archive_that_will_not_do(tmp_path: Path) -> None:
     path = tmp_path / "faces.zip"
     source = DatasetSource(kind="archive", location=str(path))
-    with pytest.raises(PipelineError, match="no file"):
+    with pytest.raises(PipelineError, match="not a file"):
         fetch_archive(source, tmp_path)
     path.write_bytes(ZIP[:-100])
     with pytest.raises(PipelineError, match="cut short"):
@@ -184,6 +185,10 @@ def test_local_archive_that_will_not_do(tmp_path: Path) -> None:
     path.write_bytes(ZIP)
     with pytest.raises(PipelineError, match="SHA-256"):
         fetch_archive(source.model_copy(update={"sha256": "0" * 64}), tmp_path)
+
+
+def test_every_kind_of_source_is_generated_copied_or_fetched() -> None:
+    assert {"sample", "folder", *FETCHERS} == set(get_args(Kind))
 
 
 def test_sources_without_an_archive_are_refused(tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ def test_sample() -> None:
     [
         ("", "empty source"),
         ("missing/faces.zip", "does not exist"),
-        ("notes.txt", "no archive by its name"),
-        ("faces.tar.zst", "no archive by its name"),
+        ("notes.txt", "not that of an archive"),
+        ("faces.tar.zst", "not that of an archive"),
         ("s3://bucket/faces.zip", "http or https"),
         ("https:///faces.zip", "without a host"),
         ("http://[broken/faces.zip", "cannot read the URL"),

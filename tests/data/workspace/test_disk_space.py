@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.base.labels import CLASSES
-from data.sources.extract import list_sizes
+from data.sources.archive_entries import list_sizes
 from data.views.tfrecords import ShardKey, write_records
 from data.workspace.disk_space import count_file_bytes, count_view_bytes
 

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 from data.base.paths import PROJECT_ROOT
-from data.workspace.in_use import Hold, read_holds
+from data.workspace.in_use import StagesInUse, read_stages_in_use
 
 HOLDER = """
 import sys
 from pathlib import Path
-from data.workspace.in_use import Hold
-hold = Hold(Path(sys.argv[1]))
+from data.workspace.in_use import StagesInUse
+hold = StagesInUse(Path(sys.argv[1]))
 for name in sys.argv[2:]:
     hold.add(*name.split("/"))
 print("holds", flush=True)
@@ -30,22 +30,22 @@ def start_holder(root, *names):
 
 
 def test_nothing_is_held_in_a_workspace_that_is_not_there(tmp_path):
-    assert read_holds(tmp_path / "none") == frozenset()
+    assert read_stages_in_use(tmp_path / "none") == frozenset()
 
 
 def test_what_another_process_holds_ends_with_a_kill(tmp_path):
     with start_holder(tmp_path, ("views", "a"), ("variants", "b")) as process:
-        assert read_holds(tmp_path) == {("views", "a"), ("variants", "b")}
+        assert read_stages_in_use(tmp_path) == {("views", "a"), ("variants", "b")}
         process.send_signal(signal.SIGKILL)
-    assert read_holds(tmp_path) == frozenset()
+    assert read_stages_in_use(tmp_path) == frozenset()
     assert not list((tmp_path / ".holds").iterdir()), "the dead one's file is removed"
 
 
 def test_a_hold_of_this_process_counts_and_ends_with_its_object(tmp_path):
-    hold, other = Hold(tmp_path), Hold(tmp_path)
+    hold, other = StagesInUse(tmp_path), StagesInUse(tmp_path)
     hold.add("views", "a")
     other.add("views", "b")
-    assert read_holds(tmp_path) == {("views", "a"), ("views", "b")}
+    assert read_stages_in_use(tmp_path) == {("views", "a"), ("views", "b")}
     del hold
     gc.collect()
-    assert read_holds(tmp_path) == {("views", "b")}
+    assert read_stages_in_use(tmp_path) == {("views", "b")}

@@ -27,7 +27,7 @@ from data.workspace.layout import (
     VERDICTS_STAGE,
     VIEWS_STAGE,
 )
-from data.workspace.prune import LOG_TAIL_BYTES, count_kinds, plan_prune, prune_workspace, sweep
+from data.workspace.prune import LOG_TAIL_BYTES, count_kinds, plan_prune, prune_workspace, remove_unkept
 from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Workspace
 from tests.data.workspace.test_in_use import start_holder
@@ -207,7 +207,7 @@ def test_what_a_run_takes_after_the_plan_stays(tree):
     ).cached
     del finished
     gc.collect()
-    counts = {count.kind: count for count in count_kinds(sweep(items))}
+    counts = {count.kind: count for count in count_kinds(remove_unkept(items))}
     assert {"week1 views", "week1 manifest"} <= tree.there()
     assert "week1 images" not in tree.there(), "the run would make it again, were it to want it"
     assert counts[VIEWS_STAGE].kept_for == {"latest report": 1, "in use": 1}
@@ -359,8 +359,8 @@ def test_two_at_once_do_not_trip_over_each_other(tree):
     tree.run(1), tree.run(2)
     gc.collect()
     first, second = (plan_prune(Workspace(tree.root), PrunePolicy(keep=1)) for _ in range(2))
-    sweep(first)
-    sweep(second)
+    remove_unkept(first)
+    remove_unkept(second)
     assert tree.there() == tree.of(2)
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, chi2_contingency
 
+from data.quality.multiple_testing import holm_correction
 from models.analysis.run_difference import compare_runs
-from models.evaluation.paired import compare_proportions, holm_correction
+from models.evaluation.paired import compare_proportions
 from models.evaluation.predictions import PROBABILITY_COLUMNS
 from tests.support.results_factory import make_results
 

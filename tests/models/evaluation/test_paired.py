@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from models.evaluation.intervals import wilson_interval
-from models.evaluation.paired import best_of_many, compare_with_best, holm_correction, mcnemar_p_value
+from models.evaluation.paired import best_of_many, compare_with_best, mcnemar_p_value
 from models.promotion.gain_bound import gain_lower_bounds
 
 
@@ -32,11 +32,6 @@ def test_mcnemar_counts_discordant_images_alone():
     # Two-sided exact: P(X <= 1 or X >= 9), X ~ Binomial(10, 1/2).
     assert mcnemar_p_value(first, second) == pytest.approx(2 * (1 + 10) / 2**10)
     assert mcnemar_p_value(first, first) == 1.0
-
-
-def test_holm_correction_by_hand():
-    assert holm_correction([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm_correction([]) == []
 
 
 def test_comparisons_name_the_best_and_agree_with_the_accuracies():

@@ -12,7 +12,7 @@ from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from tasks.dataset import drift, validate, verdict
-from tasks.dataset.inventory import take_inventory
+from tasks.dataset.manifest import build_manifest
 from tasks.support.outcomes import record_of
 from tests.support.corrupter import LOSSES, corrupt
 from tests.support.image_tree import write_image_tree
@@ -44,7 +44,7 @@ class Desk:
         workspace = Workspace(self.root / "workspace", force=force)
         with disable_run_logger():
             images = self._store(tree, workspace)
-            manifest = record_of(take_inventory.fn(images, workspace))
+            manifest = record_of(build_manifest.fn(images, workspace))
             dataset = record_of(validate.validate_data.fn(manifest, self.source, policies, 7, workspace))
             change = record_of(
                 drift.compare_with_last.fn(dataset, manifest, self.source, policies.similar_to_last, workspace)

@@ -1,11 +1,10 @@
-"""From images to a manifest: one row an image."""
+"""Task that builds the manifest of a data set: one row an image."""
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from data.manifest import near_duplicates, table
 from data.manifest.near_duplicates import find_near_duplicates
-from data.manifest.table import build_manifest, write_manifest
 from data.system.hardware import usable_cores
 from data.workspace.digests import digest_sources
 from data.workspace.layout import IMAGES_FOLDER, MANIFEST_NAME, MANIFESTS_STAGE
@@ -16,18 +15,18 @@ from tasks.support.progress import watched
 KEY_MODULES = (table, near_duplicates)
 
 
-@task(task_run_name="take inventory of images", cache_policy=NO_CACHE)
+@task(task_run_name="build manifest", cache_policy=NO_CACHE)
 @watched
-def take_inventory(images: Produced, workspace: Workspace) -> Produced:
-    """Read every image, find those that show the same picture, and write the manifest."""
+def build_manifest(images: Produced, workspace: Workspace) -> Produced:
+    """Measure every image, group near-duplicates, and write the manifest."""
     logger = get_run_logger()
     inputs = {"images": images.key, "code": digest_sources(KEY_MODULES)}
 
     def write(out):
-        manifest = build_manifest(images.path / IMAGES_FOLDER, workers=usable_cores())
+        manifest = table.build_manifest(images.path / IMAGES_FOLDER, workers=usable_cores())
         logger.info("manifest has %d images", len(manifest))
         group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER)
-        write_manifest(manifest.assign(group=group), out / MANIFEST_NAME)
+        table.write_manifest(manifest.assign(group=group), out / MANIFEST_NAME)
 
     produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
     return finish(produced, produced.cached)
