@@ -23,7 +23,7 @@ from flows.steps.training import train_variants
 from models.catalog.presets import PRESETS
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import find_variant
-from tasks.dataset.inventory import take_inventory
+from tasks.dataset.manifest import build_manifest
 from tasks.dataset.views import build_views
 from tasks.support.outcomes import record_of
 from tasks.training.train import TrainingJob
@@ -102,7 +102,7 @@ def plan_training(variant: str, recipe: TrainConfig, seed: int) -> TrainingJob:
 
 def read_published(data: PreparedData, workspace: Workspace) -> pd.DataFrame:
     """Read the manifest of the data set as published, before images were set aside."""
-    manifest: Produced = record_of(take_inventory(data.images, workspace))
+    manifest: Produced = record_of(build_manifest(data.images, workspace))
     return read_manifest(manifest.path / MANIFEST_NAME)
 
 

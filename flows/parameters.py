@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-from models.catalog.seeds import MOST_SEEDS, SEED_BOUND
+from models.catalog.seeds import MAX_SEEDS, SEED_BOUND
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with
 Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
 Seeds = Annotated[
     int,
-    Field(ge=1, le=MOST_SEEDS),
+    Field(ge=1, le=MAX_SEEDS),
     Help("Trainings of each variant, with seed, seed + 1, ...; the first is compared, the others show the spread."),
 ]
 Parallel = Annotated[

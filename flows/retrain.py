@@ -1,28 +1,27 @@
-"""Retrain: from a data set to a comparison report."""
+"""Flow `retrain`: from a data set to a comparison report."""
 
 import time
 from pathlib import Path
-from typing import Annotated
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
-from pydantic import Field
 
 from data.sources.source import parse_source
 from data.system.hardware import default_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
+from flows.parameters import Force, Parallel, Relabel, Seed, Seeds, Source, TimeBudget
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
-from flows.steps.prepare import DataChoices, prepare_data, short_source
+from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
 from flows.steps.publish import prune_after_flow, publish
 from flows.steps.repeat_command import repeat_command
 from flows.steps.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
 from models.catalog.presets import Preset, PresetChoice, load_preset
-from models.catalog.seeds import MAX_SEEDS, training_seeds
+from models.catalog.seeds import training_seeds
 from models.catalog.variants import VariantName
 from models.promotion.policy import PromotionPolicy
 from tasks.dataset.views import build_views
@@ -35,47 +34,39 @@ NOTHING_TO_DO = "Nothing to do"
 
 
 def name_run() -> str:
-    """Return a short name for the running flow: its preset and the last part of its source."""
+    """Build a short name of the running flow from its preset and the last part of its source."""
     parameters = flow_run.parameters
     return f"{short_preset(parameters['preset'])} on {short_source(parameters['source'])}"
 
 
 def short_preset(preset: str) -> str:
-    """Return a built-in preset's name, or that of a preset file without its folder and ending."""
+    """Return the name of a built-in preset, or of a preset file without folder and extension."""
     return Path(preset).stem
 
 
 @flow(name="retrain", flow_run_name=name_run, log_prints=False)
 def retrain(
-    source: str = "sample",
+    source: Source = "sample",
     preset: PresetChoice = "quick",
     variants: list[VariantName] = [],  # noqa: B006 - the UI's form wants a concrete default; never changed
-    parallel: Annotated[int, Field(ge=0, le=64)] = 0,
-    time_budget_minutes: Annotated[float, Field(ge=0, le=10_000)] = 0,
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42,
-    seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 1,
-    relabel: str = "",
-    policies: RulePolicies = RulePolicies(),
-    limits: DataLimits = DataLimits(),
+    parallel: Parallel = 0,
+    time_budget_minutes: TimeBudget = 0,
+    seed: Seed = 42,
+    seeds: Seeds = 1,
+    relabel: Relabel = "",
+    policies: Policies = RulePolicies(),
+    limits: Limits = DataLimits(),
     promotion: PromotionPolicy = PromotionPolicy(),
-    force: bool = False,
+    force: Force = False,
 ) -> Path:
     """Retrain every variant on a data set and publish the comparison.
 
+    `flows.parameters` describes the parameters that flows share.
+
     Args:
-        source: "sample", a folder, an archive's path or URL, or a Google Drive id or URL.
-        preset: which variants, views and recipes; a built-in name or the path of a preset file.
-        variants: instead of the preset's own.
-        parallel: trainings at once; 0 takes one a core, at most two.
-        time_budget_minutes: most minutes of one training; 0 leaves the preset's.
-        seed: of parts, views and trainings.
-        seeds: trainings of each variant, with seed, seed + 1 and so on, on the same parts and views; the first is
-            compared, all tell how much training alone spreads.
-        relabel: path of a relabel.csv with a person's corrections.
-        policies: what is done where a rule is broken.
-        limits: how many images a data set needs, and how unlike its classes may be in size.
-        promotion: what is asked of a variant before it becomes the champion.
-        force: do every stage again.
+        preset: Which variants, views and recipes; a built-in name or the path of a preset file.
+        variants: Trained instead of the preset's own.
+        promotion: What a variant must meet before it becomes the champion.
 
     Returns:
         The report's directory.
@@ -104,17 +95,17 @@ def retrain(
 
 
 def end_run(report: Produced) -> Path:
-    """Return the report's directory, under the state name "Nothing to do" where an earlier run had made it."""
+    """Return the report's directory; the run's state is "Nothing to do" if an earlier run wrote the report."""
     if not report.cached:
         return report.path
     page = report_page(report)
-    message = f"Same data, code and choices as before: the report is {page}; force trains all the same."
+    message = f"Same data, code and parameters as before: the report is {page}. Use force to train anyway."
     get_run_logger().info(message)
     return Completed(name=NOTHING_TO_DO, message=message, data=report.path)  # type: ignore[return-value]
 
 
 def run_facts(started: float, preset: Preset, workspace: Workspace) -> RunFacts:
-    """Return what the report says of the running flow; a server that ends with it is not linked to."""
+    """Collect the facts on the running flow for the report; a server that ends with the flow gets no link."""
     parameters, server = flow_run.parameters, PREFECT_API_URL.value()
     lasts = bool(server) and not ends_with_its_runs(server, workspace.root)
     return RunFacts(

@@ -1,4 +1,4 @@
-"""The rules of the folders: small rooms, documented packages, a complete wheel, and keys that hold no more than needed."""
+"""Rules for the folders: small, documented packages, a complete wheel, and keys that hold no more than they need."""
 
 import ast
 import subprocess
@@ -55,7 +55,17 @@ def test_a_package_has_a_docstring_with_its_modules_and_nothing_else(package):
 
 
 def test_a_wheel_has_every_module_and_template(tmp_path):
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet", "-w", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--quiet",
+        "-w",
+        str(tmp_path),
+    ]
     copy = tmp_path / "source"
     for name in ("pyproject.toml", "README.md", "LICENSE", *ROOMS):
         target = copy / name

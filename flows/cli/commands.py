@@ -59,8 +59,8 @@ from models.catalog.presets import load_preset
 from models.catalog.seeds import training_seeds
 from models.catalog.variants import find_variant
 from models.promotion.policy import PromotionPolicy
+from models.registry.champion import ModelRegistry
 from models.registry.prune import MlflowPruner
-from models.registry.versions import ModelRegistry
 from models.search.space import load_space
 
 app = typer.Typer(

@@ -1,36 +1,70 @@
-"""Options that several commands of `emotion` share."""
+"""Options that several commands of `emotion` share, made from the parameters of the flows."""
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
+from annotated_types import Ge, Le, Lt
+from pydantic.fields import FieldInfo
 
+from flows.parameters import (
+    Folds,
+    Force,
+    Help,
+    Minutes,
+    Parallel,
+    Relabel,
+    Seed,
+    Seeds,
+    Source,
+    TimeBudget,
+    TrialMinutes,
+    Trials,
+)
 from models.catalog.presets import PRESETS
-from models.catalog.seeds import MAX_SEEDS
 
 PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."
 
-SourceOption = Annotated[
-    str,
-    typer.Option(
-        help='"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin it.'
-    ),
-]
-SeedOption = Annotated[int, typer.Option(help="Seed of parts, views and trainings.", min=0, max=2**31 - 1)]
-SeedsOption = Annotated[
-    int,
-    typer.Option(
-        help="Trainings of each variant, with seed, seed + 1, ...; the first is compared, the others show the spread.",
-        min=1,
-        max=MAX_SEEDS,
-    ),
-]
-ParallelOption = Annotated[int, typer.Option(help="Trainings at once; 0 takes what the machine has.", min=0, max=64)]
-TimeBudgetOption = Annotated[
-    float, typer.Option(help="Most minutes of one training; 0 leaves the preset's.", min=0, max=10_000)
-]
-RelabelOption = Annotated[
-    str, typer.Option(help="A relabel.csv: the suspects.csv of an audit with new_label filled in by a person.")
-]
+
+def option(parameter: Any, *names: str, **changed: Any) -> Any:
+    """Return the option with the help text and the bounds of a flow's parameter.
+
+    Args:
+        parameter: a type of `flows.parameters`.
+        names: of the option, if the name of the command's argument is not enough.
+        changed: `min` or `max` instead of the parameter's own.
+
+    Example:
+        >>> seed = option(Seed)
+        >>> seed.help, seed.min, seed.max
+        ('Random seed of the parts, the views and the trainings.', 0, 2147483647)
+    """
+    bounds: dict[str, Any] = {}
+    for given in get_args(parameter):
+        for bound in given.metadata if isinstance(given, FieldInfo) else ():
+            match bound:
+                case Ge(ge=lowest):
+                    bounds["min"] = lowest
+                case Le(le=highest):
+                    bounds["max"] = highest
+                case Lt(lt=above):
+                    bounds["max"] = above - 1  # type: ignore[operator]  # only integers have this bound
+    (text,) = (given.text for given in get_args(parameter) if isinstance(given, Help))
+    return typer.Option(*names, help=text, **{**bounds, **changed})
+
+
+SHORTEST_MINUTES = 0.01
+
+SourceOption = Annotated[str, option(Source)]
+SeedOption = Annotated[int, option(Seed)]
+SeedsOption = Annotated[int, option(Seeds)]
+ParallelOption = Annotated[int, option(Parallel)]
+TimeBudgetOption = Annotated[float, option(TimeBudget)]
+RelabelOption = Annotated[str, option(Relabel)]
+ForceOption = Annotated[bool, option(Force, "--force")]
+FoldsOption = Annotated[int, option(Folds)]
+TrialsOption = Annotated[int, option(Trials)]
+MinutesOption = Annotated[float, option(Minutes, min=SHORTEST_MINUTES)]
+TrialMinutesOption = Annotated[float, option(TrialMinutes, min=SHORTEST_MINUTES)]
 PolicyOption = Annotated[
     list[str],
     typer.Option(
@@ -44,10 +78,8 @@ LimitOption = Annotated[
 PromotionOption = Annotated[
     list[str],
     typer.Option(
-        "--promotion", help="NAME=VALUE, such as approval=manual, of docs/promotion.md; for a new champion; repeatable."
+        "--promotion",
+        help="NAME=VALUE, such as approval=manual, of docs/promotion.md: what a new champion must meet; repeatable.",
     ),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Do every stage again, also where nothing changed.")]
-PlainOption = Annotated[
-    bool, typer.Option("--plain", help="Print the log alone, without the view that a terminal shows.")
-]
+PlainOption = Annotated[bool, typer.Option("--plain", help="Print only the log, without the live view of a terminal.")]

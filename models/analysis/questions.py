@@ -1,4 +1,4 @@
-"""The questions that the notebook left open, each answered by pairs of a run's variants that were named beforehand."""
+"""Answers to the notebook's open questions, each from pairs of variants that were named beforehand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,9 +27,9 @@ def answer_questions(
     """Compare the pairs of variants that answer a question; tests and intervals hold for all of them at once.
 
     Args:
-        variants: trained ones.
+        variants: trained variants.
         correct: variant -> (n,) booleans, right or wrong on each validation image in one order.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
     """
     pairs = list_pairs(list(correct))
     named = [(first, second) for _, first, second in pairs]
@@ -55,9 +55,9 @@ def answer_questions(
 
 
 def list_pairs(names: Sequence[str]) -> list[Pair]:
-    """Return which pairs of these variants answer which question: topic, the one that has more of it, the other.
+    """List the pairs of these variants that answer a question: topic, the variant with more of it, the other one.
 
-    All variants of a run share one augmentation, so none of its pairs can say what augmentation does.
+    All variants of a run share one augmentation, so no pair shows the effect of augmentation.
     """
     own = next((name for name in OWN_NETWORKS if name in names), "")
     pretrained = [name for name in VARIANTS if VARIANTS[name].pretrained]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, fisher_exact, norm
 
+from data.quality.multiple_testing import holm_correction
 from data.records.run import BestOfMany, Comparison
 from models.evaluation.intervals import CONFIDENCE
 
@@ -44,19 +45,6 @@ def mcnemar_p_value(first: np.ndarray, second: np.ndarray) -> float:
     only_first = int((first & ~second).sum())
     discordant = only_first + int((second & ~first).sum())
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
-
-
-def holm_correction(p_values: list[float]) -> list[float]:
-    """Adjust p-values for their number; the order stays the same.
-
-    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
-    """
-    order = np.argsort(p_values)
-    factors = np.arange(len(p_values), 0, -1)
-    adjusted = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values)[order] * factors))
-    result = np.empty(len(p_values))
-    result[order] = adjusted
-    return result.tolist()
 
 
 def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:

@@ -24,7 +24,7 @@ from data.system.hardware import peak_memory_bytes
 from data.system.provenance import describe_making
 from data.workspace.atomic import write_atomically
 from models.catalog.train_config import ENSEMBLE_NAME
-from models.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature, mean_log_loss, scale_by_temperature
+from models.evaluation.calibration import SMALLEST_PROBABILITY, clipped_log_loss, fit_temperature, scale_by_temperature
 from models.evaluation.metrics import measure_predictions
 from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of, read_predictions
 from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
@@ -94,7 +94,7 @@ def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     chosen_names: list[str] = []
     losses: list[float] = []
     for number in range(1, MAX_VOTES + 1):
-        loss_with = {name: mean_log_loss(labels, (total + own) / number) for name, own in candidates.items()}
+        loss_with = {name: clipped_log_loss(labels, (total + own) / number) for name, own in candidates.items()}
         chosen = min(loss_with, key=loss_with.__getitem__)
         total += candidates[chosen]
         chosen_names.append(chosen)

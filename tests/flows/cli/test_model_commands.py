@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data.base.errors import PipelineError
-from flows.cli.app import app
+from flows.cli.commands import app
 from models.registry.champion import ModelRegistry
 from tests.support.registry_factory import make_registry
 
