@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.labels import PARTS
+from data.base.record import Record
 
 Counts = dict[str, dict[str, int]]
 """split or part -> class -> images"""
@@ -19,10 +20,8 @@ RECOGNITION_TOLERANCE, RECOGNITION_SHARE = 0.1, 0.75
 publication, also where a folder or two lost most images. A generated or a foreign set meets few of a dozen counts."""
 
 
-class ExpectedCounts(BaseModel):
+class ExpectedCounts(Record):
     """The images of each class in each split that a publication states."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="what the publication is called in findings")
     images: dict[str, dict[str, int]] = Field(description="split -> class -> images")

@@ -1,31 +1,17 @@
 """Cleaning: which images a run sets aside, by a policy, and the counts of what is wrong with a data set."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, create_model
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
 from data.base.record import Record
 from data.manifest.table import require_columns
+from data.quality.rules import FAULTS, RULES, choose_switches
 from data.records.dataset import QuarantineCount
-
-FAULTS = (
-    "undecodable",
-    "unknown_folder",
-    "wrong_size",
-    "not_gray",
-    "blank",
-    "label_conflict",
-    "leaking_train",
-    "leaking_validation",
-    "repeated_train",
-    "near_leaking_train",
-    "near_leaking_validation",
-    "near_label_conflict",
-)
-"""What can be wrong with one image, in the order in which an image's faults are listed. The `near_` ones are of images
-that show the same picture with other pixels; they are found where the manifest has a column `group`."""
 
 QUARANTINE_COLUMNS = ("path", "split", "label", "reason")
 
@@ -33,35 +19,21 @@ BLANK_STANDARD_DEVIATION = 1.0
 """Gray levels. A flat picture stored as JPEG stays below it, the dimmest real face is far above."""
 
 
-class CleaningPolicy(BaseModel):
-    """Which faulty images are set aside before training: one switch a fault."""
+_DEFAULTS = choose_switches({rule.name: rule.default for rule in RULES.values()})
+_SWITCHES: dict[str, Any] = {
+    fault: (bool, Field(default=_DEFAULTS[fault], description=images)) for fault, images in FAULTS.items()
+}
+_FaultSwitches = create_model("_FaultSwitches", __base__=Record, **_SWITCHES)
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    undecodable: bool = Field(default=True, description="files that are no whole JPEG or PNG")
-    unknown_folder: bool = Field(default=True, description="files outside <known split>/<known class>/")
-    wrong_size: bool = Field(default=True, description="images of another size than 48x48")
-    not_gray: bool = Field(default=True, description="images with colour, or with more than 8 bits a pixel")
-    blank: bool = Field(default=True, description="images of one gray level")
-    label_conflict: bool = Field(default=True, description="all images whose pixels stand under two or more classes")
-    leaking_train: bool = Field(default=True, description="train images that also stand in validation or test")
-    leaking_validation: bool = Field(default=True, description="validation images that also stand in test")
-    repeated_train: bool = Field(default=False, description="train images equal to an earlier train image")
-    near_leaking_train: bool = Field(
-        default=True, description="train images that show the same picture as one in validation or test"
-    )
-    near_leaking_validation: bool = Field(
-        default=True, description="validation images that show the same picture as one in test"
-    )
-    # Off: one wrong label would take a dozen copies with it, and the label audit names the wrong one.
-    near_label_conflict: bool = Field(
-        default=False, description="all images that show a picture that stands under two or more classes"
-    )
+class CleaningPolicy(_FaultSwitches):
+    """Which faulty images are set aside before training: one switch for each of `data.quality.rules.FAULTS`."""
+
     blank_standard_deviation: float = Field(
         default=BLANK_STANDARD_DEVIATION,
         ge=0,
         le=128,
-        description="an image is blank where its standard deviation, in gray levels, is at most this",
+        description="an image is blank if its standard deviation, in gray levels, is at most this",
     )
 
 

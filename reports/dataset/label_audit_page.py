@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.labels import CLASSES
+from data.base.record import Record
 from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
 from reports.common.formatting import listing, number, percent, plural
@@ -24,10 +25,8 @@ FACES_PER_ROW = 8
 ROWS_IN_MARKDOWN = 20
 
 
-class SuspectStrip(BaseModel):
+class SuspectStrip(Record):
     """Faces of one label that are suspected to be of one other class, most suspicious first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     suggested_label: str
     faces: int
@@ -37,10 +36,8 @@ class SuspectStrip(BaseModel):
     picture: str = Field(description="PNG data URI")
 
 
-class SuspectSheet(BaseModel):
+class SuspectSheet(Record):
     """The most suspicious images of one label, a strip for each class that they are suspected to be of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str
     images: int
@@ -48,10 +45,8 @@ class SuspectSheet(BaseModel):
     strips: tuple[SuspectStrip, ...]
 
 
-class AuditView(BaseModel):
+class AuditView(Record):
     """What the template `audit.html` draws."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     audit: LabelAudit
     sentences: tuple[str, ...]
