@@ -51,7 +51,7 @@ def judge_data_set(
     """Validate a data set, clean it, partition it, and validate what is left.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
         source: where the images come from.
         policy: which faults set an image aside.
         seed: draws the selection part.

@@ -29,8 +29,8 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts
     """Validate a manifest with Great Expectations, in memory.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; near-duplicates are judged if it has the
-            column `group` of `data.manifest.near_duplicates.find_near_duplicates`.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`; near-duplicates are judged if it has
+            the column `group` of `data.manifest.near_duplicates.find_near_duplicates`.
         rules: what to expect and how severe a breach is; see `expectations.rules.published_rules` and `cleaned_rules`.
         published_counts: split -> class -> files before a person corrected labels; None if nobody did.
 
@@ -52,7 +52,7 @@ def write_data_docs(
     About 4 MB, mostly fonts. The pages can be opened from disk; the browser downloads their style sheets.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
         rules: as for `validate_manifest`, whose verdict decides.
         out: an empty directory, created if it is missing; the caller names it after the data set, so that the pages
             of one data set are always in one place.

@@ -72,7 +72,7 @@ def gather_exhibits(findings: Iterable[Finding], manifest: pd.DataFrame, images:
 
     Args:
         findings: their order is the order of the exhibits.
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`, perhaps with the column `group`.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`, perhaps with the column `group`.
         images: the directory that its paths are relative to.
 
     Returns:
@@ -141,7 +141,7 @@ def gather_odd_images(findings: Iterable[Finding], manifest: pd.DataFrame, image
 
     Args:
         findings: the findings on the data set as published.
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
         images: the directory that its paths are relative to.
 
     Returns:
