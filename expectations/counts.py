@@ -1,12 +1,13 @@
-"""The counts of a data set, and those that publications state, so that a partial or changed copy is noticed."""
+"""Counts of a data set, and the counts that publications state, to notice an incomplete or changed copy."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.labels import PARTS
+from data.base.record import Record
 
 Counts = dict[str, dict[str, int]]
 """split or part -> class -> images"""
@@ -15,14 +16,12 @@ ProfileName = Literal["recognise", "none", "notebook"]
 """Which published counts a data set is compared with."""
 
 RECOGNITION_TOLERANCE, RECOGNITION_SHARE = 0.1, 0.75
-"""A data set of which that share of the published counts is within that fraction is taken for a copy of the
-publication, also where a folder or two lost most images. A generated or a foreign set meets few of a dozen counts."""
+"""A data set is taken for a copy of the publication if this share of the published counts is met within this
+fraction; one or two folders may have lost most images. A generated or another data set meets few of a dozen counts."""
 
 
-class ExpectedCounts(BaseModel):
+class ExpectedCounts(Record):
     """The images of each class in each split that a publication states."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="what the publication is called in findings")
     images: dict[str, dict[str, int]] = Field(description="split -> class -> images")
@@ -31,10 +30,10 @@ class ExpectedCounts(BaseModel):
     )
 
     def find_deviations(self, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-        """Return a phrase for each count that is further off than the tolerance, such as "train/sad has 9 of 10".
+        """Name each count that deviates by more than the tolerance, such as "train/sad has 9 of 10".
 
         Args:
-            counts: split -> class -> images; what is not in it counts as 0.
+            counts: split -> class -> images; a missing entry counts as 0.
         """
         return [
             f"{split}/{label} has {counts.get(split, {}).get(label, 0):,} of {expected:,}"
@@ -44,7 +43,7 @@ class ExpectedCounts(BaseModel):
         ]
 
     def total_images(self) -> dict[str, int]:
-        """Return the images of each split."""
+        """Sum the images of each split."""
         return {split: sum(labels.values()) for split, labels in self.images.items()}
 
 
@@ -65,10 +64,10 @@ PROFILES: dict[str, ExpectedCounts] = {"notebook": NOTEBOOK_COUNTS}
 
 
 def choose_profile(name: ProfileName, counts: Mapping[str, Mapping[str, int]]) -> ExpectedCounts | None:
-    """Return the published counts that a data set is to be compared with, or None.
+    """Choose the published counts that a data set is compared with, or None.
 
     Args:
-        name: a profile, "none", or "recognise" to take the first of whose counts most are nearly met.
+        name: a profile, "none", or "recognise" for the first profile that the data set nearly meets.
         counts: split -> class -> images of the data set.
     """
     if name != "recognise":
@@ -82,12 +81,12 @@ def choose_profile(name: ProfileName, counts: Mapping[str, Mapping[str, int]]) -
 
 
 def count_images(manifest: pd.DataFrame, column: str, decodable_alone: bool = False) -> Counts:
-    """Return images by split or part, and class, in the order of `data.base.labels`, unknown names after it.
+    """Count images by split or part, and by class, in the order of `data.base.labels`; unknown names come last.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
         column: "split" or "part".
-        decodable_alone: leave out what cannot be decoded; a folder that holds nothing else counts 0.
+        decodable_alone: leave out images that cannot be decoded; a folder of only such images counts 0.
     """
     images = manifest.groupby([column, "label"])["decodable"]
     counts = images.sum() if decodable_alone else images.size()

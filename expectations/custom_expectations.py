@@ -1,7 +1,7 @@
-"""Own expectations over the whole manifest, for what no built-in one can ask.
+"""Custom expectations over the whole manifest, for checks that Great Expectations does not have.
 
 Importing this module imports great_expectations, which takes seconds: import it inside a function. Each result has
-the observed figure, a sentence for a person and the paths of some offending images under `details`.
+the observed figure, and under `details` a sentence for a person and the paths of some offending images.
 """
 
 from abc import ABC, abstractmethod
@@ -16,6 +16,7 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from data.quality.cleaning import find_faults
+from data.quality.rules import RULES
 from expectations.counts import ExpectedCounts, count_images
 from expectations.wording import EXAMPLES, count_found
 
@@ -23,21 +24,11 @@ Counts = Mapping[str, Mapping[str, int]]
 """split -> label -> images"""
 
 Judged = tuple[bool, float, str]
-"""As expected or not, the observed figure, and a sentence for a person."""
-
-FAULT_PHRASES = {
-    "leaking_train": ("train image", "again in validation or test"),
-    "leaking_validation": ("validation image", "again in test"),
-    "label_conflict": ("image", "under two or more classes"),
-    "repeated_train": ("train image", "equal to an earlier train image"),
-    "near_leaking_train": ("train image", "whose picture stands with other pixels in validation or test"),
-    "near_leaking_validation": ("validation image", "whose picture stands with other pixels in test"),
-    "near_label_conflict": ("image", "whose picture stands with other pixels under another class"),
-}
+"""Whether it is as expected, the observed figure, and a sentence for a person."""
 
 
 class ManifestFaultyPaths(TableMetricProvider):
-    """For each fault of `data.quality.cleaning.FAULTS` the paths of the images that have it."""
+    """The paths of the images with each fault of `data.quality.rules.FAULTS`."""
 
     metric_name = "manifest.faulty_paths"
 
@@ -45,13 +36,13 @@ class ManifestFaultyPaths(TableMetricProvider):
     def _pandas(cls, execution_engine: PandasExecutionEngine, metric_domain_kwargs: dict[str, Any], **_: Any) -> Any:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
         faults = find_faults(frame)
-        # A copy under another label breaks the rule on labels, which is the graver: it is not named twice.
+        # A copy under another label breaks the rule on labels, which is more severe: it is reported only there.
         faults["repeated_train"] &= ~faults["label_conflict"]
         return {fault: frame.loc[faults[fault], "path"].tolist() for fault in faults.columns}
 
 
 class ManifestClassCounts(TableMetricProvider):
-    """The number of decodable images of each class in each split, 0 where all are damaged: split -> label -> images."""
+    """The decodable images of each class in each split, 0 if all are damaged: split -> label -> images."""
 
     metric_name = "manifest.class_counts"
 
@@ -62,11 +53,11 @@ class ManifestClassCounts(TableMetricProvider):
 
 
 class ExpectNoImagesWithFaults(BatchExpectation):
-    """Expect that no image has one of these faults, such as a copy in another split."""
+    """Expect that no image has one of the faults that break a rule, such as a copy in another split."""
 
-    faults: tuple[str, ...]
+    rule: str
     metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.faulty_paths",)
-    success_keys: ClassVar[tuple[str, ...]] = ("faults",)
+    success_keys: ClassVar[tuple[str, ...]] = ("rule",)
 
     def _validate(
         self,
@@ -74,22 +65,22 @@ class ExpectNoImagesWithFaults(BatchExpectation):
         runtime_configuration: dict[str, Any] | None = None,
         execution_engine: ExecutionEngine | None = None,
     ) -> dict[str, Any]:
-        paths = {fault: metrics["manifest.faulty_paths"][fault] for fault in self.faults}
-        offending = sorted(set().union(*paths.values()))
-        message = ", ".join(
-            count_found(len(found), *FAULT_PHRASES[fault]) for fault, found in paths.items() if found or not offending
-        )
+        rule = RULES[self.rule]
+        paths = [metrics["manifest.faulty_paths"][fault] for fault in rule.faults]
+        offending = sorted(set().union(*paths))
+        counted = zip(paths, rule.found, strict=True)
+        message = ", ".join(count_found(len(found), *words) for found, words in counted if found or not offending)
         return _result(not offending, len(offending), message, offending)
 
 
 class CountsExpectation(BatchExpectation, ABC):
-    """Expect something of the number of images of each class in each split."""
+    """Base of expectations about the number of images of each class in each split."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.class_counts",)
 
     @abstractmethod
     def _judge_counts(self, counts: Counts) -> Judged:
-        """Return whether the counts are as expected, the figure that was observed, and a sentence with it."""
+        """Judge the counts: whether they are as expected, the observed figure, and a sentence with it."""
 
     def _validate(
         self,
@@ -114,7 +105,7 @@ class ExpectEachClassInEachSplit(CountsExpectation):
         return not missing, len(missing), message
 
     def _name_missing(self, missing: list[str], counts: Counts) -> str:
-        """Say which splits are lost whole, and which classes of the others."""
+        """Say which splits have no image at all, and which classes the other splits lack."""
         lost = [split for split in self.splits if all(f"{split}/{label}" in missing for label in self.labels)]
         classes = [folder for folder in missing if folder.split("/")[0] not in lost]
         phrases = [
@@ -125,7 +116,7 @@ class ExpectEachClassInEachSplit(CountsExpectation):
 
 
 class ExpectEnoughImages(CountsExpectation):
-    """Expect a minimum of images of each class that a split has at all."""
+    """Expect a minimum of images of each class that a split has any image of."""
 
     minimum_images: dict[str, int]
     labels: tuple[str, ...]
@@ -170,7 +161,7 @@ class ExpectBalancedClasses(CountsExpectation):
 class ExpectPublishedCounts(BatchExpectation):
     """Expect as many files of each class in each split as the publication states, within its tolerance.
 
-    `published_counts` are those of the data set before anybody corrected labels, which the manifest no longer shows.
+    `published_counts` are the counts before anybody corrected labels; the manifest no longer shows them.
     """
 
     expected_counts: dict[str, Any]

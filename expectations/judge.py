@@ -1,4 +1,4 @@
-"""Judge a data set whole: its verdict as published, what is set aside, its parts, and the verdict on what is left."""
+"""Judgement of a data set: verdict as published, quarantine, parts, and the verdict on the cleaned data."""
 
 import logging
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from data.quality.cleaning import (
 )
 from data.quality.odd_images import find_odd_images
 from data.quality.partition import partition_manifest
+from data.quality.rules import RULES
 from data.quality.split_similarity import SplitComparison, compare_splits
 from data.records.dataset import NOT_CHECKED, DataSummary, Finding, Verdict
 from data.sources.source import DatasetSource
@@ -24,15 +25,13 @@ from expectations.wording import EXAMPLES
 
 logger = logging.getLogger(__name__)
 
-ALIKE = "splits that cannot be told apart by how their images were treated"
-
 
 @dataclass(frozen=True)
 class Judgement:
     """The outcome of judging one data set.
 
-    `clean` has one row a usable image and the column `part`; it is empty where nothing can be trained on.
-    `comparison` has no pair where splits were not compared.
+    `clean` has one row for each usable image and the column `part`; it is empty if nothing can be trained on.
+    `comparison` has no pair if splits were not compared.
     """
 
     clean: pd.DataFrame
@@ -49,15 +48,15 @@ def judge_data_set(
     rules: DataRules = DataRules(),
     published_counts: Counts | None = None,
 ) -> Judgement:
-    """Validate, clean, partition and validate again.
+    """Validate a data set, clean it, partition it, and validate what is left.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
-        source: where the images are from.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
+        source: where the images come from.
         policy: which faults set an image aside.
-        seed: of the selection part.
+        seed: draws the selection part.
         rules: what the data set has to satisfy.
-        published_counts: split -> class -> files before a person corrected labels; None where nobody did.
+        published_counts: split -> class -> files before a person corrected labels; None if nobody did.
     """
     before = validate_manifest(manifest, published_rules(rules, policy), published_counts)
     kept, quarantine = clean_manifest(manifest, policy)
@@ -82,19 +81,20 @@ def judge_data_set(
 
 
 def _compare_splits(kept: pd.DataFrame, rules: DataRules) -> tuple[SplitComparison, tuple[Finding, ...]]:
-    """Return the comparison and a finding a pair; where the rule is tolerated, none is worse than a warning.
+    """Compare the splits; return a finding for each pair, at most a warning if the rule is tolerated.
 
-    What cleaning sets aside is not compared: it is trained on in no case.
+    Images that cleaning sets aside are not compared: they are never trained on.
     """
     if "splits_alike" in rules.unchecked:
         return SplitComparison(pairs=()), ()
+    expected = RULES["splits_alike"].expected
     try:
         comparison = compare_splits(kept)
     except Exception as error:
-        return SplitComparison(pairs=()), (_not_checked("splits_alike", ALIKE, error),)
+        return SplitComparison(pairs=()), (_not_checked("splits_alike", expected, error),)
     if not comparison.pairs:
         message = "not compared: after cleaning fewer than two splits have images"
-        return comparison, (_inform("splits_alike", "not compared", ALIKE, message),)
+        return comparison, (_inform("splits_alike", "not compared", expected, message),)
     tolerated = "splits_alike" in rules.tolerated
     return comparison, tuple(
         finding.model_copy(update={"severity": "warning"}) if tolerated and finding.severity == "critical" else finding
@@ -103,7 +103,7 @@ def _compare_splits(kept: pd.DataFrame, rules: DataRules) -> tuple[SplitComparis
 
 
 def _find_odd_images(manifest: pd.DataFrame) -> tuple[Finding, ...]:
-    """Return one finding with the images that statistics find least like the others."""
+    """Return one finding with the images whose statistics are least like the others."""
     expected = "no limit: this is information"
     try:
         odd = find_odd_images(manifest)
@@ -114,7 +114,7 @@ def _find_odd_images(manifest: pd.DataFrame) -> tuple[Finding, ...]:
 
 
 def _not_checked(rule: str, expected: str, error: Exception) -> Finding:
-    """Return what is said of a check that raised: critical whatever its severity, since it says nothing of the data."""
+    """Return the finding for a check that raised: always critical, since nothing is known about the data."""
     logger.error("%s could not be checked", rule, exc_info=error)
     return Finding(
         rule=rule,

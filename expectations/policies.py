@@ -1,84 +1,57 @@
-"""What is done about a breach of each rule, as one form of choices."""
+"""Form of policies: one choice for each rule, what to do about a breach of it."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, create_model
 
+from data.base.record import Record
 from data.quality.cleaning import CleaningPolicy
-from expectations.rules import FAULTS_BEHIND, DataRules
-
-Necessary = Literal["fail", "quarantine"]
-"""Choices for what training cannot work with: stop the run, or set the images aside."""
-
-Mendable = Literal["fail", "quarantine", "warn", "off"]
-"""Choices for what training can work with at a price: also keep the images, with or without saying so."""
-
-Judged = Literal["fail", "warn", "off"]
-"""Choices for what setting single images aside does not mend."""
-
+from data.quality.rules import RULES, choose_switches
+from expectations.rules import DataRules
 
 RULE_ON_CHANGE = "similar_to_last"
-"""The rule that compares two data sets, and is not asked of one alone."""
+"""The rule that compares two data sets; it is not asked of one alone."""
+
+_FIELDS: dict[str, Any] = {
+    rule.name: (rule.choices, Field(default=rule.default, description=rule.breach))
+    for rule in sorted(RULES.values(), key=lambda rule: not rule.found)  # single images first, then whole data sets
+}
+_Choices = create_model("_Choices", __base__=Record, **_FIELDS)
 
 
-class RulePolicies(BaseModel):
-    """What is done where a rule is broken: stop the run, set the images aside, say so, or do not look."""
+class RulePolicies(_Choices):
+    """What to do if a rule is broken: stop the run, set the images aside, warn, or do not check."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    if TYPE_CHECKING:  # the fields come from the table
 
-    known_splits: Necessary = Field(default="quarantine", description="files outside train, validation and test")
-    known_labels: Necessary = Field(default="quarantine", description="files outside the four classes")
-    nested_folder: Judged = Field(default="warn", description="files in folders below that of their class")
-    not_an_image: Necessary = Field(default="quarantine", description="files that are neither JPEG nor PNG inside")
-    decodable: Necessary = Field(default="quarantine", description="damaged, cut short or oversized images")
-    image_size: Necessary = Field(default="quarantine", description="images of another size than 48x48")
-    really_gray: Mendable = Field(default="quarantine", description="images with colour or more than 8 bits a pixel")
-    not_blank: Mendable = Field(default="quarantine", description="images of one gray level")
-    no_duplicates_across_splits: Mendable = Field(
-        default="quarantine", description="equal images in two splits; set aside from the split that is trained on"
-    )
-    one_label_per_image: Mendable = Field(default="quarantine", description="equal images under two classes")
-    no_duplicates_within_train: Mendable = Field(default="warn", description="repeated images in train")
-    no_near_duplicates_across_splits: Mendable = Field(
-        default="quarantine", description="images in two splits that show one picture with different pixels"
-    )
-    one_label_per_picture: Mendable = Field(
-        default="warn", description="images under two classes that show one picture with different pixels"
-    )
-    each_class_in_each_split: Judged = Field(default="fail", description="missing splits and classes")
-    enough_images: Judged = Field(default="fail", description="too few images of a class")
-    class_balance: Judged = Field(default="warn", description="a class much larger than another")
-    expected_counts: Judged = Field(default="warn", description="counts other than the publication states")
-    splits_alike: Judged = Field(
-        default="fail", description="a split that was blurred, rescaled or otherwise treated unlike the others"
-    )
-    similar_to_last: Judged = Field(
-        default="fail", description="a data set that changed beyond a limit since the last accepted one of its source"
-    )
+        def __getattr__(self, rule: str) -> Any: ...
 
 
 def policies_to_rules(
     policies: RulePolicies, rules: DataRules = DataRules(), cleaning: CleaningPolicy = CleaningPolicy()
 ) -> tuple[DataRules, CleaningPolicy]:
-    """Return the rules and the cleaning policy that carry out these choices.
+    """Translate these choices into rules and a cleaning policy.
 
     Args:
-        policies: one choice a rule.
-        rules: bounds and profile; what it tolerates, insists on and leaves unchecked is replaced.
-        cleaning: its threshold, and the switches of faults that no rule names; the other switches are replaced.
+        policies: one choice for each rule.
+        rules: bounds and profile are kept; what it tolerates, insists on and leaves unchecked is replaced.
+        cleaning: its threshold is kept; the switches of the faults are replaced.
 
     Returns:
         Rules and policy for `expectations.judge.judge_data_set`. A rule set to fail keeps its switch on: the run
-        stops on the data as published, and the verdict after cleaning shows what setting aside would have left.
+        stops on the data as published, and the verdict after cleaning shows what setting images aside would leave.
+
+    Example:
+        >>> rules, cleaning = policies_to_rules(RulePolicies(not_blank="fail", one_label_per_image="warn"))
+        >>> rules.severity_of("not_blank"), rules.severity_of("one_label_per_image")
+        ('critical', 'warning')
+        >>> cleaning.blank, cleaning.label_conflict
+        (True, False)
     """
     chosen = policies.model_dump(exclude={RULE_ON_CHANGE})
-    # Rules that share a fault are all necessary ones, for which it is switched on with either choice.
-    switches = {
-        fault: chosen[rule] in ("fail", "quarantine") for rule, faults in FAULTS_BEHIND.items() for fault in faults
-    }
     choices = {
         "tolerated": tuple(rule for rule, choice in chosen.items() if choice == "warn"),
         "insisted": tuple(rule for rule, choice in chosen.items() if choice == "fail"),
         "unchecked": tuple(rule for rule, choice in chosen.items() if choice == "off"),
     }
-    return rules.model_copy(update=choices), cleaning.model_copy(update=switches)
+    return rules.model_copy(update=choices), cleaning.model_copy(update=choose_switches(chosen))

@@ -1,4 +1,4 @@
-"""The verdict on a manifest: the suite is run, and each result becomes a finding with its severity."""
+"""Runner of the suite: validates a manifest and turns each result into a finding with its severity."""
 
 import logging
 import shutil
@@ -10,9 +10,10 @@ import pandas as pd
 
 from data.base.errors import PipelineError
 from data.manifest.table import require_columns
+from data.quality.rules import RULES
 from data.records.dataset import NOT_CHECKED, Finding, Verdict
 from expectations.counts import Counts, count_images
-from expectations.rules import NEAR_DUPLICATE_RULES, DataRules
+from expectations.rules import DataRules
 from expectations.wording import EXAMPLES, count_found, name_values
 
 logger = logging.getLogger(__name__)
@@ -28,16 +29,16 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts
     """Validate a manifest with Great Expectations, in memory.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; near-duplicates are judged where it has the
-            column `group` of `data.manifest.near_duplicates.find_near_duplicates`.
-        rules: what to expect and how severe a breach is; see `published_rules` and `cleaned_rules`.
-        published_counts: split -> class -> files before a person corrected labels; None where nobody did.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`; near-duplicates are judged if it has
+            the column `group` of `data.manifest.near_duplicates.find_near_duplicates`.
+        rules: what to expect and how severe a breach is; see `expectations.rules.published_rules` and `cleaned_rules`.
+        published_counts: split -> class -> files before a person corrected labels; None if nobody did.
 
     Returns:
-        One finding a rule. An expectation that could not be checked is a critical failure, whatever its severity.
+        One finding for each rule. A check that raised is a critical failure, whatever the severity of its rule.
 
     Raises:
-        PipelineError: the manifest lacks columns or has no row.
+        PipelineError: columns of the manifest are missing, or it has no row.
     """
     _require_rows(manifest)
     return Verdict(findings=tuple(map(_to_finding, _run_suite(_open_context(), manifest, rules, published_counts))))
@@ -46,22 +47,22 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts
 def write_data_docs(
     manifest: pd.DataFrame, rules: DataRules, out: Path, published_counts: Counts | None = None
 ) -> Path:
-    """Write Great Expectations' own pages on a manifest: the suite, and what each expectation saw.
+    """Write Great Expectations' own pages on a manifest: the suite, and what each expectation observed.
 
-    About 4 MB, most of it fonts. The pages are readable from disk; their style sheets are fetched by the browser.
+    About 4 MB, mostly fonts. The pages can be opened from disk; the browser downloads their style sheets.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
-        rules: as for `validate_manifest`, which gives the verdict that counts.
-        out: an empty directory, made where it is missing; named by the caller after the manifest, so that one data
-            set's pages always stand at one place.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
+        rules: as for `validate_manifest`, whose verdict decides.
+        out: an empty directory, created if it is missing; the caller names it after the data set, so that the pages
+            of one data set are always in one place.
         published_counts: as for `validate_manifest`.
 
     Returns:
         The path of index.html.
 
     Raises:
-        PipelineError: the manifest lacks columns or has no row.
+        PipelineError: columns of the manifest are missing, or it has no row.
     """
     _require_rows(manifest)
     context = _open_context()
@@ -80,14 +81,14 @@ def write_data_docs(
 
 
 def prune_data_docs(root: Path, keep: int) -> list[Path]:
-    """Remove all but the newest directories of pages below `root`, by the time they were last changed.
+    """Remove all but the most recently changed directories of pages below `root`.
 
     Args:
-        root: holds one directory a data set; names that start with a dot are let be.
-        keep: how many stay, at least 1.
+        root: holds one directory for each data set; names that start with a dot are kept.
+        keep: how many directories are kept, at least 1.
 
     Returns:
-        What was removed, oldest first.
+        The removed directories, oldest first.
 
     Raises:
         PipelineError: `keep` is less than 1.
@@ -104,11 +105,11 @@ def prune_data_docs(root: Path, keep: int) -> list[Path]:
 def _require_rows(manifest: pd.DataFrame) -> None:
     require_columns(manifest)
     if manifest.empty:
-        raise PipelineError("the manifest has no row; expected one an image: look at the source and at the quarantine")
+        raise PipelineError("the manifest has no row; expected one for each image: check the source and the quarantine")
 
 
 def _open_context() -> Any:
-    """Return Great Expectations' context: in memory, silent, and reporting to nobody."""
+    """Open a context of Great Expectations: in memory, without progress bars, telemetry off."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -125,7 +126,7 @@ def _open_context() -> Any:
 
 
 def _run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published_counts: Counts | None) -> list[Any]:
-    """Return Great Expectations' results, one an expectation, in the suite's order."""
+    """Run the suite; return one result for each expectation, in the suite's order."""
     import great_expectations as gx
 
     from expectations.suite import build_suite, prepare_frame
@@ -133,7 +134,8 @@ def _run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published
     asset = context.data_sources.add_pandas("manifest").add_dataframe_asset("images")
     batch_definition = asset.add_batch_definition_whole_dataframe("all")
     if "group" not in manifest:
-        rules = rules.model_copy(update={"unchecked": (*rules.unchecked, *NEAR_DUPLICATE_RULES)})
+        needing_groups = (rule.name for rule in RULES.values() if rule.needs_groups)
+        rules = rules.model_copy(update={"unchecked": (*rules.unchecked, *needing_groups)})
     suite = context.suites.add(build_suite(rules, published_counts or count_images(manifest, "split")))
     validation = gx.ValidationDefinition(name="manifest", data=batch_definition, suite=suite)
     outcome = context.validation_definitions.add(validation).run(
@@ -156,23 +158,24 @@ def _to_finding(result: Any) -> Finding:
 
 
 def _read_result(found: Mapping[str, Any], config: Any) -> dict[str, Any]:
-    """Return figure, sentence and examples of a built-in expectation on rows, or of one of our own."""
+    """Return figure, sentence and examples from the result of a built-in or a custom expectation."""
     if "unexpected_count" not in found:
         details = found["details"]
         return {"observed": found["observed_value"], "message": details["message"], "examples": details["paths"]}
+    rule = RULES[config.meta["rule"]]
     images, values = int(found["unexpected_count"]), found.get("unexpected_list") or []
-    message = count_found(images, config.meta["noun"], config.meta["phrase"])
+    message = count_found(images, *rule.found[0])
     return {
         "observed": images,
-        "message": f"{message}: {name_values(values)}" if values and config.meta["names_values"] else message,
+        "message": f"{message}: {name_values(values)}" if values and rule.allowed and rule.names_values else message,
         "examples": [row["path"] for row in (found.get("unexpected_index_list") or [])[:EXAMPLES]],
     }
 
 
 def _find_exception(info: Mapping[str, Any] | None) -> str:
-    """Return the message of an exception that kept an expectation from being checked, or an empty string.
+    """Return the message of the exception that an expectation raised, or an empty string.
 
-    Great Expectations gives either the exception's fields, or one such mapping for each metric that failed.
+    Great Expectations gives either the exception's fields, or one such mapping for each failed metric.
     """
     nested = [value for value in (info or {}).values() if isinstance(value, Mapping)]
     for entry in [info or {}, *nested]:

@@ -1,4 +1,4 @@
-"""How findings are put into words."""
+"""Wording of findings: counts and lists of values as phrases."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ def count_found(images: int, noun: str, phrase: str) -> str:
 
 
 def name_values(values: Iterable[str]) -> str:
-    """Name the different values among these, such as "30x30, 64x64", with "(none)" for an empty one."""
+    """Name the distinct values among these, such as "30x30, 64x64", with "(none)" for an empty value."""
     distinct = sorted({value or "(none)" for value in values})
     more = f" and {len(distinct) - VALUES} more" if len(distinct) > VALUES else ""
     return ", ".join(distinct[:VALUES]) + more

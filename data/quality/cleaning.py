@@ -1,79 +1,51 @@
-"""Cleaning: which images a run sets aside, by a policy, and the counts of what is wrong with a data set."""
+"""Cleaning of a manifest: faults of each image, the images that a policy sets aside, and counts of duplicates."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, create_model
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
 from data.base.record import Record
 from data.manifest.table import require_columns
+from data.quality.rules import FAULTS, RULES, choose_switches
 from data.records.dataset import QuarantineCount
-
-FAULTS = (
-    "undecodable",
-    "unknown_folder",
-    "wrong_size",
-    "not_gray",
-    "blank",
-    "label_conflict",
-    "leaking_train",
-    "leaking_validation",
-    "repeated_train",
-    "near_leaking_train",
-    "near_leaking_validation",
-    "near_label_conflict",
-)
-"""What can be wrong with one image, in the order in which an image's faults are listed. The `near_` ones are of images
-that show the same picture with other pixels; they are found where the manifest has a column `group`."""
 
 QUARANTINE_COLUMNS = ("path", "split", "label", "reason")
 
 BLANK_STANDARD_DEVIATION = 1.0
-"""Gray levels. A flat picture stored as JPEG stays below it, the dimmest real face is far above."""
+"""Gray levels. A flat picture stored as JPEG is below it, the darkest real face is far above."""
 
 
-class CleaningPolicy(BaseModel):
-    """Which faulty images are set aside before training: one switch a fault."""
+_DEFAULTS = choose_switches({rule.name: rule.default for rule in RULES.values()})
+_SWITCHES: dict[str, Any] = {
+    fault: (bool, Field(default=_DEFAULTS[fault], description=images)) for fault, images in FAULTS.items()
+}
+_FaultSwitches = create_model("_FaultSwitches", __base__=Record, **_SWITCHES)
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    undecodable: bool = Field(default=True, description="files that are no whole JPEG or PNG")
-    unknown_folder: bool = Field(default=True, description="files outside <known split>/<known class>/")
-    wrong_size: bool = Field(default=True, description="images of another size than 48x48")
-    not_gray: bool = Field(default=True, description="images with colour, or with more than 8 bits a pixel")
-    blank: bool = Field(default=True, description="images of one gray level")
-    label_conflict: bool = Field(default=True, description="all images whose pixels stand under two or more classes")
-    leaking_train: bool = Field(default=True, description="train images that also stand in validation or test")
-    leaking_validation: bool = Field(default=True, description="validation images that also stand in test")
-    repeated_train: bool = Field(default=False, description="train images equal to an earlier train image")
-    near_leaking_train: bool = Field(
-        default=True, description="train images that show the same picture as one in validation or test"
-    )
-    near_leaking_validation: bool = Field(
-        default=True, description="validation images that show the same picture as one in test"
-    )
-    # Off: one wrong label would take a dozen copies with it, and the label audit names the wrong one.
-    near_label_conflict: bool = Field(
-        default=False, description="all images that show a picture that stands under two or more classes"
-    )
+class CleaningPolicy(_FaultSwitches):
+    """Which faulty images are set aside before training: one switch for each of `data.quality.rules.FAULTS`."""
+
     blank_standard_deviation: float = Field(
         default=BLANK_STANDARD_DEVIATION,
         ge=0,
         le=128,
-        description="an image is blank where its standard deviation, in gray levels, is at most this",
+        description="an image is blank if its standard deviation, in gray levels, is at most this",
     )
 
 
 class NearDuplicateSummary(Record):
-    """How many pictures of a manifest stand in it more than once, with different pixels."""
+    """How many pictures a manifest contains more than once, with different pixels."""
 
     near_duplicate_groups: int = Field(description="groups of images that show one picture with different pixels")
     near_duplicate_groups_across_splits: int
     near_duplicate_images: int = Field(description="images in those groups")
-    near_leaking_train_images: int = Field(description="train images whose picture stands in validation or test")
-    near_leaking_validation_images: int = Field(description="validation images whose picture stands in test")
-    near_label_conflict_images: int = Field(description="images whose picture stands under two or more labels")
+    near_leaking_train_images: int = Field(description="train images whose picture is also in validation or test")
+    near_leaking_validation_images: int = Field(description="validation images whose picture is also in test")
+    near_label_conflict_images: int = Field(description="images whose picture has two or more labels")
 
 
 class DuplicateSummary(Record):
@@ -81,8 +53,8 @@ class DuplicateSummary(Record):
 
     duplicate_groups: int = Field(description="groups of images with equal pixels")
     duplicate_groups_across_splits: int
-    leaking_train_images: int = Field(description="train images that also stand in validation or test")
-    label_conflict_images: int = Field(description="images whose pixels stand under two or more labels")
+    leaking_train_images: int = Field(description="train images that are also in validation or test")
+    label_conflict_images: int = Field(description="images whose pixels have two or more labels")
     blank_images: int
     undecodable_images: int
 
@@ -91,7 +63,7 @@ def find_faults(manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_
     """Tell for every image which faults it has.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; with the column `group` of
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`; with the column `group` of
             `data.manifest.near_duplicates.find_near_duplicates`, near-duplicates are faults too.
         blank_standard_deviation: gray levels; at most this much makes an image blank.
 
@@ -115,13 +87,13 @@ def find_faults(manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_
     }
     exact = _find_shared(manifest, usable, pixels)
     near = _find_shared(manifest, usable, manifest.get("group", pixels))
-    # What has an equal copy is an exact fault and is not counted twice.
+    # An image with an equal copy has the exact fault and is not counted twice.
     faults |= exact | {f"near_{fault}": hits & ~exact[fault] for fault, hits in near.items()}
     return pd.DataFrame(faults)[list(FAULTS)]
 
 
 def _find_shared(manifest: pd.DataFrame, usable: pd.Series, groups: pd.Series) -> dict[str, pd.Series]:
-    """Tell which usable images share their group with another label or with a split that must not know it."""
+    """Tell which usable images share their group with another label, or with a split that must not contain it."""
     split = manifest["split"]
     labels = manifest["label"].where(usable).groupby(groups).transform("nunique")
     in_validation, in_test = (set(groups[usable & (split == name)]) for name in ("validation", "test"))
@@ -133,12 +105,12 @@ def _find_shared(manifest: pd.DataFrame, usable: pd.Series, groups: pd.Series) -
 
 
 def clean_manifest(manifest: pd.DataFrame, policy: CleaningPolicy) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part a manifest into the images to use and those to set aside.
+    """Split a manifest into the images to use and the images to set aside.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
-        policy: which faults set an image aside. All are judged on the manifest as it is given, so that the order of
-            the rules does not matter.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
+        policy: which faults set an image aside. All are found in the given manifest, so the order of the rules does not
+            matter.
 
     Returns:
         The kept rows in their order, and the quarantine: path, split, label, reason; an image with two faults has two
@@ -152,7 +124,7 @@ def clean_manifest(manifest: pd.DataFrame, policy: CleaningPolicy) -> tuple[pd.D
 
 
 def count_quarantine(quarantine: pd.DataFrame) -> tuple[QuarantineCount, ...]:
-    """Count the images set aside for each reason: those of no fault first, the others in the order of `FAULTS`."""
+    """Count the images set aside for each reason: reasons that are not a fault first, then the order of `FAULTS`."""
     counts = quarantine["reason"].value_counts()
     reasons = [*sorted(set(counts.index) - set(FAULTS)), *(fault for fault in FAULTS if fault in counts)]
     return tuple(QuarantineCount(reason=reason, images=int(counts[reason])) for reason in reasons)
@@ -161,14 +133,14 @@ def count_quarantine(quarantine: pd.DataFrame) -> tuple[QuarantineCount, ...]:
 def summarize_duplicates(
     manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_STANDARD_DEVIATION
 ) -> DuplicateSummary:
-    """Count what is repeated, contradictory or empty in a manifest.
+    """Count the repeated, contradictory and empty images of a manifest.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
         blank_standard_deviation: gray levels; at most this much makes an image blank.
 
     Returns:
-        The counts. Images are equal when their decoded gray pixels and size are.
+        The counts. Images are equal if their decoded gray pixels and their size are equal.
     """
     faults = find_faults(manifest, blank_standard_deviation)
     groups = manifest[manifest["decodable"]].groupby("pixel_sha256")["split"].agg(["size", "nunique"])
@@ -184,13 +156,14 @@ def summarize_duplicates(
 
 
 def summarize_near_duplicates(manifest: pd.DataFrame) -> NearDuplicateSummary:
-    """Count the pictures that stand in a manifest more than once with different pixels.
+    """Count the pictures that a manifest contains more than once with different pixels.
 
     Args:
-        manifest: one row an image, with the column `group` of `data.manifest.near_duplicates.find_near_duplicates`.
+        manifest: one row for each image, with the column `group` of
+            `data.manifest.near_duplicates.find_near_duplicates`.
 
     Returns:
-        The counts; copies with equal pixels alone make no near-duplicate.
+        The counts; copies with equal pixels are not near-duplicates.
 
     Raises:
         PipelineError: the column `group` is missing.

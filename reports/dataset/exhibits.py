@@ -1,4 +1,4 @@
-"""What a verdict on a data set is shown with: thumbnails of the images that a finding names, and their counterparts."""
+"""Pictures of a verdict on a data set: thumbnails of the images that a finding names, and of their counterparts."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ from data.base.labels import SPLITS
 from data.base.record import Record
 from data.manifest.measures import FORMATS, LARGEST_IMAGE_PIXELS
 from data.quality.odd_images import find_odd_images
+from data.quality.rules import RULES
 from data.quality.split_similarity import SplitComparison
 from data.records.dataset import Finding
 from reports.common.images import encode_image
@@ -24,26 +25,17 @@ CHANGED_LIST = "changed_images.csv"
 
 PICTURES_PER_FINDING = 10
 THUMBNAIL_SIZE = 48
-"""Largest height and width of a thumbnail in pixels: a face as it is, anything larger scaled down."""
-
-COUNTERPARTS = {
-    "no_duplicates_across_splits": ("pixel_sha256", "split"),
-    "one_label_per_image": ("pixel_sha256", "label"),
-    "no_duplicates_within_train": ("pixel_sha256", "path"),
-    "no_near_duplicates_across_splits": ("group", "split"),
-    "one_label_per_picture": ("group", "label"),
-}
-"""rule -> the column in which an offending image and its counterpart are equal, and the one in which they differ."""
+"""Largest height and width of a thumbnail in pixels: a face keeps its size, a larger image is scaled down."""
 
 ALREADY_PAIRED = "splits_alike"
-"""The rule whose examples are pairs already, one path after the other."""
+"""The rule whose examples are already pairs of paths, one after the other."""
 
 
 class Picture(Record):
     """One image of a data set as a page shows it."""
 
     path: str
-    source: str = Field(description="PNG data URI; empty where the file cannot be shown")
+    source: str = Field(description="PNG data URI; empty if the file cannot be shown")
     note: str = ""
 
 
@@ -54,14 +46,14 @@ class Exhibit(Record):
 
 
 class DataEvidence(Record):
-    """What the pages on a data set show beside its summary: `evidence.json`."""
+    """What the pages on a data set show in addition to its summary: `evidence.json`."""
 
     dataset: str = Field(default="", description="key in the workspace")
-    policies: dict[str, str] = Field(default_factory=dict, description="rule -> what is done where it is broken")
-    compared_with: str = Field(default="", description="key of the last accepted data set, where there was one")
-    changes: tuple[Finding, ...] = Field(default=(), description="what changed since that one")
-    exhibits: tuple[Exhibit, ...] = Field(default=(), description="one a finding on the data set as published")
-    change_exhibits: tuple[Exhibit, ...] = Field(default=(), description="one a change")
+    policies: dict[str, str] = Field(default_factory=dict, description="rule -> what is done if it is broken")
+    compared_with: str = Field(default="", description="key of the last accepted data set, if one exists")
+    changes: tuple[Finding, ...] = Field(default=(), description="what changed since that data set")
+    exhibits: tuple[Exhibit, ...] = Field(default=(), description="one for each finding on the data set as published")
+    change_exhibits: tuple[Exhibit, ...] = Field(default=(), description="one for each change")
     comparison: SplitComparison = Field(
         default=SplitComparison(pairs=()), description="each statistic of each pair of splits"
     )
@@ -71,20 +63,20 @@ class DataEvidence(Record):
 
 
 def load_evidence(verdict: Path) -> DataEvidence:
-    """Return the evidence kept in a verdict's directory."""
+    """Load the evidence from a verdict's directory."""
     return DataEvidence.model_validate_json((verdict / EVIDENCE_NAME).read_text(encoding="utf-8"))
 
 
 def gather_exhibits(findings: Iterable[Finding], manifest: pd.DataFrame, images: Path) -> tuple[Exhibit, ...]:
-    """Return the pictures of each finding: its examples, copies beside what they are copies of.
+    """Gather the pictures of each finding: its examples, and copies beside their originals.
 
     Args:
-        findings: in the order in which exhibits are returned.
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`, perhaps with the column `group`.
-        images: the directory that its paths start from.
+        findings: their order is the order of the exhibits.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`, perhaps with the column `group`.
+        images: the directory that its paths are relative to.
 
     Returns:
-        One exhibit a finding, of at most 10 pictures; empty where a finding names no image.
+        One exhibit for each finding, of at most 10 pictures; empty if a finding names no image.
     """
     return tuple(
         Exhibit(
@@ -98,11 +90,12 @@ def gather_exhibits(findings: Iterable[Finding], manifest: pd.DataFrame, images:
 
 
 def group_examples(finding: Finding, manifest: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return a finding's example paths in the groups in which they are shown, of at most 10 paths together."""
+    """Group a finding's example paths as they are shown, at most 10 paths in all."""
+    rule = RULES.get(finding.rule)
     if finding.rule == ALREADY_PAIRED:
         groups = list(zip(finding.examples[::2], finding.examples[1::2], strict=False))
-    elif finding.rule in COUNTERPARTS:
-        groups = _pair_with_counterparts(finding.examples, manifest, *COUNTERPARTS[finding.rule])
+    elif rule and rule.counterpart:
+        groups = _pair_with_counterparts(finding.examples, manifest, *rule.counterpart)
     else:
         groups = [(path,) for path in finding.examples]
     return _limit(groups)
@@ -111,7 +104,7 @@ def group_examples(finding: Finding, manifest: pd.DataFrame) -> list[tuple[str, 
 def _pair_with_counterparts(
     paths: Sequence[str], manifest: pd.DataFrame, equal: str, differs: str
 ) -> list[tuple[str, ...]]:
-    """Put each image beside another that shows the same; of several examples of one picture the first is shown."""
+    """Pair each image with another that shows the same picture; of several examples of one picture, keep the first."""
     places = manifest.set_index("path", drop=False)
     shown: set[str] = set()
     pairs: list[tuple[str, ...]] = []
@@ -123,7 +116,7 @@ def _pair_with_counterparts(
         others = places[(places[equal] == image[equal]) & (places[differs] != image[differs])]
         if differs == "path":  # a repetition inside one split
             others = others[others["split"] == image["split"]]
-        # What was copied stands in the split that is closer to the final figures.
+        # The original is assumed to be in the split that is closer to the final figures.
         nearest = sorted(zip(others["split"], others["path"], strict=True), key=lambda other: -_rank_split(other[0]))
         pairs.append((path, *(other for _, other in nearest[:1])))
     return pairs
@@ -134,7 +127,7 @@ def _rank_split(split: str) -> int:
 
 
 def _limit(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Keep the first groups that have no more pictures together than a finding may show."""
+    """Keep the first groups that together have no more pictures than a finding may show."""
     kept: list[tuple[str, ...]] = []
     for group in groups:
         if sum(map(len, kept)) + len(group) > PICTURES_PER_FINDING:
@@ -144,16 +137,16 @@ def _limit(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def gather_odd_images(findings: Iterable[Finding], manifest: pd.DataFrame, images: Path) -> tuple[Picture, ...]:
-    """Return the images least like the others, where the findings speak of them.
+    """Gather the images least like the others, if the findings report them.
 
     Args:
-        findings: those on the data set as published.
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
-        images: the directory that its paths start from.
+        findings: the findings on the data set as published.
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
+        images: the directory that its paths are relative to.
 
     Returns:
-        As many pictures as the finding `odd_images` counts, each with the statistic in which it is oddest and by how
-        many interquartile ranges.
+        As many pictures as the finding `odd_images` counts, each with its oddest statistic and by how many
+        interquartile ranges it deviates.
     """
     count = next((int(f.observed) for f in findings if f.rule == "odd_images" and f.success), 0)
     if not count:
@@ -170,7 +163,7 @@ def gather_odd_images(findings: Iterable[Finding], manifest: pd.DataFrame, image
 
 
 def make_thumbnail(path: Path) -> str:
-    """Return an image file as a PNG data URI of at most 48x48 pixels; nothing where it cannot be shown."""
+    """Return an image file as a PNG data URI of at most 48x48 pixels; an empty string if it cannot be shown."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > LARGEST_IMAGE_PIXELS:
@@ -178,7 +171,7 @@ def make_thumbnail(path: Path) -> str:
             shown = image.convert("L" if image.mode in ("1", "L") else "RGB")
             shown.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
             return encode_image(shown)
-    # Damaged files make Pillow raise a dozen kinds of exception; each means that there is nothing to show.
+    # Pillow raises a dozen kinds of exception for damaged files; each means that nothing can be shown.
     except Exception as error:
         logger.debug("no thumbnail of %s: %s", path, error)
         return ""

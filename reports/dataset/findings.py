@@ -1,56 +1,27 @@
-"""What a verdict on a data set comes to: its outcome, its rules and counts as rows, and what to do next."""
+"""Contents of the pages on a data set: the outcome, rules and counts as rows, and what to do next."""
 
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from data.base.record import Record
+from data.quality.rules import RULES
 from data.quality.split_similarity import WORDING, FeatureDifference, SplitComparison, SplitPair
 from data.records.dataset import NOT_CHECKED, DataSummary, Finding, Severity
 from reports.dataset.exhibits import DataEvidence
 
 STRONGEST = 10
-"""Statistics of a pair of splits that a page shows at once."""
+"""Statistics of a pair of splits that a page shows unfolded."""
 
 Outcome = Literal["accepted", "changed", "refused"]
 
-SPREAD_OVER_SPLITS = "Take the copies out of the split that is trained on"
-SPREAD_OVER_CLASSES = "Decide on one class for each picture and take the copies under the other out"
-MEANT = (
-    "Look whether the new edition is meant; if it is, run again with the policy similar_to_last=warn, and the next one "
-    "is compared with it"
-)
-
-ADVICE = {
-    "known_splits": "Move the files into the folders of the known splits, or take them out",
-    "known_labels": "Move the files into the folders of the known classes, or take them out",
-    "nested_folder": "Move the files up into the folder of their class",
-    "not_an_image": "Replace the files by JPEG or PNG images, or take them out",
-    "decodable": "Fetch the source again; replace files that are still damaged",
-    "image_size": "Bring the images to the size of the others, by the program that made those",
-    "really_gray": "Convert the images to 8-bit gray",
-    "not_blank": "Replace the images by what they were to show, or take them out",
-    "no_duplicates_across_splits": SPREAD_OVER_SPLITS,
-    "one_label_per_image": SPREAD_OVER_CLASSES,
-    "no_duplicates_within_train": "Take all but one of each image out",
-    "no_near_duplicates_across_splits": SPREAD_OVER_SPLITS,
-    "one_label_per_picture": SPREAD_OVER_CLASSES,
-    "each_class_in_each_split": "Look whether the source is whole, and add what is missing",
-    "enough_images": "Add images of these classes; where cleaning took them, mend what the quarantine lists",
-    "class_balance": "Add images of the smallest class, or take some of the largest out",
-    "expected_counts": "Fetch the source again, and look which folder has lost or gained images",
-    "splits_alike": "Make all splits anew from the same originals by the same steps",
-}
-"""rule -> what a person can do where it stops a run."""
-
-OTHER_ADVICE = "Look at the images named here, and mend them where they come from"
-UNCHECKED_ADVICE = "Find out why the check did not run, since it says nothing of the data; the message has the cause"
+OTHER_ADVICE = "Look at the images named here, and repair them at their source"
+UNCHECKED_ADVICE = "Find out why the check did not run: it says nothing about the data; the message has the cause"
 
 
-class RuleRow(BaseModel):
-    """One rule of the verdict: what it saw before and after cleaning, and what was to be done."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class RuleRow(Record):
+    """One rule of the verdict: its findings before and after cleaning, and the chosen policy."""
 
     rule: str
     policy: str
@@ -59,14 +30,12 @@ class RuleRow(BaseModel):
 
     @property
     def shown(self) -> Finding | None:
-        """The finding whose figures are told first."""
+        """The finding whose figures are shown first."""
         return self.before or self.after
 
 
-class SeverityRow(BaseModel):
+class SeverityRow(Record):
     """How many rules of one severity were broken."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: Severity
     published: int
@@ -74,45 +43,37 @@ class SeverityRow(BaseModel):
     changed: int
 
 
-class SplitRow(BaseModel):
-    """What was kept of one split, by class: pairs of images published and images used."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SplitRow(Record):
+    """How much of one split was kept: for each class the images published and the images used."""
 
     name: str
     cells: tuple[tuple[int, int], ...]
-    carved: bool = Field(default=False, description="a part of the row above, whose used images are its published ones")
+    carved: bool = Field(default=False, description="a part of the row above, published there as used")
 
     @property
     def total(self) -> tuple[int, int]:
-        """Images published and images used, all classes together."""
+        """Images published and images used, over all classes."""
         return sum(published for published, _ in self.cells), sum(used for _, used in self.cells)
 
 
-class StatisticRow(BaseModel):
+class StatisticRow(Record):
     """One statistic of one class in two splits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str
     statistic: str
     difference: FeatureDifference
 
 
-class PairTable(BaseModel):
-    """How alike two splits are, and every statistic that says so: those furthest apart first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class PairTable(Record):
+    """How similar two splits are, and every statistic behind it: the most different statistics first."""
 
     pair: SplitPair
     strongest: tuple[StatisticRow, ...]
     others: tuple[StatisticRow, ...]
 
 
-class NextStep(BaseModel):
+class NextStep(Record):
     """What to do about one finding that stops a run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rule: str
     message: str
@@ -120,21 +81,21 @@ class NextStep(BaseModel):
 
 
 def judge_outcome(summary: DataSummary, evidence: DataEvidence) -> Outcome:
-    """Return whether models may be trained on a data set, which a change holds back and a broken rule forbids."""
+    """Decide whether models may be trained on a data set: a change holds it back, a broken rule refuses it."""
     if critical_findings(summary) or not summary.counts_used:
         return "refused"
     return "changed" if any(_is_critical(change) for change in evidence.changes) else "accepted"
 
 
 def critical_findings(summary: DataSummary) -> list[Finding]:
-    """Return what stops a run: critical findings that cleaning could not mend."""
+    """Return the critical findings, which cleaning could not repair and which stop a run."""
     return [*summary.before.failed("critical"), *summary.after.failed("critical")]
 
 
 def list_rules(summary: DataSummary, policies: Mapping[str, str]) -> list[RuleRow]:
-    """Return a row for each finding, with that of the same rule after cleaning: the gravest breach first.
+    """Return a row for each finding, with the finding of the same rule after cleaning: the most severe breach first.
 
-    Rules that passed follow, then those that were not looked at.
+    Rules that passed follow, then rules that were not checked.
     """
     after = {finding.rule: finding for finding in summary.after.findings}
     seen = [(finding.rule, finding, after.get(finding.rule)) for finding in summary.before.findings]
@@ -145,10 +106,10 @@ def list_rules(summary: DataSummary, policies: Mapping[str, str]) -> list[RuleRo
         RuleRow(rule=rule, policy=policies.get(rule, ""), before=before, after=cleaned)
         for rule, before, cleaned in seen
     ]
-    return sorted(rows, key=_rank_gravity)
+    return sorted(rows, key=_rank_severity)
 
 
-def _rank_gravity(row: RuleRow) -> int:
+def _rank_severity(row: RuleRow) -> int:
     severities: tuple[Severity, ...] = get_args(Severity)
     findings = [finding for finding in (row.before, row.after) if finding]
     broken = [severities.index(finding.severity) for finding in findings if not finding.success]
@@ -156,7 +117,7 @@ def _rank_gravity(row: RuleRow) -> int:
 
 
 def count_faults(summary: DataSummary) -> list[tuple[str, int]]:
-    """Return what is repeated, contradictory or empty in a data set as published, in words and images or groups."""
+    """Return how many images or groups of a data set as published are repeated, contradictory or empty, with a name."""
     return [
         ("groups of equal images", summary.duplicate_groups),
         ("of these, across splits", summary.duplicate_groups_across_splits),
@@ -176,7 +137,7 @@ def count_faults(summary: DataSummary) -> list[tuple[str, int]]:
 
 
 def count_severities(summary: DataSummary, evidence: DataEvidence) -> list[SeverityRow]:
-    """Return how many rules of each severity were broken, gravest first."""
+    """Count the broken rules of each severity, most severe first."""
 
     def broken(findings: tuple[Finding, ...], severity: Severity) -> int:
         return sum(finding.severity == severity and not finding.success for finding in findings)
@@ -193,7 +154,7 @@ def count_severities(summary: DataSummary, evidence: DataEvidence) -> list[Sever
 
 
 def count_kept(summary: DataSummary, labels: list[str]) -> list[SplitRow]:
-    """Return what was kept of each split; train counts what was carved from it, which has a row of its own below."""
+    """Count the kept images of each split; train includes the selection part, which has its own row below."""
     used, carved = summary.counts_used, summary.counts_used.get("selection", {})
     rows = []
     for split, published in summary.counts_published.items():
@@ -208,7 +169,7 @@ def count_kept(summary: DataSummary, labels: list[str]) -> list[SplitRow]:
 
 
 def tabulate_pairs(comparison: SplitComparison) -> list[PairTable]:
-    """Return the tests of each pair of splits, ordered by the size of Cliff's delta."""
+    """Return the statistical tests of each pair of splits, ordered by the size of Cliff's delta."""
     tables = []
     for pair in comparison.pairs:
         ordered = sorted(pair.differences, key=lambda difference: -abs(difference.cliffs_delta))
@@ -218,7 +179,7 @@ def tabulate_pairs(comparison: SplitComparison) -> list[PairTable]:
 
 
 def list_next_steps(summary: DataSummary, evidence: DataEvidence) -> list[NextStep]:
-    """Return what to do about each finding that stops a run; nothing where none does."""
+    """List what to do about each finding that stops a run; nothing if no finding does."""
     refusals = [
         NextStep(rule=finding.rule, message=finding.message, advice=_advise(finding, evidence.policies))
         for finding in critical_findings(summary)
@@ -226,19 +187,20 @@ def list_next_steps(summary: DataSummary, evidence: DataEvidence) -> list[NextSt
     if not refusals and not summary.counts_used:
         message = "no train image is left after cleaning"
         refusals = [NextStep(rule="quarantine", message=message, advice=f"{OTHER_ADVICE}.")]
+    accepting = RULES["similar_to_last"].advice
     changes = [
-        NextStep(rule=change.rule, message=change.message, advice=f"{MEANT}.")
+        NextStep(rule=change.rule, message=change.message, advice=f"{accepting}.")
         for change in evidence.changes
         if _is_critical(change)
     ]
-    # What breaks a rule as published and still does after cleaning is one thing to do.
+    # A rule that is broken as published and still after cleaning needs one step, not two.
     return list({step.rule + step.message: step for step in refusals + changes}.values())
 
 
 def _advise(finding: Finding, policies: Mapping[str, str]) -> str:
     if finding.observed == NOT_CHECKED:
         return f"{UNCHECKED_ADVICE}."
-    advice = ADVICE.get(finding.rule, OTHER_ADVICE)
+    advice = RULES[finding.rule].advice if finding.rule in RULES else OTHER_ADVICE
     if policies.get(finding.rule) == "fail":
         return f"{advice}. Or choose another policy than fail for {finding.rule} among the flow's parameters."
     return f"{advice}."

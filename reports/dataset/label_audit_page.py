@@ -1,13 +1,14 @@
-"""The label audit in a report: sentences, the noise of each class, and contact sheets of the most suspicious images."""
+"""Label audit in a report: sentences, the label noise of each class, and contact sheets of suspicious images."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.base.labels import CLASSES
+from data.base.record import Record
 from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
 from reports.common.formatting import listing, number, percent, plural
@@ -24,10 +25,8 @@ FACES_PER_ROW = 8
 ROWS_IN_MARKDOWN = 20
 
 
-class SuspectStrip(BaseModel):
-    """Faces of one label that are suspected to be of one other class, most suspicious first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SuspectStrip(Record):
+    """Faces with one label that are suspected to belong to one other class, most suspicious first."""
 
     suggested_label: str
     faces: int
@@ -37,10 +36,8 @@ class SuspectStrip(BaseModel):
     picture: str = Field(description="PNG data URI")
 
 
-class SuspectSheet(BaseModel):
-    """The most suspicious images of one label, a strip for each class that they are suspected to be of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SuspectSheet(Record):
+    """The most suspicious images with one label: a strip for each class that is suspected."""
 
     label: str
     images: int
@@ -48,10 +45,8 @@ class SuspectSheet(BaseModel):
     strips: tuple[SuspectStrip, ...]
 
 
-class AuditView(BaseModel):
+class AuditView(Record):
     """What the template `audit.html` draws."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     audit: LabelAudit
     sentences: tuple[str, ...]
@@ -63,11 +58,11 @@ def load_audit(directory: Path | None, classes: Sequence[str]) -> AuditView | No
     """Read a finished audit for the report.
 
     Args:
-        directory: holds audit.json and, where something is suspected, pictures.npz; or None.
+        directory: holds audit.json and, if any image is suspected, pictures.npz; or None.
         classes: class names in label order.
 
     Returns:
-        What the report shows, or None where there is no audit.
+        What the report shows, or None if no audit exists.
     """
     if directory is None or not (directory / AUDIT_NAME).is_file():
         return None
@@ -101,14 +96,14 @@ def draw_suspect_sheets(
         classes: class names in label order.
 
     Returns:
-        A sheet for each class, in label order, with the faces that were given.
+        A sheet for each class, in label order, with the given faces.
     """
     faces = dict(zip(image_ids, images, strict=True))
     return tuple(_draw_sheet(audit, faces, label, classes) for label in range(len(classes)))
 
 
 def audit_sentences(audit: LabelAudit) -> list[str]:
-    """Return what an audit found and how far to trust it, in three sentences; one where nothing was audited."""
+    """Say in three sentences what an audit found and how far to trust it; in one sentence if nothing was audited."""
     if not audit.images:
         return [f"The labels were not audited: {audit.reason}."]
     suspected = len(audit.suspects)
@@ -123,7 +118,7 @@ def audit_sentences(audit: LabelAudit) -> list[str]:
 
 
 def render_audit_markdown(audit: LabelAudit, classes: Sequence[str]) -> str:
-    """Return the audit as Markdown without images: sentences, noise of each class, the most suspicious images."""
+    """Render the audit as Markdown without images: sentences, noise of each class, the most suspicious images."""
     lines = ["## Label audit", "", escape_text(" ".join(audit_sentences(audit))), ""]
     if not audit.images:
         return "\n".join(lines)
@@ -136,7 +131,7 @@ def render_audit_markdown(audit: LabelAudit, classes: Sequence[str]) -> str:
 
 
 def suspect_rows(audit: LabelAudit, limit: int) -> list[dict[str, str]]:
-    """Return the most suspicious images as table rows, every value ready to be read."""
+    """Return the most suspicious images as table rows of formatted values."""
     return [
         {
             "image": suspect.image_id,
@@ -186,10 +181,10 @@ def _draw_sheet(audit: LabelAudit, faces: dict[str, NDArray], label: int, classe
 
 
 def _tile(faces: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Return faces in rows of at most `FACES_PER_ROW`, gray and opacity: uint8 (rows * height, columns * width, 2)."""
+    """Tile faces in rows of at most `FACES_PER_ROW`, gray and opacity: uint8 (rows * height, columns * width, 2)."""
     columns = min(len(faces), FACES_PER_ROW)
     opaque = [np.stack([face, np.full_like(face, 255)], axis=-1) for face in faces]
-    # Places of the last row without a face show the page, which can be dark.
+    # Empty places in the last row are transparent, since the page can be dark.
     padded = opaque + [np.zeros_like(opaque[0])] * (-len(faces) % columns)
     rows = [np.concatenate(padded[start : start + columns], axis=1) for start in range(0, len(padded), columns)]
     return np.concatenate(rows)

@@ -1,4 +1,4 @@
-"""The verdict on a data set as one page, `verdict.html`, and what the page and a run's report say of the data alike."""
+"""Page with the verdict on a data set, `verdict.html`, and the part of it that a run's report shows too."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +34,7 @@ HEADLINES: dict[Outcome, str] = {
 
 
 def render_verdict(summary: DataSummary, evidence: DataEvidence, quarantine: pd.DataFrame, out: Path) -> None:
-    """Write the verdict on a data set: its page, the list of what was set aside, and what the page was made of.
+    """Write the verdict on a data set: its page, the quarantine list, and the data that the page shows.
 
     Args:
         summary: the judged data set.
@@ -56,7 +56,7 @@ def render_verdict(summary: DataSummary, evidence: DataEvidence, quarantine: pd.
 
 
 def describe_data(summary: DataSummary, evidence: DataEvidence) -> dict[str, Any]:
-    """Return what the template data.html is filled with, on the verdict page and in a run's report."""
+    """Return the context of the template on a data set, for the verdict page and a run's report."""
     labels = list(dict.fromkeys((*CLASSES, *(name for row in summary.counts_published.values() for name in row))))
     outcome = judge_outcome(summary, evidence)
     shown = [pair for pair in _attach_exhibits(summary.before.findings, evidence.exhibits) if pair[1].groups]
@@ -79,12 +79,12 @@ def describe_data(summary: DataSummary, evidence: DataEvidence) -> dict[str, Any
 
 
 def _attach_exhibits(findings: tuple[Finding, ...], exhibits: tuple[Exhibit, ...]) -> list[tuple[Finding, Exhibit]]:
-    """Put each finding beside its pictures; where none were gathered, beside an empty exhibit."""
+    """Pair each finding with its pictures, or with an empty exhibit if none were gathered."""
     return list(zip(findings, exhibits or (Exhibit(),) * len(findings), strict=True))
 
 
 def _list_contents(data: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return anchor and name of the page's parts, without those that have nothing to show."""
+    """List anchor and name of the page's parts, without empty parts."""
     parts = [
         ("data-counts", "Kept", True),
         ("data-severity", "Severity", True),
@@ -100,7 +100,7 @@ def _list_contents(data: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def verdict_markdown(summary: DataSummary, evidence: DataEvidence, places: Mapping[str, str]) -> str:
-    """Return the verdict as Markdown, for places that show no pictures.
+    """Render the verdict as Markdown, for places that cannot show pictures.
 
     Args:
         summary: the judged data set.

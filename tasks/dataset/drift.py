@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from data.manifest.table import read_manifest
 from data.quality.accepted import read_accepted
 from data.quality.drift import ProfileChange, compare_profiles, find_changed_images, read_profile
+from data.quality.rules import StopOrWarn
 from data.records.dataset import Finding
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources
@@ -22,7 +23,6 @@ from data.workspace.layout import (
     PROFILE_NAME,
 )
 from data.workspace.store import Produced, Workspace, read_record
-from expectations.policies import Judged
 from tasks.dataset.validate import log_findings
 from tasks.support.events import DATA_DRIFTED, emit
 from tasks.support.outcomes import finish
@@ -39,7 +39,7 @@ KINDS = {"few_images_added": "added", "few_images_relabelled": "relabelled", "fe
 @task(task_run_name="compare with the last data", cache_policy=NO_CACHE)
 @watched
 def compare_with_last(
-    dataset: Produced, manifest: Produced, source: DatasetSource, policy: Judged, workspace: Workspace
+    dataset: Produced, manifest: Produced, source: DatasetSource, policy: StopOrWarn, workspace: Workspace
 ) -> Produced:
     """Say what changed since the last accepted data set of this source; without one, the stage is empty.
 

@@ -12,7 +12,8 @@ import expectations.judge
 from data.base.labels import CLASSES
 from data.manifest.near_duplicates import find_near_duplicates
 from data.manifest.table import build_manifest
-from data.quality.cleaning import FAULTS, CleaningPolicy
+from data.quality.cleaning import CleaningPolicy
+from data.quality.rules import FAULTS
 from data.records.dataset import Finding
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources.source import DatasetSource

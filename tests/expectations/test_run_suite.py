@@ -1,13 +1,12 @@
 """The verdict is by severity, and follows what cleaning mends; the pages of Great Expectations are written and pruned.
 
-That every rule passes good data and fails a targeted corruption is told by test_judgement.
+test_judge shows that every rule passes good data and fails a targeted corruption.
 """
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 import pytest
@@ -18,16 +17,9 @@ from data.base.labels import CLASSES, SPLITS
 from data.base.paths import PROJECT_ROOT
 from data.manifest.table import build_manifest
 from data.quality.cleaning import CleaningPolicy, clean_manifest
+from data.quality.rules import RULES as RULES_TABLE
 from data.records.dataset import Finding, Verdict
-from expectations.rules import (
-    ADVISORY,
-    NEAR_DUPLICATE_RULES,
-    DataRules,
-    MendableRule,
-    RuleName,
-    cleaned_rules,
-    published_rules,
-)
+from expectations.rules import DataRules, RuleName, cleaned_rules, published_rules
 from expectations.run_suite import prune_data_docs, validate_manifest, write_data_docs
 from tests.support.image_tree import PLANTERS, make_manifest, write_image_tree
 
@@ -61,12 +53,11 @@ def test_what_cleaning_mends_warns_before_and_holds_after(tmp_path: Path) -> Non
     manifest = build_manifest(root)
     policy = CleaningPolicy(repeated_train=True)
     before = validate_manifest(manifest, published_rules(RULES, policy))
-    assert {finding.rule for finding in before.failed("warning")} == set(get_args(MendableRule)) - set(
-        NEAR_DUPLICATE_RULES
-    )
+    cleanable = {rule.name for rule in RULES_TABLE.values() if rule.faults and not rule.needs_groups}
+    assert {finding.rule for finding in before.failed("warning")} == cleanable
     assert not before.failed("critical")
     uncleaned = validate_manifest(manifest, cleaned_rules(RULES, policy))
-    critical = set(get_args(MendableRule)) - set(NEAR_DUPLICATE_RULES) - set(ADVISORY)
+    critical = {rule for rule in cleanable if not RULES_TABLE[rule].advisory}
     assert {finding.rule for finding in uncleaned.failed("critical")} == critical
     kept, _ = clean_manifest(manifest, policy)
     assert not broken(validate_manifest(kept, cleaned_rules(RULES, policy)))

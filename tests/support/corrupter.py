@@ -1,4 +1,4 @@
-"""A seeded corrupter: it does one of many kinds of harm to a data set on disk, and tells which files it harmed."""
+"""Seeded corrupter: damages a data set on disk in one of many ways, and returns the damaged files."""
 
 import shutil
 import struct
@@ -22,7 +22,7 @@ LARGE_SIDE = 8_000
 
 
 def corrupt(root: Path, kind: str, seed: int = 0) -> Paths:
-    """Do one kind of harm to a data set of `<split>/<label>/<N>.jpg` files with at least 3 images a folder.
+    """Damage a data set of `<split>/<label>/<N>.jpg` files with at least 3 images in each folder, in one way.
 
     Args:
         root: the data set, changed in place.
@@ -30,7 +30,7 @@ def corrupt(root: Path, kind: str, seed: int = 0) -> Paths:
         seed: picks the harmed split, class and image.
 
     Returns:
-        The files that are now at fault, sorted; empty where it is missing ones that are.
+        The files that now have a fault, sorted; empty if the fault is that files are missing.
     """
     return sorted((CORRUPTIONS | LOSSES | TREATMENTS)[kind](root, np.random.default_rng(seed)))
 
@@ -135,7 +135,7 @@ def _replacing_by_pointers(*splits: str) -> Callable[[Path, np.random.Generator]
 
 
 def _treating_train(treat: Callable[[Image.Image], Image.Image]) -> Callable[[Path, np.random.Generator], Paths]:
-    """Return a corruption that does something to every train image, as whoever published it anew may have done."""
+    """Return a corruption that treats every train image alike, as a later publisher may have done."""
 
     def apply(root: Path, random: np.random.Generator) -> Paths:
         paths = list((root / "train").rglob("*.jpg"))
@@ -148,7 +148,7 @@ def _treating_train(treat: Callable[[Image.Image], Image.Image]) -> Callable[[Pa
 
 
 def _through(side: int) -> Callable[[Image.Image], Image.Image]:
-    """Return a treatment that makes an image smaller and as large as it was."""
+    """Return a treatment that shrinks an image and enlarges it to its former size."""
     return lambda image: image.resize((side, side)).resize((IMAGE_SIZE, IMAGE_SIZE))
 
 
@@ -268,7 +268,7 @@ CORRUPTIONS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "unbalanced_classes": _thin_train_class,
     "image_short_of_published": _remove_image,
 }
-"""What can be done to a data set; each kind breaks one rule."""
+"""Corruptions of a data set; each kind breaks one rule."""
 
 LOSSES: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "validation_and_test_of_pointers": _replacing_by_pointers("validation", "test"),
@@ -276,7 +276,7 @@ LOSSES: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "all_of_pointers": _replacing_by_pointers(*SPLITS),
     "no_train": _remove_train,
 }
-"""What leaves nothing to train on or to judge by; files that are no images break a rule of their own besides."""
+"""Corruptions that leave nothing to train on or to judge by; files that are not images also break a rule of theirs."""
 
 TREATMENTS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "blurred_train": _treating_train(lambda image: image.filter(ImageFilter.GaussianBlur(1))),
@@ -285,4 +285,4 @@ TREATMENTS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "cropped_train": _treating_train(_crop),
     "inverted_train": _treating_train(ImageOps.invert),
 }
-"""What makes one split unlike the others though each of its images is sound; it takes some images to be seen."""
+"""Treatments that make one split unlike the others, though each image is valid; seen only with enough images."""

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from data.base.errors import PipelineError
 from data.manifest.table import build_manifest
 from data.quality.cleaning import (
-    FAULTS,
     CleaningPolicy,
     clean_manifest,
     count_quarantine,
@@ -18,6 +17,7 @@ from data.quality.cleaning import (
     summarize_duplicates,
     summarize_near_duplicates,
 )
+from data.quality.rules import FAULTS
 from tests.support.image_tree import IMAGES_PER_CLASS, make_manifest, write_image, write_image_tree
 
 OFF = CleaningPolicy.model_validate(dict.fromkeys(FAULTS, False))

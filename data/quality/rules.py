@@ -1,0 +1,312 @@
+"""Table of the rules that a data set has to satisfy, and of the faults of single images that break them.
+
+Derived from it: the form `expectations.policies.RulePolicies`, the switches of `data.quality.cleaning.CleaningPolicy`,
+the suite of Great Expectations, the severity and the words of each finding, and the advice and pictures of a report.
+A new check of single images is a row here and a line in `data.quality.cleaning.find_faults`; a new check of a whole
+data set is a row here and an expectation in `expectations.suite`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.manifest.measures import LARGEST_IMAGE_PIXELS
+
+StopOrSetAside = Literal["fail", "quarantine"]
+"""Choices for images that training cannot use: stop the run, or set the images aside."""
+
+AnyChoice = Literal["fail", "quarantine", "warn", "off"]
+"""Choices for images that training can use, with less trustworthy figures: also keep them, warning or not."""
+
+StopOrWarn = Literal["fail", "warn", "off"]
+"""Choices for a breach that setting single images aside does not repair."""
+
+FAULTS = {
+    "undecodable": "files that are not a complete JPEG or PNG",
+    "unknown_folder": "files outside <known split>/<known class>/",
+    "wrong_size": "images of another size than 48x48",
+    "not_gray": "images with colour, or with more than 8 bits a pixel",
+    "blank": "images of one gray level",
+    "label_conflict": "all images whose pixels are found under two or more classes",
+    "leaking_train": "train images that are also in validation or test",
+    "leaking_validation": "validation images that are also in test",
+    "repeated_train": "train images equal to an earlier train image",
+    "near_leaking_train": "train images that show the same picture as one in validation or test",
+    "near_leaking_validation": "validation images that show the same picture as one in test",
+    "near_label_conflict": "all images that show a picture that is found under two or more classes",
+}
+"""Fault of a single image -> the images that have it, in the order in which an image's faults are listed. Images with a
+`near_` fault show the same picture with different pixels; finding them needs a manifest with the column `group`."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What breaks a rule, what can be done about it, and what findings and reports say.
+
+    Args:
+        name: its name in policies, findings and reports.
+        breach: what breaks it, for the form of policies.
+        choices: a `Literal` of what a policy can choose.
+        default: the choice without a policy; a breach of a rule with the default "warn" is never critical by itself.
+        expected: what it asks for; may name fields of `expectations.rules.DataRules` in braces.
+        found: noun and phrase for offending images, as in "3 train images found again in test": a pair for each fault;
+            empty if it is about the data set as a whole.
+        faults: the `FAULTS` that break it, which cleaning removes by setting the images aside.
+        column: the column of `expectations.suite.prepare_frame` that it looks at, if it allows certain values only.
+        allowed: these values.
+        names_values: whether a finding lists the other values, such as sizes.
+        counterpart: the column in which an offending image and one shown beside it are equal, and one in which they
+            differ; None if images are shown alone.
+        advice: what a person can do if it stops a run.
+    """
+
+    name: str
+    breach: str
+    choices: Any
+    default: str
+    expected: str = ""
+    found: tuple[tuple[str, str], ...] = ()
+    faults: tuple[str, ...] = ()
+    column: str = ""
+    allowed: tuple[str, ...] = ()
+    names_values: bool = True
+    counterpart: tuple[str, str] | None = None
+    advice: str = ""
+
+    @property
+    def advisory(self) -> bool:
+        """Whether a breach is only a warning unless a policy says "fail"."""
+        return self.default == "warn"
+
+    @property
+    def tolerable(self) -> bool:
+        """Whether training can use the offending images, with less trustworthy figures."""
+        return bool(self.faults) and "warn" in get_args(self.choices)
+
+    @property
+    def needs_groups(self) -> bool:
+        """Whether it needs the column `group` of `data.manifest.near_duplicates`; it is not checked without one."""
+        return "group" in (self.counterpart or ())
+
+
+_SPLITS, _CLASSES, _SIZE = ", ".join(SPLITS), ", ".join(CLASSES), f"{IMAGE_SIZE}x{IMAGE_SIZE}"
+_ACROSS_SPLITS = "Take the copies out of the split that is trained on"
+_ACROSS_CLASSES = "Decide on one class for each picture and take out the copies in the other class"
+
+_ROWS = (
+    Rule(
+        "known_splits",
+        "files outside train, validation and test",
+        StopOrSetAside,
+        "quarantine",
+        expected=f"images in the splits {_SPLITS} alone",
+        found=(("image", f"outside the splits {_SPLITS}"),),
+        faults=("unknown_folder",),
+        column="split",
+        allowed=SPLITS,
+        advice="Move the files into the folders of the known splits, or take them out",
+    ),
+    Rule(
+        "known_labels",
+        "files outside the four classes",
+        StopOrSetAside,
+        "quarantine",
+        expected=f"images in the classes {_CLASSES} alone",
+        found=(("image", f"outside the classes {_CLASSES}"),),
+        faults=("unknown_folder",),
+        column="known_label",
+        allowed=CLASSES,
+        advice="Move the files into the folders of the known classes, or take them out",
+    ),
+    Rule(
+        "nested_folder",
+        "files in folders below that of their class",
+        StopOrWarn,
+        "warn",
+        expected="files directly in the folder of their class",
+        found=(("image", "in folders below that of their class"),),
+        advice="Move the files up into the folder of their class",
+    ),
+    Rule(
+        "each_class_in_each_split",
+        "missing splits and classes",
+        StopOrWarn,
+        "fail",
+        expected="images of each class in each split",
+        advice="Check whether the source is complete, and add what is missing",
+    ),
+    Rule(
+        "enough_images",
+        "too few images of a class",
+        StopOrWarn,
+        "fail",
+        expected="of each class at least {minimum_train_images} in train, {minimum_validation_images} in validation, "
+        "{minimum_test_images} in test",
+        advice="Add images of these classes; if cleaning set them aside, repair what the quarantine lists",
+    ),
+    Rule(
+        "class_balance",
+        "a class much larger than another",
+        StopOrWarn,
+        "warn",
+        expected="largest over smallest class at most {maximum_train_ratio:g} in train, "
+        "{maximum_validation_ratio:g} in validation, {maximum_test_ratio:g} in test",
+        advice="Add images of the smallest class, or take out some of the largest",
+    ),
+    Rule(
+        "expected_counts",
+        "counts other than the publication states",
+        StopOrWarn,
+        "warn",
+        expected="the images of {published}",
+        advice="Fetch the source again, and check which folder has lost or gained images",
+    ),
+    Rule(
+        "not_an_image",
+        "files that are neither JPEG nor PNG inside",
+        StopOrSetAside,
+        "quarantine",
+        expected="JPEG or PNG files alone",
+        found=(("file", "without a readable header of a JPEG or PNG"),),
+        faults=("undecodable",),
+        column="content",
+        names_values=False,
+        allowed=("an image",),
+        advice="Replace the files by JPEG or PNG images, or take them out",
+    ),
+    Rule(
+        "decodable",
+        "damaged, cut short or oversized images",
+        StopOrSetAside,
+        "quarantine",
+        expected=f"whole images of at most {LARGEST_IMAGE_PIXELS:,} pixels",
+        found=(("image", "that cannot be decoded"),),
+        faults=("undecodable",),
+        column="whole",
+        allowed=("whole",),
+        advice="Fetch the source again; replace files that are still damaged",
+    ),
+    Rule(
+        "image_size",
+        "images of another size than 48x48",
+        StopOrSetAside,
+        "quarantine",
+        expected=f"{_SIZE} pixels",
+        found=(("image", f"in another size than {_SIZE} pixels"),),
+        faults=("wrong_size",),
+        column="size",
+        allowed=(_SIZE,),
+        advice="Resize the images to the size of the others, with the program that made those",
+    ),
+    Rule(
+        "really_gray",
+        "images with colour or more than 8 bits a pixel",
+        AnyChoice,
+        "quarantine",
+        expected="8-bit gray images",
+        found=(("image", "not to be 8-bit gray"),),
+        faults=("not_gray",),
+        column="colour",
+        allowed=("gray",),
+        advice="Convert the images to 8-bit gray",
+    ),
+    Rule(
+        "not_blank",
+        "images of one gray level",
+        AnyChoice,
+        "quarantine",
+        expected="a standard deviation over {blank_standard_deviation:g} gray levels",
+        found=(("image", "to be blank (one gray level)"),),
+        faults=("blank",),
+        advice="Replace the images by what they should show, or take them out",
+    ),
+    Rule(
+        "no_duplicates_across_splits",
+        "equal images in two splits; set aside from the split that is trained on",
+        AnyChoice,
+        "quarantine",
+        expected="no image with equal pixels in two splits",
+        found=(("train image", "again in validation or test"), ("validation image", "again in test")),
+        faults=("leaking_train", "leaking_validation"),
+        counterpart=("pixel_sha256", "split"),
+        advice=_ACROSS_SPLITS,
+    ),
+    Rule(
+        "one_label_per_image",
+        "equal images under two classes",
+        AnyChoice,
+        "quarantine",
+        expected="no image with equal pixels under two classes",
+        found=(("image", "under two or more classes"),),
+        faults=("label_conflict",),
+        counterpart=("pixel_sha256", "label"),
+        advice=_ACROSS_CLASSES,
+    ),
+    Rule(
+        "no_duplicates_within_train",
+        "repeated images in train",
+        AnyChoice,
+        "warn",
+        expected="no image with equal pixels twice in train",
+        found=(("train image", "equal to an earlier train image"),),
+        faults=("repeated_train",),
+        counterpart=("pixel_sha256", "path"),
+        advice="Take out all but one of each image",
+    ),
+    Rule(
+        "no_near_duplicates_across_splits",
+        "images in two splits that show one picture with different pixels",
+        AnyChoice,
+        "quarantine",
+        expected="no picture in two splits, in whatever pixels",
+        found=(
+            ("train image", "whose picture stands with other pixels in validation or test"),
+            ("validation image", "whose picture stands with other pixels in test"),
+        ),
+        faults=("near_leaking_train", "near_leaking_validation"),
+        counterpart=("group", "split"),
+        advice=_ACROSS_SPLITS,
+    ),
+    Rule(
+        "one_label_per_picture",
+        "images under two classes that show one picture with different pixels",
+        AnyChoice,
+        "warn",  # one wrong label would set a dozen copies aside, and the label audit finds the wrong one
+        expected="no picture under two classes, in whatever pixels",
+        found=(("image", "whose picture stands with other pixels under another class"),),
+        faults=("near_label_conflict",),
+        counterpart=("group", "label"),
+        advice=_ACROSS_CLASSES,
+    ),
+    Rule(
+        "splits_alike",
+        "a split that was blurred, rescaled or otherwise treated unlike the others",
+        StopOrWarn,
+        "fail",
+        expected="splits that cannot be told apart by how their images were treated",
+        advice="Rebuild all splits from the same originals by the same steps",
+    ),
+    Rule(
+        "similar_to_last",
+        "a data set that changed beyond a limit since the last accepted one of its source",
+        StopOrWarn,
+        "fail",
+        advice="Check whether the new version of the data is intended; if it is, run again with the policy "
+        "similar_to_last=warn, and the next one is compared with it",
+    ),
+)
+
+RULES = {rule.name: rule for rule in _ROWS}
+"""Rule by name, in the order of the findings: where files are, the counts, the files and images, two sets compared."""
+
+
+def choose_switches(choices: Mapping[str, str]) -> dict[str, bool]:
+    """Tell for each fault of a rule whether cleaning has to set its images aside.
+
+    Rules that share a fault allow only choices that set its images aside, so it does not matter which rule decides.
+
+    Args:
+        choices: rule -> choice.
+    """
+    return {fault: choices[rule.name] in ("fail", "quarantine") for rule in RULES.values() for fault in rule.faults}
