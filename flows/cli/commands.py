@@ -8,14 +8,12 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel, ValidationError
 from rich.markup import escape
 
 from data.base.errors import DataRejected, PipelineError
-from data.base.record import describe_faults
 from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
@@ -42,6 +40,8 @@ from flows.cli.options import (
     TimeBudgetOption,
     TrialMinutesOption,
     TrialsOption,
+    parse_choices,
+    parse_data_choices,
 )
 from flows.cli.printing import (
     console,
@@ -72,8 +72,6 @@ app = typer.Typer(
 )
 app.add_typer(up_app)
 app.add_typer(models_app, name="models")
-
-Form = TypeVar("Form", bound=BaseModel)
 
 
 @app.command()
@@ -307,43 +305,6 @@ def doctor() -> None:
         console.print(f"{mark} {check.name}: {check.seen}{advice}", highlight=False, soft_wrap=True)
     if failed:
         console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")
-
-
-def parse_data_choices(policy: list[str], limit: list[str]) -> dict[str, Any]:
-    """Return the parameters `policies` and `limits` of a flow from what was given for --policy and --limit."""
-    from expectations.policies import RulePolicies
-    from expectations.rules import DataLimits
-
-    return {
-        "policies": parse_choices("--policy", policy, RulePolicies),
-        "limits": parse_choices("--limit", limit, DataLimits),
-    }
-
-
-def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:
-    """Make a form of the choices that were given on the command line; the other fields keep their defaults.
-
-    Args:
-        option: name of the option that the choices were given for.
-        choices: NAME=VALUE each.
-        form: pydantic model that has the names as fields.
-
-    Raises:
-        PipelineError: a choice is not NAME=VALUE, or its name or value does not exist.
-
-    Example:
-        >>> from expectations.rules import DataLimits
-        >>> parse_choices("--limit", ["minimum_test_images=20"], DataLimits).minimum_test_images
-        20
-    """
-    pairs = [choice.partition("=")[::2] for choice in choices]
-    try:
-        return form.model_validate({name.strip(): value.strip() for name, value in pairs})
-    except ValidationError as error:
-        raise PipelineError(
-            f"got {option} {' '.join(choices)}: {describe_faults(error, option)}; expected NAME=VALUE with a name of "
-            f"{', '.join(form.model_fields)}"
-        ) from error
 
 
 def _print_verdict(verdict: Path) -> None:

@@ -1,11 +1,14 @@
-"""Options that several commands of `emotion` share, made from the parameters of the flows."""
+"""Options that several commands of `emotion` share: made from the parameters of the flows, and parsed into forms."""
 
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 from annotated_types import Ge, Le, Lt
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from data.base.errors import PipelineError
+from data.base.record import describe_faults
 from flows.parameters import (
     Folds,
     Force,
@@ -21,6 +24,8 @@ from flows.parameters import (
     Trials,
 )
 from models.catalog.presets import PRESETS
+
+Form = TypeVar("Form", bound=BaseModel)
 
 PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."
 
@@ -83,3 +88,40 @@ PromotionOption = Annotated[
     ),
 ]
 PlainOption = Annotated[bool, typer.Option("--plain", help="Print only the log, without the live view of a terminal.")]
+
+
+def parse_data_choices(policy: list[str], limit: list[str]) -> dict[str, Any]:
+    """Return the parameters `policies` and `limits` of a flow from what was given for --policy and --limit."""
+    from expectations.policies import RulePolicies
+    from expectations.rules import DataLimits
+
+    return {
+        "policies": parse_choices("--policy", policy, RulePolicies),
+        "limits": parse_choices("--limit", limit, DataLimits),
+    }
+
+
+def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:
+    """Make a form of the choices that were given on the command line; the other fields keep their defaults.
+
+    Args:
+        option: name of the option that the choices were given for.
+        choices: NAME=VALUE each.
+        form: pydantic model that has the names as fields.
+
+    Raises:
+        PipelineError: a choice is not NAME=VALUE, or its name or value does not exist.
+
+    Example:
+        >>> from expectations.rules import DataLimits
+        >>> parse_choices("--limit", ["minimum_test_images=20"], DataLimits).minimum_test_images
+        20
+    """
+    pairs = [choice.partition("=")[::2] for choice in choices]
+    try:
+        return form.model_validate({name.strip(): value.strip() for name, value in pairs})
+    except ValidationError as error:
+        raise PipelineError(
+            f"got {option} {' '.join(choices)}: {describe_faults(error, option)}; expected NAME=VALUE with a name of "
+            f"{', '.join(form.model_fields)}"
+        ) from error

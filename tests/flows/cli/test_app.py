@@ -14,8 +14,9 @@ from data.sources.extract import ExtractLimits
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.cli.app import main
-from flows.cli.commands import app, parse_choices
+from flows.cli.commands import app
 from flows.cli.doctor import examine
+from flows.cli.options import parse_choices
 from flows.settings import Settings, load_settings
 from tests.support.emotion_command import EMOTION
 
