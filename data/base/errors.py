@@ -1,14 +1,14 @@
-"""Errors of the pipeline. Each message says what was got, what was expected and what to do."""
+"""Errors of the pipeline. Each message tells what was got, what was expected and what to do."""
 
 from pathlib import Path
 
 
 class PipelineError(Exception):
-    """Report something that a person has to mend; repeating the step will not help."""
+    """Report an error that a person has to correct; repeating the step will not help."""
 
 
 class TransientError(PipelineError):
-    """Report a fault that may pass, such as a dropped connection: the step may be repeated."""
+    """Report a temporary fault, such as a lost connection; the step may be repeated."""
 
 
 class DataRejected(PipelineError):
@@ -25,12 +25,12 @@ class DataRejected(PipelineError):
 
 
 class VariantUnavailable(PipelineError):
-    """Report a variant that cannot be built here, for want of weights: it is skipped with this reason."""
+    """Report a variant that cannot be built because its weights are missing; it is skipped with this reason."""
 
 
 class ChildKilled(PipelineError):
-    """Report a child command ended by a signal: it resumes where it stopped when started again."""
+    """Report a child command ended by a signal; started again, it resumes where it stopped."""
 
 
 class OtherImages(PipelineError):
-    """Report a champion whose predictions are of other images than the challenger's: it is scored again first."""
+    """Report that champion and challenger were scored on different images; the caller scores the champion again."""

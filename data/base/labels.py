@@ -1,4 +1,4 @@
-"""The vocabulary of the data set: its classes in their one order, its splits and its image size."""
+"""Classes of the data set in their fixed order, its splits, the parts of a run, and the image size."""
 
 CLASSES = ("happy", "neutral", "sad", "surprise")
 """Class names in label order: label i is CLASSES[i]. Alphabetical, as Keras' directory loaders number them."""
@@ -7,7 +7,7 @@ SPLITS = ("train", "validation", "test")
 """The folders a data set is published in."""
 
 PARTS = ("train", "selection", "validation", "test")
-"""What a run works with: `selection` is carved from the train split and chooses epochs, never scores."""
+"""Parts that a run works with. `selection` is taken from the train split; it chooses epochs and is never reported."""
 
 IMAGE_SIZE = 48
 """Height and width of a face in pixels."""

@@ -1,7 +1,7 @@
-"""What one image file is: the row of a manifest, and the child command that describes a share of a directory.
+"""Measurement of one image file for the manifest, and the child command that measures a share of a directory.
 
 `python -m data.manifest.measures IMAGES SHARE SHARES` describes every SHARES-th file from number SHARE on and prints
-the rows as events. It knows nothing of pandas, which would double its start.
+the rows as events. It does not import pandas, which would double its start-up time.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ MEASURES = (
     "skewness",
     "edge_brightness",
 )
-"""The columns that are measured on the gray pixels; NaN where an image cannot be decoded."""
+"""The columns that are measured on the gray pixels; NaN if an image cannot be decoded."""
 
 BLOCK = 8
 """Height and width in pixels of the blocks that JPEG codes."""
 LARGEST_IMAGE_PIXELS = 2**24
-"""More pixels than this are not decoded: a face has some thousand, a decompression bomb hundreds of millions."""
+"""Larger images are not decoded: a face has some thousand pixels, a decompression bomb hundreds of millions."""
 
 GRAY_LEVELS = np.arange(256, dtype=np.float64)
 ROWS_PER_EVENT = 500
@@ -107,11 +107,11 @@ def _describe_content(content: bytes) -> dict[str, Any]:
 
 
 def _open_image(content: bytes) -> Image.Image | None:
-    """Return the image with its header read, or None where there is none.
+    """Read an image's header, or return None if the file is not an image.
 
-    The formats' own readers are asked, since `Image.open` refuses a header of many pixels before it tells how many.
-    Damaged files make Pillow raise a dozen kinds of exception, struct.error and zlib.error among them: here and in
-    `_load` every one means the same.
+    The readers of the formats are called directly, because `Image.open` refuses a header of many pixels before it
+    tells how many. For damaged files Pillow raises a dozen kinds of exception, among them struct.error and zlib.error;
+    here and in `_load` all of them mean the same.
     """
     for read_header in (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile):
         try:
@@ -122,7 +122,7 @@ def _open_image(content: bytes) -> Image.Image | None:
 
 
 def _load(image: Image.Image) -> bool:
-    """Decode an opened image, and tell whether it is whole and of a sane size."""
+    """Decode an opened image, and tell whether it is complete and of an acceptable size."""
     if image.width * image.height > LARGEST_IMAGE_PIXELS:
         return False
     try:
@@ -146,7 +146,7 @@ def _describe_pixels(image: Image.Image) -> dict[str, Any]:
 
 
 def measure_pixels(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    """Measure one image for the statistics by which splits and data sets are compared.
+    """Measure one image for the comparison of splits and data sets.
 
     Args:
         pixels: gray, uint8 of shape (height, width).
@@ -166,7 +166,7 @@ def measure_pixels(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def _measure_histogram(counts: NDArray[np.int64]) -> dict[str, float]:
-    """Return what follows from how often each of the 256 gray levels occurs."""
+    """Compute the statistics that depend only on the histogram of the 256 gray levels."""
     shares = counts / counts.sum()
     mean = float(shares @ GRAY_LEVELS)
     deviations = GRAY_LEVELS - mean
@@ -184,7 +184,7 @@ def _estimate_noise(levels: NDArray[np.float32]) -> float:
     """Return the standard deviation of the noise in gray levels, 0 for an image narrower than 3 pixels.
 
     Source: J. Immerkaer, Fast Noise Variance Estimation, Computer Vision and Image Understanding 64 (1996). Its mask is
-    the second difference along both axes, which edges and slopes hardly answer to.
+    the second difference along both axes, which hardly responds to edges and slopes.
     """
     residual = np.diff(np.diff(levels, n=2, axis=0), n=2, axis=1)
     return float(np.abs(residual).mean()) * math.sqrt(math.pi / 2) / 6 if residual.size else 0.0
@@ -213,7 +213,7 @@ def _measure_edge(levels: NDArray[np.float32]) -> float:
 
 
 def _is_gray(image: Image.Image) -> bool:
-    """Tell whether an image is gray with 8 bits a pixel, however many channels it is stored with."""
+    """Tell whether an image is gray with 8 bits a pixel, whatever its number of channels."""
     if image.mode == "L":
         return True
     if image.mode.startswith(("I", "F")):

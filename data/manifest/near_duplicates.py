@@ -1,8 +1,8 @@
-"""Near-duplicates: the same picture again after re-encoding, a shift, mirroring, brightening or a watermark.
+"""Search for near-duplicates: the same picture after re-encoding, a shift, mirroring, brightening or a watermark.
 
 Candidates are pairs of images with similar perceptual hashes, found in sorted lists of the hashes. Such pairs are
-often two different faces in the same pose and light, so each is judged on its pixels: band-passed, which leaves
-features and edges and takes light and exposure away, the two pictures have to correlate.
+often two different faces in the same pose and light, so each pair is judged on its pixels: after a band-pass, which
+keeps features and edges and removes light and exposure, the two pictures have to correlate.
 """
 
 import logging
@@ -28,7 +28,7 @@ SORTED_ORDERS = 64
 """Random orders of the bits in which the hashes are sorted."""
 
 NEIGHBOURS = 8
-"""How many next ones a hash is compared with in each order. Of 40,000 hashes, neighbours that near share about 12
+"""How many of the following hashes each hash is compared with, in each order. Of 40,000 hashes, neighbours that near share about 12
 leading bits: two hashes 12 bits apart meet in one order of 13, and in none of the 64 once in 150 times."""
 
 FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS = 1.0, 3.0
@@ -39,8 +39,8 @@ MINIMUM_DETAIL = 0.5
 """Gray levels, root mean square after the band-pass. Less is a flat picture, whose correlation means nothing."""
 
 ROUGH_MARGIN = 0.3
-"""A pair is first compared on every second row and column; further than this below the limit it is out of reach. On
-20,000 real faces a margin of 0.22 loses no pair."""
+"""A pair is first compared on every second row and column; if the result is below the limit by more than this margin,
+the pair is dropped. On 20,000 real faces a margin of 0.22 loses no pair."""
 
 PAIRS_PER_BLOCK = 1_024
 
@@ -139,7 +139,7 @@ def find_candidates(
 
     The hashes are sorted by their bits in several random orders, and each is compared with its next neighbours: two
     that differ in few bits share a long beginning in some of the orders. Time and memory grow with the number of
-    images, even where many hashes are equal.
+    images, even if many hashes are equal.
 
     Args:
         hashes: 64-bit perceptual hashes, 16 hex digits each.
@@ -185,8 +185,8 @@ def _compare_neighbours(
     for step in range(1, NEIGHBOURS + 1):
         near = np.flatnonzero(np.bitwise_count(ordered[:-step] ^ ordered[step:]) <= hash_distance)
         left, right = np.minimum(order[near], order[near + step]), np.maximum(order[near], order[near + step])
-        # Numbers from `images` on are of mirrored images: two of those say nothing new, and an image that resembles
-        # its own mirror image is no pair.
+        # Numbers from `images` on are of mirrored images: two mirrored images tell nothing new, and an image that
+        # resembles its own mirror image is not a pair.
         kept = (left < images) & (left != right % images)
         close.append(left[kept] * len(numbers) + right[kept])
     return np.concatenate(close)
@@ -195,7 +195,7 @@ def _compare_neighbours(
 def _measure_similarity(
     candidates: pd.DataFrame, paths: NDArray[np.object_], images: Path, config: NearDuplicateConfig
 ) -> NDArray[np.float32]:
-    """Return the correlation of each candidate pair, float32 (pairs,), -1..1: a rough one where it is out of reach."""
+    """Return the correlation of each candidate pair, float32 (pairs,), -1..1; only a rough one for a pair far below the limit."""
     needed, places = np.unique(candidates[["first", "second"]].to_numpy(), return_inverse=True)
     # Half precision holds a band-passed picture to a thousandth, in half the memory.
     pictures = np.zeros((len(needed), IMAGE_SIZE, IMAGE_SIZE), dtype=np.float16)
@@ -223,7 +223,7 @@ def _read_pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def correlate_pictures(left: NDArray[np.float32], right: NDArray[np.float32], shift_pixels: int) -> NDArray[np.float32]:
-    """Correlate pairs of band-passed pictures at the shift that suits each best.
+    """Correlate pairs of band-passed pictures, each at its best shift.
 
     Args:
         left: (pairs, side, side), see `band_pass`.
@@ -231,7 +231,7 @@ def correlate_pictures(left: NDArray[np.float32], right: NDArray[np.float32], sh
         shift_pixels: how far `right` is moved at most, each way; that wide a border of `left` is left out.
 
     Returns:
-        float32 (pairs,), -1..1; 1 for the same picture, 0 where one of the two is flat.
+        float32 (pairs,), -1..1; 1 for the same picture, 0 if one of the two is flat.
     """
     side = left.shape[1] - 2 * shift_pixels
     middle = np.ascontiguousarray(left[:, shift_pixels : shift_pixels + side, shift_pixels : shift_pixels + side])
@@ -248,7 +248,7 @@ def correlate_pictures(left: NDArray[np.float32], right: NDArray[np.float32], sh
 
 
 def band_pass(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Take from pictures what is finer and what is coarser than the features of a face.
+    """Remove from pictures all that is finer or coarser than the features of a face.
 
     Args:
         pixels: gray, (images, 48, 48), 0..255.

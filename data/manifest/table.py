@@ -1,4 +1,4 @@
-"""The manifest: one row an image, with all that validation, cleaning and partitioning ask about it."""
+"""The manifest: one row an image, with all that validation, cleaning and partitioning need to know of it."""
 
 import json
 import logging
@@ -46,31 +46,32 @@ variance of the Laplacian in squared gray levels; `noise` is Immerkaer's estimat
 mean step between pixels across the borders of JPEG's 8x8 blocks over that within them, about 1 without such borders;
 `entropy` is that of the histogram of gray levels in bits (0..8); `skewness` is the third standardised moment of the
 gray levels; `edge_brightness` is the mean of the outermost pixels minus the mean, in gray levels. All these are NaN
-where the image cannot be decoded."""
+if the image cannot be decoded."""
 
 FEATURES = ("bytes", *MEASURES)
-"""The columns that say how an image looks, whatever it shows: by them splits and data sets are compared."""
+"""Columns on the appearance of an image, used to compare splits and data sets."""
 
 IMAGES_PER_WORKER = 3_000
-"""A further worker costs about a second to start, in which this process describes nearly as many small images."""
+"""Images below which another worker does not pay: it takes about a second to start, in which one process describes
+nearly as many small images."""
 
 
 def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
     """Describe every file below a directory laid out as `<split>/<label>/<file>`.
 
     Args:
-        images: the data set's root; what lies elsewhere below it is described too, with the folders it is in.
-        workers: processes to use at most, this one included. Few images take fewer.
+        images: the data set's root; files elsewhere below it are described too, with the names of their folders.
+        workers: largest number of processes, this one included; fewer are used for few images.
 
     Returns:
         One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
         image's id; `pixel_sha256` is of the decoded 8-bit gray pixels and their size; `perceptual_hash` is imagehash's
-        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is no whole JPEG or
+        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is not a complete JPEG or
         PNG has `decodable` False and empty hashes.
 
     Raises:
         PipelineError: the directory is missing or holds no file.
-        ChildKilled: a worker was ended by a signal, for instance for want of memory.
+        ChildKilled: a worker was ended by a signal, for example because memory ran out.
     """
     images = Path(images).resolve()
     paths = list_files(images)
@@ -97,7 +98,7 @@ def read_manifest(path: Path) -> pd.DataFrame:
 
 
 def require_columns(manifest: pd.DataFrame) -> None:
-    """Refuse a frame that is no manifest.
+    """Refuse a frame that is not a manifest.
 
     Raises:
         PipelineError: columns of `COLUMN_TYPES` are missing.
@@ -110,9 +111,8 @@ def require_columns(manifest: pd.DataFrame) -> None:
 def _describe_in_parallel(images: Path, paths: list[str], shares: int) -> list[dict[str, Any]]:
     """Describe one share here and the others in child commands.
 
-    A command that is started afresh is safe where the caller runs threads, does not run the caller's own script a
-    second time, and leaves when the caller is gone. Its events go to a nameless file, so that it never waits for a
-    reader.
+    A new command is safe even if the caller runs threads, does not run the caller's own script a second time, and
+    ends when the caller ends. Its events go to a temporary file, so that it never waits for a reader.
     """
     with ExitStack() as stack:
         children = []

@@ -1,4 +1,4 @@
-"""The record of the data set that was accepted last, for each source."""
+"""Record of the data set that was accepted last, for each source."""
 
 from pathlib import Path
 
@@ -12,18 +12,18 @@ from data.workspace.store import Produced, Workspace
 
 
 class Accepted(Record):
-    """Which data set of a source is the accepted one, and which was before it."""
+    """Keys of the accepted data set of a source and of the one before."""
 
     key: str = ""
     former: str = ""
 
     def last_before(self, key: str) -> str:
-        """Return the key of the data set that this one is compared with, the same whenever it is asked again."""
+        """Return the key of the data set to compare this one with; a repeated run gets the same answer."""
         return self.former if key == self.key else self.key
 
 
 def read_accepted(source: DatasetSource, workspace: Workspace) -> Accepted:
-    """Return which data set of a source was accepted last; empty keys where there was none."""
+    """Return which data set of a source was accepted last; empty keys if there was none."""
     path = _accepted_path(source, workspace)
     return Accepted.model_validate_json(path.read_text()) if path.exists() else Accepted()
 
@@ -35,7 +35,7 @@ def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspac
     with FileLock(path.with_suffix(".lock")):
         accepted = read_accepted(source, workspace)
         if accepted.key != dataset.key:
-            # Renamed when it is whole, so that no later run finds half a file.
+            # Renamed when it is complete, so that no later run finds half a file.
             unfinished = path.with_suffix(".work")
             unfinished.write_text(Accepted(key=dataset.key, former=accepted.key).model_dump_json())
             unfinished.replace(path)

@@ -1,7 +1,7 @@
-"""A datasheet: what is known of a data set, by the questions of "Datasheets for Datasets", as Markdown.
+"""Datasheet of a data set: answers to the questions of "Datasheets for Datasets", as Markdown.
 
-What the pipeline measures it fills in. What only people know comes as `DatasheetFacts`; what nobody told is said to be
-not known, so that a gap shows as one.
+The pipeline fills in what it measures. What only people know comes from `DatasheetFacts`; an answer that nobody gave
+is shown as not known, so that gaps are visible.
 
 Source: Gebru et al., "Datasheets for Datasets", Communications of the ACM 64 (12), 2021; its sections, with the
 questions in our words.

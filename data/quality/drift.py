@@ -1,7 +1,7 @@
-"""What a data set looked like as a whole, kept to see what a later one has more, less or other.
+"""Summary of a data set, stored so that a later version can be compared with it (drift).
 
 A profile is a JSON document, 250 KB for 20,000 images: counts, quantiles of each statistic, a digest of each image's
-pixels. It knows no paths, so that an image may be renamed without being new.
+pixels. It has no paths, so that a renamed image does not count as new.
 """
 
 from collections import Counter
@@ -19,6 +19,11 @@ from data.records.dataset import Finding, Severity
 QUANTILES = tuple(step / 20 for step in range(21))
 DIGEST_DIGITS = 12
 """48 bits: among 400,000 different images the chance that any two share a digest is 1 in 3,500."""
+
+COUNT_RULE = "few_images_"
+"""Beginning of the names of the rules on counts; the kind of change follows."""
+
+EXAMPLES = 10
 
 PHRASES = {
     "added": "new images",
@@ -63,7 +68,7 @@ class ChangeLimits(Record):
 
 
 class ProfileChange(Record):
-    """What changed from one data set to the next. A count is None where the former profile holds no pixels."""
+    """What changed from one data set to the next. A count is None if the former profile holds no pixels."""
 
     rows_before: int
     rows_after: int
@@ -75,7 +80,7 @@ class ProfileChange(Record):
 
 
 def make_profile(manifest: pd.DataFrame) -> DataProfile:
-    """Put a data set in figures.
+    """Summarise a data set in figures.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
@@ -109,12 +114,14 @@ def read_profile(path: Path) -> DataProfile:
     """Read a profile.
 
     Raises:
-        PipelineError: the file is missing or no profile.
+        PipelineError: the file is missing or is not a profile.
     """
     try:
         return DataProfile.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
-        raise PipelineError(f"{path} is no profile of a data set: {error}; remove it or make it again") from error
+        raise PipelineError(
+            f"{path} is not a profile of a data set: {error}; remove it, so that it is built again"
+        ) from error
 
 
 def compare_profiles(old: DataProfile, new: DataProfile, limits: ChangeLimits | None = None) -> ProfileChange:
@@ -144,6 +151,30 @@ def compare_profiles(old: DataProfile, new: DataProfile, limits: ChangeLimits | 
         moved=changes.get("moved"),
         findings=tuple(findings),
     )
+
+
+def add_examples(change: ProfileChange, changed: pd.DataFrame) -> ProfileChange:
+    """Add to each count some paths of its images.
+
+    Args:
+        change: of `compare_profiles`.
+        changed: of `find_changed_images`.
+    """
+    paths = {kind: tuple(rows["path"].head(EXAMPLES)) for kind, rows in changed.groupby("change")}
+    findings = tuple(
+        finding.model_copy(update={"examples": paths.get(finding.rule.removeprefix(COUNT_RULE), ())})
+        for finding in change.findings
+    )
+    return change.model_copy(update={"findings": findings})
+
+
+def soften(change: ProfileChange) -> ProfileChange:
+    """Turn critical findings into warnings."""
+    findings = tuple(
+        finding.model_copy(update={"severity": "warning"}) if finding.severity == "critical" else finding
+        for finding in change.findings
+    )
+    return change.model_copy(update={"findings": findings})
 
 
 def find_changed_images(old: DataProfile, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -191,7 +222,7 @@ def _count_rows(profile: DataProfile) -> int:
 
 
 def _count_changes(old: DataProfile, new: DataProfile) -> dict[str, int]:
-    """Match images by ever less: all that is known, then digest and label, then the digest alone. Copies count."""
+    """Match images in three steps: by split, label and digest; by label and digest; by digest. Copies count."""
     before, after = _list_images(old), _list_images(new)
     in_place = (Counter(before) & Counter(after)).total()
     under_label = (Counter((d, label) for d, _, label in before) & Counter((d, label) for d, _, label in after)).total()
@@ -205,7 +236,7 @@ def _count_changes(old: DataProfile, new: DataProfile) -> dict[str, int]:
 
 
 def _count_differences(old: DataProfile, new: DataProfile) -> dict[str, int]:
-    """Return by how many images classes have grown and shrunk, where pixels are not known."""
+    """Return by how many images classes have grown and shrunk, if pixels are not known."""
     before, after = (
         Counter({(split, label): n for split, labels in profile.counts.items() for label, n in labels.items()})
         for profile in (old, new)
@@ -218,7 +249,7 @@ def _judge_count(kind: str, changed: int, before: int, limits: ChangeLimits) -> 
     share = changed / max(1, before)
     severity, success = _grade(share, warning, critical)
     return Finding(
-        rule=f"few_images_{kind}",
+        rule=COUNT_RULE + kind,
         severity=severity,
         success=success,
         observed=changed,
@@ -228,7 +259,7 @@ def _judge_count(kind: str, changed: int, before: int, limits: ChangeLimits) -> 
 
 
 def _judge_class_mix(old: DataProfile, new: DataProfile, limits: ChangeLimits) -> Finding:
-    """Judge the largest change of a class's share of a split; a split that came or went is a change of counts."""
+    """Judge the largest change of a class's share of a split; a new or missing split is a change of counts."""
     shifts = [
         (abs(_share(new, split, label) - _share(old, split, label)), split, label)
         for split in old.counts.keys() & new.counts.keys()
@@ -254,14 +285,10 @@ def _share(profile: DataProfile, split: str, label: str) -> float:
 
 def _judge_statistics(old: DataProfile, new: DataProfile, limits: ChangeLimits) -> Finding:
     """Judge the statistic whose distribution over a split has moved furthest."""
-    splits = [
-        split
-        for split in old.quantiles.keys() & new.quantiles.keys()
-        if min(sum(profile.counts[split].values()) for profile in (old, new)) >= limits.minimum_images
-    ]
     distances = [
         (_measure_distance(old.quantiles[split][name], new.quantiles[split][name]), split, name)
-        for split in splits
+        for split in old.quantiles.keys() & new.quantiles.keys()
+        if min(sum(profile.counts[split].values()) for profile in (old, new)) >= limits.minimum_images
         for name in FEATURES
         if name in old.quantiles[split]
     ]
@@ -283,7 +310,7 @@ def _judge_statistics(old: DataProfile, new: DataProfile, limits: ChangeLimits) 
 
 
 def _measure_distance(old: tuple[float, ...], new: tuple[float, ...]) -> float:
-    """Return the Kolmogorov-Smirnov distance of two distributions that are known by their quantiles."""
+    """Return the Kolmogorov-Smirnov distance between two distributions given by their quantiles."""
     places = np.union1d(old, new)
     shares = [np.interp(places, quantiles, QUANTILES, left=0, right=1) for quantiles in (old, new)]
     return float(np.abs(shares[0] - shares[1]).max())

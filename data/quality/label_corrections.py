@@ -1,8 +1,8 @@
-"""Suspected labels and their correction: what an audit of labels found, as a CSV for a person, and that CSV applied.
+"""Correction of labels by a person: the CSV of suspected labels, and its corrections applied to a manifest.
 
-An audit writes `suspects.csv`. A person looks at the images and fills in `new_label` where they know better; saved as
-`relabel.csv` it is an input of the next run. Rows without a `new_label` say nothing. The audit of that run lists what
-was answered again, below its new suspects, so that the newest file always holds every answer.
+An audit writes `suspects.csv`. A person looks at the images and fills in `new_label` for wrong labels; saved
+as `relabel.csv` it is an input of the next run. Rows without a `new_label` are ignored. The audit of that run lists
+the earlier answers again, below its new suspects, so that the newest file always holds every answer.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ NAMED_EXAMPLES = 5
 
 
 class Correction(Record):
-    """What a person says of one image."""
+    """A person's answer on one image."""
 
     new_label: str = Field(description="one of CLASSES, or remove")
     pixel_sha256: str = Field(description="of the pixels that were looked at")
@@ -106,7 +106,7 @@ def read_relabel(path: Path) -> dict[str, Correction]:
 
 
 def empty_answers() -> pd.DataFrame:
-    """Return the answers of a data set that nobody corrected, laid out as those of `read_answers`."""
+    """Return an empty table of answers, with the columns of `read_answers`."""
     return pd.DataFrame(columns=list(CSV_COLUMNS), dtype="str")
 
 
@@ -117,11 +117,11 @@ def read_answers(path: Path) -> pd.DataFrame:
         path: a CSV with at least `REQUIRED_COLUMNS`, separated by commas or, as some spreadsheets save it, semicolons.
 
     Returns:
-        The columns `CSV_COLUMNS` as text, empty where the file lacks one; upper case and spaces around new_label do not
+        The columns `CSV_COLUMNS` as text, empty if the file lacks one; upper case and spaces around new_label do not
         matter.
 
     Raises:
-        PipelineError: no readable CSV, columns are missing, a class is unknown, an image stands twice, or a row has no
+        PipelineError: the file is not a readable CSV, columns are missing, a class is unknown, an image stands twice, or a row has no
             pixel hash.
     """
     table = _read_table(path)
@@ -129,7 +129,9 @@ def read_answers(path: Path) -> pd.DataFrame:
     filled = filled[filled["new_label"] != ""]
     known = (*CLASSES, REMOVE)
     strange = filled[~filled["new_label"].isin(known)]
-    _refuse(strange["new_label"], f"{path}: got new_label", f"expected {', '.join(known)} or nothing: mend these rows")
+    _refuse(
+        strange["new_label"], f"{path}: got new_label", f"expected {', '.join(known)} or nothing: correct these rows"
+    )
     twice = filled["image_id"][filled["image_id"].duplicated()]
     _refuse(twice, f"{path}: got more than one new_label for", "expected one an image: keep one row of each")
     loose = filled["image_id"][~filled["pixel_sha256"].str.fullmatch(r"[0-9a-f]{64}")]
@@ -181,7 +183,9 @@ def _read_table(path: Path) -> pd.DataFrame:
         separator = ";" if header.count(";") > header.count(",") else ","
         table = pd.read_csv(path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise PipelineError(f"{path} is no readable CSV ({error}): save the filled-in suspects.csv as UTF-8") from error
+        raise PipelineError(
+            f"{path} is not a readable CSV ({error}): save the filled-in suspects.csv as UTF-8"
+        ) from error
     missing = [name for name in REQUIRED_COLUMNS if name not in table.columns]
     if missing:
         raise PipelineError(
@@ -192,7 +196,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _check_images(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> None:
-    """Refuse corrections of images that are not there, or are not what they were."""
+    """Refuse corrections of images that are missing or have changed."""
     _refuse_unknown(list(relabel), manifest, "drop their rows, or correct the data set they are of")
     pixels = manifest.set_index("path")["pixel_sha256"]
     other = pd.Series([name for name, entry in relabel.items() if pixels[name] != entry.pixel_sha256], dtype="str")

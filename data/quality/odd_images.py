@@ -1,4 +1,4 @@
-"""The images of a data set that look least like the others: drawings, text, near-blank pictures."""
+"""Search for the images that look least like the others: drawings, text, near-blank pictures."""
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,8 @@ def find_odd_images(manifest: pd.DataFrame, limit: int = 48, seed: int = 42) -> 
     """Rank the images by how far their statistics are from those of the others.
 
     Args:
-        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`. Undecodable and blank images have rules of
-        their
-            own and are left out, as are further copies of a picture.
+        manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`. Undecodable and blank images have their
+            own rules and are left out, as are further copies of a picture.
         limit: images to return at most.
         seed: of the forest.
 

@@ -1,4 +1,4 @@
-"""The partition of a clean manifest into the parts that a run works with."""
+"""Partition of a clean manifest into the parts that a run works with."""
 
 import logging
 
@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 
 
 def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float = 0.1) -> pd.DataFrame:
-    """Carve the selection part from the train split and name every image's part.
+    """Take the selection part from the train split and name every image's part.
 
     Images of one group are drawn as one, under the label of the first: a selection image never has its copy in train.
-    Groups are the column `group` of `data.manifest.near_duplicates.find_near_duplicates` where there is one, else equal
+    Groups are the column `group` of `data.manifest.near_duplicates.find_near_duplicates` if it exists, else equal
     pixels. The draw depends on the pixels and the seed alone, not on file names.
 
     Args:
         kept: a clean manifest, see `data.manifest.table.COLUMN_TYPES`; further columns are kept.
         seed: of the draw.
-        selection_fraction: share of each class's train images to carve out, 0 < fraction <= 0.5. A class with at least
+        selection_fraction: share of each class's train images to take, 0 < fraction <= 0.5. A class with at least
             two different images gives at least one and keeps at least one.
 
     Returns:
@@ -30,6 +30,13 @@ def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float 
 
     Raises:
         PipelineError: the fraction is out of bounds, an image lies in an unknown split, or the train split is empty.
+
+    Examples:
+        >>> from data.manifest.table import COLUMN_TYPES
+        >>> image = dict.fromkeys(COLUMN_TYPES, "") | {"split": "train", "label": "happy"}
+        >>> kept = pd.DataFrame([image | {"path": f"{n}.jpg", "pixel_sha256": f"{n}"} for n in range(20)])
+        >>> partition_manifest(kept, seed=1)["part"].value_counts().to_dict()
+        {'train': 18, 'selection': 2}
     """
     require_columns(kept)
     if not 0 < selection_fraction <= 0.5:

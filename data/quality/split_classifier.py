@@ -19,9 +19,9 @@ EXAMPLES_PER_CLASS = 2
 
 
 def draw_balanced(images: pd.DataFrame, couple: tuple[str, str], maximum_images: int, seed: int) -> pd.DataFrame:
-    """Draw as many images of each class from one split as from the other, so that the class tells nothing.
+    """Draw as many images of each class from one split as from the other, so that the class does not help.
 
-    Of equal pictures one is drawn, so that the classifier never judges a copy of what it has seen.
+    Only one of several equal pictures is drawn, so that the classifier never judges a copy of an image that it has seen.
     """
     of_couple = images[images["split"].isin(couple)]
     mixed = of_couple.sample(frac=1, random_state=seed).drop_duplicates("pixel_sha256")
@@ -34,9 +34,9 @@ def draw_balanced(images: pd.DataFrame, couple: tuple[str, str], maximum_images:
 
 
 def score_side(drawn: pd.DataFrame, second: str, seed: int) -> NDArray[np.float64]:
-    """Return how surely each image is said to be of the second split by a classifier that has not seen it.
+    """Return for each image the probability of the second split, by a classifier that has not seen the image.
 
-    A forest on one thread: boosting on OpenMP's threads crawls where the cores are busy with something else.
+    The classifier is a forest on one thread: boosting on OpenMP's threads is very slow while the cores are busy.
     """
     features = np.hstack([drawn[list(FEATURES)].to_numpy(np.float64), unpack_hashes(drawn["perceptual_hash"])])
     classifier = RandomForestClassifier(

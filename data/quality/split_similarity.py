@@ -39,7 +39,7 @@ WORDING = {
     "edge_brightness": ("edge brightness", "darker at the edges", "brighter at the edges"),
     TYPICALITY: ("hash typicality", "less typical in layout", "more typical in layout"),
 }
-"""feature -> its name, and what images are said to be that have less or more of it."""
+"""feature -> its name, and the words for images that have less or more of it."""
 
 INVERTED_CORRELATION = -0.2
 
@@ -47,7 +47,7 @@ REASONS = 3
 
 
 class SimilarityConfig(Record):
-    """How splits are compared, and from what difference on they count as unlike."""
+    """Limits and sizes for the comparison of splits."""
 
     warning_auc: float = Field(
         default=0.6, gt=0.5, le=1, description="area under the ROC curve above which splits differ visibly"
@@ -90,17 +90,17 @@ class FeatureDifference(Record):
 
 
 class SplitPair(Record):
-    """How alike two splits are."""
+    """Similarity of two splits."""
 
     first: str
     second: str
-    severity: Severity = Field(description="info where they are alike as far as can be told")
+    severity: Severity = Field(description="info if no difference was found")
     message: str = Field(description="one sentence for a person, with the figures in it")
     auc: float | None = Field(description="of telling the splits apart, cross-validated; 0.5 is chance")
     auc_low: float | None = Field(description="lower end of its 95 % interval")
     auc_high: float | None
     layout_correlation: float = Field(
-        description="of how often each bit of the perceptual hash is set; 1 alike, near -1 where one split is inverted"
+        description="of how often each bit of the perceptual hash is set; 1 alike, near -1 if one split is inverted"
     )
     differences: tuple[FeatureDifference, ...] = Field(description="largest distance first")
     examples: tuple[tuple[str, str], ...] = Field(
@@ -109,7 +109,7 @@ class SplitPair(Record):
 
 
 class SplitComparison(Record):
-    """How alike all splits of a data set are, pair by pair."""
+    """Similarity of all splits of a data set, pair by pair."""
 
     pairs: tuple[SplitPair, ...]
 
@@ -130,20 +130,19 @@ class SplitComparison(Record):
 
 
 def compare_splits(manifest: pd.DataFrame, config: SimilarityConfig | None = None) -> SplitComparison:
-    """Compare every pair of splits, class by class, so that another mix of classes is no difference.
+    """Compare every pair of splits, class by class, so that a different mix of classes does not count.
 
-    A pair is critical only where the classifier and a single statistic are both beyond their limits, the first with
-    the lower end of its interval and the second significantly: sampling alone does neither. A classifier that succeeds
-    without such a statistic is a warning.
+    A pair is critical only if both the lower end of the classifier's interval and a significant single statistic are
+    beyond their limits; sampling alone causes neither. A classifier that succeeds without such a statistic is a
+    warning.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`. Undecodable images and those in unknown
-        folders
-            are left out.
+            folders are left out.
         config: limits and sizes; None takes the defaults.
 
     Returns:
-        One `SplitPair` for each two of `data.base.labels.SPLITS` that have images, in that order; none where fewer than
+        One `SplitPair` for each two of `data.base.labels.SPLITS` that have images, in that order; none if fewer than
         two have any.
 
     Raises:
@@ -245,7 +244,7 @@ def _judge_pair(
 
 
 def _grade(area: tuple[float, float, float] | None, distance: float, config: SimilarityConfig) -> Severity:
-    """Judge by both figures; where no classifier could be tried, nothing is critical."""
+    """Judge by both figures; if no classifier could be tried, nothing is critical."""
     if area is None:
         return "warning" if distance >= config.critical_distance else "info"
     if area[1] > config.critical_auc:

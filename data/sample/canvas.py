@@ -1,6 +1,6 @@
-"""The grid that sample faces are painted on.
+"""Grid on which sample faces are painted.
 
-It is of twice the final size and in face coordinates: u to the right and v downwards, the chin at v = 1, so that pose
+It has twice the final size and in face coordinates: u to the right and v downwards, the chin at v = 1, so that pose
 is one transformation of the grid. Tones are 0 (black) to 1 (white).
 """
 
@@ -23,7 +23,7 @@ class Canvas:
         self.x, self.y, self.u, self.v, self.pixels = x, y, u, v, pixels
 
     def window(self, u: float, v: float, reach_u: float, reach_v: float) -> "Canvas":
-        """Return the rectangle around a feature, painting on which paints here; small features are faster in it."""
+        """Return a view of the rectangle around a feature: painting there paints here, faster for small features."""
         near = (np.abs(self.u - u) < reach_u) & (np.abs(self.v - v) < reach_v)
         rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
         if not rows.size:
@@ -41,12 +41,12 @@ class Canvas:
 
 
 def inside(distance: Array, edge: float = EDGE) -> Array:
-    """Return a mask that is 1 where a signed distance is negative, with an edge of this width."""
+    """Return a mask that is 1 for a negative signed distance, with an edge of this width."""
     return np.clip(0.5 - distance / edge, 0.0, 1.0)
 
 
 def draw_pose(rng: np.random.Generator) -> Canvas:
-    """Lay the face on the image: shift, tilt and size, so different that few strangers pass for near-duplicates."""
+    """Lay the face on the image: shift, tilt and size, so varied that few people look like near-duplicates."""
     axis = (np.arange(IMAGE_SIZE * SUPERSAMPLING, dtype=np.float32) + 0.5) * 2 / (IMAGE_SIZE * SUPERSAMPLING) - 1
     x, y = np.meshgrid(axis, axis)
     shift_x, shift_y = rng.normal(0.0, 0.08), rng.normal(-0.02, 0.07)

@@ -31,12 +31,12 @@ image in train and one in validation are blank, and one train file is cut off.
 
 
 class SampleConfig(Record):
-    """How many faces to generate, and from which seed."""
+    """Sizes and seed of the generated sample."""
 
     train_per_class: int = Field(default=300, ge=2, le=10_000, description="train images of each class")
     validation_per_class: int = Field(default=100, ge=1, le=10_000, description="validation images of each class")
     test_per_class: int = Field(default=32, ge=1, le=10_000, description="test images of each class")
-    seed: int = Field(default=42, ge=0, description="seed of every face; image N of a class depends on nothing else")
+    seed: int = Field(default=42, ge=0, description="seed of every face; image N of a class depends on this alone")
     faults: bool = Field(default=True, description="plant the few faults that validation has to find")
 
     def images_per_class(self, split: str) -> int:
@@ -50,7 +50,7 @@ def generate_sample(out: Path, config: SampleConfig) -> None:
     """Write a generated data set as `out/<split>/<label>/N.jpg`, with equal bytes for an equal configuration.
 
     Args:
-        out: the data set's root; made where it is missing.
+        out: the data set's root; made if it is missing.
         config: sizes, seed, and whether `PLANTED_FAULTS` are added to the sound images.
     """
     for split_index, split in enumerate(SPLITS):

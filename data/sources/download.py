@@ -1,7 +1,7 @@
-"""Downloads with gdown, from Google Drive and from plain URLs, and what its failures mean.
+"""Downloads with gdown from Google Drive and from plain URLs, and the diagnosis of their failures.
 
 gdown resumes a partial file, retries connection faults with a growing random wait and follows Drive's confirmation
-page. It reports most refusals by one error; what was meant is found by asking once more and reading the answer.
+page. It reports most refusals by one error; the reason is found by a second request whose answer is read.
 """
 
 import logging
@@ -41,7 +41,7 @@ ADVICE = {
 
 
 class DownloadSettings(Record):
-    """How downloads are made."""
+    """Settings of downloads."""
 
     timeout_seconds: float = Field(
         default=60, gt=0, le=3600, description="longest wait for a connection and between two pieces of an answer"
@@ -82,7 +82,7 @@ class DownloadError(PipelineError):
 
 
 class DownloadInterrupted(DownloadError, TransientError):
-    """Report a download that a fault of the network or the server cut short: it may be repeated."""
+    """Report a download that a fault of the network or the server interrupted; it may be repeated."""
 
 
 class DriveFile(NamedTuple):
@@ -100,16 +100,16 @@ def drive_file_url(file_id: str) -> str:
 def download_file(
     url: str, target: Path, settings: DownloadSettings, progress: Callable[[int, int | None], None] | None = None
 ) -> None:
-    """Download a Drive file or any other URL, going on with a partial file of an earlier try.
+    """Download a Drive file or any other URL, resuming a partial file of an earlier attempt.
 
     Args:
         url: a `drive_file_url` or an http(s) URL.
-        target: where the file goes when it is whole; its partial file stands beside it.
+        target: path of the complete file; its partial file is beside it.
         settings: how to download.
-        progress: called with bytes done and bytes in total, None where the server does not say, for every piece.
+        progress: called with bytes done and bytes in total, None if the server does not send it, for every piece.
 
     Raises:
-        DownloadError: the file cannot be had; `reason` says why.
+        DownloadError: the file is not available; `reason` says why.
         DownloadInterrupted: the connection failed, after the retries.
     """
     try:
@@ -193,7 +193,7 @@ def _diagnose_page(url: str, settings: DownloadSettings, said: str) -> DownloadE
     Args:
         url: what was asked for.
         settings: how to ask.
-        said: gdown's account of the page, the only one where Drive refuses behind its confirmation page.
+        said: gdown's message on the page; the only information if Drive refuses after its confirmation page.
     """
     if _speaks_of_quota(said):
         return _failure(url, "quota", "Google Drive answered that the download quota is exceeded")

@@ -23,7 +23,7 @@ IGNORED_NAMES = frozenset(
 """What file managers leave behind, in lower case; `._*` is ignored as well."""
 
 RATIO_FREE_BYTES = 1 << 20
-"""Below this size a high compression ratio harms nobody, and small archives of flat images have one."""
+"""Below this size a high compression ratio is harmless; small archives of flat images have one."""
 
 COPY_BYTES = 1 << 20
 
@@ -43,12 +43,12 @@ class ExtractLimits(Record):
 def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
     """Write everything below an archive's data set root directly under `out`.
 
-    The root is the folder, at any depth, with train, validation or test in it. Of two members of one name the later
-    one counts, as with tar and unzip. What stands beside the root is left out.
+    The root is the folder, at any depth, with train, validation or test in it. If two members have one name, the
+    later one counts, as with tar and unzip. Files beside the root are left out.
 
     Args:
         archive: a zip, or a tar that is plain or compressed with gzip, bzip2 or xz.
-        out: an empty directory, made where it is missing; on an error it may hold part of the files.
+        out: an empty directory, made if it is missing; on an error it may hold part of the files.
         limits: how much the archive may hold.
 
     Raises:
@@ -65,7 +65,7 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
 
     Args:
         folder: a local folder with the data set root at any depth; links in it are refused, not followed.
-        out: an empty directory, made where it is missing.
+        out: an empty directory, made if it is missing.
         limits: how much the folder may hold; the ratio does not apply.
 
     Raises:
@@ -89,7 +89,7 @@ def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
 
 
 def check_archive(archive: Path) -> None:
-    """Raise unless a file is an archive that is there to its end.
+    """Check that a file is a complete archive.
 
     A zip's table of contents stands at its end; a tar is read up to its end mark, or to the default size limit.
 
@@ -107,7 +107,7 @@ def check_archive(archive: Path) -> None:
 
 def _admit_folder(folder: Path, limits: ExtractLimits) -> dict[tuple[str, ...], Entry]:
     if not folder.is_dir():
-        raise PipelineError(f"{folder} is no folder; give a folder with {', '.join(SPLITS)} in it")
+        raise PipelineError(f"{folder} is not a folder; give a folder with {', '.join(SPLITS)} in it")
     return _admit(_folder_entries(folder.resolve()), limits, folder, None)
 
 
@@ -147,7 +147,7 @@ def _admit(
         _check_limits(files, total_bytes, limits, origin, packed_bytes)
         if any(_is_ignored(part) for part in entry.parts):
             continue
-        # Taken out first, so that the later one also keeps its place: a tar is read forwards only.
+        # Removed first, so that the later entry also keeps its own place: a tar is read forwards only.
         repeated += admitted.pop(entry.parts, None) is not None
         admitted[entry.parts] = entry
     if repeated:
@@ -222,7 +222,7 @@ def _write(entry: Entry, path: Path, origin: Path) -> None:
     source = entry.open()
     if source is None:
         raise unreadable(origin, f"{path.name} has no content")
-    # Mode x: on a disk that ignores case, two names may be one file, and none may replace the other.
+    # Mode x: on a disk that ignores case, two names may be one file, and neither may replace the other.
     try:
         with source, path.open("xb") as target:
             shutil.copyfileobj(source, target, COPY_BYTES)

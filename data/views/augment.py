@@ -1,7 +1,7 @@
-"""Augmented views of images, made in batches and seeded for each image alone.
+"""Augmented views of images, computed in batches and seeded for each image separately.
 
-An image's bytes in a view depend on the seed, the view, its id and the configuration, and on nothing beside it: batch,
-shard, threads and order change nothing.
+An image's bytes in a view depend only on the seed, the view, its id and the configuration; batch, shard, threads and
+order change nothing.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 
 UNIFORMS_PER_IMAGE = 13
-"""Uniform numbers drawn for each image; one more would change every image's noise."""
+"""Uniform numbers drawn for each image; another number of them would change every image's noise."""
 
 
 class AugmentConfig(Record):
@@ -90,8 +90,8 @@ STRONG_AUGMENT = LIGHT_AUGMENT.model_copy(
         "erasing_area_high": 0.2,
     }
 )
-"""Larger changes for long trainings, which else learn the train images by heart; brightness is as in the light ones,
-since our own networks standardise it away."""
+"""Larger changes for long trainings, which would otherwise memorise the train images. Brightness changes as in
+LIGHT_AUGMENT, because the project's own networks standardise it away."""
 
 
 def augment_batch(
@@ -99,11 +99,11 @@ def augment_batch(
 ) -> NDArray[np.uint8]:
     """Make one view of a batch: flip, shift, rotation and zoom in one resampling, then light, noise and erasing.
 
-    What comes in from outside the image repeats its nearest edge pixel, as Keras' directory loader does.
+    Pixels from outside the image repeat the nearest edge pixel, as Keras' directory loader does.
 
     Args:
         images: gray pixels, uint8 (n, height, width, 1), 0..255.
-        image_ids: n names that stay the same from run to run.
+        image_ids: n names that are the same in every run.
         view: 0 is the original; every other number is another draw.
         seed: seed of the run.
         config: the ranges drawn from.

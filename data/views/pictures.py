@@ -1,4 +1,4 @@
-"""Small pictures for the report: train faces of each class and what augmentation makes of them, and named faces."""
+"""Small pictures for the report: train faces of each class with their augmented versions, and single faces by id."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -44,13 +44,13 @@ def write_pictures(
 
 
 def write_faces(images: Path, image_ids: Sequence[str], path: Path) -> None:
-    """Write named faces as an .npz: images uint8 (n, 48, 48), gray, 0..255, and image_ids str (n,); none writes none.
+    """Write named faces as an .npz: images uint8 (n, 48, 48), gray, 0..255, and image_ids str (n,).
 
-    A file that was damaged since it was trained on is left out.
+    A file that was damaged since the training is left out; without any face no file is written.
 
     Args:
         images: directory that the ids, which are paths, start from.
-        image_ids: which faces; of a data set whose images are all of one size.
+        image_ids: the faces; all images of their data set have one size.
         path: of the .npz.
     """
     faces = {}

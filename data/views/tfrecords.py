@@ -1,7 +1,7 @@
 """TFRecords of labelled images: writing shards, their index with checksums, and reading a part as batches.
 
-A record holds `image` (raw uint8 pixels), `label` (int64), `image_id` (bytes) and `view` (int64). Records are to be
-written in shuffled order: then shuffling the shards and a bounded buffer is enough for every epoch.
+A record holds `image` (raw uint8 pixels), `label` (int64), `image_id` (bytes) and `view` (int64). Write
+records in shuffled order: then shuffled shards and a bounded shuffle buffer are enough for every epoch.
 """
 
 import math
@@ -42,7 +42,7 @@ class RecordFile(Record):
 
 
 class ViewsIndex(Record):
-    """What a directory of records holds: the content of its `index.json`."""
+    """Content of a directory of records, stored as its `index.json`."""
 
     files: tuple[RecordFile, ...] = Field(description="by part, view and shard")
 
@@ -51,13 +51,15 @@ class ViewsIndex(Record):
         """Read the index of a directory, without TensorFlow.
 
         Raises:
-            PipelineError: there is no index, or it is not one.
+            PipelineError: there is no index, or it cannot be read.
         """
         path = directory / INDEX_NAME
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
-            raise PipelineError(f"{path} is no readable index of records ({error}): write the views again") from error
+            raise PipelineError(
+                f"{path} is not a readable index of records ({error}): write the views again"
+            ) from error
 
     @property
     def views(self) -> int:
@@ -82,7 +84,7 @@ class ViewsIndex(Record):
 
 
 class Jitter(Record):
-    """A cheap change of each image in the reading graph, drawn anew for every batch of every epoch."""
+    """A cheap change of each image in the reading graph, drawn again for every batch of every epoch."""
 
     flip: bool = Field(default=False, description="mirror every second image, on average")
     shift_pixels: int = Field(default=0, ge=0, le=IMAGE_SIZE // 2, description="largest shift, whole pixels each way")
@@ -184,7 +186,7 @@ def read_part(
         part: train, selection, validation or test.
         view: which augmented view; 0 is the original.
         batch_size: images a batch; the last batch may be smaller.
-        shuffle_seed: gives the order and the jitter, so take another one each epoch; None keeps the written order.
+        shuffle_seed: determines order and jitter, so pass a different one each epoch; None keeps the written order.
         jitter: flip and shift in the graph; needs a shuffle_seed.
 
     Returns:
@@ -199,7 +201,7 @@ def read_part(
     parsed = dataset.map(_parse, num_parallel_calls=tf.data.AUTOTUNE)
     if jitter != NO_JITTER:
         if shuffle_seed is None:
-            raise PipelineError("got jitter without shuffle_seed, expected one of its own for each epoch: give it")
+            raise PipelineError("got jitter without shuffle_seed, expected a different one for each epoch: pass it")
         seed = tf.constant(shuffle_seed, tf.int64)
         parsed = parsed.enumerate().map(
             lambda step, batch: (_jitter(batch[0], tf.stack([seed, step]), jitter), batch[1]),
@@ -224,7 +226,7 @@ def read_identified(directory: Path, part: str, *, view: int = 0, batch_size: in
 
 
 def read_order(directory: Path, part: str, view: int, shuffle_seed: int) -> NDArray[np.int64]:
-    """Return in which order `read_part` hands out a view with this seed, as places in the written order.
+    """Return the order in which `read_part` yields a view with this seed, as places in the written order.
 
     Returns:
         int64 (images,), each of 0..images-1 once.
@@ -269,10 +271,10 @@ def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_see
 
 
 def without_autotune(dataset: "tf.data.Dataset") -> "tf.data.Dataset":
-    """Return the dataset, and so all that is made from it, with as many parallel calls as its pool has threads.
+    """Switch autotuning off for a dataset and all derived ones: as many parallel calls as the pool has threads.
 
-    TensorFlow's tuning of such numbers sleeps between two looks, twice as long each time up to a minute, and the end of
-    a pass waits until it wakes: seen in TensorFlow 2.21, where a pass could so take twice its time.
+    TensorFlow's autotuning sleeps between two checks, twice as long each time up to a minute, and the end of a pass
+    waits for it: in TensorFlow 2.21 a pass could take twice its time.
     """
     import tensorflow as tf
 

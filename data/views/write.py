@@ -1,8 +1,8 @@
 """The child command that writes a data set's TFRecords: `python -m data.views.write SPEC_JSON_PATH`.
 
-The train part is written as whole augmented views, view 0 the original; selection, validation and test once, as they
-are. A shard is decoded once, in memory, for all its views, so memory grows with the shard's size and with threads
-alone.
+The train part is written as whole augmented views, view 0 the original; selection, validation and test once and
+unchanged. A shard is decoded once, in memory, for all its views, so memory depends only on the shard's size and the
+threads.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ from data.views.tfrecords import RecordFile, ShardKey, ViewsIndex, write_index, 
 
 
 class ViewsSpec(Record):
-    """What to write, from which images, and with how many threads."""
+    """Specification of the views of a data set: images, augmentation, and threads."""
 
     manifest: Path = Field(description="Parquet of the clean data set: columns path, label and part")
     images: Path = Field(description="directory that the manifest's paths start from")
-    out: Path = Field(description="directory to fill; made where it is missing")
+    out: Path = Field(description="directory to fill; made if it is missing")
     augment: AugmentConfig = Field(default=LIGHT_AUGMENT, description="ranges of the train part's views")
     seed: int = Field(default=42, ge=0, description="seed of the views and of the written order")
     views: int = Field(default=8, ge=1, le=64, description="views of the train part, the original among them")
@@ -61,7 +61,7 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
         The index that was written.
 
     Raises:
-        PipelineError: the manifest lacks something, or an image is not as it says.
+        PipelineError: the manifest lacks columns, or an image does not agree with it.
     """
     shards = list(_plan_shards(_read_manifest(spec.manifest), spec))
     total = sum(len(shard.paths) * _views(shard, spec) for shard in shards)
@@ -95,7 +95,7 @@ def _read_manifest(path: Path) -> pd.DataFrame:
     try:
         manifest = pd.read_parquet(path, columns=["path", "label", "part"])
     except (OSError, ValueError) as error:
-        raise PipelineError(f"{path} is no manifest with path, label and part ({error}): build it again") from error
+        raise PipelineError(f"{path} is not a manifest with path, label and part ({error}): build it again") from error
     for column, known in (("label", CLASSES), ("part", PARTS)):
         strange = sorted(set(manifest[column].astype(str)) - set(known))
         if strange:
@@ -104,7 +104,7 @@ def _read_manifest(path: Path) -> pd.DataFrame:
 
 
 def _plan_shards(manifest: pd.DataFrame, spec: ViewsSpec) -> Iterator[_Shard]:
-    """Yield the shards of each part, its images in an order that depends on seed and paths alone."""
+    """Yield the shards of each part, its images in an order that depends only on seed and paths."""
     for part in PARTS:
         rows = manifest.loc[manifest["part"] == part, ["path", "label"]]
         ordered = sorted(
@@ -140,7 +140,7 @@ def _decode(path: Path) -> NDArray[np.uint8]:
 
 
 def _limit_tensorflow(threads: int) -> None:
-    """Keep TensorFlow to these threads and off the GPU, which a training may be using."""
+    """Limit TensorFlow to these threads, and keep it off the GPU, which a training may use."""
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")
@@ -154,7 +154,7 @@ def _read_spec(arguments: list[str]) -> ViewsSpec:
     try:
         return ViewsSpec.model_validate_json(Path(arguments[0]).read_bytes())
     except (OSError, ValidationError) as error:
-        raise PipelineError(f"{arguments[0]} is no specification of views: {error}") from error
+        raise PipelineError(f"{arguments[0]} is not a specification of views: {error}") from error
 
 
 def main() -> None:

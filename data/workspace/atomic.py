@@ -1,4 +1,4 @@
-"""Files and directories that are replaced or removed as a whole, and the locks that guard them."""
+"""Replacement and removal of files and directories as a whole, and the locks that guard them."""
 
 import logging
 import shutil
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 def put_in_place(work: Path, target: Path) -> None:
-    """Give a written stage its name; an older one of that name is moved aside first and deleted last.
+    """Give a written stage its name; an older stage of that name is renamed first and deleted last.
 
-    Deleting takes a while, in which another run that reads the older one would find half of it.
+    Deleting takes time, during which another run that reads the older stage would find half of it.
     """
     aside = _move_to_trash(target)
     work.replace(target)
@@ -25,13 +25,13 @@ def put_in_place(work: Path, target: Path) -> None:
 
 
 def remove_via_rename(target: Path) -> None:
-    """Remove a file or a directory, which loses its name first, and what an earlier call that was killed left of it."""
+    """Rename a file or directory to its trash path and delete it there, with the rest of an earlier, killed call."""
     _move_to_trash(target)
     delete_trash(target)
 
 
 def delete_trash(target: Path) -> None:
-    """Delete what waits for that under its hidden name since it lost this one."""
+    """Delete what is under the trash path of a target."""
     aside = _trash_path(target)
     if aside.is_dir():
         shutil.rmtree(aside)
@@ -41,7 +41,7 @@ def delete_trash(target: Path) -> None:
 
 def _move_to_trash(target: Path) -> Path:
     aside = _trash_path(target)
-    delete_trash(target)  # of a process that was killed here
+    delete_trash(target)  # left by a process that was killed here
     if target.exists():
         target.replace(aside)
     return aside
@@ -52,7 +52,7 @@ def _trash_path(target: Path) -> Path:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a kill at any moment leaves the old content or the new, also with several writers."""
+    """Write a text file so that a kill at any moment leaves the old or the new content, even with several writers."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -63,7 +63,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
-    """Hold the lock on a key, saying so where another process has it, until `give_up` ends the wait."""
+    """Hold the lock on a key; if another process has it, log that and wait until `give_up` returns True."""
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)
@@ -78,7 +78,7 @@ def locked(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
 
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Hold a lock where nobody else has it, and yield whether that is so."""
+    """Hold a lock if no other process has it, and yield whether it is held."""
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)

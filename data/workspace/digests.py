@@ -1,4 +1,4 @@
-"""Digests of files, values and source code: what stage keys are made of."""
+"""Digests of files, values and source code, from which stage keys are made."""
 
 import ast
 import hashlib
@@ -14,7 +14,7 @@ from data.base.paths import PROJECT_ROOT
 
 ROOMS = ("flows", "tasks", "expectations", "models", "reports", "data")
 NOT_IN_KEYS = ("tasks.", "data.workspace.")
-"""Beginnings of the names of modules that are in no key unless they are named."""
+"""Prefixes of modules that are left out of all keys unless a caller names them."""
 
 
 def checksum_files(root: Path) -> dict[str, tuple[int, str]]:
@@ -30,7 +30,14 @@ def hash_file(path: Path) -> str:
 
 
 def hash_json(value: Any) -> str:
-    """Return a 16-digit hex key of a JSON-serialisable value, whatever the order of its mappings."""
+    """Return a 16-digit hex key of a JSON-serialisable value, whatever the order of its mappings.
+
+    Examples:
+        >>> hash_json({"seed": 42, "views": 8})
+        'e7580746526bbc35'
+        >>> hash_json({"views": 8, "seed": 42}) == hash_json({"seed": 42, "views": 8})
+        True
+    """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

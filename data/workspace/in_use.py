@@ -1,7 +1,7 @@
-"""Which stages of a workspace living processes use, so that housekeeping leaves them alone.
+"""Stages that living processes use, so that pruning does not remove them.
 
-Each process names the stages it gets in a file of its own, on which it has a lock; the system takes the lock away from
-a process that dies, however it dies, and the file means nothing from then on.
+Each process writes the stages that it uses into its own locked file. When a process ends, for whatever reason, the
+operating system releases the lock, and the file no longer counts.
 """
 
 import fcntl
@@ -17,10 +17,10 @@ HOLDS_FOLDER = ".holds"
 
 
 class StagesInUse:
-    """The stages that this process uses, for as long as this object lives.
+    """Stages that this process uses, as long as this object lives.
 
     Args:
-        root: of the workspace; nothing is written there before the first stage is named.
+        root: of the workspace; nothing is written there before the first stage is added.
     """
 
     def __init__(self, root: Path) -> None:
@@ -29,7 +29,7 @@ class StagesInUse:
         self._adding = threading.Lock()
 
     def add(self, stage: str, key: str) -> None:
-        """Name a stage; do so under the lock of its key, and before looking whether it is there."""
+        """Add a stage. Call this under the lock of its key, before checking whether the stage exists."""
         with self._adding:
             if self._file is None:
                 self._file, path = _open_locked(self.root / HOLDS_FOLDER)
@@ -38,7 +38,7 @@ class StagesInUse:
 
 
 def read_stages_in_use(root: Path) -> frozenset[tuple[str, str]]:
-    """Return stage and key of all that living processes use, this one included; files of dead ones are removed."""
+    """Return stage and key of all stages that living processes use; remove the files of processes that ended."""
     held: set[tuple[str, str]] = set()
     for path in (root / HOLDS_FOLDER).glob("*"):
         held.update(_read_if_alive(path))
@@ -62,7 +62,7 @@ def _read_if_alive(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _open_locked(folder: Path) -> tuple[int, Path]:
-    """Make a file and lock it; one that was taken for a dead process' in between is made again."""
+    """Create a file and lock it; create another if it was removed in between as that of a process that ended."""
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         path = folder / uuid4().hex
@@ -74,7 +74,7 @@ def _open_locked(folder: Path) -> tuple[int, Path]:
 
 
 def _release(file: int, path: Path, pid: int) -> None:
-    if os.getpid() == pid:  # a fork has the same object, and its end is not the owner's
+    if os.getpid() == pid:  # a fork has the same object, but does not own the file
         path.unlink(missing_ok=True)
     with suppress(OSError):
         os.close(file)

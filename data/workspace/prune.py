@@ -1,6 +1,6 @@
-"""Housekeeping of a workspace: what is kept and why, and the removal of the rest.
+"""Pruning of a workspace: the plan of what is kept and why, and the removal of the rest.
 
-Each removal is safe against a kill at any moment: what goes loses its name first, and is deleted under a hidden one.
+A removal is safe against a kill at any moment: it renames the item to a hidden name first and deletes it there.
 """
 
 import os
@@ -40,21 +40,21 @@ class Item(NamedTuple):
     path: Path
     size_bytes: int
     kept_for: str
-    """Why it stays, empty where it goes."""
+    """Why it stays; empty if it is removed."""
     remove: Callable[[], bool]
-    """Remove it, and return whether that was done; what is in use by now stays."""
+    """Remove it and return True; return False if it is in use by now."""
 
 
 def prune_workspace(
     workspace: Workspace, policy: PrunePolicy, dry_run: bool = False, run_pruners: Sequence["RunPruner"] = ()
 ) -> tuple[tuple["KindCount", ...], tuple[datetime, ...]]:
-    """Remove what is needed no more from the workspace, then from the stores beside it.
+    """Remove what is no longer needed from the workspace, then from the stores beside it.
 
     Args:
-        workspace: where.
+        workspace: the workspace to prune.
         policy: what is kept.
         dry_run: count only.
-        run_pruners: of stores beside the workspace; one that fails ends the rest, with the workspace done.
+        run_pruners: of stores beside the workspace; an error in one skips the others, after the workspace is pruned.
 
     Returns:
         What was removed and kept of each kind, and when the kept reports were made.
@@ -66,14 +66,14 @@ def prune_workspace(
 
 
 def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
-    """Return everything that housekeeping looks after, and why each thing stays; nothing is changed.
+    """List everything that pruning covers, and why each item stays; change nothing.
 
     Args:
-        workspace: where.
+        workspace: the workspace to prune.
         policy: what is kept.
 
     Returns:
-        Reports come first, so that what is removed before a kill leaves no page without what it speaks of.
+        Reports come first, so that a kill leaves no report whose stages are already removed.
     """
     stages = find_stages(workspace.root)
     kept = select_kept(stages, workspace.root, policy)
@@ -120,7 +120,7 @@ def _data_docs(root: Path, kept: set[str]) -> Iterator[Item]:
 
 
 def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
-    """Yield pages that were made again from reports, which stay as long as these."""
+    """Yield pages that were rendered again from reports; they stay as long as the reports."""
     for path in sorted((root / RENDERED_FOLDER).glob("[!.]*/")):
         kept_for = "kept reports" if kept.issuperset(path.name.split("-")) else ""
         yield Item(
@@ -129,7 +129,7 @@ def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
 
 
 def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[Item]:
-    """Yield downloads: what is recent stays, and the archive of images that stay, which may be pinned."""
+    """Yield downloads; recent ones stay, and so does the archive of kept images, which may be pinned."""
     digests = {
         str(stored.record.inputs.get("archive_sha256")) for stored in kept if stored.record.stage == IMAGES_STAGE
     }
@@ -144,7 +144,7 @@ def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[
 
 
 def _logs(root: Path) -> Iterator[Item]:
-    """Yield the logs that grow with every run; those inside of stages do not."""
+    """Yield the logs that grow with every run; logs inside stages do not."""
     for path in sorted(root.glob("[!.]*/*.log")):
         excess = path.stat().st_size - LOG_TAIL_BYTES
         if path.stat().st_size > LOG_BYTES:
@@ -152,9 +152,9 @@ def _logs(root: Path) -> Iterator[Item]:
 
 
 def cut_log(path: Path) -> bool:
-    """Leave the last megabyte of a log, from the start of a line, where it is: its writer appends to the same file.
+    """Cut a log in place to its last megabyte, from the start of a line; its writer appends to the same file.
 
-    What is written between the reading and the cutting is lost.
+    Lines written between reading and cutting are lost.
     """
     with path.open("r+b") as file:
         file.seek(-LOG_TAIL_BYTES, os.SEEK_END)
@@ -166,7 +166,7 @@ def cut_log(path: Path) -> bool:
 
 
 def _leftovers(root: Path) -> Iterator[Item]:
-    """Yield what lost its name to an earlier removal that was killed."""
+    """Yield what an earlier, killed removal renamed but did not delete."""
     for path in sorted(root.glob("[!.]*/.*.old")):
         target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
         key = target.name.removeprefix(".").removesuffix(".work")
@@ -175,7 +175,7 @@ def _leftovers(root: Path) -> Iterator[Item]:
 
 
 def _remove_locked(path: Path, lock: Path) -> bool:
-    """Remove what is guarded by a lock of its own, unless somebody else has that."""
+    """Remove a path that has its own lock, unless another process holds the lock."""
     with try_lock(lock) as mine:
         if mine:
             remove_via_rename(path)
@@ -191,20 +191,20 @@ def _remove_leftover(path: Path, lock: Path) -> bool:
 
 
 def _bind(function: Callable[..., bool], *arguments: Any) -> Callable[[], bool]:
-    """Return the call, to be made later: a loop's variables would have moved on by then."""
+    """Bind a call's arguments now: a loop's variables have other values later."""
     return lambda: function(*arguments)
 
 
 def remove_unkept(items: Iterable[Item]) -> tuple[Item, ...]:
-    """Remove what the plan does not keep, and return the plan as it came out: what was in use by now was kept."""
+    """Remove what the plan does not keep, and return the plan with what was kept because it is in use by now."""
     return tuple(item if item.kept_for or item.remove() else item._replace(kept_for="in use") for item in items)
 
 
 class RunPruner(Protocol):
-    """Removes the runs of a store beside the workspace, such as an experiment tracker, that are needed no more."""
+    """Removes the runs of a store beside the workspace, such as an experiment tracker, that are no longer needed."""
 
     def __call__(self, kept: frozenset[str], dry_run: bool) -> "KindCount":
-        """Remove the runs whose stages are gone.
+        """Remove the runs whose stages were removed.
 
         Args:
             kept: keys of all stages that stay, reports and variants among them.
@@ -240,7 +240,7 @@ class KindCount(NamedTuple):
 
 
 def count_kinds(items: Iterable[Item]) -> tuple[KindCount, ...]:
-    """Return one line a kind, what frees most first."""
+    """Count the items of each kind, the kind that frees most first."""
     by_kind: dict[str, list[Item]] = {}
     for item in items:
         by_kind.setdefault(item.kind, []).append(item)
@@ -261,7 +261,7 @@ def _count(kind: str, items: list[Item]) -> KindCount:
 
 
 def disk_usage(path: Path) -> int:
-    """Return the bytes of disk that a file or a directory takes, which of many small files is more than they hold."""
+    """Return the disk usage of a file or directory in bytes; many small files use more than their sizes."""
     return sum(status.st_blocks * 512 for status in _statuses(path))
 
 
@@ -271,7 +271,7 @@ def last_change(path: Path) -> float:
 
 
 def _statuses(path: Path) -> Iterator[os.stat_result]:
-    """Yield the status of a path and of all below it; what goes meanwhile is passed over."""
+    """Yield the status of a path and of all below it; skip what is removed meanwhile."""
     for found in chain([path], path.rglob("*") if path.is_dir() else ()):
         try:
             yield found.lstat()

@@ -1,8 +1,8 @@
-"""Which stages of a workspace are still needed: those kept for their own sake, and all that they were made from.
+"""Reachability of stages: those kept for a reason of their own, and all stages that they were made from.
 
-A stage's record names the keys of the stages that it was made from among its inputs. Any 16 digits there that are the
-key of a stage are taken for it, whatever the field is called, so that a stage of a later version is followed too; the
-worst that a chance match does is to keep something.
+A stage's record has the keys of the stages that it was made from among its inputs. Any 16 hex digits there that equal
+the key of a stage count as a reference, whatever the field is called, so that stages of a later version are followed
+too; a match by chance only keeps something that could be removed.
 """
 
 import json
@@ -32,7 +32,7 @@ from data.workspace.layout import (
 from data.workspace.store import RECORD_NAME, StageRecord, find_damage, read_record
 
 FORMER_INPUT = "last"
-"""The input of a comparison that names the data set before: it alone is read again, not what it was made from."""
+"""Input of a comparison that names the former data set: only that one is read again, not what it was made from."""
 
 DAY_SECONDS = 24 * 3600
 
@@ -41,11 +41,11 @@ KEY = re.compile("[0-9a-f]{16}")
 Reason = Literal[
     "in use", "latest report", "kept reports", "protected", "accepted data", "recent", "latest pages", "edited by hand"
 ]
-"""Why something is kept, what counts most first."""
+"""Why something is kept, the most important reason first."""
 
 
 class PrunePolicy(Record):
-    """What is kept."""
+    """Rules for what is kept."""
 
     keep: int = Field(default=8, ge=1, le=10_000, description="newest reports that are kept with all behind them")
     days: float = Field(
@@ -61,7 +61,7 @@ class PrunePolicy(Record):
 
 
 class Stored(NamedTuple):
-    """A finished stage as housekeeping sees it."""
+    """A finished stage, as pruning needs it."""
 
     record: StageRecord
     path: Path
@@ -75,16 +75,16 @@ class Stored(NamedTuple):
 
 
 class Root(NamedTuple):
-    """A stage that is kept for its own sake."""
+    """A stage that is kept for a reason of its own."""
 
     key: str
     reason: Reason
     deep: bool = True
-    """With all that it was made from."""
+    """Whether all stages that it was made from are kept too."""
 
 
 def find_stages(root: Path) -> list[Stored]:
-    """Return every finished stage of a workspace; a directory without a readable record is none."""
+    """Return every finished stage of a workspace; a directory without a readable record does not count."""
     found = []
     for path in sorted(root.glob(f"[!.]*/[!.]*/{RECORD_NAME}")):
         try:
@@ -95,12 +95,12 @@ def find_stages(root: Path) -> list[Stored]:
 
 
 def select_kept(stages: list[Stored], root: Path, policy: PrunePolicy) -> dict[tuple[str, str], Reason]:
-    """Return the stages that are kept, each with the first reason for it.
+    """Select the stages that are kept, each with its first reason.
 
     Args:
-        stages: all of the workspace's.
+        stages: all stages of the workspace.
         root: of the workspace.
-        policy: what is kept.
+        policy: rules for what is kept.
     """
     by_key: dict[str, list[Stored]] = {}
     for stored in stages:
@@ -118,7 +118,7 @@ def _follow(
     kept: dict[tuple[str, str], Reason],
     expanded: set[tuple[str, str]],
 ) -> None:
-    """Mark a root and, where it is deep, all that it was made from."""
+    """Add a root to the kept stages and, if it is deep, all stages that it was made from."""
     pending = [(start.key, start.deep)]
     while pending:
         key, deep = pending.pop()
@@ -149,7 +149,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _find_roots(
     stages: list[Stored], by_key: Mapping[str, list[Stored]], root: Path, policy: PrunePolicy
 ) -> Iterator[Root]:
-    """Yield what is kept for its own sake, what counts most first."""
+    """Yield the stages kept for a reason of their own, the most important reason first."""
     held = read_stages_in_use(root)
     yield from (Root(stored.record.key, "in use") for stored in stages if stored.name in held)
     reports = _newest(stages, REPORTS_STAGE)
@@ -165,7 +165,7 @@ def _find_roots(
 
 
 def _newest(stages: Iterable[Stored], stage: str) -> list[Stored]:
-    """Return the stages of one kind, those first that were used last."""
+    """Return the stages of one kind, the last used first."""
     of_kind = [stored for stored in stages if stored.record.stage == stage]
     return sorted(of_kind, key=lambda stored: (stored.used, stored.record.created, stored.record.key), reverse=True)
 
@@ -179,7 +179,7 @@ def _protected_roots(reports: list[Stored], protected: frozenset[str]) -> Iterat
 
 
 def _accepted_roots(root: Path) -> Iterator[Root]:
-    """Yield the accepted data set of each source, and the one before it, with which it is compared again."""
+    """Yield the accepted data set of each source and the one before, with which it is compared again."""
     for path in sorted((root / ACCEPTED_FOLDER).glob("[!.]*.json")):
         try:
             accepted = json.loads(path.read_text())
@@ -193,7 +193,7 @@ def _accepted_roots(root: Path) -> Iterator[Root]:
 
 
 def _recent_roots(stages: list[Stored], by_key: Mapping[str, list[Stored]], days: float) -> Iterator[Root]:
-    """Yield what no report names yet, kept or not, and what may be of a failed run that will be continued."""
+    """Yield recent stages that no report names, for example of a failed run that may be resumed."""
     reported: dict[tuple[str, str], Reason] = {}
     expanded: set[tuple[str, str]] = set()
     for stored in stages:
@@ -206,7 +206,7 @@ def _recent_roots(stages: list[Stored], by_key: Mapping[str, list[Stored]], days
 
 
 def _page_roots(stages: list[Stored], keep: int) -> Iterator[Root]:
-    """Yield the newest pages that people read and no report has, alone but for what they link to."""
+    """Yield the newest pages that no report contains, with what they link to."""
     for stored in _newest(stages, VERDICTS_STAGE)[:keep]:
         yield Root(stored.record.key, "latest pages", deep=False)
         yield Root(str(stored.record.inputs.get("dataset", "")), "latest pages", deep=False)
@@ -218,7 +218,7 @@ def _page_roots(stages: list[Stored], keep: int) -> Iterator[Root]:
 
 
 def _winning_training(search: Path) -> str:
-    """Return the key of a search's best training, empty where it had none or is of a version that is not read here."""
+    """Return the key of a search's best training; empty if it has none or its format is not known."""
     try:
         winner = SearchRecord.model_validate_json((search / SEARCH_NAME).read_text()).winner
     except (OSError, ValidationError):
@@ -227,12 +227,12 @@ def _winning_training(search: Path) -> str:
 
 
 def is_edited(stored: Stored) -> bool:
-    """Return whether files of a stage are no longer what was written: a person may have worked on them."""
+    """Tell whether files of a stage differ from what was written: a person may have edited them."""
     return bool(find_damage(stored.path))
 
 
 def _markers_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
-    """Return the marks that something was done with a stage that stays, so that it is not done a second time."""
+    """Keep the markers that something was done with a kept stage, so that it is not done a second time."""
     reasons: dict[str, Reason] = {key: reason for (_, key), reason in kept.items()}
     return {
         stored.name: reasons[key]
@@ -244,10 +244,10 @@ def _markers_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) ->
 
 
 def _features_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
-    """Return the features that the next run may want: those of views in use, of the latest report, and of recent ones.
+    """Keep the features that the next run may need: of views that are in use, in the latest report, or recent.
 
-    They are by far the largest stages and made again from any views that are kept; the older ones are only ever wanted
-    where an older run is repeated with another head.
+    Features are by far the largest stages and can be rebuilt from any kept views; older ones are needed only to repeat
+    an older run with another head.
     """
     wanted = {"in use", "latest report", "recent"}
     reasons: dict[str, Reason] = {

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Store of finished stages: each is found by the key of its inputs, and written as a whole or not at all."""
 
 import logging
 import os
@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 RECORD_NAME = "_complete.json"
 
 RESERVE_BYTES = 256 << 20
-"""Free space that no stage touches: room for what no stage counts, such as logs and a server's database."""
+"""Free space that stages leave for everything else, such as logs and a server's database."""
 
 
 class StageRecord(BaseModel):
-    """What a finished stage directory says about itself, kept in `_complete.json`."""
+    """Description of a finished stage directory, stored in it as `_complete.json`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,12 +33,12 @@ class StageRecord(BaseModel):
     created: str
     inputs: dict[str, Any]
     seconds: float = 0.0
-    """Wall time of its writing, of the last try where it was resumed."""
+    """Wall time of the write; after a resume, of the last attempt only."""
     files: dict[str, tuple[int, str]]
 
 
 class Produced(BaseModel):
-    """A finished stage as later stages see it: where it is, its key, and whether it was there already."""
+    """A finished stage, as later stages need it: its directory, its key, and whether it was found or written."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,8 +53,17 @@ class Workspace:
 
     Args:
         root: the directory; made when the first stage is written.
-        force: write every stage again, also where it is complete.
-        reserve_bytes: free space that has to be left beside what a stage needs.
+        force: write every stage again, even if it is complete.
+        reserve_bytes: free space that has to remain in addition to what a stage needs.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> def write(out: Path) -> None:
+        ...     _ = (out / "greeting.txt").write_text("hello")
+        >>> with TemporaryDirectory() as folder:
+        ...     workspace = Workspace(Path(folder))
+        ...     [workspace.produce("texts", {"language": "en"}, write).cached for _ in range(2)]
+        [False, True]
     """
 
     def __init__(self, root: Path, force: bool = False, reserve_bytes: int = RESERVE_BYTES) -> None:
@@ -69,18 +78,18 @@ class Workspace:
         return self.root / stage / key
 
     def find(self, stage: str, key: str) -> Path | None:
-        """Return the finished stage's directory, or None where it is missing or damaged."""
+        """Return the finished stage's directory, or None if it is missing or damaged."""
         path = self.directory(stage, key)
         if not path.is_dir():
             return None
         damage = find_damage(path)
         if damage:
-            logger.warning("%s is damaged (%s); it is built again", path, damage)
+            logger.warning("%s is damaged (%s); it is rebuilt", path, damage)
             return None
         return path
 
     def work_directory(self, stage: str, key: str) -> Path:
-        """Return the temporary sibling that the stage is written in; a resumable stage leaves it behind."""
+        """Return the temporary directory in which the stage is written; after an error a resumable stage keeps it."""
         return self.root / stage / f".{key}.work"
 
     def produce(
@@ -93,18 +102,18 @@ class Workspace:
         give_up: Callable[[], bool] = lambda: False,
         need: Callable[[], int] = lambda: 0,
     ) -> Produced:
-        """Return the stage for these inputs, writing it first where it is not there.
+        """Return the stage for these inputs; write it first if it does not exist.
 
-        As long as this object lives, housekeeping leaves the stage alone.
+        As long as this object lives, pruning does not remove the stage.
 
         Args:
             stage: the kind of content, a directory name such as "manifests".
             inputs: everything the content depends on, JSON-serialisable; hashed into the key.
             write: fills the directory it is given.
-            resumable: keep the working directory when `write` fails, and hand the same one to the next try.
-            give_up: asked again and again while another run writes this stage; True ends the wait. A thread needs it,
-                since nothing can interrupt one.
-            need: asked before the stage is written: about how many bytes that takes, at its worst moment.
+            resumable: keep the working directory if `write` fails, and pass the same one to the next attempt.
+            give_up: called repeatedly while another run writes this stage; True ends the wait. Threads need this,
+                because nothing can interrupt them.
+            need: called before the stage is written; returns about how many bytes the write needs at its peak.
 
         Raises:
             PipelineError: `give_up` ended the wait, or there is no room for the stage.
@@ -116,7 +125,7 @@ class Workspace:
         with locked(self._lock_path(stage, key), give_up):
             self._in_use.add(stage, key)
             if not self.force and self.find(stage, key):
-                os.utime(target / RECORD_NAME)  # housekeeping goes by when a stage was last used
+                os.utime(target / RECORD_NAME)  # pruning depends on when a stage was last used
                 return Produced(stage=stage, key=key, path=target, cached=True)
             self.require_space(need(), f"the next of {stage}")
             started = time.monotonic()
@@ -134,11 +143,11 @@ class Workspace:
         return Produced(stage=stage, key=key, path=target, cached=False)
 
     def require_space(self, need_bytes: int, what: str) -> None:
-        """Raise unless the disk has room.
+        """Check that the disk has room.
 
         Args:
-            need_bytes: what is about to be written, at its worst moment.
-            what: is written, for the message.
+            need_bytes: what is about to be written, at its peak.
+            what: name of what is written, for the message.
 
         Raises:
             PipelineError: there is less free than that and the reserve.
@@ -153,15 +162,15 @@ class Workspace:
             )
 
     def discard(self, stage: str, key: str, last_used: float) -> bool:
-        """Remove a finished stage and return True, unless a living process uses it, or anybody did meanwhile.
+        """Remove a finished stage and return True, unless a living process uses it or any used it meanwhile.
 
-        It loses its name before anything in it is deleted, so that a kill at any moment leaves it whole or gone; what
-        remains of it has a hidden name then.
+        The stage is renamed before anything in it is deleted, so that after a kill at any moment it is complete or
+        removed; the rest then has a hidden name.
 
         Args:
             stage: the kind of content.
             key: which of it.
-            last_used: when it was, as far as the caller knows: the modification time of its record.
+            last_used: modification time of its record, as the caller read it.
         """
         target = self.directory(stage, key)
         with try_lock(self._lock_path(stage, key)) as mine:
@@ -174,9 +183,9 @@ class Workspace:
         return True
 
     def discard_work(self, stage: str, key: str) -> bool:
-        """Remove what a broken-off writing of a stage left and return True, unless a living process goes on with it.
+        """Remove the working directory of an unfinished stage and return True, unless a living process uses it.
 
-        It too loses its name first: half of it would be taken for something to go on with.
+        It is renamed first as well: a later run would try to resume a half-deleted directory.
         """
         with try_lock(self._lock_path(stage, key)) as mine:
             if not mine or (stage, key) in read_stages_in_use(self.root):
@@ -185,7 +194,7 @@ class Workspace:
         return True
 
     def is_written(self, stage: str, key: str) -> bool:
-        """Return whether somebody writes the stage now."""
+        """Tell whether a process is writing the stage now."""
         with try_lock(self._lock_path(stage, key)) as mine:
             return not mine
 
@@ -193,9 +202,9 @@ class Workspace:
         return self.root / stage / f".{key}.lock"
 
     def _write(self, work: Path, write: Callable[[Path], None], resumable: bool) -> None:
-        """Fill the working directory, going on in it where that is asked for; a forced run goes on in its own alone."""
-        goes_on = resumable and (work in self._started or not self.force)
-        if work.exists() and not goes_on:
+        """Fill the working directory, resuming in it if `resumable`; a forced run resumes only what it started itself."""
+        resumes = resumable and (work in self._started or not self.force)
+        if work.exists() and not resumes:
             shutil.rmtree(work)
         self._started.add(work)
         work.mkdir(parents=True, exist_ok=True)
@@ -213,7 +222,7 @@ def read_record(path: Path) -> StageRecord:
 
 
 def find_damage(path: Path) -> str:
-    """Return what is wrong with a finished stage, cheaply (names and sizes), or an empty string."""
+    """Check a finished stage by names and sizes; return the first fault, or an empty string."""
     try:
         record = read_record(path)
         for name, (size, _) in record.files.items():

@@ -1,4 +1,4 @@
-"""Apply a person's corrections of labels to a manifest, before it is judged."""
+"""Task that applies a person's corrections of labels to a manifest, before it is judged."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
     """Write the manifest with the corrections of a relabel.csv, and what was removed by them.
 
     Raises:
-        PipelineError: the file is not there or not one, or speaks of other images than the manifest's.
+        PipelineError: the file is missing or not readable, or names images that the manifest does not have.
     """
     if not relabel.is_file():
         raise PipelineError(f"{relabel} is not there; expected a relabel.csv: the suspects.csv of an audit, filled in")
@@ -59,19 +59,19 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
 
 
 def load_relabel_counts(manifest: Produced) -> RelabelCounts | None:
-    """Return what was corrected in a manifest, or None where it stands as published."""
+    """Return what was corrected in a manifest, or None if nothing was corrected."""
     path = manifest.path / COUNTS_NAME
     return RelabelCounts.model_validate_json(path.read_text()) if path.exists() else None
 
 
 def load_answers(stage: Produced) -> pd.DataFrame:
-    """Return the answered rows of the relabel.csv behind a manifest or a judged data set; none where it had none."""
+    """Return the answered rows of the relabel.csv behind a manifest or a judged data set; no rows if there was none."""
     path = stage.path / ANSWERS_NAME
     return pd.read_parquet(path) if path.exists() else empty_answers()
 
 
 def load_published_counts(manifest: Produced) -> Counts | None:
-    """Return split -> class -> files as they were before corrections, or None where nobody made any."""
+    """Return split -> class -> files as they were before corrections, or None if there were none."""
     path = manifest.path / PUBLISHED_COUNTS_NAME
     return json.loads(path.read_text()) if path.exists() else None
 

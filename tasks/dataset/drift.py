@@ -1,4 +1,4 @@
-"""Compare a data set with the last one accepted from the same source, and keep which one that is."""
+"""Task that compares a data set with the last one accepted from the same source."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data.manifest.table import read_manifest
 from data.quality.accepted import read_accepted
-from data.quality.drift import ProfileChange, compare_profiles, find_changed_images, read_profile
+from data.quality.drift import ProfileChange, add_examples, compare_profiles, find_changed_images, read_profile, soften
 from data.quality.rules import StopOrWarn
 from data.records.dataset import Finding
 from data.sources.source import DatasetSource
@@ -30,24 +30,19 @@ from tasks.support.progress import watched
 
 KEY_MODULES = (__name__,)
 
-EXAMPLES = 10
-
-KINDS = {"few_images_added": "added", "few_images_relabelled": "relabelled", "few_images_moved": "moved"}
-"""rule -> the kind of change whose images are its examples; of images that are gone the profile knows no path."""
-
 
 @task(task_run_name="compare with the last data", cache_policy=NO_CACHE)
 @watched
 def compare_with_last(
     dataset: Produced, manifest: Produced, source: DatasetSource, policy: StopOrWarn, workspace: Workspace
 ) -> Produced:
-    """Say what changed since the last accepted data set of this source; without one, the stage is empty.
+    """Write what changed since the last accepted data set of this source; without one, the stage is empty.
 
     Args:
         dataset: the judged data set.
-        manifest: the one that was judged.
-        source: where both are from.
-        policy: of a change beyond a limit: critical (fail), a warning (warn), or nothing is compared (off).
+        manifest: the manifest that was judged.
+        source: origin of both.
+        policy: how a change beyond a limit counts: critical (fail), a warning (warn), or not compared at all (off).
         workspace: where the stage is written.
     """
     last = read_accepted(source, workspace).last_before(dataset.key) if policy != "off" else ""
@@ -66,8 +61,8 @@ def compare_with_last(
             changed = find_changed_images(former, read_manifest(manifest.path / MANIFEST_NAME))
             changed = changed[changed["change"] != "unchanged"].reset_index(drop=True)
             changed.to_parquet(out / CHANGED_IMAGES_NAME, index=False)
-            change = _add_examples(compare_profiles(former, read_profile(dataset.path / PROFILE_NAME)), changed)
-            change = _soften(change) if policy == "warn" else change
+            change = add_examples(compare_profiles(former, read_profile(dataset.path / PROFILE_NAME)), changed)
+            change = soften(change) if policy == "warn" else change
             (out / CHANGE_NAME).write_text(change.model_dump_json(indent=1))
 
     change = workspace.produce(CHANGES_STAGE, inputs, write)
@@ -75,27 +70,8 @@ def compare_with_last(
     return finish(change, change.cached)
 
 
-def _add_examples(change: ProfileChange, changed: pd.DataFrame) -> ProfileChange:
-    """Name some of the images behind each count."""
-    paths = {kind: tuple(rows["path"].head(EXAMPLES)) for kind, rows in changed.groupby("change")}
-    findings = tuple(
-        finding.model_copy(update={"examples": paths.get(KINDS.get(finding.rule, ""), ())})
-        for finding in change.findings
-    )
-    return change.model_copy(update={"findings": findings})
-
-
-def _soften(change: ProfileChange) -> ProfileChange:
-    """Make what is critical a warning."""
-    findings = tuple(
-        finding.model_copy(update={"severity": "warning"}) if finding.severity == "critical" else finding
-        for finding in change.findings
-    )
-    return change.model_copy(update={"findings": findings})
-
-
 def load_changes(change: Produced) -> tuple[Finding, ...]:
-    """Return what changed since the last accepted data set, one finding a kind; nothing where there was none."""
+    """Return what changed since the last accepted data set, one finding a kind; nothing if there was none."""
     path = change.path / CHANGE_NAME
     return ProfileChange.model_validate_json(path.read_text()).findings if path.exists() else ()
 

@@ -1,4 +1,4 @@
-"""Data sets for cross-fitting: one fold of the train part is held out of each."""
+"""Task that makes a data set for cross-fitting: one fold of the train part is held out."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def hold_out_fold(dataset: Produced, fold: int, folds: int, seed: int, workspace
         dataset: a judged data set.
         fold: 1 to `folds`.
         folds: how many there are.
-        seed: of the folds; with another one no two folds belong together.
+        seed: of the folds; folds of different seeds do not belong together.
         workspace: where the stage is written.
     """
     inputs = {

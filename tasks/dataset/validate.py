@@ -1,4 +1,4 @@
-"""Judge a data set, set aside what must be, and judge what is left."""
+"""Task that judges a data set, sets faulty images aside, and judges the rest."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ from data.workspace.layout import (
 )
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, choose_profile
-from expectations.judge import judge_data_set
+from expectations.judge import Judgement, judge_data_set
 from expectations.policies import RulePolicies, policies_to_rules
 from expectations.rules import DataLimits, DataRules, published_rules
 from expectations.run_suite import prune_data_docs, write_data_docs
@@ -80,22 +80,14 @@ def validate_data(
         "code": digest_sources(KEY_MODULES),
     }
 
-    @cache  # judged and drawn from one reading, and not read at all where all is done
+    @cache  # read once for the verdict and the pages, and not at all if both exist
     def published() -> pd.DataFrame:
         return read_manifest(manifest.path / MANIFEST_NAME)
 
     def write(out: Path) -> None:
         judgement = judge_data_set(published(), source, cleaning, seed, rules, published_counts)
-        quarantine = pd.concat([load_removed(manifest), judgement.quarantine], ignore_index=True)
-        corrections = {"relabel": load_relabel_counts(manifest), "quarantine": count_quarantine(quarantine)}
-        summary = judgement.summary.model_copy(update=corrections)
-        judgement.clean.to_parquet(out / MANIFEST_NAME, index=False)
-        quarantine.to_parquet(out / QUARANTINE_NAME, index=False)
-        load_answers(manifest).to_parquet(out / ANSWERS_NAME, index=False)
-        (out / SUMMARY_NAME).write_text(summary.model_dump_json(indent=1))
-        (out / COMPARISON_NAME).write_text(judgement.comparison.model_dump_json(indent=1))
+        _write_dataset(judgement, manifest, source, out)
         write_profile(make_profile(published()), out / PROFILE_NAME)
-        write_datasheet(summary, known_facts(source, summary), out / DATASHEET_NAME)
 
     dataset = workspace.produce(DATASETS_STAGE, inputs, write)
     _log(load_summary(dataset))
@@ -103,8 +95,20 @@ def validate_data(
     return finish(dataset, dataset.cached)
 
 
+def _write_dataset(judgement: Judgement, manifest: Produced, source: DatasetSource, out: Path) -> None:
+    quarantine = pd.concat([load_removed(manifest), judgement.quarantine], ignore_index=True)
+    corrections = {"relabel": load_relabel_counts(manifest), "quarantine": count_quarantine(quarantine)}
+    summary = judgement.summary.model_copy(update=corrections)
+    judgement.clean.to_parquet(out / MANIFEST_NAME, index=False)
+    quarantine.to_parquet(out / QUARANTINE_NAME, index=False)
+    load_answers(manifest).to_parquet(out / ANSWERS_NAME, index=False)
+    (out / SUMMARY_NAME).write_text(summary.model_dump_json(indent=1))
+    (out / COMPARISON_NAME).write_text(judgement.comparison.model_dump_json(indent=1))
+    write_datasheet(summary, known_facts(source, summary), out / DATASHEET_NAME)
+
+
 def known_facts(source: DatasetSource, summary: DataSummary) -> DatasheetFacts:
-    """Return what people know of a data set: of the sample, or of the set behind the notebook's, by its counts."""
+    """Return what people know of a data set: of the sample, or of FER2013 if the published counts match."""
     if source.is_generated:
         return SAMPLE_FACTS
     return FER2013_FACTS if choose_profile("recognise", summary.counts_published) else DatasheetFacts()
@@ -118,20 +122,20 @@ def find_data_docs(dataset: Produced, workspace: Workspace) -> Path:
 def _keep_docs(
     pages: Path, published: Callable[[], pd.DataFrame], rules: DataRules, published_counts: Counts | None
 ) -> None:
-    """Keep Great Expectations' own pages of the data sets used last, for those who know them.
+    """Keep Great Expectations' own pages of the data sets used last, for readers who know them.
 
-    They are an extra: where they cannot be written, the run says so and goes on.
+    They are optional: if they cannot be written, the run logs a warning and continues.
     """
     pages.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(pages.parent / ".lock"):
             if not pages.exists():
-                # Under a name that pruning lets be until they are whole.
+                # Under a hidden name, which pruning ignores, until they are complete.
                 unfinished = pages.with_name(f".{pages.name}.work")
                 shutil.rmtree(unfinished, ignore_errors=True)
                 write_data_docs(published(), rules, unfinished, published_counts)
                 unfinished.replace(pages)
-            os.utime(pages)  # verdict pages that are shown again link to them
+            os.utime(pages)  # verdict pages of cached stages link to them
             prune_data_docs(pages.parent, KEPT_DATA_DOCS)
     except Exception as error:
         get_run_logger().warning("Great Expectations' pages are not written: %s", error, exc_info=True)
@@ -150,12 +154,12 @@ def load_quarantine(dataset: Produced) -> pd.DataFrame:
 
 
 def load_comparison(dataset: Produced) -> SplitComparison:
-    """Return how alike the splits of a judged data set are, with every statistic that was tested."""
+    """Return the comparison of the splits of a judged data set, with every statistic that was tested."""
     return SplitComparison.model_validate_json((dataset.path / COMPARISON_NAME).read_text())
 
 
 def log_findings(findings: Iterable[Finding]) -> None:
-    """Log what is broken, and what is information, as loudly as it is severe."""
+    """Log failed findings and information, each at the level of its severity."""
     for finding in findings:
         if not finding.success or finding.severity == "info":
             get_run_logger().log(LEVELS[finding.severity], "%s: %s", finding.rule, finding.message)

@@ -1,4 +1,4 @@
-"""Publish the verdict on a data set, and accept the data set or refuse it."""
+"""Tasks that publish the verdict on a data set, and accept the data set or refuse it."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ UP_TO_WORKSPACE = Path("..", "..")
 def publish_verdict(
     images: Produced, manifest: Produced, dataset: Produced, change: Produced, workspace: Workspace
 ) -> Produced:
-    """Write the verdict's page and lists, and put it on the run, whether the data set is accepted or not."""
+    """Write the verdict's page and lists, and publish it as an artifact, whether the data set is accepted or not."""
     inputs = {
         "images": images.key,
         "dataset": dataset.key,
@@ -66,7 +66,7 @@ def publish_verdict(
 
 
 def gather_evidence(images: Produced, manifest: Produced, dataset: Produced, change: Produced) -> DataEvidence:
-    """Bring together what the verdict's page shows beside the summary."""
+    """Collect what the verdict's page shows in addition to the summary."""
     summary, changes = load_summary(dataset), load_changes(change)
     published = read_manifest(manifest.path / MANIFEST_NAME)
     folder = images.path / IMAGES_FOLDER

@@ -1,4 +1,4 @@
-"""From the clean manifest to TFRecords."""
+"""Task that writes the TFRecords of a clean manifest."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def build_views(
     dataset: Produced, images: Produced, augment: AugmentConfig, views: int, seed: int, workspace: Workspace
 ) -> Produced:
     """Write the TFRecords of every part, the train part as whole augmented views."""
-    logger, manifest = get_run_logger(), dataset.path / MANIFEST_NAME
+    manifest = dataset.path / MANIFEST_NAME
     inputs = {
         "dataset": dataset.key,
         "images": images.key,
@@ -36,27 +36,27 @@ def build_views(
         "code": digest_sources(KEY_MODULES),
     }
 
+    def write(out: Path) -> None:
+        source = images.path / IMAGES_FOLDER
+        _write_in_child(ViewsSpec(manifest=manifest, images=source, out=out, augment=augment, seed=seed, views=views))
+
+    produced = workspace.produce(VIEWS_STAGE, inputs, write, need=lambda: count_view_bytes(manifest, views))
+    return finish(produced, produced.cached)
+
+
+def _write_in_child(spec: ViewsSpec) -> None:
+    """Write the views by a child command, with its progress in the run's log."""
+    logger = get_run_logger()
+
     def log_progress(event: Event) -> None:
         tell(event)
         if event["event"] == "progress":
             logger.info("wrote %s of %s examples", event["done"], event["total"])
 
-    def write(out: Path) -> None:
-        spec = ViewsSpec(
-            manifest=manifest,
-            images=images.path / IMAGES_FOLDER,
-            out=out,
-            augment=augment,
-            seed=seed,
-            views=views,
-        )
-        spec_path = out / SPEC_NAME
-        spec_path.write_text(spec.model_dump_json(indent=1))
-        children = Children()
-        try:
-            children.run(WRITE_COMMAND, spec_path, out / CHILD_LOG_NAME, log_progress)
-        finally:
-            children.stop()
-
-    produced = workspace.produce(VIEWS_STAGE, inputs, write, need=lambda: count_view_bytes(manifest, views))
-    return finish(produced, produced.cached)
+    spec_path = spec.out / SPEC_NAME
+    spec_path.write_text(spec.model_dump_json(indent=1))
+    children = Children()
+    try:
+        children.run(WRITE_COMMAND, spec_path, spec.out / CHILD_LOG_NAME, log_progress)
+    finally:
+        children.stop()

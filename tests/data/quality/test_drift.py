@@ -61,7 +61,7 @@ def test_what_is_no_profile_is_refused(tmp_path: Path, content: str | None) -> N
     path = tmp_path / "profile.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(PipelineError, match="is no profile"):
+    with pytest.raises(PipelineError, match="is not a profile"):
         read_profile(path)
 
 
