@@ -1,9 +1,9 @@
 """Text and tables as Markdown that shows them as they are."""
 
-import html
 import re
 from collections.abc import Iterable, Sequence
 
+from data.base.markdown import one_line, table_lines
 from reports.common.formatting import MISSING
 
 LONGEST_FIGURE = 20
@@ -12,8 +12,7 @@ LONGEST_FIGURE = 20
 
 def escape_text(text: str) -> str:
     """Return text that Markdown shows as it is, on one line: no markup, no HTML, no table cell's end."""
-    single = " ".join(html.escape(text, quote=False).split())
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", single)
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", one_line(text))
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -23,12 +22,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list
         header: column names; a column is aligned right where it holds figures.
         rows: cells, as many as there are names.
     """
-    cells = [list(row) for row in rows]
-    columns = zip(*cells, strict=True) if cells else ((),) * len(header)
-    marks = ["---:" if _holds_figures(column) else "---" for column in columns]
-    table = [[escape_text(cell) for cell in header], marks]
-    table += [[escape_text(cell) for cell in row] for row in cells]
-    return [f"| {' | '.join(row)} |" for row in table] + [""]
+    cells = [[*row] for row in rows]
+    figures = [place for place, column in enumerate(zip(*cells, strict=True)) if _holds_figures(column)]
+    escaped = [[escape_text(cell) for cell in row] for row in (header, *cells)]
+    return [*table_lines(escaped[0], escaped[1:], figures), ""]
 
 
 def _holds_figures(cells: Sequence[str]) -> bool:
