@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.base.errors import PipelineError
-from data.records.analysis import Analysis, Face, SliceScore
+from data.records.analysis import DISTINGUISHABLE_BELOW, Analysis, Face, SliceScore
 from data.records.run import RunResults
 from models.analysis.confusions import find_errors
 from models.analysis.questions import answer_questions
@@ -17,11 +17,9 @@ from models.analysis.slices import score_slices
 from models.evaluation.paired import group_ties
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
 
-DISTINGUISHABLE_BELOW = 0.05
-
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class AnalysisInputs:
     """What an analysis needs beside the results and the predictions."""
 
     manifest: pd.DataFrame
@@ -32,17 +30,17 @@ class Material:
     """The last report on the same source; None where this is the first."""
 
 
-def analyse_run(results: RunResults, material: Material) -> Analysis:
+def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
     """Analyse the predictions of a run's trained variants on validation.
 
     Args:
         results: the run, its variants by validation accuracy, with their directories.
-        material: manifest, suspects and the last report.
+        inputs: manifest, suspects and the last report.
 
     Returns:
         The analysis; what is of single images is of the most accurate variant.
     """
-    since_last = compare_runs(material.last, results) if material.last else None
+    since_last = compare_runs(inputs.last, results) if inputs.last else None
     trained = {v.name: Path(v.directory) for v in results.variants if v.status == "trained" and v.directory}
     answers = {name: read_predictions(directory, "validation") for name, directory in trained.items()}
     answers = {name: frame for name, frame in answers.items() if _is_finite(frame)}
@@ -54,8 +52,8 @@ def analyse_run(results: RunResults, material: Material) -> Analysis:
     return Analysis(
         ties=group_ties(correct, DISTINGUISHABLE_BELOW),
         questions=answer_questions(results.variants, correct, results.seed),
-        slices=_score_slices(answers[best], material),
-        errors=find_errors(best, answers, material.suspects),
+        slices=_score_slices(answers[best], inputs),
+        errors=find_errors(best, answers, inputs.suspects),
         certainties=tuple(
             describe_certainty(name, frame, selection[name])
             for name, frame in answers.items()
@@ -76,8 +74,8 @@ def list_faces(analysis: Analysis) -> list[str]:
     return list(dict.fromkeys(face.image_id for strip in strips for face in strip))
 
 
-def _score_slices(frame: pd.DataFrame, material: Material) -> tuple[SliceScore, ...]:
-    known = material.manifest.set_index("path")
+def _score_slices(frame: pd.DataFrame, inputs: AnalysisInputs) -> tuple[SliceScore, ...]:
+    known = inputs.manifest.set_index("path")
     image_ids = frame["image_id"].tolist()
     strange = [image_id for image_id in image_ids if image_id not in known.index]
     if strange:
@@ -86,8 +84,8 @@ def _score_slices(frame: pd.DataFrame, material: Material) -> tuple[SliceScore, 
             "those of its validation part: run again with --force"
         )
     rows = known.loc[image_ids]
-    repeated = rows["group"].map(material.manifest["group"].value_counts()).to_numpy() > 1
-    suspected = None if material.suspects is None else frame["image_id"].isin(list(material.suspects)).to_numpy()
+    repeated = rows["group"].map(inputs.manifest["group"].value_counts()).to_numpy() > 1
+    suspected = None if inputs.suspects is None else frame["image_id"].isin(list(inputs.suspects)).to_numpy()
     return score_slices(correctness_of(frame), rows, repeated, suspected)
 
 

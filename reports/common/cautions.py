@@ -4,8 +4,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-DISTINGUISHABLE_BELOW = 0.05
-
 
 class Caution(BaseModel):
     """One line of the warning bar at the head of a report."""

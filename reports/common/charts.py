@@ -55,7 +55,7 @@ WIDE_INCHES, NARROW_INCHES = 9.0, 3.7
 METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-class Drawn:
+class RenderedFigure:
     """What a drawn figure leaves behind: its SVG as matplotlib writes it, and its name."""
 
     def __init__(self, name: str) -> None:
@@ -64,9 +64,9 @@ class Drawn:
 
 
 @contextmanager
-def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterator[tuple[Figure, Drawn]]:
+def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterator[tuple[Figure, RenderedFigure]]:
     """Hand out a figure in the house's style, and write it as SVG when its block ends."""
-    drawn = Drawn(name)
+    drawn = RenderedFigure(name)
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": drawn.name}):
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
         yield figure, drawn
@@ -75,7 +75,7 @@ def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterato
         drawn.svg = buffer.getvalue()
 
 
-def for_screens(name: str, draw: Callable[[str, float], str]) -> Markup:
+def responsive_chart(name: str, draw: Callable[[str, float], str]) -> Markup:
     """Draw a chart of rows twice: for a desk or paper, and for a phone, where it fits without being made smaller.
 
     Args:
@@ -108,7 +108,7 @@ def draw_whisker(
     axes.annotate(text, (middle, row), fontsize=9, xytext=(0, 7), textcoords="offset points", ha="center")
 
 
-def as_svg(drawn: Drawn, label: str) -> str:
+def as_svg(drawn: RenderedFigure, label: str) -> str:
     """Make matplotlib's SVG part of a page: theme colours, page fonts, unique ids, a label, no declarations."""
     svg = drawn.svg[drawn.svg.index("<svg") :]
     svg = re.sub(r"<style.*?</style>", "", svg, count=1, flags=re.DOTALL)

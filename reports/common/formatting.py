@@ -18,7 +18,7 @@ def percent_range(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def points(difference: float) -> str:
+def percentage_points(difference: float) -> str:
     """Return a difference of two rates in percentage points, signed."""
     return f"{100 * difference:+.1f}".replace("-", "−") if math.isfinite(difference) else MISSING
 
@@ -27,7 +27,7 @@ def points_range(low: float, high: float) -> str:
     """Return an interval of differences in percentage points, each end signed."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    return f"{points(low)} to {points(high)}"
+    return f"{percentage_points(low)} to {percentage_points(high)}"
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -35,7 +35,7 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}" if math.isfinite(value) else MISSING
 
 
-def observed(value: float | str) -> str:
+def observed_text(value: float | str) -> str:
     """Return what a rule saw, whether a count, a ratio or words."""
     if isinstance(value, str):
         return value
@@ -68,7 +68,7 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def moment(text: str) -> str:
+def date_text(text: str) -> str:
     """Return an ISO 8601 time as a date that reads well; anything else as it is."""
     try:
         when = datetime.fromisoformat(text)
@@ -77,7 +77,7 @@ def moment(text: str) -> str:
     return f"{when.day} {when:%B %Y, %H:%M} {when:%Z}".strip()
 
 
-def listing(names: list[str]) -> str:
+def join_names(names: list[str]) -> str:
     """Return names as a list in a sentence: "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 

@@ -12,7 +12,7 @@ from reports.common import formatting
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-TABLES_SCRIPT = (TEMPLATES / "tables.js").read_text(encoding="utf-8")
+TABLES_SCRIPT = (TEMPLATES / "common" / "tables.js").read_text(encoding="utf-8")
 """The one script of a page: sorts and filters its tables."""
 
 
@@ -37,14 +37,14 @@ def make_environment() -> Environment:
     )
     names = (
         "percent",
-        "points",
+        "percentage_points",
         "number",
         "probability_value",
         "file_size",
         "duration",
-        "moment",
+        "date_text",
         "plural",
-        "observed",
+        "observed_text",
     )
     environment.filters.update({name: getattr(formatting, name) for name in names})
     environment.globals.update(

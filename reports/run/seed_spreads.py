@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.records.run import RunResults
 from data.records.training import RepeatRecord, VariantResult
-from reports.common.formatting import MISSING, listing, number, percent, plural
+from reports.common.formatting import MISSING, join_names, number, percent, plural
 
 REPEATS_LIST = "repeats.csv"
 
@@ -77,8 +77,8 @@ def seed_sentences(results: RunResults) -> list[str]:
     budgeted = [v.name for v in results.variants if v.repeats and v.train_config.get("time_budget_minutes")]
     if budgeted:
         said.append(
-            f"{listing(budgeted)} had a time budget; how much training fitted into it may differ from seed to seed and "
-            "is part of the spread."
+            f"{join_names(budgeted)} had a time budget; how much training fitted into it may differ from seed to seed "
+            "and is part of the spread."
         )
     return said
 

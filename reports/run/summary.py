@@ -3,19 +3,20 @@
 import math
 from string import ascii_lowercase
 
+from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run import Comparison, RunResults
 from data.records.training import VariantResult
-from reports.common.cautions import DISTINGUISHABLE_BELOW, Caution
+from reports.common.cautions import Caution
 from reports.common.formatting import (
     MISSING,
     duration,
     file_size,
-    listing,
+    join_names,
     number,
     percent,
     percent_range,
+    percentage_points,
     plural,
-    points,
     probability_value,
 )
 from reports.run.seed_spreads import incomplete_spreads, seed_spreads
@@ -99,7 +100,7 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
         "95% interval": percent_range(validation.accuracy_low, validation.accuracy_high),
         "macro F1": number(validation.macro_f1, 3),
         "log loss": number(validation.log_loss, 3),
-        "behind the best": points(comparison.difference) if comparison else MISSING,
+        "behind the best": percentage_points(comparison.difference) if comparison else MISSING,
         "Holm p": probability_value(comparison.p_holm) if comparison else MISSING,
         "test accuracy": percent(test.accuracy) if test else MISSING,
         "calibration error": percent(variant.calibration.before.expected_error) if variant.calibration else MISSING,
@@ -176,12 +177,10 @@ def _nothing_scored(results: RunResults) -> str:
 
 
 def _accuracy_sentence(results: RunResults, best: VariantResult) -> str:
-    validation, many = best.parts["validation"], results.best
-    if many is not None and many.name == best.name and many.candidates > 1:
-        interval = percent_range(many.low, many.high)
-        kind = f"95% interval {interval}, which accounts for its being the best of {many.candidates}"
-    else:
-        kind = f"95% interval {percent_range(validation.accuracy_low, validation.accuracy_high)}"
+    validation, chosen = best.parts["validation"], results.best_of_many(best.name)
+    kind = f"95% interval {percent_range(*results.accuracy_interval(best))}"
+    if chosen:
+        kind += f", which accounts for its being the best of {chosen.candidates}"
     return (
         f"{best.name} is the most accurate: it names {percent(validation.accuracy)} of "
         f"{validation.images:,} validation images rightly ({kind})."
@@ -196,7 +195,7 @@ def _comparison_clause(results: RunResults, best: VariantResult) -> str:
     if not close:
         rest = "the only other variant" if len(compared) == 1 else f"all {len(compared)} others"
         return f"After Holm's correction it is distinguishable from {rest} on these images"
-    names = listing([f"{c.name} ({points(-c.difference)} points)" for c in close])
+    names = join_names([f"{c.name} ({percentage_points(-c.difference)} points)" for c in close])
     verb = "is" if len(close) == 1 else "are"
     return f"After Holm's correction {names} {verb} not distinguishable from it on these images"
 
@@ -208,7 +207,7 @@ def _cost_clause(results: RunResults, best: VariantResult) -> str:
     )
 
 
-def teaching_sentences(results: RunResults) -> list[str]:
+def student_cost_sentences(results: RunResults) -> list[str]:
     """Return of each student what its cost is made of: a teacher's training, the labelling, and its own training."""
     return [
         f"Of the {number(variant.core_seconds)} core-seconds of {variant.name}, "
@@ -219,38 +218,6 @@ def teaching_sentences(results: RunResults) -> list[str]:
         for variant in scored_variants(results)
         if (taught := variant.plan.get("taught"))
     ]
-
-
-def making_differences(results: RunResults) -> list[tuple[str, str, str, str]]:
-    """Return in what variants were made otherwise than the report: one from an earlier run keeps what it was made with.
-
-    Args:
-        results: the run.
-
-    Returns:
-        Rows of variant, what differs, what it was when the variant was trained, what it was when the report was made.
-    """
-    report = making_of_report(results)
-    return [
-        (name, what, value, report.get(what, MISSING))
-        for name, made_with in _makings(results)
-        for what, value in made_with.items()
-        if value != report.get(what)
-    ]
-
-
-def _makings(results: RunResults) -> list[tuple[str, dict[str, str]]]:
-    """Return what each training was made with, those with another seed than the compared one's too."""
-    makings = []
-    for variant in results.variants:
-        makings.append((variant.name, variant.made_with))
-        makings += [(f"{variant.name} (seed {repeat.seed})", repeat.made_with) for repeat in variant.repeats[1:]]
-    return makings
-
-
-def making_of_report(results: RunResults) -> dict[str, str]:
-    """Return what the report was made with, in the form that each variant has it."""
-    return {"code": results.code_version, **results.hardware, **results.versions}
 
 
 def cautions(results: RunResults) -> list[Caution]:
@@ -296,18 +263,18 @@ def _variant_cautions(results: RunResults) -> list[Caution]:
     for status, verb in (("failed", "failed"), ("skipped", "skipped"), ("trained", "trained without being scored")):
         names = [variant.name for variant in missing_variants(results) if variant.status == status]
         if names:
-            found.append(Caution(level="warning", text=f"Not ranked, since {verb}: {listing(names)} (see Missing)."))
+            found.append(Caution(level="warning", text=f"Not ranked, since {verb}: {join_names(names)} (see Missing)."))
     incomplete = incomplete_spreads(results)
     if incomplete:
-        text = f"Trainings failed with some of the seeds: {listing(incomplete)}. "
+        text = f"Trainings failed with some of the seeds: {join_names(incomplete)}. "
         found.append(Caution(level="warning", text=text + "Mean and spread are those of the others (see Seeds)."))
     peeking = [variant.name for variant in scored_variants(results) if variant.monitor == "validation"]
     if peeking:
-        text = f"The epochs of {listing(peeking)} were chosen on validation itself, as the notebook did: "
+        text = f"The epochs of {join_names(peeking)} were chosen on validation itself, as the notebook did: "
         found.append(Caution(level="warning", text=text + "their validation accuracy flatters them."))
     untaught = [variant.name for variant in scored_variants(results) if is_at_chance(variant)]
     if untaught:
-        text = f"No better than always naming the largest class: {listing(untaught)}. "
+        text = f"No better than always naming the largest class: {join_names(untaught)}. "
         found.append(
             Caution(level="warning", text=text + "Their training was too short or did not take (see Training).")
         )

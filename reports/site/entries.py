@@ -63,10 +63,8 @@ def make_entry(key: str, results: RunResults) -> ReportEntry:
     best = best_variant(results)
     if best is None:
         return entry
-    scores, many = best.parts["validation"], results.best
-    is_many = many is not None and many.name == best.name
-    low, high = (many.low, many.high) if many and is_many else (scores.accuracy_low, scores.accuracy_high)
-    known = {"best": best.name, "accuracy": scores.accuracy, "low": low, "high": high}
+    low, high = results.accuracy_interval(best)
+    known = {"best": best.name, "accuracy": best.parts["validation"].accuracy, "low": low, "high": high}
     return entry.model_copy(update={**known, "core_seconds": best.core_seconds})
 
 

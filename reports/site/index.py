@@ -54,4 +54,4 @@ def render_index(entries: Sequence[ReportEntry], unreadable: Sequence[str] = ())
         "accuracy_chart": Markup(accuracy_trend(newest, colours)),
         "cost_chart": Markup(cost_trend(newest, colours)),
     }
-    return make_environment().get_template("index.html").render(context)
+    return make_environment().get_template("site/index.html").render(context)

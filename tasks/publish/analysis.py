@@ -10,7 +10,7 @@ from data.records.run import RunResults
 from data.views.pictures import write_faces
 from data.workspace.layout import AUDITS_STAGE, DATASETS_STAGE, IMAGES_FOLDER, IMAGES_STAGE, MANIFEST_NAME
 from data.workspace.store import find_damage
-from models.analysis.analyse import Material, analyse_run, list_faces
+from models.analysis.analyse import AnalysisInputs, analyse_run, list_faces
 from reports.dataset.label_audit_page import AUDIT_NAME
 from reports.site.stored_reports import list_reports
 
@@ -25,12 +25,12 @@ def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> 
         faces: the .npz to write, see `data.views.pictures.write_faces`.
     """
     audit = find_stage(results, root, AUDITS_STAGE)
-    material = Material(
+    inputs = AnalysisInputs(
         manifest=read_manifest(require_stage(results, root, DATASETS_STAGE) / MANIFEST_NAME),
         suspects=load_suspects(audit) if audit else None,
         last=find_last_report(results, root, own_key),
     )
-    analysis = analyse_run(results, material)
+    analysis = analyse_run(results, inputs)
     write_faces(require_stage(results, root, IMAGES_STAGE) / IMAGES_FOLDER, list_faces(analysis), faces)
     return results.model_copy(update={"analysis": analysis})
 

@@ -33,7 +33,7 @@ from models.promotion.policy import PromotionPolicy
 from models.registry.tracking import VARIANT_TAG
 from models.registry.versions import NAME_TAG, SYNTHETIC_TAG, ModelRegistry
 from reports.dataset.exhibits import load_evidence
-from reports.run.markdown import decision_markdown
+from reports.run.sections.champion import decision_markdown
 from tasks.dataset.validate import load_summary
 from tasks.publish.run_results import ReportedStages, load_decision
 from tasks.support.child_processes import Children, ChildStopped, ignore_event

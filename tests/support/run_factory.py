@@ -9,7 +9,7 @@ from data.base.labels import CLASSES
 from data.records.run import RunResults
 from data.records.training import VariantResult
 from data.views.pictures import FACES_NAME
-from models.analysis.analyse import Material, analyse_run, list_faces
+from models.analysis.analyse import AnalysisInputs, analyse_run, list_faces
 from models.evaluation.comparison import compare_variants, rank_variants
 from models.evaluation.metrics import measure_predictions
 from tests.support.results_factory import draw_face, make_results
@@ -52,11 +52,11 @@ def with_variants(base: RunResults, variants: list[VariantResult]) -> RunResults
 
 def analyse(results: RunResults, last: RunResults | None = None) -> RunResults:
     """Return the run with its analysis, of a drawn manifest in which every fifth image has a near-duplicate."""
-    return results.model_copy(update={"analysis": analyse_run(results, make_material(results, last))})
+    return results.model_copy(update={"analysis": analyse_run(results, make_analysis_inputs(results, last))})
 
 
-def make_material(results: RunResults, last: RunResults | None = None) -> Material:
-    """Return the material of an analysis; every tenth label is suspected."""
+def make_analysis_inputs(results: RunResults, last: RunResults | None = None) -> AnalysisInputs:
+    """Return the inputs of an analysis; every tenth label is suspected."""
     frame = read_answers(results, results.variants[0].name, "validation")
     generator = np.random.default_rng(3)
     count = len(frame)
@@ -70,7 +70,7 @@ def make_material(results: RunResults, last: RunResults | None = None) -> Materi
             "group": [f"twins-{place // 10}" if place % 5 == 0 else f"one-{place}" for place in range(count)],
         }
     )
-    return Material(manifest=manifest, suspects=frozenset(frame["image_id"].iloc[::10]), last=last)
+    return AnalysisInputs(manifest=manifest, suspects=frozenset(frame["image_id"].iloc[::10]), last=last)
 
 
 def write_analysed_faces(results: RunResults, directory: Path) -> Path:

@@ -14,7 +14,7 @@ from models.analysis.run_difference import compare_runs
 from models.analysis.slices import score_slices
 from models.catalog.variants import VARIANTS
 from models.evaluation.paired import fisher_p_value, group_ties, paired_intervals
-from tests.support.run_factory import make_material, make_run
+from tests.support.run_factory import make_analysis_inputs, make_run
 
 
 def test_fisher_agrees_with_the_table():
@@ -85,5 +85,5 @@ def test_the_threshold_refuses_the_fewest_and_takes_equal_certainties_together()
 
 def test_the_last_report_is_compared_with_as_any_two_runs_are(tmp_path: Path):
     before, now = make_run(tmp_path / "a"), make_run(tmp_path / "b", {"compact": 0.4, "cnn_3": 2.5})
-    assert analyse_run(now, make_material(now)).since_last is None
-    assert analyse_run(now, make_material(now, before)).since_last == compare_runs(before, now)
+    assert analyse_run(now, make_analysis_inputs(now)).since_last is None
+    assert analyse_run(now, make_analysis_inputs(now, before)).since_last == compare_runs(before, now)

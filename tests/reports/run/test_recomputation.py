@@ -19,9 +19,17 @@ from sklearn.metrics import (
 
 from data.base.labels import CLASSES
 from reports.run.comparison_csv import COMPARISON_LIST
-from reports.run.page import ReportSources, render_report
+from reports.run.page import render_report
+from reports.run.sources import ReportSources
 from tests.reports.run.test_page import PageReader
-from tests.support.run_factory import SKILLS, analyse, make_material, make_run, read_answers, write_analysed_faces
+from tests.support.run_factory import (
+    SKILLS,
+    analyse,
+    make_analysis_inputs,
+    make_run,
+    read_answers,
+    write_analysed_faces,
+)
 
 COLUMNS = [f"probability_{label}" for label in range(len(CLASSES))]
 
@@ -190,7 +198,7 @@ def test_answers_to_the_questions(run):
 def test_slices_in_the_page(run):
     results, page, _ = run
     best = results.variants[0].name
-    manifest, correct = make_material(results).manifest, right(results, best)
+    manifest, correct = make_analysis_inputs(results).manifest, right(results, best)
     thirds = {
         f"{trait}: {value}": manifest[column].rank(method="first").between(low, high)
         for trait, column, ends in (
