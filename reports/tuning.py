@@ -1,4 +1,4 @@
-"""What is said of a hyper-parameter search: sentences and rows, without a number of validation or test."""
+"""Sentences and rows on a hyper-parameter search, without a figure of validation or test."""
 
 from data.records.search import TRIAL_STATES, SearchRecord, TrialRecord
 from reports.common.formatting import MISSING, join_names, percent, plural
@@ -13,7 +13,7 @@ SHORT_FIELDS = {
 
 
 def search_sentences(search: SearchRecord) -> list[str]:
-    """Return what a search did, who won, and how far to believe it."""
+    """Tell what a search did, which trial won, and how far to trust the result."""
     counts = {state: sum(trial.outcome.state == state for trial in search.trials) for state in TRIAL_STATES}
     told = join_names([f"{count} {state}" for state, count in counts.items() if count] or ["none"])
     said = [
@@ -41,7 +41,7 @@ def search_description(search: SearchRecord) -> str:
 
 
 def trial_rows(search: SearchRecord) -> list[dict[str, str]]:
-    """Return a row a trial, best first: its state, selection accuracy, epochs, and what was searched of its recipe."""
+    """List the trials as rows, best first: state, selection accuracy, epochs, and the searched settings."""
     return [_row(trial, search.searched) for trial in search.ranking]
 
 

@@ -1,4 +1,4 @@
-"""How figures read: percent, points, durations and sizes as text, with a dash for what is not a number."""
+"""Text forms of figures: percent, points, durations and sizes, with a dash for what is not a number."""
 
 import math
 from datetime import datetime
@@ -36,7 +36,7 @@ def number(value: float, digits: int = 0) -> str:
 
 
 def observed_text(value: float | str) -> str:
-    """Return what a rule saw, whether a count, a ratio or words."""
+    """Format what a rule observed: a count, a ratio or words."""
     if isinstance(value, str):
         return value
     return number(value, 0 if float(value).is_integer() else 3)
@@ -69,7 +69,7 @@ def duration(seconds: float) -> str:
 
 
 def date_text(text: str) -> str:
-    """Return an ISO 8601 time as a date that reads well; anything else as it is."""
+    """Format an ISO 8601 time as a date for readers; return any other text as it is."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
@@ -78,15 +78,19 @@ def date_text(text: str) -> str:
 
 
 def join_names(names: list[str]) -> str:
-    """Return names as a list in a sentence: "a", "a and b", "a, b and c"."""
+    """Join names for a sentence.
+
+    >>> join_names(["a", "b", "c"])
+    'a, b and c'
+    """
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def shorten(name: str, most: int = 32) -> str:
-    """Return a name for a chart, cut where it is longer than `most` characters."""
+    """Cut a name for a chart if it is longer than `most` characters."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a count with its noun, in the plural where it is not one."""
+    """Return a count with its noun, in the plural unless the count is 1."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,4 +1,4 @@
-"""Text and tables as Markdown that shows them as they are."""
+"""Conversion of text and tables to Markdown that shows them unchanged."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ LONGEST_FIGURE = 20
 
 
 def escape_text(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: no markup, no HTML, no table cell's end."""
+    """Escape text so that Markdown shows it unchanged, on one line: no markup, no HTML, no end of a table cell."""
     return re.sub(r"([\\`*\[\]|])", r"\\\1", one_line(text))
 
 
@@ -19,7 +19,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list
     """Return the lines of a table, and the empty line that ends it.
 
     Args:
-        header: column names; a column is aligned right where it holds figures.
+        header: column names; a column of figures is aligned right.
         rows: cells, as many as there are names.
     """
     cells = [[*row] for row in rows]
@@ -29,6 +29,6 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list
 
 
 def _holds_figures(cells: Sequence[str]) -> bool:
-    """Return whether the cells are figures, missing ones aside."""
+    """Return whether all cells that are not missing are figures."""
     found = [cell for cell in cells if cell not in ("", MISSING)]
     return bool(found) and all(len(cell) <= LONGEST_FIGURE and cell.lstrip("<+-−≈ ")[:1].isdigit() for cell in found)

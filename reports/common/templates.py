@@ -1,4 +1,4 @@
-"""The environment that the pages' templates are filled in."""
+"""Jinja environment of the pages: templates, filters, and the script of the tables."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ TABLES_SCRIPT = (TEMPLATES / "common" / "tables.js").read_text(encoding="utf-8")
 
 
 def hash_script(script: str) -> str:
-    """Return what a Content-Security-Policy names an inline script by, so that no other one runs."""
+    """Return the hash that allows this inline script, and no other, in a Content-Security-Policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 

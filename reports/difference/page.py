@@ -1,11 +1,10 @@
-"""Two runs beside each other as a page: what moved, by how much, and what was made differently."""
+"""Comparison of two runs as a page and as Markdown: what moved, by how much, and what was made differently."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from data.base.record import Record
 from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run_difference import RunDifference, RunLabel, VariantDifference
 from reports.common.cautions import Caution
@@ -30,10 +29,8 @@ DIFFERENCE_PAGE = "compare.html"
 DIFFERENCE_MARKDOWN = "compare.md"
 
 
-class DifferenceRow(BaseModel):
-    """One variant of a comparison of runs, every value ready to be read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class DifferenceRow(Record):
+    """One variant in a comparison of runs, every value as text."""
 
     variant: str
     earlier: str
@@ -51,7 +48,7 @@ def render_difference(difference: RunDifference, out: Path) -> Path:
 
     Args:
         difference: the comparison.
-        out: the directory to write into, made where it is missing.
+        out: the directory to write into; it is made if it is missing.
 
     Returns:
         The page.
@@ -75,7 +72,7 @@ def describe_difference(difference: RunDifference) -> dict[str, Any]:
 
 
 def difference_cautions(difference: RunDifference) -> list[Caution]:
-    """Return what a reader must know before reading a figure, the gravest first."""
+    """List what a reader must know before reading a figure, critical cautions first."""
     sides, found = (difference.earlier, difference.later), []
     if sides[0].synthetic != sides[1].synthetic:
         text = "One run is on drawn faces and the other on photographs: their accuracies say nothing of each other."
@@ -95,11 +92,11 @@ def difference_cautions(difference: RunDifference) -> list[Caution]:
 
 
 def difference_sentences(difference: RunDifference) -> list[str]:
-    """Return what the comparison comes to, in sentences made from its figures."""
+    """Word the result of the comparison in sentences made from its figures."""
     said = [_best_sentence(difference)]
     tested = [v for v in difference.variants if v.difference is not None]
     if not tested:
-        return [*said, "No variant was trained anew in both runs, so there is nothing to test."]
+        return [*said, "No variant has a separate training in each run, so there is nothing to test."]
     better = [v for v in tested if _is_significant(v) and (v.difference or 0) > 0]
     worse = [v for v in tested if _is_significant(v) and (v.difference or 0) < 0]
     if better:
@@ -130,7 +127,7 @@ def _name_with_points(variants: list[VariantDifference]) -> str:
 
 
 def difference_method(difference: RunDifference) -> str:
-    """Return how the variants were tested, in a sentence or two; nothing where none was."""
+    """Word how the variants were tested, in one or two sentences; nothing if none was tested."""
     tested = sum(variant.difference is not None for variant in difference.variants)
     if not tested:
         return ""

@@ -1,4 +1,4 @@
-"""The slices of validation in a report: which are significantly worse, in a sentence and as rows."""
+"""Slices of validation: which are significantly worse, as a sentence and as table rows."""
 
 from data.records.analysis import DISTINGUISHABLE_BELOW, SliceScore
 from data.records.run import RunResults
@@ -12,7 +12,7 @@ def worse_slices(results: RunResults) -> list[SliceScore]:
 
 
 def slice_sentence(results: RunResults) -> str:
-    """Return which slices are significantly worse and by how much, or that none is."""
+    """Tell which slices are significantly worse and by how much, or that none is."""
     slices = results.analysis.slices if results.analysis else ()
     tested = sum(piece.p_holm is not None for piece in slices)
     if not tested:
@@ -28,7 +28,7 @@ def slice_sentence(results: RunResults) -> str:
 
 
 def slice_rows(results: RunResults) -> list[dict[str, str]]:
-    """Return the slices as table rows, every value ready to be read."""
+    """List the slices as table rows of text."""
     return [_row(piece) for piece in (results.analysis.slices if results.analysis else ())]
 
 
@@ -46,7 +46,7 @@ def _row(piece: SliceScore) -> dict[str, str]:
 
 
 def _verdict(piece: SliceScore) -> str:
-    """Return "worse" or "better" than the other images where the difference is significant."""
+    """Return "worse" or "better" if the difference to the other images is significant, else nothing."""
     if piece.is_worse(DISTINGUISHABLE_BELOW):
         return "worse"
     return "better" if piece.differs(DISTINGUISHABLE_BELOW) else ""

@@ -1,4 +1,4 @@
-"""What a run's results come to: the ranking, the answer in sentences, and what a reader must be warned of."""
+"""Summary of a run's results: ranking, answer in sentences, and cautions for the reader."""
 
 import math
 from string import ascii_lowercase
@@ -47,7 +47,7 @@ def missing_reason(variant: VariantResult) -> str:
 
 
 def best_variant(results: RunResults) -> VariantResult | None:
-    """Return the variant with the highest validation accuracy, or None where no accuracy is defined."""
+    """Return the variant with the highest validation accuracy, or None if no accuracy is defined."""
     scored = scored_variants(results)
     if scored and math.isfinite(scored[0].parts["validation"].accuracy):
         return scored[0]
@@ -55,7 +55,7 @@ def best_variant(results: RunResults) -> VariantResult | None:
 
 
 def comparison_of(results: RunResults, name: str) -> Comparison | None:
-    """Return the paired comparison of this variant with the best one, where there is one."""
+    """Return the paired comparison of this variant with the best one, or None."""
     return next((comparison for comparison in results.comparisons if comparison.name == name), None)
 
 
@@ -70,13 +70,13 @@ def tie_letters(results: RunResults) -> dict[str, str]:
 
 
 def leaderboard_rows(results: RunResults) -> list[dict[str, str]]:
-    """Return the leaderboard, one row a variant, best first, then those without scores and why.
+    """List the leaderboard: one row for each variant, best first, then those without scores and the reason.
 
     Args:
         results: the run.
 
     Returns:
-        Rows with the same keys in the same order, every value ready to be read.
+        Rows with the same keys in the same order, every value as text.
     """
     rows = [_scored_row(results, variant) for variant in scored_variants(results)]
     rows += [_missing_row(variant) for variant in missing_variants(results)]
@@ -138,13 +138,13 @@ def _missing_row(variant: VariantResult) -> dict[str, str]:
 
 
 def summary_sentences(results: RunResults) -> list[str]:
-    """Return the answer in three sentences: which variant is best, what it beats and costs, whether it is promoted.
+    """Word the answer in three sentences: the best variant, what it beats and costs, whether it is promoted.
 
     Args:
         results: the run.
 
     Returns:
-        Sentences that are made from the figures alone; one where nothing is scored.
+        Sentences that are made from the figures alone; one sentence if no variant is scored.
     """
     best = best_variant(results)
     if best is None:
@@ -208,7 +208,7 @@ def _cost_clause(results: RunResults, best: VariantResult) -> str:
 
 
 def student_cost_sentences(results: RunResults) -> list[str]:
-    """Return of each student what its cost is made of: a teacher's training, the labelling, and its own training."""
+    """Split the cost of each student: training of the teacher, labelling, and its own training."""
     return [
         f"Of the {number(variant.core_seconds)} core-seconds of {variant.name}, "
         f"{number(taught['teacher_core_seconds'])} trained its teacher {taught['teacher']}, "
@@ -221,7 +221,7 @@ def student_cost_sentences(results: RunResults) -> list[str]:
 
 
 def cautions(results: RunResults) -> list[Caution]:
-    """Return what a reader must know before reading a figure, the gravest first."""
+    """List what a reader must know before reading a figure, critical cautions first."""
     found = _data_cautions(results) + _variant_cautions(results)
     if results.undecided:
         text = f"Nothing was decided on the champion, which stays as it is: {results.undecided}"
