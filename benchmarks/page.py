@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Outcome, Row
+from data.base.markdown import table_lines
 from data.system.hardware import describe_hardware
 from data.workspace.atomic import write_atomically
 
@@ -45,8 +46,8 @@ def format_section(title: str, name: str, row: Row, outcome: Outcome) -> str:
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Format rows with the same keys as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines = table_lines(list(rows[0]), [[str(value) for value in row.values()] for row in rows])
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _remark_of(section: str) -> str:

@@ -1,1 +1,9 @@
-"""Reports: a pure function of stored results to pages that people read."""
+"""Reports: pure functions from stored results to pages that people read.
+
+run         | the report of one run
+dataset     | pages on the data
+difference  | two runs compared
+site        | the index of all reports of a workspace
+tuning      | sentences and rows on a hyper-parameter search
+common      | what all pages share
+"""

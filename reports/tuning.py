@@ -1,7 +1,7 @@
-"""What is said of a hyper-parameter search: sentences and rows, without a number of validation or test."""
+"""Sentences and rows on a hyper-parameter search, without a figure of validation or test."""
 
 from data.records.search import TRIAL_STATES, SearchRecord, TrialRecord
-from reports.common.formatting import MISSING, listing, percent, plural
+from reports.common.formatting import MISSING, join_names, percent, plural
 
 SHORT_FIELDS = {
     "learning_rate": "rate",
@@ -13,9 +13,9 @@ SHORT_FIELDS = {
 
 
 def search_sentences(search: SearchRecord) -> list[str]:
-    """Return what a search did, who won, and how far to believe it."""
+    """Tell what a search did, which trial won, and how far to trust the result."""
     counts = {state: sum(trial.outcome.state == state for trial in search.trials) for state in TRIAL_STATES}
-    told = listing([f"{count} {state}" for state, count in counts.items() if count] or ["none"])
+    told = join_names([f"{count} {state}" for state, count in counts.items() if count] or ["none"])
     said = [
         f"{plural(len(search.trials), 'trial')} of {search.variant}, {search.trial_minutes:g} minutes each at most: "
         f"{told}. So {plural(search.looks, 'recipe')} looked at the {search.selection_images:,} selection images."
@@ -41,7 +41,7 @@ def search_description(search: SearchRecord) -> str:
 
 
 def trial_rows(search: SearchRecord) -> list[dict[str, str]]:
-    """Return a row a trial, best first: its state, selection accuracy, epochs, and what was searched of its recipe."""
+    """List the trials as rows, best first: state, selection accuracy, epochs, and the searched settings."""
     return [_row(trial, search.searched) for trial in search.ranking]
 
 

@@ -7,13 +7,13 @@ Source: Gebru et al., "Datasheets for Datasets", Communications of the ACM 64 (1
 questions in our words.
 """
 
-import html
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import Field
 
 from data.base.labels import CLASSES, IMAGE_SIZE
+from data.base.markdown import one_line, table_lines
 from data.base.record import Record
 from data.records.dataset import DataSummary, Verdict
 
@@ -120,7 +120,7 @@ def render_datasheet(summary: DataSummary, facts: DatasheetFacts) -> str:
         "Maintenance": [("Who looks after it?", facts.maintainer), ("How is it corrected?", facts.updates)],
     }
     paragraphs = [
-        f"# Datasheet: {_one_line(facts.title)}",
+        f"# Datasheet: {one_line(facts.title)}",
         "After Gebru et al. (2021). Figures are measured by the pipeline; the rest is what people told it.",
     ]
     for title, answers in sections.items():
@@ -145,7 +145,7 @@ def _composition(summary: DataSummary, facts: DatasheetFacts) -> Answers:
             "What does one instance show?",
             f"{kind}, {IMAGE_SIZE}x{IMAGE_SIZE} gray pixels, each with one label: {labels}.",
         ),
-        ("Which edition is this?", f"Source: {_one_line(summary.source)}. {facts.identity}"),
+        ("Which edition is this?", f"Source: {one_line(summary.source)}. {facts.identity}"),
         ("How many are there, as published?", _count_table(summary.counts_published)),
         ("Is it a sample of a larger set?", facts.sampling),
         ("How is it divided?", _describe_parts(summary)),
@@ -207,7 +207,7 @@ def _describe_errors(summary: DataSummary) -> str:
 
 def _describe_breaches(verdict: Verdict) -> str:
     breaches = [
-        f"- {finding.severity}: {_one_line(finding.message)}" for finding in verdict.findings if not finding.success
+        f"- {finding.severity}: {one_line(finding.message)}" for finding in verdict.findings if not finding.success
     ]
     if not breaches:
         return f"All {len(verdict.findings)} rules passed." if verdict.findings else "No rule was checked."
@@ -233,12 +233,6 @@ def _count_table(counts: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table whose first column is text and whose others are figures."""
-    cells = [[_one_line(cell).replace("|", r"\|") for cell in row] for row in (head, *rows)]
-    rule = ["---", *["---:"] * (len(cells[0]) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:]))
-
-
-def _one_line(text: str) -> str:
-    """Return the text in one line and without tags, so that a folder's name stays text wherever it is shown."""
-    return html.escape(" ".join(text.split()), quote=False)
+    """Write a Markdown table whose first column is text and whose others are figures."""
+    cells = [[one_line(cell).replace("|", r"\|") for cell in row] for row in (head, *rows)]
+    return "\n".join(table_lines(cells[0], cells[1:], range(1, len(cells[0]))))

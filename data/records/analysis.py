@@ -9,6 +9,9 @@ from data.records.run_difference import RunDifference
 
 Topic = Literal["colour", "frozen", "fine-tuned", "fine-tuning", "augmentation", "depth"]
 
+DISTINGUISHABLE_BELOW = 0.05
+"""Level of every test in a report: a smaller p value, after Holm's correction, counts as a difference."""
+
 
 class PairAnswer(Record):
     """Two variants that differ in what a question asks about, compared on the same validation images."""

@@ -61,3 +61,16 @@ class RunResults(Record):
     mlflow_url: str = Field(
         default="", description="leads to its run in MLflow, once it is there; empty where unserved"
     )
+
+    def best_of_many(self, name: str) -> BestOfMany | None:
+        """Return the interval of a variant that was the best of several, or None if it is another or the only one."""
+        best = self.best
+        return best if best is not None and best.name == name and best.candidates > 1 else None
+
+    def accuracy_interval(self, variant: VariantResult) -> tuple[float, float]:
+        """Return the 95 % interval of a scored variant's validation accuracy, 0..1.
+
+        For the best of several variants it accounts for the choice; see `BestOfMany`.
+        """
+        chosen, scores = self.best_of_many(variant.name), variant.parts["validation"]
+        return (chosen.low, chosen.high) if chosen else (scores.accuracy_low, scores.accuracy_high)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data.workspace.layout import RENDERED_FOLDER
 from models.analysis.run_difference import compare_runs
-from reports.difference.page import render_versus
+from reports.difference.page import render_difference
 from reports.run.page import render_report
 from reports.site.stored_reports import StoredReport, find_report, list_reports, report_sources
 
@@ -53,7 +53,7 @@ def compare_again(workspace: Path, first: str, second: str, out: str = "") -> Pa
     reports, _ = list_reports(root)
     earlier, later = sorted((find_report(reports, first), find_report(reports, second)), key=_age)
     directory = Path(out).resolve() if out else root / RENDERED_FOLDER / f"{earlier.key}-{later.key}"
-    return render_versus(compare_runs(earlier.results, later.results), directory)
+    return render_difference(compare_runs(earlier.results, later.results), directory)
 
 
 def _age(report: StoredReport) -> tuple[datetime, str]:

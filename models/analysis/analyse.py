@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.base.errors import PipelineError
-from data.records.analysis import Analysis, Face, SliceScore
+from data.records.analysis import DISTINGUISHABLE_BELOW, Analysis, Face, SliceScore
 from data.records.run import RunResults
 from models.analysis.confusions import find_errors
 from models.analysis.questions import answer_questions
@@ -16,8 +16,6 @@ from models.analysis.run_difference import compare_runs
 from models.analysis.slices import score_slices
 from models.evaluation.paired import group_ties
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
-
-DISTINGUISHABLE_BELOW = 0.05
 
 
 @dataclass(frozen=True, eq=False)

@@ -142,9 +142,8 @@ def _label(results: RunResults) -> RunLabel:
     scored = sorted(_scored(results).values(), key=lambda variant: -variant.parts[PART].accuracy)
     if not scored:
         return label
-    scores, many = scored[0].parts[PART], results.best
-    simultaneous = many is not None and many.name == scored[0].name and many.candidates > 1
-    low, high = (many.low, many.high) if many and simultaneous else (scores.accuracy_low, scores.accuracy_high)
+    scores = scored[0].parts[PART]
+    low, high = results.accuracy_interval(scored[0])
     known = {"best": scored[0].name, "accuracy": scores.accuracy, "accuracy_low": low, "accuracy_high": high}
     return label.model_copy(update={**known, "validation_images": scores.images})
 

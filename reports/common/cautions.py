@@ -2,15 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-DISTINGUISHABLE_BELOW = 0.05
+from data.base.record import Record
 
 
-class Caution(BaseModel):
+class Caution(Record):
     """One line of the warning bar at the head of a report."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     level: Literal["critical", "warning"]
     text: str

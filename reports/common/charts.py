@@ -1,4 +1,4 @@
-"""How every chart of a page is drawn: the house's style and colours, as SVG that takes them from the page's theme."""
+"""Style of all charts, and their conversion to SVG that takes its colours and fonts from the page."""
 
 import io
 import re
@@ -55,8 +55,8 @@ WIDE_INCHES, NARROW_INCHES = 9.0, 3.7
 METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-class Drawn:
-    """What a drawn figure leaves behind: its SVG as matplotlib writes it, and its name."""
+class RenderedFigure:
+    """A rendered figure: its SVG as matplotlib writes it, and its name."""
 
     def __init__(self, name: str) -> None:
         self.name = re.sub(r"[^a-z0-9-]", "-", name.lower())
@@ -64,9 +64,9 @@ class Drawn:
 
 
 @contextmanager
-def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterator[tuple[Figure, Drawn]]:
-    """Hand out a figure in the house's style, and write it as SVG when its block ends."""
-    drawn = Drawn(name)
+def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterator[tuple[Figure, RenderedFigure]]:
+    """Provide a figure in the common style, and render it as SVG at the end of the block."""
+    drawn = RenderedFigure(name)
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": drawn.name}):
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
         yield figure, drawn
@@ -75,8 +75,8 @@ def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterato
         drawn.svg = buffer.getvalue()
 
 
-def for_screens(name: str, draw: Callable[[str, float], str]) -> Markup:
-    """Draw a chart of rows twice: for a desk or paper, and for a phone, where it fits without being made smaller.
+def responsive_chart(name: str, draw: Callable[[str, float], str]) -> Markup:
+    """Draw a chart of rows twice: wide for a desktop or paper, and narrow for a phone.
 
     Args:
         name: of the figure on the wide screen.
@@ -90,7 +90,7 @@ def for_screens(name: str, draw: Callable[[str, float], str]) -> Markup:
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Name the rows of a chart that has one a variant, the first on top."""
+    """Name the rows of a chart with one row for each variant, the first on top."""
     axes.set_yticks(range(len(names)), [shorten(name) for name in names])
     axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -108,7 +108,7 @@ def draw_whisker(
     axes.annotate(text, (middle, row), fontsize=9, xytext=(0, 7), textcoords="offset points", ha="center")
 
 
-def as_svg(drawn: Drawn, label: str) -> str:
+def as_svg(drawn: RenderedFigure, label: str) -> str:
     """Make matplotlib's SVG part of a page: theme colours, page fonts, unique ids, a label, no declarations."""
     svg = drawn.svg[drawn.svg.index("<svg") :]
     svg = re.sub(r"<style.*?</style>", "", svg, count=1, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""How figures read: percent, points, durations and sizes as text, with a dash for what is not a number."""
+"""Text forms of figures: percent, points, durations and sizes, with a dash for what is not a number."""
 
 import math
 from datetime import datetime
@@ -18,7 +18,7 @@ def percent_range(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def points(difference: float) -> str:
+def percentage_points(difference: float) -> str:
     """Return a difference of two rates in percentage points, signed."""
     return f"{100 * difference:+.1f}".replace("-", "−") if math.isfinite(difference) else MISSING
 
@@ -27,7 +27,7 @@ def points_range(low: float, high: float) -> str:
     """Return an interval of differences in percentage points, each end signed."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    return f"{points(low)} to {points(high)}"
+    return f"{percentage_points(low)} to {percentage_points(high)}"
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -35,8 +35,8 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}" if math.isfinite(value) else MISSING
 
 
-def observed(value: float | str) -> str:
-    """Return what a rule saw, whether a count, a ratio or words."""
+def observed_text(value: float | str) -> str:
+    """Format what a rule observed: a count, a ratio or words."""
     if isinstance(value, str):
         return value
     return number(value, 0 if float(value).is_integer() else 3)
@@ -68,8 +68,8 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def moment(text: str) -> str:
-    """Return an ISO 8601 time as a date that reads well; anything else as it is."""
+def date_text(text: str) -> str:
+    """Format an ISO 8601 time as a date for readers; return any other text as it is."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
@@ -77,16 +77,20 @@ def moment(text: str) -> str:
     return f"{when.day} {when:%B %Y, %H:%M} {when:%Z}".strip()
 
 
-def listing(names: list[str]) -> str:
-    """Return names as a list in a sentence: "a", "a and b", "a, b and c"."""
+def join_names(names: list[str]) -> str:
+    """Join names for a sentence.
+
+    >>> join_names(["a", "b", "c"])
+    'a, b and c'
+    """
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def shorten(name: str, most: int = 32) -> str:
-    """Return a name for a chart, cut where it is longer than `most` characters."""
+    """Cut a name for a chart if it is longer than `most` characters."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a count with its noun, in the plural where it is not one."""
+    """Return a count with its noun, in the plural unless the count is 1."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

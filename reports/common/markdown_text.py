@@ -1,9 +1,9 @@
-"""Text and tables as Markdown that shows them as they are."""
+"""Conversion of text and tables to Markdown that shows them unchanged."""
 
-import html
 import re
 from collections.abc import Iterable, Sequence
 
+from data.base.markdown import one_line, table_lines
 from reports.common.formatting import MISSING
 
 LONGEST_FIGURE = 20
@@ -11,27 +11,24 @@ LONGEST_FIGURE = 20
 
 
 def escape_text(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: no markup, no HTML, no table cell's end."""
-    single = " ".join(html.escape(text, quote=False).split())
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", single)
+    """Escape text so that Markdown shows it unchanged, on one line: no markup, no HTML, no end of a table cell."""
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", one_line(text))
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table, and the empty line that ends it.
 
     Args:
-        header: column names; a column is aligned right where it holds figures.
+        header: column names; a column of figures is aligned right.
         rows: cells, as many as there are names.
     """
-    cells = [list(row) for row in rows]
-    columns = zip(*cells, strict=True) if cells else ((),) * len(header)
-    marks = ["---:" if _holds_figures(column) else "---" for column in columns]
-    table = [[escape_text(cell) for cell in header], marks]
-    table += [[escape_text(cell) for cell in row] for row in cells]
-    return [f"| {' | '.join(row)} |" for row in table] + [""]
+    cells = [[*row] for row in rows]
+    figures = [place for place, column in enumerate(zip(*cells, strict=True)) if _holds_figures(column)]
+    escaped = [[escape_text(cell) for cell in row] for row in (header, *cells)]
+    return [*table_lines(escaped[0], escaped[1:], figures), ""]
 
 
 def _holds_figures(cells: Sequence[str]) -> bool:
-    """Return whether the cells are figures, missing ones aside."""
+    """Return whether all cells that are not missing are figures."""
     found = [cell for cell in cells if cell not in ("", MISSING)]
     return bool(found) and all(len(cell) <= LONGEST_FIGURE and cell.lstrip("<+-−≈ ")[:1].isdigit() for cell in found)

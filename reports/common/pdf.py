@@ -1,4 +1,4 @@
-"""Print a page as a PDF with a browser of the Chromium family that the machine has."""
+"""Conversion of a page to PDF by an installed browser of the Chromium family."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def find_browser() -> Path:
     """Return a browser that prints.
 
     Raises:
-        PipelineError: there is none.
+        PipelineError: no such browser is installed.
     """
     found = [Path(path) for name in BROWSERS if (path := shutil.which(name))]
     found += [path for path in APPLICATIONS if path.is_file()]

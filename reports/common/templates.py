@@ -1,4 +1,4 @@
-"""The environment that the pages' templates are filled in."""
+"""Jinja environment of the pages: templates, filters, and the script of the tables."""
 
 import base64
 import hashlib
@@ -12,12 +12,12 @@ from reports.common import formatting
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-TABLES_SCRIPT = (TEMPLATES / "tables.js").read_text(encoding="utf-8")
+TABLES_SCRIPT = (TEMPLATES / "common" / "tables.js").read_text(encoding="utf-8")
 """The one script of a page: sorts and filters its tables."""
 
 
 def hash_script(script: str) -> str:
-    """Return what a Content-Security-Policy names an inline script by, so that no other one runs."""
+    """Return the hash that allows this inline script, and no other, in a Content-Security-Policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
@@ -37,14 +37,14 @@ def make_environment() -> Environment:
     )
     names = (
         "percent",
-        "points",
+        "percentage_points",
         "number",
         "probability_value",
         "file_size",
         "duration",
-        "moment",
+        "date_text",
         "plural",
-        "observed",
+        "observed_text",
     )
     environment.filters.update({name: getattr(formatting, name) for name in names})
     environment.globals.update(

@@ -11,7 +11,7 @@ from data.base.labels import CLASSES
 from data.base.record import Record
 from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
-from reports.common.formatting import listing, number, percent, plural
+from reports.common.formatting import join_names, number, percent, plural
 from reports.common.images import encode_png
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
@@ -46,7 +46,7 @@ class SuspectSheet(Record):
 
 
 class AuditView(Record):
-    """What the template `audit.html` draws."""
+    """Content of the template `dataset/label_audit.html`."""
 
     audit: LabelAudit
     sentences: tuple[str, ...]
@@ -80,7 +80,7 @@ def render_audit_page(directory: Path, data: DataSummary) -> None:
         data: the data set whose labels were audited.
     """
     context = {"audit": load_audit(directory, CLASSES), "classes": CLASSES, "data": data}
-    page = make_environment().get_template("audit_page.html").render(context)
+    page = make_environment().get_template("dataset/label_audit_page.html").render(context)
     (directory / AUDIT_PAGE_NAME).write_text(page, encoding="utf-8")
 
 
@@ -153,7 +153,7 @@ def _list_suspects(audit: LabelAudit) -> list[str]:
 def _name_auditors(audit: LabelAudit) -> str:
     if len(audit.audited_by) == 1:
         return f"the variant {audit.audited_by[0]}"
-    return f"the mean of {listing(list(audit.audited_by))}" if audit.audited_by else "cross-fitted variants"
+    return f"the mean of {join_names(list(audit.audited_by))}" if audit.audited_by else "cross-fitted variants"
 
 
 def _draw_sheet(audit: LabelAudit, faces: dict[str, NDArray], label: int, classes: Sequence[str]) -> SuspectSheet:

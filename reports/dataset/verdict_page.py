@@ -9,7 +9,7 @@ import pandas as pd
 from data.base.labels import CLASSES
 from data.records.dataset import DataSummary, Finding
 from data.workspace.layout import SUMMARY_NAME
-from reports.common.formatting import observed
+from reports.common.formatting import observed_text
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
 from reports.dataset.exhibits import EVIDENCE_NAME, QUARANTINE_LIST, DataEvidence, Exhibit
@@ -48,7 +48,7 @@ def render_verdict(summary: DataSummary, evidence: DataEvidence, quarantine: pd.
         "steps": steps,
         "contents": [("next", "What to do next")] * bool(steps) + _list_contents(data),
     }
-    page = make_environment().get_template("verdict.html").render(context | data)
+    page = make_environment().get_template("dataset/verdict_page.html").render(context | data)
     (out / VERDICT_PAGE).write_text(page, encoding="utf-8")
     (out / SUMMARY_NAME).write_text(summary.model_dump_json(indent=1), encoding="utf-8")
     quarantine.to_csv(out / QUARANTINE_LIST, index=False)
@@ -134,7 +134,7 @@ def _rule_table(summary: DataSummary, evidence: DataEvidence) -> list[str]:
 
 
 def _seen(finding: Finding | None) -> tuple[str, str]:
-    return (observed(finding.observed), finding.message) if finding else ("", "")
+    return (observed_text(finding.observed), finding.message) if finding else ("", "")
 
 
 def _word_outcome(finding: Finding | None) -> str:

@@ -2,10 +2,10 @@
 
 from matplotlib.axes import Axes
 
+from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run_difference import RunDifference, VariantDifference
-from reports.common.cautions import DISTINGUISHABLE_BELOW
 from reports.common.charts import BLUE, GREEN, MUTED, ORANGE, as_svg, draw_figure, draw_whisker, name_rows
-from reports.common.formatting import points
+from reports.common.formatting import percentage_points
 
 
 def differences_figure(difference: RunDifference, name: str, width_inches: float) -> str:
@@ -20,7 +20,7 @@ def differences_figure(difference: RunDifference, name: str, width_inches: float
             _draw_move(axes, row, variant)
         name_rows(axes, [variant.name for variant in moved])
         axes.set_xlabel("later minus earlier, percentage points")
-    label = "; ".join(f"{variant.name} {points(variant.difference or 0)}" for variant in moved)
+    label = "; ".join(f"{variant.name} {percentage_points(variant.difference or 0)}" for variant in moved)
     return as_svg(drawn, f"Differences of validation accuracy in points: {label}")
 
 
@@ -28,4 +28,4 @@ def _draw_move(axes: Axes, row: int, variant: VariantDifference) -> None:
     low, middle, high = (100 * (value or 0.0) for value in (variant.low, variant.difference, variant.high))
     significant = variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
     colour = (GREEN if middle > 0 else ORANGE) if significant else BLUE
-    draw_whisker(axes, row, (low, high), middle, points(middle / 100), colour, filled=significant)
+    draw_whisker(axes, row, (low, high), middle, percentage_points(middle / 100), colour, filled=significant)

@@ -1,23 +1,23 @@
-"""Two runs beside each other as a page: what moved, by how much, and what was made differently."""
+"""Comparison of two runs as a page and as Markdown: what moved, by how much, and what was made differently."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from data.base.record import Record
+from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run_difference import RunDifference, RunLabel, VariantDifference
-from reports.common.cautions import DISTINGUISHABLE_BELOW, Caution
-from reports.common.charts import for_screens
+from reports.common.cautions import Caution
+from reports.common.charts import responsive_chart
 from reports.common.formatting import (
     MISSING,
-    listing,
-    moment,
+    date_text,
+    join_names,
     number,
     percent,
     percent_range,
+    percentage_points,
     plural,
-    points,
     points_range,
     probability_value,
 )
@@ -25,14 +25,12 @@ from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
 from reports.difference.chart import differences_figure
 
-VERSUS_PAGE = "compare.html"
-VERSUS_MARKDOWN = "compare.md"
+DIFFERENCE_PAGE = "compare.html"
+DIFFERENCE_MARKDOWN = "compare.md"
 
 
-class VersusRow(BaseModel):
-    """One variant of a comparison of runs, every value ready to be read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class DifferenceRow(Record):
+    """One variant in a comparison of runs, every value as text."""
 
     variant: str
     earlier: str
@@ -45,36 +43,36 @@ class VersusRow(BaseModel):
     core_seconds: str
 
 
-def render_versus(difference: RunDifference, out: Path) -> Path:
+def render_difference(difference: RunDifference, out: Path) -> Path:
     """Write a comparison of two runs as compare.html and compare.md.
 
     Args:
         difference: the comparison.
-        out: the directory to write into, made where it is missing.
+        out: the directory to write into; it is made if it is missing.
 
     Returns:
         The page.
     """
     out.mkdir(parents=True, exist_ok=True)
-    context = {"versus": difference, "cautions": versus_cautions(difference), **describe_versus(difference)}
-    page = make_environment().get_template("versus_page.html").render(context)
-    (out / VERSUS_PAGE).write_text(page, encoding="utf-8")
-    (out / VERSUS_MARKDOWN).write_text(render_versus_markdown(difference), encoding="utf-8")
-    return out / VERSUS_PAGE
+    context = {"difference": difference, "cautions": difference_cautions(difference), **describe_difference(difference)}
+    page = make_environment().get_template("difference/page.html").render(context)
+    (out / DIFFERENCE_PAGE).write_text(page, encoding="utf-8")
+    (out / DIFFERENCE_MARKDOWN).write_text(difference_markdown(difference), encoding="utf-8")
+    return out / DIFFERENCE_PAGE
 
 
-def describe_versus(difference: RunDifference) -> dict[str, Any]:
-    """Return what the template versus.html is filled with, beside the comparison itself."""
+def describe_difference(difference: RunDifference) -> dict[str, Any]:
+    """Return what the template difference/difference.html is filled with, beside the comparison itself."""
     return {
-        "versus_sentences": versus_sentences(difference),
-        "versus_method": versus_method(difference),
-        "versus_rows": versus_rows(difference),
-        "versus_chart": for_screens("differences", partial(differences_figure, difference)),
+        "difference_sentences": difference_sentences(difference),
+        "difference_method": difference_method(difference),
+        "difference_rows": difference_rows(difference),
+        "difference_chart": responsive_chart("differences", partial(differences_figure, difference)),
     }
 
 
-def versus_cautions(difference: RunDifference) -> list[Caution]:
-    """Return what a reader must know before reading a figure, the gravest first."""
+def difference_cautions(difference: RunDifference) -> list[Caution]:
+    """List what a reader must know before reading a figure, critical cautions first."""
     sides, found = (difference.earlier, difference.later), []
     if sides[0].synthetic != sides[1].synthetic:
         text = "One run is on drawn faces and the other on photographs: their accuracies say nothing of each other."
@@ -88,17 +86,17 @@ def versus_cautions(difference: RunDifference) -> list[Caution]:
         if any(s is not None and s.chosen_on_validation for s in (v.earlier, v.later))
     ]
     if flattered:
-        text = f"The epochs of {listing(flattered)} were chosen on validation itself: its accuracy flatters them."
+        text = f"The epochs of {join_names(flattered)} were chosen on validation itself: its accuracy flatters them."
         found.append(Caution(level="warning", text=text))
     return found
 
 
-def versus_sentences(difference: RunDifference) -> list[str]:
-    """Return what the comparison comes to, in sentences made from its figures."""
+def difference_sentences(difference: RunDifference) -> list[str]:
+    """Word the result of the comparison in sentences made from its figures."""
     said = [_best_sentence(difference)]
     tested = [v for v in difference.variants if v.difference is not None]
     if not tested:
-        return [*said, "No variant was trained anew in both runs, so there is nothing to test."]
+        return [*said, "No variant has a separate training in each run, so there is nothing to test."]
     better = [v for v in tested if _is_significant(v) and (v.difference or 0) > 0]
     worse = [v for v in tested if _is_significant(v) and (v.difference or 0) < 0]
     if better:
@@ -115,7 +113,7 @@ def _best_sentence(difference: RunDifference) -> str:
     was, now = difference.earlier, difference.later
     if was.accuracy is None or now.accuracy is None:
         silent = [name for name, side in (("earlier", was), ("later", now)) if side.accuracy is None]
-        return f"No variant is scored in the {listing(silent)} run."
+        return f"No variant is scored in the {join_names(silent)} run."
     told = [
         f"{side.best} with {percent(side.accuracy or 0)} (95% interval "
         f"{percent_range(side.accuracy_low or 0, side.accuracy_high or 0)}, {side.validation_images:,} images)"
@@ -125,11 +123,11 @@ def _best_sentence(difference: RunDifference) -> str:
 
 
 def _name_with_points(variants: list[VariantDifference]) -> str:
-    return listing([f"{v.name} ({points(v.difference or 0)} points)" for v in variants])
+    return join_names([f"{v.name} ({percentage_points(v.difference or 0)} points)" for v in variants])
 
 
-def versus_method(difference: RunDifference) -> str:
-    """Return how the variants were tested, in a sentence or two; nothing where none was."""
+def difference_method(difference: RunDifference) -> str:
+    """Word how the variants were tested, in one or two sentences; nothing if none was tested."""
     tested = sum(variant.difference is not None for variant in difference.variants)
     if not tested:
         return ""
@@ -148,19 +146,19 @@ def _is_significant(variant: VariantDifference) -> bool:
     return variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
 
 
-def versus_rows(difference: RunDifference) -> list[VersusRow]:
+def difference_rows(difference: RunDifference) -> list[DifferenceRow]:
     """Return the table of the variants."""
     return [_row(variant) for variant in difference.variants]
 
 
-def _row(variant: VariantDifference) -> VersusRow:
+def _row(variant: VariantDifference) -> DifferenceRow:
     was, now = variant.earlier, variant.later
     measured = variant.difference is not None
-    return VersusRow(
+    return DifferenceRow(
         variant=variant.name,
         earlier=percent(was.accuracy) if was else MISSING,
         later=percent(now.accuracy) if now else MISSING,
-        difference=points(variant.difference or 0) if measured else MISSING,
+        difference=percentage_points(variant.difference or 0) if measured else MISSING,
         interval=points_range(variant.low or 0, variant.high or 0) if measured else "",
         p_holm=probability_value(variant.p_holm or 0) if measured else MISSING,
         outcome=_outcome(variant),
@@ -179,14 +177,14 @@ def _outcome(variant: VariantDifference) -> str:
     return "better" if (variant.difference or 0) > 0 else "worse"
 
 
-def render_versus_markdown(difference: RunDifference) -> str:
+def difference_markdown(difference: RunDifference) -> str:
     """Return the comparison as Markdown without pictures."""
     was, now = difference.earlier, difference.later
     lines = ["# What changed between two runs", ""]
     lines += [f"From {escape_text(_name(was))} to {escape_text(_name(now))}.", ""]
-    for caution in versus_cautions(difference):
+    for caution in difference_cautions(difference):
         lines += [f"> **{caution.level}:** {escape_text(caution.text)}", ""]
-    return "\n".join([*lines, *versus_lines(difference, "##")])
+    return "\n".join([*lines, *difference_lines(difference, "##")])
 
 
 def since_sentence(difference: RunDifference) -> str:
@@ -197,17 +195,17 @@ def since_sentence(difference: RunDifference) -> str:
     )
 
 
-def versus_lines(difference: RunDifference, heading: str) -> list[str]:
+def difference_lines(difference: RunDifference, heading: str) -> list[str]:
     """Return the comparison's sentences and tables as lines of Markdown.
 
     Args:
         difference: the comparison.
         heading: mark of its headings, such as "##".
     """
-    lines = [escape_text(" ".join(versus_sentences(difference))), "", f"{heading} Variants", ""]
-    lines += [escape_text(versus_method(difference)), ""]
+    lines = [escape_text(" ".join(difference_sentences(difference))), "", f"{heading} Variants", ""]
+    lines += [escape_text(difference_method(difference)), ""]
     header = ["variant", "earlier", "later", "points", "interval", "Holm p", "outcome", "macro F1", "core-seconds"]
-    lines += markdown_table(header, [list(row.model_dump().values()) for row in versus_rows(difference)])
+    lines += markdown_table(header, [list(row.model_dump().values()) for row in difference_rows(difference)])
     lines += [f"{heading} Made differently", ""]
     if not difference.changes:
         return [*lines, "Nothing that is recorded.", ""]
@@ -216,4 +214,4 @@ def versus_lines(difference: RunDifference, heading: str) -> list[str]:
 
 
 def _name(side: RunLabel) -> str:
-    return f"{side.run_name} ({moment(side.started)}, preset {side.preset})"
+    return f"{side.run_name} ({date_text(side.started)}, preset {side.preset})"

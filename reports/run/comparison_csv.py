@@ -1,4 +1,4 @@
-"""`comparison.csv`: every figure of every variant, unrounded, for those who go on computing."""
+"""The list `comparison.csv`: every figure of every variant, unrounded, for further computation."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ Cell = str | int | float | None
 
 
 def write_comparison(results: RunResults, path: Path) -> None:
-    """Write the CSV, a row a variant in the report's order, those without scores last; rates are 0..1."""
+    """Write the CSV: one row for each variant in the report's order, those without scores last; rates are 0..1."""
     scored = {variant.name for variant in scored_variants(results)}
     rows = [{**_describe(v), **_score(results, v)} for v in scored_variants(results)]
     rows += [_describe(v) for v in results.variants if v.name not in scored]

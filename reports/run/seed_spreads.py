@@ -1,39 +1,38 @@
-"""Repeats over seeds: how much training alone moves a variant's accuracy, in figures, sentences and a list."""
+"""Spread of a variant's accuracy over training seeds, as figures, sentences and a CSV."""
 
 import math
 import statistics
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from data.base.record import Record
 from data.records.run import RunResults
 from data.records.training import RepeatRecord, VariantResult
-from reports.common.formatting import MISSING, listing, number, percent, plural
+from reports.common.formatting import MISSING, join_names, number, percent, plural
 
 REPEATS_LIST = "repeats.csv"
 
 
-class SeedSpread(BaseModel):
-    """What the seeds of one variant come to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SeedSpread(Record):
+    """Mean and standard deviation of one variant over its seeds."""
 
     name: str
-    repeats: tuple[RepeatRecord, ...] = Field(description="one a seed, the compared one first")
-    trained: int = Field(description="seeds that have a validation accuracy: the figures are of these")
-    mean: float = Field(description="validation accuracy, 0..1; NaN where no seed has one")
+    repeats: tuple[RepeatRecord, ...] = Field(description="one for each seed, the compared one first")
+    trained: int = Field(description="seeds with a validation accuracy, on which the figures are based")
+    mean: float = Field(description="validation accuracy, 0..1; NaN if no seed has one")
     deviation: float = Field(description="its sample standard deviation (over n - 1); NaN below two seeds")
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether every seed has an accuracy."""
         return self.trained == len(self.repeats)
 
     @property
     def seeds(self) -> str:
-        """Return how many seeds the figures are of, and out of how many where some are missing."""
-        return f"{self.trained}" if self.is_whole else f"{self.trained} of {len(self.repeats)}"
+        """Return how many seeds the figures are based on, and out of how many if some are missing."""
+        return f"{self.trained}" if self.is_complete else f"{self.trained} of {len(self.repeats)}"
 
     @property
     def cell(self) -> str:
@@ -46,7 +45,7 @@ class SeedSpread(BaseModel):
 def seed_spreads(results: RunResults) -> list[SeedSpread]:
     """Return the spread of each variant that was trained with several seeds, in the run's order.
 
-    A variant that is skipped is so whatever the seed, and has none.
+    A skipped variant is skipped with every seed, so it has no spread.
     """
     return [_measure(v) for v in results.variants if any(repeat.status != "skipped" for repeat in v.repeats)]
 
@@ -63,7 +62,7 @@ def _measure(variant: VariantResult) -> SeedSpread:
 
 
 def seed_sentences(results: RunResults) -> list[str]:
-    """Return what the spread over seeds is of and what it is not; nothing where nothing was repeated."""
+    """Explain what the spread over seeds measures and what it does not; nothing if no training was repeated."""
     spreads = seed_spreads(results)
     if not spreads:
         return []
@@ -77,23 +76,23 @@ def seed_sentences(results: RunResults) -> list[str]:
     budgeted = [v.name for v in results.variants if v.repeats and v.train_config.get("time_budget_minutes")]
     if budgeted:
         said.append(
-            f"{listing(budgeted)} had a time budget; how much training fitted into it may differ from seed to seed and "
-            "is part of the spread."
+            f"{join_names(budgeted)} had a time budget; how much training fitted into it may differ from seed to seed "
+            "and is part of the spread."
         )
     return said
 
 
 def incomplete_spreads(results: RunResults) -> list[str]:
-    """Return how many seeds failed of each variant that others were trained of, such as "compact (1 of 3)"."""
+    """List the variants that failed with some seeds only, such as "compact (1 of 3)"."""
     return [
         f"{spread.name} ({len(spread.repeats) - spread.trained} of {len(spread.repeats)})"
         for spread in seed_spreads(results)
-        if spread.trained and not spread.is_whole
+        if spread.trained and not spread.is_complete
     ]
 
 
 def write_repeats(results: RunResults, path: Path) -> None:
-    """Write a CSV with one row a training, variant and fields of `RepeatRecord`; none where nothing was repeated."""
+    """Write a CSV with one row for each training; no file if no training was repeated."""
     rows = [
         {"variant": spread.name, **repeat.model_dump(exclude={"made_with"})}
         for spread in seed_spreads(results)

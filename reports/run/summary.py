@@ -1,21 +1,22 @@
-"""What a run's results come to: the ranking, the answer in sentences, and what a reader must be warned of."""
+"""Summary of a run's results: ranking, answer in sentences, and cautions for the reader."""
 
 import math
 from string import ascii_lowercase
 
+from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run import Comparison, RunResults
 from data.records.training import VariantResult
-from reports.common.cautions import DISTINGUISHABLE_BELOW, Caution
+from reports.common.cautions import Caution
 from reports.common.formatting import (
     MISSING,
     duration,
     file_size,
-    listing,
+    join_names,
     number,
     percent,
     percent_range,
+    percentage_points,
     plural,
-    points,
     probability_value,
 )
 from reports.run.seed_spreads import incomplete_spreads, seed_spreads
@@ -46,7 +47,7 @@ def missing_reason(variant: VariantResult) -> str:
 
 
 def best_variant(results: RunResults) -> VariantResult | None:
-    """Return the variant with the highest validation accuracy, or None where no accuracy is defined."""
+    """Return the variant with the highest validation accuracy, or None if no accuracy is defined."""
     scored = scored_variants(results)
     if scored and math.isfinite(scored[0].parts["validation"].accuracy):
         return scored[0]
@@ -54,7 +55,7 @@ def best_variant(results: RunResults) -> VariantResult | None:
 
 
 def comparison_of(results: RunResults, name: str) -> Comparison | None:
-    """Return the paired comparison of this variant with the best one, where there is one."""
+    """Return the paired comparison of this variant with the best one, or None."""
     return next((comparison for comparison in results.comparisons if comparison.name == name), None)
 
 
@@ -69,13 +70,13 @@ def tie_letters(results: RunResults) -> dict[str, str]:
 
 
 def leaderboard_rows(results: RunResults) -> list[dict[str, str]]:
-    """Return the leaderboard, one row a variant, best first, then those without scores and why.
+    """List the leaderboard: one row for each variant, best first, then those without scores and the reason.
 
     Args:
         results: the run.
 
     Returns:
-        Rows with the same keys in the same order, every value ready to be read.
+        Rows with the same keys in the same order, every value as text.
     """
     rows = [_scored_row(results, variant) for variant in scored_variants(results)]
     rows += [_missing_row(variant) for variant in missing_variants(results)]
@@ -99,7 +100,7 @@ def _scored_row(results: RunResults, variant: VariantResult) -> dict[str, str]:
         "95% interval": percent_range(validation.accuracy_low, validation.accuracy_high),
         "macro F1": number(validation.macro_f1, 3),
         "log loss": number(validation.log_loss, 3),
-        "behind the best": points(comparison.difference) if comparison else MISSING,
+        "behind the best": percentage_points(comparison.difference) if comparison else MISSING,
         "Holm p": probability_value(comparison.p_holm) if comparison else MISSING,
         "test accuracy": percent(test.accuracy) if test else MISSING,
         "calibration error": percent(variant.calibration.before.expected_error) if variant.calibration else MISSING,
@@ -137,13 +138,13 @@ def _missing_row(variant: VariantResult) -> dict[str, str]:
 
 
 def summary_sentences(results: RunResults) -> list[str]:
-    """Return the answer in three sentences: which variant is best, what it beats and costs, whether it is promoted.
+    """Word the answer in three sentences: the best variant, what it beats and costs, whether it is promoted.
 
     Args:
         results: the run.
 
     Returns:
-        Sentences that are made from the figures alone; one where nothing is scored.
+        Sentences that are made from the figures alone; one sentence if no variant is scored.
     """
     best = best_variant(results)
     if best is None:
@@ -176,12 +177,10 @@ def _nothing_scored(results: RunResults) -> str:
 
 
 def _accuracy_sentence(results: RunResults, best: VariantResult) -> str:
-    validation, many = best.parts["validation"], results.best
-    if many is not None and many.name == best.name and many.candidates > 1:
-        interval = percent_range(many.low, many.high)
-        kind = f"95% interval {interval}, which accounts for its being the best of {many.candidates}"
-    else:
-        kind = f"95% interval {percent_range(validation.accuracy_low, validation.accuracy_high)}"
+    validation, chosen = best.parts["validation"], results.best_of_many(best.name)
+    kind = f"95% interval {percent_range(*results.accuracy_interval(best))}"
+    if chosen:
+        kind += f", which accounts for its being the best of {chosen.candidates}"
     return (
         f"{best.name} is the most accurate: it names {percent(validation.accuracy)} of "
         f"{validation.images:,} validation images rightly ({kind})."
@@ -196,7 +195,7 @@ def _comparison_clause(results: RunResults, best: VariantResult) -> str:
     if not close:
         rest = "the only other variant" if len(compared) == 1 else f"all {len(compared)} others"
         return f"After Holm's correction it is distinguishable from {rest} on these images"
-    names = listing([f"{c.name} ({points(-c.difference)} points)" for c in close])
+    names = join_names([f"{c.name} ({percentage_points(-c.difference)} points)" for c in close])
     verb = "is" if len(close) == 1 else "are"
     return f"After Holm's correction {names} {verb} not distinguishable from it on these images"
 
@@ -208,8 +207,8 @@ def _cost_clause(results: RunResults, best: VariantResult) -> str:
     )
 
 
-def teaching_sentences(results: RunResults) -> list[str]:
-    """Return of each student what its cost is made of: a teacher's training, the labelling, and its own training."""
+def student_cost_sentences(results: RunResults) -> list[str]:
+    """Split the cost of each student: training of the teacher, labelling, and its own training."""
     return [
         f"Of the {number(variant.core_seconds)} core-seconds of {variant.name}, "
         f"{number(taught['teacher_core_seconds'])} trained its teacher {taught['teacher']}, "
@@ -221,40 +220,8 @@ def teaching_sentences(results: RunResults) -> list[str]:
     ]
 
 
-def making_differences(results: RunResults) -> list[tuple[str, str, str, str]]:
-    """Return in what variants were made otherwise than the report: one from an earlier run keeps what it was made with.
-
-    Args:
-        results: the run.
-
-    Returns:
-        Rows of variant, what differs, what it was when the variant was trained, what it was when the report was made.
-    """
-    report = making_of_report(results)
-    return [
-        (name, what, value, report.get(what, MISSING))
-        for name, made_with in _makings(results)
-        for what, value in made_with.items()
-        if value != report.get(what)
-    ]
-
-
-def _makings(results: RunResults) -> list[tuple[str, dict[str, str]]]:
-    """Return what each training was made with, those with another seed than the compared one's too."""
-    makings = []
-    for variant in results.variants:
-        makings.append((variant.name, variant.made_with))
-        makings += [(f"{variant.name} (seed {repeat.seed})", repeat.made_with) for repeat in variant.repeats[1:]]
-    return makings
-
-
-def making_of_report(results: RunResults) -> dict[str, str]:
-    """Return what the report was made with, in the form that each variant has it."""
-    return {"code": results.code_version, **results.hardware, **results.versions}
-
-
 def cautions(results: RunResults) -> list[Caution]:
-    """Return what a reader must know before reading a figure, the gravest first."""
+    """List what a reader must know before reading a figure, critical cautions first."""
     found = _data_cautions(results) + _variant_cautions(results)
     if results.undecided:
         text = f"Nothing was decided on the champion, which stays as it is: {results.undecided}"
@@ -296,18 +263,18 @@ def _variant_cautions(results: RunResults) -> list[Caution]:
     for status, verb in (("failed", "failed"), ("skipped", "skipped"), ("trained", "trained without being scored")):
         names = [variant.name for variant in missing_variants(results) if variant.status == status]
         if names:
-            found.append(Caution(level="warning", text=f"Not ranked, since {verb}: {listing(names)} (see Missing)."))
+            found.append(Caution(level="warning", text=f"Not ranked, since {verb}: {join_names(names)} (see Missing)."))
     incomplete = incomplete_spreads(results)
     if incomplete:
-        text = f"Trainings failed with some of the seeds: {listing(incomplete)}. "
+        text = f"Trainings failed with some of the seeds: {join_names(incomplete)}. "
         found.append(Caution(level="warning", text=text + "Mean and spread are those of the others (see Seeds)."))
     peeking = [variant.name for variant in scored_variants(results) if variant.monitor == "validation"]
     if peeking:
-        text = f"The epochs of {listing(peeking)} were chosen on validation itself, as the notebook did: "
+        text = f"The epochs of {join_names(peeking)} were chosen on validation itself, as the notebook did: "
         found.append(Caution(level="warning", text=text + "their validation accuracy flatters them."))
     untaught = [variant.name for variant in scored_variants(results) if is_at_chance(variant)]
     if untaught:
-        text = f"No better than always naming the largest class: {listing(untaught)}. "
+        text = f"No better than always naming the largest class: {join_names(untaught)}. "
         found.append(
             Caution(level="warning", text=text + "Their training was too short or did not take (see Training).")
         )

@@ -1,20 +1,19 @@
-"""What the site's index says of each report."""
+"""Entries of the reports' index: what it shows of each report."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from data.base.record import Record
 from data.records.promotion import Outcome
 from data.records.run import RunResults
 from reports.run.summary import best_variant, cautions, scored_variants
 
 
-class ReportEntry(BaseModel):
-    """One report in a list of them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ReportEntry(Record):
+    """One report in the index."""
 
     key: str
     run_name: str
@@ -24,9 +23,9 @@ class ReportEntry(BaseModel):
     synthetic: bool
     scored: int = Field(description="variants with a validation accuracy")
     variants: int
-    best: str = Field(default="", description="the most accurate variant; empty where nothing was scored")
+    best: str = Field(default="", description="the most accurate variant; empty if no variant was scored")
     accuracy: float = Field(default=float("nan"), description="of the best on validation, 0..1")
-    low: float = Field(default=float("nan"), description="95 %, for being the best of several where it is")
+    low: float = Field(default=float("nan"), description="95 %; accounts for the choice if the best is one of several")
     high: float = float("nan")
     core_seconds: float = Field(default=0.0, description="of the best's training")
     outcome: Outcome | Literal[""] = Field(default="", description="of the decision on the champion")
@@ -35,12 +34,12 @@ class ReportEntry(BaseModel):
 
     @property
     def promoted(self) -> bool:
-        """Whether the run's best was to become champion without being asked for."""
+        """Whether the run's best became champion without an approval."""
         return self.outcome == "promote"
 
 
 def make_entry(key: str, results: RunResults) -> ReportEntry:
-    """Return what the index says of a report.
+    """Make the index entry of a report.
 
     Args:
         key: of the report in the workspace.
@@ -63,15 +62,13 @@ def make_entry(key: str, results: RunResults) -> ReportEntry:
     best = best_variant(results)
     if best is None:
         return entry
-    scores, many = best.parts["validation"], results.best
-    is_many = many is not None and many.name == best.name
-    low, high = (many.low, many.high) if many and is_many else (scores.accuracy_low, scores.accuracy_high)
-    known = {"best": best.name, "accuracy": scores.accuracy, "low": low, "high": high}
+    low, high = results.accuracy_interval(best)
+    known = {"best": best.name, "accuracy": best.parts["validation"].accuracy, "low": low, "high": high}
     return entry.model_copy(update={**known, "core_seconds": best.core_seconds})
 
 
 def _moment(text: str) -> datetime:
-    """Return a time with its zone; what is no time sorts as the oldest, and one without a zone counts as UTC."""
+    """Parse a time; text that is not a time sorts as the oldest, and a time without a zone counts as UTC."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The index of a workspace's reports: `reports/index.html`, a list of them all with their trends."""
+"""Index of a workspace's reports, `reports/index.html`: a list of all reports with their trends."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,8 +40,8 @@ def render_index(entries: Sequence[ReportEntry], unreadable: Sequence[str] = ())
     """Return the page that lists reports, those that started last first; it makes no request.
 
     Args:
-        entries: one a report.
-        unreadable: keys of reports that are there and cannot be read.
+        entries: one for each report.
+        unreadable: keys of reports that cannot be read.
     """
     newest = sorted(entries, key=lambda entry: (entry.started, entry.key), reverse=True)
     colours = colour_sources(newest)
@@ -54,4 +54,4 @@ def render_index(entries: Sequence[ReportEntry], unreadable: Sequence[str] = ())
         "accuracy_chart": Markup(accuracy_trend(newest, colours)),
         "cost_chart": Markup(cost_trend(newest, colours)),
     }
-    return make_environment().get_template("index.html").render(context)
+    return make_environment().get_template("site/index.html").render(context)

@@ -1,4 +1,4 @@
-"""Find published reports again, with all that they were drawn from."""
+"""Lookup of published reports, with the files that they were drawn from."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from data.records.run import RunResults
 from data.views.pictures import FACES_NAME, PICTURES_NAME
 from data.workspace.layout import AUDITS_STAGE, REPORTS_STAGE, RESULTS_NAME, VARIANTS_STAGE, VERDICTS_STAGE, VIEWS_STAGE
 from data.workspace.store import RECORD_NAME, read_record
-from reports.run.page import ReportSources
+from reports.run.sources import ReportSources
 
 LAST = "last"
 
@@ -33,7 +33,7 @@ class StoredReport(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What a person tells it by."""
+        """Key, run and time, by which a person recognises it."""
         return f"{self.key} ({self.results.run_name}, {self.results.started})"
 
 
@@ -71,14 +71,14 @@ def _settle(results: RunResults, root: Path, key: str) -> RunResults:
 
 
 def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
-    """Return the report that is meant.
+    """Find a report by key, run name or "last".
 
     Args:
         reports: of a workspace, the newest first.
         wanted: "last", a key, the first digits of one, or the name of a run, of which the newest counts.
 
     Raises:
-        PipelineError: there is none, or several begin with these digits.
+        PipelineError: no report matches, or several keys begin with these digits.
     """
     if not reports:
         raise PipelineError(f"got {wanted!r}, but the workspace has no report that can be read: emotion run makes one")
@@ -100,7 +100,7 @@ def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
 
 
 def report_sources(report: StoredReport) -> ReportSources:
-    """Return where a report's pictures, verdict and audit are; what housekeeping has removed is left out."""
+    """Return where a report's pictures, verdict and audit are; what was pruned is left out."""
     root, lineage = report.path.parents[1], report.results.lineage
     places = {
         stage: root / stage / lineage[stage]

@@ -1,4 +1,4 @@
-"""Charts over several reports: how accuracy and cost went with time, and what moved between two runs."""
+"""Charts of accuracy and cost over time, across the reports of a workspace."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ OTHER_SOURCES = "muted"
 CHART_INCHES = (9.0, 3.1)
 
 LEAST_SPAN = timedelta(hours=12)
-"""About a single report the time axis shows this much on either side."""
+"""Span of the time axis on either side of a single report."""
 
 
 def colour_sources(entries: Sequence[ReportEntry]) -> dict[str, str]:
-    """Return the name of each source's colour in the page's theme; from the fifth on they share one."""
+    """Return the name of each source's colour in the page's theme; from the fifth source on they share one."""
     sources = list(dict.fromkeys(entry.source for entry in entries))
     names = [*SOURCE_COLOURS, *[OTHER_SOURCES] * len(sources)]
     return dict(zip(sources, names, strict=False))
@@ -73,7 +73,7 @@ def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> st
 
 
 def _join(axes: Axes, entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[str, str]) -> None:
-    """Draw a point a report, those of one source joined: accuracies on other images are no trend."""
+    """Draw a point for each report and join those of one source: accuracies on other images are not a trend."""
     for source in colours:
         own = [(date2num(e.started), height) for e, height in zip(entries, heights, strict=True) if e.source == source]
         if own:

@@ -39,7 +39,7 @@ from models.promotion.evidence import (
 from models.promotion.policy import PromotionPolicy
 from models.registry.champion import ModelRegistry
 from models.registry.tags import NAME_TAG, SYNTHETIC_TAG, VARIANT_TAG
-from reports.run.markdown import decision_markdown
+from reports.run.sections.champion import decision_markdown
 from tasks.dataset.validate import load_summary
 from tasks.publish.run_results import ReportedStages, load_changes_of, load_decision
 from tasks.support.child_processes import Children, ChildStopped, ignore_event

@@ -17,7 +17,8 @@ from data.workspace.store import Produced, Workspace
 from models.evaluation import comparison
 from reports.common.templates import digest_templates
 from reports.run import page
-from reports.run.page import ReportSources, render_report
+from reports.run.page import render_report
+from reports.run.sources import ReportSources
 from reports.run.summary import leaderboard_rows
 from reports.site.index import write_index
 from tasks.publish import analysis, run_results

@@ -56,7 +56,7 @@ def analyse(results: RunResults, last: RunResults | None = None) -> RunResults:
 
 
 def make_analysis_inputs(results: RunResults, last: RunResults | None = None) -> AnalysisInputs:
-    """Return the material of an analysis; every tenth label is suspected."""
+    """Return the inputs of an analysis; every tenth label is suspected."""
     frame = read_answers(results, results.variants[0].name, "validation")
     generator = np.random.default_rng(3)
     count = len(frame)

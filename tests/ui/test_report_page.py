@@ -11,8 +11,9 @@ from models.analysis.run_difference import compare_runs
 from reports.common.pdf import find_browser
 from reports.dataset.label_audit_page import render_audit_page
 from reports.dataset.verdict_page import render_verdict
-from reports.difference.page import render_versus
-from reports.run.page import ReportSources, render_report
+from reports.difference.page import render_difference
+from reports.run.page import render_report
+from reports.run.sources import ReportSources
 from reports.site.index import write_index
 from reports.site.stored_reports import list_reports
 from tests.reports.dataset.test_label_audit_page import gray_faces, make_audit
@@ -69,7 +70,7 @@ def pages(tmp_path_factory):
         "audit": root / "audit" / "audit.html",
         "data": root / "verdict" / "verdict.html",
         "index": write_index(space.root),
-        "compare": render_versus(compare_runs(earlier.results, later.results), root / "compare"),
+        "compare": render_difference(compare_runs(earlier.results, later.results), root / "compare"),
     }
     return {name: path.as_uri() for name, path in found.items()}
 

@@ -1,14 +1,17 @@
-"""A variant's architecture as a row of blocks that a reader takes in at a glance."""
+"""Report section on the architectures: each variant's layers as a row of blocks, and as a table."""
 
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from data.base.record import Record
+from data.records.run import RunResults
 from data.records.training import LayerRow
+from reports.run.sources import ReportSources
+
+ANCHOR, TITLE = "architectures", "Architectures"
 
 MOST_BLOCKS = 36
-"""A network with more layers is drawn with one block for each run of layers of equal output."""
+"""A network with more layers is drawn with one block for each sequence of layers with the same output."""
 
 Family = Literal["convolution", "dense", "pooling", "normalising", "other"]
 
@@ -23,10 +26,8 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-class Block(BaseModel):
-    """One block of the drawing: a layer, or a run of layers with the same output."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Block(Record):
+    """One block of the drawing: a layer, or a sequence of layers with the same output."""
 
     title: str
     family: Family
@@ -35,8 +36,18 @@ class Block(BaseModel):
     frozen: bool
 
 
-def draw_blocks(layers: tuple[LayerRow, ...]) -> list[Block]:
-    """Return the blocks of an architecture in order; long ones are drawn a run of equal outputs a block."""
+def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
+    """Collect what the section's template shows."""
+    return {"architectures": [(v, architecture_blocks(v.layers)) for v in results.variants if v.layers]}
+
+
+def markdown(results: RunResults, sources: ReportSources) -> list[str]:
+    """Write nothing: the section is drawings and long tables."""
+    return []
+
+
+def architecture_blocks(layers: tuple[LayerRow, ...]) -> list[Block]:
+    """List the blocks of an architecture in order; see `MOST_BLOCKS` for long ones."""
     if len(layers) <= MOST_BLOCKS:
         return [_block([layer]) for layer in layers]
     return [_block(list(run)) for _, run in groupby(layers, key=lambda layer: layer.output)]

@@ -1,4 +1,4 @@
-"""The pictures of a report as data URIs: sample faces, their augmented views, and Grad-CAM overlays."""
+"""Report section on attention: Grad-CAM overlays of single faces, mean maps of each class, and a sanity check."""
 
 import math
 from pathlib import Path
@@ -7,18 +7,23 @@ from typing import Any
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from reports.common.formatting import number
+from data.base.record import Record
+from data.records.run import RunResults
+from reports.common.formatting import join_names, number
 from reports.common.images import encode_png, enlarge
+from reports.run.sources import ReportSources
+from reports.run.summary import scored_variants
+
+ANCHOR, TITLE = "attention", "Attention"
 
 OVERLAY_STRENGTH = 0.6
+CHANGED_BELOW = 0.5
+"""A rank correlation whose whole interval is below this counts as a map that changed."""
 
 
-class Explanation(BaseModel):
-    """One face, where a variant looked, and what it said."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Explanation(Record):
+    """One face with the Grad-CAM overlay and the prediction of a variant."""
 
     image_id: str
     face: str
@@ -26,6 +31,23 @@ class Explanation(BaseModel):
     true_class: str
     predicted_class: str
     probability: float
+
+
+def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
+    """Collect what the section's template shows."""
+    scored = scored_variants(results)
+    explanations = {variant.name: load_explanations(variant.directory, results.classes) for variant in scored}
+    unexplained = [name for name, examples in explanations.items() if not examples]
+    return {
+        "explanations": {name: examples for name, examples in explanations.items() if examples},
+        "unexplained": join_names(unexplained),
+        "attention": {variant.name: load_attention(variant.directory, results.classes) for variant in scored},
+    }
+
+
+def markdown(results: RunResults, sources: ReportSources) -> list[str]:
+    """Write nothing: the section is pictures."""
+    return []
 
 
 def load_explanations(directory: str, classes: tuple[str, ...]) -> list[Explanation]:
@@ -37,7 +59,7 @@ def load_explanations(directory: str, classes: tuple[str, ...]) -> list[Explanat
         classes: class names in label order.
 
     Returns:
-        One explanation an image; none where there is no such file.
+        One explanation for each image; none if there is no such file.
     """
     path = Path(directory) / "explanations.npz"
     if not directory or not path.is_file():
@@ -69,7 +91,7 @@ def overlay_heatmap(image: NDArray, heatmap: NDArray) -> NDArray:
         heatmap: float (height, width), 0..1; NaN counts as 0.
 
     Returns:
-        uint8 (96, 96, 3), RGB: the face where the map is cold, coloured where it is hot.
+        uint8 (96, 96, 3), RGB: the face at places of low heat, coloured at places of high heat.
     """
     heat = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, 1)
     face = enlarge(image.astype(np.float32) / 255)
@@ -80,31 +102,23 @@ def overlay_heatmap(image: NDArray, heatmap: NDArray) -> NDArray:
     return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
 
 
-CHANGED_BELOW = 0.5
-"""A rank correlation whose whole interval is below this counts as a map that changed."""
-
-
-class MeanMap(BaseModel):
+class MeanMap(Record):
     """The mean map of one class."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     class_name: str
     faces: int
     picture: str
 
 
-class Attention(BaseModel):
-    """What is known of a variant's maps beyond single faces."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Attention(Record):
+    """Mean maps of a variant, and the sentence on its sanity check."""
 
     maps: tuple[MeanMap, ...]
     sentence: str
 
 
 def load_attention(directory: str, classes: tuple[str, ...]) -> Attention | None:
-    """Read a variant's mean maps and its sanity check, or None where its explanations have none.
+    """Read a variant's mean maps and its sanity check, or None if its explanations have none.
 
     Args:
         directory: holds explanations.npz; mean_heatmaps float32 (classes, 48, 48) in 0..1, averaged_faces int
@@ -129,7 +143,7 @@ def load_attention(directory: str, classes: tuple[str, ...]) -> Attention | None
 
 
 def colour_heatmap(heatmap: NDArray) -> NDArray[np.uint8]:
-    """Return a map (height, width) of 0..1 in colours, its strongest place the brightest: uint8 (96, 96, 3)."""
+    """Colour a map (height, width) of 0..1, its highest value the brightest: uint8 (96, 96, 3)."""
     heat = np.nan_to_num(heatmap, nan=0.0).astype(np.float32)
     peak = float(heat.max(initial=0))
     colours = matplotlib.colormaps["inferno"](enlarge(heat / peak if peak > 0 else heat))[..., :3]
@@ -137,7 +151,7 @@ def colour_heatmap(heatmap: NDArray) -> NDArray[np.uint8]:
 
 
 def sanity_sentence(correlations: NDArray) -> str:
-    """Return whether the maps change once the network's weights are shuffled.
+    """Tell whether the maps change when the network's weights are shuffled.
 
     Args:
         correlations: rank correlation of each face's map with that of the shuffled network, (m,), -1..1.

@@ -1,24 +1,57 @@
-"""How far certainty can be believed and used: charts of reliability and coverage, and the recommended rejection."""
+"""Report section on calibration: scores, charts of reliability and coverage, and a threshold to refuse answers."""
 
 import math
+from typing import Any
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from data.records.analysis import Certainty, Rejection, ReliabilityBin
+from data.records.run import RunResults
 from reports.common.charts import BLUE, LINE, MUTED, ORANGE, as_svg, draw_figure
 from reports.common.formatting import number, percent, percent_range, shorten
+from reports.common.markdown_text import escape_text
+from reports.run.sources import ReportSources
+from reports.run.summary import scored_variants
+
+ANCHOR, TITLE = "calibration", "Calibration"
 
 LINE_IMAGES = 10
-"""Images in a bin of the reliability from which on the line goes through it; fewer are a dot by itself."""
+"""Least images in a bin of the reliability chart for the line to go through it; smaller bins are single dots."""
+
+
+def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
+    """Collect what the section's template shows."""
+    certainties = results.analysis.certainties if results.analysis else ()
+    rejection = _rejection_of(results)
+    figures = [certainty_figure(c, f"certainty-{index}", rejection) for index, c in enumerate(certainties)]
+    return {
+        "calibrated": [variant for variant in scored_variants(results) if variant.calibration],
+        "charts": [(c.variant, Markup(svg)) for c, svg in zip(certainties, figures, strict=True)],
+        "rejection": rejection,
+        "rejection_sentences": rejection_sentences(rejection) if rejection else [],
+    }
+
+
+def markdown(results: RunResults, sources: ReportSources) -> list[str]:
+    """Write the part on refusing answers as lines of Markdown; none without it."""
+    rejection = _rejection_of(results)
+    if rejection is None:
+        return []
+    return ["## When to refuse an answer", "", escape_text(" ".join(rejection_sentences(rejection))), ""]
+
+
+def _rejection_of(results: RunResults) -> Rejection | None:
+    return results.analysis.rejection if results.analysis else None
 
 
 def certainty_figure(certainty: Certainty, name: str, rejection: Rejection | None = None) -> str:
     """Draw one variant's reliability before and after the temperature, and its accuracy against coverage.
 
     Args:
-        certainty: of the variant.
+        certainty: the variant's reliability and coverage.
         name: distinguishes this figure's ids from those of the page's other figures.
-        rejection: marked on the coverage, where it is this variant's.
+        rejection: marked on the coverage if it belongs to this variant.
 
     Returns:
         SVG.
@@ -43,7 +76,7 @@ def _draw_reliability(axes: Axes, certainty: Certainty) -> None:
 
 
 def _draw_bins(axes: Axes, bins: tuple[ReliabilityBin, ...], colour: str, marker: str) -> None:
-    """Draw each bin with its interval, and a line through those that hold enough images to draw one."""
+    """Draw each bin with its interval, and a line through the bins with enough images."""
     held = [piece for piece in bins if piece.images >= LINE_IMAGES]
     axes.plot([100 * p.certainty for p in held], [100 * p.accuracy for p in held], color=colour, linewidth=1.2)
     for piece in bins:
@@ -65,7 +98,7 @@ def _draw_coverage(axes: Axes, certainty: Certainty, rejection: Rejection | None
 
 
 def rejection_sentences(rejection: Rejection) -> list[str]:
-    """Return from which certainty on to take an answer, and what that costs on validation."""
+    """Tell the least certainty at which to accept an answer, and what that costs on validation."""
     wanted = percent(rejection.wanted, 0)
     if rejection.threshold is None:
         return [

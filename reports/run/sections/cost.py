@@ -1,21 +1,26 @@
-"""Accuracy against what it costs, with the front of the variants that no other one betters in both."""
+"""Report section on cost: accuracy against each kind of cost, with the Pareto-optimal variants marked."""
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
-from pydantic import BaseModel, ConfigDict
 
+from data.base.record import Record
 from data.records.run import RunResults
 from data.records.training import VariantResult
 from reports.common.charts import BLUE, ORANGE, as_svg, draw_figure
-from reports.common.formatting import listing, shorten
-from reports.run.summary import scored_variants
+from reports.common.formatting import join_names, shorten
+from reports.run.sources import ReportSources
+from reports.run.summary import scored_variants, student_cost_sentences
+
+ANCHOR, TITLE = "cost", "Cost"
 
 LABEL_SIDES = (((0, 11), "center"), ((-9, 0), "right"), ((9, 0), "left"), ((0, -11), "center"), ((9, -11), "left"))
-"""Where the name of a point may stand: offset in points, and how the text is aligned there."""
+"""Places for the name of a point: offset in points, and the alignment of the text."""
 
 COSTS: tuple[tuple[str, str, Callable[[VariantResult], float]], ...] = (
     ("cost", "core-seconds of training", lambda variant: variant.core_seconds),
@@ -23,13 +28,11 @@ COSTS: tuple[tuple[str, str, Callable[[VariantResult], float]], ...] = (
     ("size", "megabytes of the saved model", lambda variant: variant.file_bytes / 1e6),
     ("work", "million multiply-adds for one image", lambda variant: variant.multiply_adds / 1e6),
 )
-"""What accuracy is weighed against: anchor of the chart, what the axis counts, and its value of a variant."""
+"""Kinds of cost: anchor of the chart, label of its axis, and the value for a variant."""
 
 
-class CostPoint(BaseModel):
+class CostPoint(Record):
     """One variant in one of the charts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     cost: float
@@ -37,10 +40,8 @@ class CostPoint(BaseModel):
     on_front: bool = False
 
 
-class CostChart(BaseModel):
+class CostChart(Record):
     """Accuracy against one kind of cost."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     anchor: str
     counts: str
@@ -52,8 +53,22 @@ class CostChart(BaseModel):
         return tuple(sorted((p for p in self.points if p.on_front), key=lambda p: (p.cost, p.accuracy)))
 
 
-def weigh_costs(results: RunResults) -> list[CostChart]:
-    """Return what accuracy costs the scored variants, a chart for each kind of cost that is known of one of them."""
+def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
+    """Collect what the section's template shows."""
+    return {
+        "scored": scored_variants(results),
+        "charts": [Markup(pareto_figure(chart)) for chart in cost_charts(results)],
+        "student_costs": student_cost_sentences(results),
+    }
+
+
+def markdown(results: RunResults, sources: ReportSources) -> list[str]:
+    """Write nothing: the leaderboard has the costs in its columns."""
+    return []
+
+
+def cost_charts(results: RunResults) -> list[CostChart]:
+    """Weigh the scored variants' accuracy against cost: a chart for each kind of cost that is known for a variant."""
     charts = []
     for anchor, counts, measure in COSTS:
         known = [(v.name, measure(v), v.parts["validation"].accuracy) for v in scored_variants(results)]
@@ -64,19 +79,19 @@ def weigh_costs(results: RunResults) -> list[CostChart]:
 
 
 def mark_front(points: Sequence[CostPoint]) -> tuple[CostPoint, ...]:
-    """Mark the points that no other one betters: that is as cheap and as accurate, and in one of the two better."""
+    """Mark the Pareto-optimal points: no other point is at least as good in both values and better in one."""
     return tuple(
-        point.model_copy(update={"on_front": not any(_betters(other, point) for other in points)}) for point in points
+        point.model_copy(update={"on_front": not any(_dominates(other, point) for other in points)}) for point in points
     )
 
 
-def _betters(other: CostPoint, point: CostPoint) -> bool:
+def _dominates(other: CostPoint, point: CostPoint) -> bool:
     as_good = other.cost <= point.cost and other.accuracy >= point.accuracy
     return as_good and (other.cost, other.accuracy) != (point.cost, point.accuracy)
 
 
 def pareto_figure(chart: CostChart) -> str:
-    """Draw validation accuracy against one kind of cost, the front in orange and joined by steps; return SVG."""
+    """Draw validation accuracy against one kind of cost as SVG, the front in orange and joined by steps."""
     places = [(point.cost, 100 * point.accuracy) for point in chart.points]
     with draw_figure(chart.anchor, 5.4, 3.3) as (figure, drawn):
         axes = figure.subplots()
@@ -92,7 +107,7 @@ def pareto_figure(chart: CostChart) -> str:
         _label_points(axes, [shorten(point.name) for point in chart.points], places)
         axes.set_xlabel(f"{chart.counts} (log scale)")
         axes.set_ylabel("validation accuracy, %")
-    front = listing([shorten(point.name) for point in chart.front])
+    front = join_names([shorten(point.name) for point in chart.front])
     return as_svg(drawn, f"Validation accuracy against {chart.counts}. On the front, cheapest first: {front}")
 
 

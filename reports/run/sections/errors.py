@@ -1,38 +1,67 @@
-"""Where the best variant errs: strips of faces, and sentences on the confusions and the errors that all share."""
+"""Report section on the errors of the best variant: strips of faces, frequent confusions, shared errors, slices."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from data.base.record import Record
 from data.records.analysis import ConfusedPair, Errors, Face
 from data.records.run import RunResults
 from reports.common.formatting import percent, percent_range, plural
 from reports.common.images import encode_png
+from reports.common.markdown_text import escape_text, markdown_table
+from reports.run.slices import slice_rows, slice_sentence
+from reports.run.sources import ReportSources
+
+ANCHOR, TITLE = "errors", "Errors"
 
 
-class ShownFace(BaseModel):
-    """A face, what is said of it, and its picture."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ShownFace(Record):
+    """A face with its prediction and its picture."""
 
     face: Face
-    picture: str = Field(description="PNG data URI; empty where there is no picture of it")
+    picture: str = Field(description="PNG data URI; empty if there is no picture of it")
 
 
-class Strip(BaseModel):
+class Strip(Record):
     """Faces that are shown side by side for one reason."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     text: str
     faces: tuple[ShownFace, ...]
 
 
+def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
+    """Collect what the section's template shows."""
+    faces = load_faces(sources.faces)
+    return {
+        "errors": errors_of(results),
+        "confusion_strips": confusion_strips(results, faces),
+        "certainty_strips": certainty_strips(results, faces),
+        "slice_sentence": slice_sentence(results),
+        "slice_rows": slice_rows(results),
+    }
+
+
+def markdown(results: RunResults, sources: ReportSources) -> list[str]:
+    """Write the section as lines of Markdown; none without an analysis of errors."""
+    errors = errors_of(results)
+    if errors is None:
+        return []
+    pairs = [[f"{pair.label} taken for {pair.predicted}", confusion_sentence(pair)] for pair in errors.pairs]
+    lines = [f"## Errors of {escape_text(errors.variant)} on validation", ""]
+    lines += markdown_table(["confusion", "images"], pairs) if pairs else []
+    lines += [escape_text(shared_sentence(errors)), ""] if errors.variants > 1 else []
+    lines += [escape_text(slice_sentence(results)), ""]
+    rows = slice_rows(results)
+    return lines + (markdown_table(list(rows[0]), [list(row.values()) for row in rows]) if rows else [])
+
+
 def load_faces(path: Path | None) -> dict[str, str]:
-    """Read named faces: image id -> PNG data URI; none where there is no such file. See `data.views.pictures`."""
+    """Read named faces: image id -> PNG data URI; none if there is no such file. See `data.views.pictures`."""
     if path is None or not path.is_file():
         return {}
     with np.load(path, allow_pickle=False) as stored:
@@ -41,13 +70,13 @@ def load_faces(path: Path | None) -> dict[str, str]:
 
 
 def confusion_strips(results: RunResults, faces: Mapping[str, str]) -> list[Strip]:
-    """Return a strip for each of the most frequent confusions of the best variant."""
+    """Make a strip for each of the most frequent confusions of the best variant."""
     errors = errors_of(results)
     return [_confusion_strip(pair, faces) for pair in errors.pairs] if errors else []
 
 
 def certainty_strips(results: RunResults, faces: Mapping[str, str]) -> list[Strip]:
-    """Return the strips of the worst errors, of the surest and the least sure answers, and of the shared errors."""
+    """Make strips of the worst errors, the most and the least certain answers, and the shared errors."""
     errors = errors_of(results)
     if errors is None:
         return []
@@ -61,18 +90,18 @@ def certainty_strips(results: RunResults, faces: Mapping[str, str]) -> list[Stri
 
 
 def errors_of(results: RunResults) -> Errors | None:
-    """Return the errors of the best variant, or None where nothing was analysed."""
+    """Return the errors of the best variant, or None without an analysis."""
     return results.analysis.errors if results.analysis else None
 
 
 def confusion_sentence(pair: ConfusedPair) -> str:
-    """Return how often one class is taken for another, such as "sad taken for neutral: 316 of 1,136 ..."."""
+    """Tell how often one class is taken for another, such as "316 of 1,136, 27.8% (95% interval 25.3 to 30.5)"."""
     share = percent(pair.images / pair.of_class)
     return f"{pair.images:,} of {pair.of_class:,}, {share} (95% interval {percent_range(pair.low, pair.high)})"
 
 
 def shared_sentence(errors: Errors) -> str:
-    """Return how many images every variant gets wrong, and what that may come from."""
+    """Tell how many images every variant gets wrong, and a possible cause."""
     share = percent(errors.shared / errors.images)
     said = (
         f"All {errors.variants} variants get {plural(errors.shared, 'image')} wrong, {share} of {errors.images:,} "

@@ -1,12 +1,16 @@
-"""The answers to the questions that the notebook left open, in sentences."""
+"""Report section on the questions that the notebook left open: each with its answer from this run."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
-from data.records.analysis import PairAnswer, Topic
+from data.base.record import Record
+from data.records.analysis import DISTINGUISHABLE_BELOW, PairAnswer, Topic
 from data.records.run import RunResults
 from data.records.training import VariantResult
-from reports.common.cautions import DISTINGUISHABLE_BELOW
-from reports.common.formatting import listing, plural, points, points_range, probability_value
+from reports.common.formatting import join_names, percentage_points, plural, points_range, probability_value
+from reports.common.markdown_text import escape_text
+from reports.run.sources import ReportSources
+
+ANCHOR, TITLE = "questions", "Questions"
 
 QUESTIONS: dict[Topic, str] = {
     "colour": "Does RGB beat gray?",
@@ -27,10 +31,8 @@ NOT_ASKED: dict[Topic, str] = {
 }
 
 
-class AskedQuestion(BaseModel):
-    """A question, and what each pair of variants that can answer it says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class AskedQuestion(Record):
+    """A question with the answer of each pair of variants that can answer it."""
 
     question: str
     not_asked: str
@@ -38,8 +40,23 @@ class AskedQuestion(BaseModel):
     sentences: tuple[str, ...]
 
 
+def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
+    """Collect what the section's template shows."""
+    return {"questions": list_questions(results)}
+
+
+def markdown(results: RunResults, sources: ReportSources) -> list[str]:
+    """Write the section as lines of Markdown; none without an analysis."""
+    asked = list_questions(results)
+    lines = [
+        f"- **{question.question}** {escape_text(' '.join(question.sentences) or question.not_asked)}"
+        for question in asked
+    ]
+    return ["## Questions", "", *lines, ""] if asked else []
+
+
 def list_questions(results: RunResults) -> list[AskedQuestion]:
-    """Return every question in order, those that the run has no variants for too; none where nothing was analysed."""
+    """List every question in order, also those that the run has no variants for; none without an analysis."""
     if results.analysis is None:
         return []
     answers = results.analysis.questions
@@ -52,10 +69,10 @@ def list_questions(results: RunResults) -> list[AskedQuestion]:
 
 
 def answer_sentence(answer: PairAnswer) -> str:
-    """Return what the comparison of one pair says: which is better and by how much, or that neither is."""
+    """Word the comparison of one pair: which variant is better and by how much, or that neither is."""
     figures = (
-        f"{points(answer.difference)} points of accuracy, 95% interval {points_range(answer.low, answer.high)}, "
-        f"Holm p {probability_value(answer.p_holm)}"
+        f"{percentage_points(answer.difference)} points of accuracy, 95% interval "
+        f"{points_range(answer.low, answer.high)}, Holm p {probability_value(answer.p_holm)}"
     )
     if not answer.p_holm < DISTINGUISHABLE_BELOW:
         said = f"{answer.first} and {answer.second} are not distinguishable on these images ({figures})."
@@ -64,12 +81,12 @@ def answer_sentence(answer: PairAnswer) -> str:
     else:
         said = f"No: {answer.first} is worse than {answer.second} ({figures})."
     if answer.recipe_differs:
-        said += f" Their recipes differ too, in {listing(list(answer.recipe_differs))}."
+        said += f" Their recipes differ too, in {join_names(list(answer.recipe_differs))}."
     return said
 
 
 def _length_sentence(answer: PairAnswer, results: RunResults) -> str:
-    """Return how long both trained where that may differ, as it does where a time budget ends trainings."""
+    """Tell how long both were trained if that may differ, as it does if a time budget ends trainings."""
     by_name = {variant.name: variant for variant in results.variants}
     pair = [by_name[name] for name in (answer.first, answer.second) if name in by_name and by_name[name].epochs]
     if len(pair) < 2:

@@ -1,19 +1,37 @@
-"""How the trainings went: accuracy, learning rate and time by epoch, as charts and as the tables behind them."""
+"""Report section on the trainings: accuracy, learning rate and time of each epoch, as charts and tables."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from data.records.run import RunResults
 from data.records.training import EARLY_STOPPING, EpochRecord, VariantResult
 from reports.common.charts import BLUE, GREEN, INK, ORANGE, PURPLE, as_svg, draw_figure
 from reports.common.formatting import MISSING, number, percent, shorten
+from reports.run.sources import ReportSources
+
+ANCHOR, TITLE = "training", "Training"
+
+
+def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
+    """Collect what the section's template shows."""
+    trained = [variant for variant in results.variants if variant.epochs]
+    limits = accuracy_range(trained)
+    figures = [training_figure(variant, f"training-{index}", limits) for index, variant in enumerate(trained)]
+    return {"trainings": [(v, Markup(svg), epoch_rows(v)) for v, svg in zip(trained, figures, strict=True)]}
+
+
+def markdown(results: RunResults, sources: ReportSources) -> list[str]:
+    """Write nothing: the section is charts and the tables behind them."""
+    return []
 
 
 def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[float, float]) -> str:
-    """Draw one variant's accuracy, learning rate and seconds by epoch, with the epochs marked that stand out.
+    """Draw one variant's accuracy, learning rate and seconds by epoch, with notable epochs marked.
 
     Args:
         variant: what was trained.
@@ -21,7 +39,7 @@ def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[flo
         accuracy_range: limits of the accuracy axis in percent, shared by all variants.
 
     Returns:
-        SVG, or an empty string where no epoch was recorded.
+        SVG, or an empty string if no epoch was recorded.
     """
     if not variant.epochs:
         return ""
@@ -47,7 +65,7 @@ def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[flo
 
 
 def _draw_beneath(axes: Axes, epochs: list[int], values: list[float], colour: str) -> None:
-    """Draw a small chart on a scale of its own that starts at 0; single epochs are dots."""
+    """Draw a small chart on its own scale, which starts at 0; up to two epochs are dots."""
     axes.plot(epochs, values, color=colour, linewidth=1.4, marker="." if len(epochs) < 3 else "", clip_on=False)
     finite = [value for value in values if math.isfinite(value)]
     top = max(finite, default=0)
@@ -81,7 +99,7 @@ def accuracy_range(variants: Sequence[VariantResult]) -> tuple[float, float]:
 
 
 def epoch_rows(variant: VariantResult) -> list[dict[str, str]]:
-    """Return the epochs of a training as table rows, every value ready to be read."""
+    """List the epochs of a training as table rows of text."""
     return [_epoch_row(variant, record) for record in variant.epochs]
 
 
@@ -104,5 +122,5 @@ def _epoch_row(variant: VariantResult, record: EpochRecord) -> dict[str, str]:
 
 
 def _rate(value: float) -> str:
-    """Return a learning rate, of any size, with three digits."""
+    """Format a learning rate with three digits, whatever its size."""
     return f"{value:.3g}" if math.isfinite(value) else MISSING

@@ -125,7 +125,7 @@ def render(view):
         loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters.update({name: getattr(formatting, name) for name in ("percent", "number", "plural")})
-    return environment.get_template("audit.html").render(audit=view, classes=CLASSES)
+    return environment.get_template("dataset/label_audit.html").render(audit=view, classes=CLASSES)
 
 
 def test_the_partial_shows_noise_and_every_strip(stored):

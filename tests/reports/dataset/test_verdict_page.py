@@ -11,7 +11,8 @@ from reports.common.images import encode_png
 from reports.dataset.exhibits import DataEvidence, Exhibit, Picture, load_evidence
 from reports.dataset.findings import count_kept, count_severities, judge_outcome, list_next_steps, list_rules
 from reports.dataset.verdict_page import render_verdict, verdict_markdown
-from reports.run.page import ReportSources, render_report
+from reports.run.page import render_report
+from reports.run.sources import ReportSources
 from reports.run.summary import cautions
 from tests.reports.run.test_page import HOSTILE, PageReader
 from tests.support.results_factory import draw_face, make_data, make_results

@@ -3,7 +3,13 @@
 import pytest
 
 from data.records.run_difference import Change, RunDifference, RunLabel, VariantDifference, VariantFigures
-from reports.difference.page import render_versus, versus_cautions, versus_method, versus_rows, versus_sentences
+from reports.difference.page import (
+    difference_cautions,
+    difference_method,
+    difference_rows,
+    difference_sentences,
+    render_difference,
+)
 from reports.run.markdown import render_markdown
 from reports.run.page import render_page
 from tests.support.run_factory import analyse, make_run
@@ -59,12 +65,12 @@ def difference():
 
 
 def test_sentences_say_what_is_significant_and_which_way(difference):
-    assert versus_sentences(difference)[1:] == [
+    assert difference_sentences(difference)[1:] == [
         "More accurate than before: up (+5.0 points).",
         "Less accurate than before: down (−3.0 points).",
         "Not distinguishable from before: level (+0.4 points).",
     ]
-    assert [row.outcome for row in versus_rows(difference)] == [
+    assert [row.outcome for row in difference_rows(difference)] == [
         "better",
         "not distinguishable",
         "worse",
@@ -74,22 +80,22 @@ def test_sentences_say_what_is_significant_and_which_way(difference):
 
 
 def test_the_method_is_said(difference):
-    assert "in pairs on the same 5,000 validation images" in versus_method(difference)
+    assert "in pairs on the same 5,000 validation images" in difference_method(difference)
     apart = difference.model_copy(update={"paired": False, "unpaired_because": "their validation images differ"})
-    assert "two proportions" in versus_method(apart)
-    assert "since their validation images differ" in versus_method(apart)
+    assert "two proportions" in difference_method(apart)
+    assert "since their validation images differ" in difference_method(apart)
 
 
 def test_what_undermines_a_comparison_comes_first(difference):
-    assert versus_cautions(difference) == []
+    assert difference_cautions(difference) == []
     mixed = difference.model_copy(update={"later": label(synthetic=True)})
-    assert [caution.level for caution in versus_cautions(mixed)] == ["critical"]
+    assert [caution.level for caution in difference_cautions(mixed)] == ["critical"]
     peeking = difference.model_copy(update={"variants": (moved("up", 0.05, 0.01, chosen_on_validation=True),)})
-    assert "up were chosen on validation" in versus_cautions(peeking)[0].text
+    assert "up were chosen on validation" in difference_cautions(peeking)[0].text
 
 
 def test_the_page_has_every_figure_and_asks_for_nothing(difference, tmp_path):
-    page = render_versus(difference, tmp_path).read_text()
+    page = render_difference(difference, tmp_path).read_text()
     for text in ("+5.0", "+3.0 to +7.0", "&lt; 0.001", "3.16.0", "not distinguishable"):
         assert text in page
     assert "http" not in page.replace("http-equiv", "")
@@ -104,7 +110,7 @@ def test_hostile_names_stay_text(difference, tmp_path):
             "changes": (Change(area="data", what=HOSTILE, earlier=HOSTILE, later="y" * 10_000),),
         }
     )
-    page = render_versus(hostile, tmp_path).read_text()
+    page = render_difference(hostile, tmp_path).read_text()
     assert "<script" not in page
     assert "<script" not in (tmp_path / "compare.md").read_text()
 
@@ -112,7 +118,7 @@ def test_hostile_names_stay_text(difference, tmp_path):
 def test_two_runs_without_a_score_say_so(difference, tmp_path):
     nothing = {"best": "", "accuracy": None, "accuracy_low": None, "accuracy_high": None}
     empty = RunDifference(earlier=label(**nothing), later=label(**nothing), paired=False, variants=(), changes=())
-    page = render_versus(empty, tmp_path).read_text()
+    page = render_difference(empty, tmp_path).read_text()
     assert "No variant is scored in the earlier and later run." in page
     assert "Neither run has a scored variant." in page
     assert "Nothing that is recorded" in page

@@ -12,7 +12,8 @@ from data.records.analysis import Analysis
 from data.records.run import RunResults
 from models.analysis.analyse import list_faces
 from reports.run.comparison_csv import COMPARISON_LIST
-from reports.run.page import ReportSources, render_report
+from reports.run.page import render_report
+from reports.run.sources import ReportSources
 from tests.reports.run.test_page import PageReader
 from tests.support.results_factory import make_results, with_accuracy
 from tests.support.run_factory import analyse, make_run, with_variants, write_analysed_faces

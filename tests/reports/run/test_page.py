@@ -10,7 +10,8 @@ import pytest
 from data.records.run import RunResults
 from reports.common.templates import hash_script
 from reports.run.markdown import render_markdown
-from reports.run.page import ReportSources, render_page, render_report
+from reports.run.page import render_page, render_report
+from reports.run.sources import ReportSources
 from tests.support.results_factory import make_data, make_results, with_accuracy, write_pictures
 
 HOSTILE = '<script>alert("1")</script> $x_1$ | url(//evil) " onload="x'

@@ -19,7 +19,8 @@ from sklearn.metrics import (
 
 from data.base.labels import CLASSES
 from reports.run.comparison_csv import COMPARISON_LIST
-from reports.run.page import ReportSources, render_report
+from reports.run.page import render_report
+from reports.run.sources import ReportSources
 from tests.reports.run.test_page import PageReader
 from tests.support.run_factory import (
     SKILLS,

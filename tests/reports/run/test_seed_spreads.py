@@ -11,8 +11,9 @@ from data.records.training import RepeatRecord
 from reports.run.markdown import render_markdown
 from reports.run.page import render_page, render_report
 from reports.run.sections.leaderboard import leaderboard_figure
+from reports.run.sections.lineage import provenance_differences
 from reports.run.seed_spreads import incomplete_spreads, seed_sentences, seed_spreads
-from reports.run.summary import cautions, leaderboard_rows, making_differences
+from reports.run.summary import cautions, leaderboard_rows
 from tests.reports.run.test_page import PageReader
 from tests.support.results_factory import MADE_WITH, make_results
 
@@ -166,4 +167,4 @@ def test_a_variant_without_weights_is_not_listed_once_a_seed(tmp_path):
 def test_a_repeat_of_an_earlier_run_keeps_what_it_was_trained_with(tmp_path):
     older = repeat(43, 0.74, made_with={**MADE_WITH, "keras": "3.14.0"})
     results = with_repeats(make_results(tmp_path, trained=1), compact=(older,))
-    assert making_differences(results) == [("compact (seed 43)", "keras", "3.14.0", "3.15.0")]
+    assert provenance_differences(results) == [("compact (seed 43)", "keras", "3.14.0", "3.15.0")]

@@ -11,9 +11,9 @@ from PIL import Image
 
 from data.records.training import LayerRow
 from reports.common.images import OVERLAY_SIZE, encode_png
-from reports.run.sections.architectures import draw_blocks
+from reports.run.sections.architectures import architecture_blocks
 from reports.run.sections.attention import load_explanations, overlay_heatmap
-from reports.run.sections.cost import CostPoint, mark_front, pareto_figure, weigh_costs
+from reports.run.sections.cost import CostPoint, cost_charts, mark_front, pareto_figure
 from reports.run.sections.data import class_balance_figure, load_contact_sheets
 from reports.run.sections.leaderboard import leaderboard_figure
 from tests.support.results_factory import make_layers, make_results, with_accuracy, write_pictures
@@ -48,12 +48,12 @@ def test_cost_figure_needs_a_defined_point(results):
     variant = results.variants[0]
     free = variant.model_copy(update={"core_seconds": 0.0})
     undefined = with_accuracy(variant, math.nan)
-    charts = weigh_costs(results.model_copy(update={"variants": (free, undefined)}))
+    charts = cost_charts(results.model_copy(update={"variants": (free, undefined)}))
     assert [chart.anchor for chart in charts] == ["latency", "size", "work"]
-    (chart, *_) = weigh_costs(results.model_copy(update={"variants": (variant, undefined)}))
+    (chart, *_) = cost_charts(results.model_copy(update={"variants": (variant, undefined)}))
     assert [point.name for point in chart.points] == [variant.name]
     assert variant.name in pareto_figure(chart)
-    assert weigh_costs(results.model_copy(update={"variants": (undefined,)})) == []
+    assert cost_charts(results.model_copy(update={"variants": (undefined,)})) == []
 
 
 def test_the_front_holds_what_nothing_betters():
@@ -73,7 +73,7 @@ def test_the_front_holds_what_nothing_betters():
 def test_labels_of_equal_points_do_not_stand_on_each_other(results):
     one, other = (variant.model_copy(update={"core_seconds": 900.0}) for variant in results.variants[:2])
     other = with_accuracy(other, one.parts["validation"].accuracy)
-    svg = pareto_figure(weigh_costs(results.model_copy(update={"variants": (one, other)}))[0])
+    svg = pareto_figure(cost_charts(results.model_copy(update={"variants": (one, other)}))[0])
     places = [re.search(rf'<text[^>]*x="([\d.]+)" y="([\d.]+)"[^>]*>{name}<', svg) for name in (one.name, other.name)]
     assert all(places) and len({place.groups() for place in places if place}) == 2
 
@@ -128,14 +128,14 @@ def test_contact_sheets_hold_faces_above_views(tmp_path):
 
 
 def test_short_architecture_is_drawn_layer_by_layer():
-    blocks = draw_blocks(make_layers(0))
+    blocks = architecture_blocks(make_layers(0))
     assert [block.family for block in blocks[:4]] == ["other", "normalising", "convolution", "pooling"]
     assert blocks[2].parameters == 6_656 and not blocks[2].frozen
 
 
 def test_long_architecture_is_drawn_by_output_and_loses_no_parameter():
     layers = make_layers(60)
-    blocks = draw_blocks(layers)
+    blocks = architecture_blocks(layers)
     assert len(blocks) < 20
     assert sum(block.parameters for block in blocks) == sum(layer.parameters for layer in layers)
     assert blocks[1].frozen and blocks[1].title == "6 layers, Conv2D"
@@ -143,4 +143,4 @@ def test_long_architecture_is_drawn_by_output_and_loses_no_parameter():
 
 def test_global_pooling_counts_as_pooling():
     layer = LayerRow(name="pool", kind="GlobalAveragePooling2D", output="64", parameters=0, trainable=True)
-    assert draw_blocks((layer,))[0].family == "pooling"
+    assert architecture_blocks((layer,))[0].family == "pooling"
