@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES, IMAGE_SIZE, PARTS
+from data.records.events import ExamplesWritten, ViewsDone
 from data.system.child_process import emit, run_child
 from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
 from data.views.pictures import write_pictures
@@ -166,8 +167,8 @@ def main() -> None:
     """Write the views that the specification on the command line asks for, with progress as events."""
     spec = _read_spec(sys.argv[1:])
     _limit_tensorflow(spec.threads)
-    index = write_views(spec, lambda done, total: emit("progress", done=done, total=total))
-    emit("done", files=len(index.files), images=sum(file.images for file in index.files))
+    index = write_views(spec, lambda done, total: emit(ExamplesWritten(done=done, total=total)))
+    emit(ViewsDone(files=len(index.files), images=sum(file.images for file in index.files)))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
 from data.workspace.layout import DATASETS_STAGE, RESULTS_NAME, TRACKED_STAGE
 from data.workspace.store import RECORD_NAME
+from models.jobs.events import Started, Tracked, TrackingDone
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
 from models.registry.connection import (
     EXPERIMENT,
@@ -84,10 +85,10 @@ def main() -> None:
     """Run the command on the directory named in the arguments."""
     directory = Path(sys.argv[1])
     spec = TrackSpec.model_validate_json((directory / SPEC_NAME).read_text())
-    emit("started")
+    emit(Started())
     tracked = track_report(spec)
     write_atomically(directory / RESULT_NAME, tracked.model_dump_json(indent=1))
-    emit("done", run_id=tracked.run_id)
+    emit(TrackingDone(run_id=tracked.run_id))
 
 
 def track_report(spec: TrackSpec) -> TrackedReport:
@@ -179,7 +180,7 @@ class ReportWriter:
             if path.name != RECORD_NAME:
                 self.client.log_artifact(run_id, str(path), "report")
         self.client.set_terminated(run_id, end_time=self.began + round(1000 * results.seconds))
-        emit("tracked", run="report")
+        emit(Tracked(run="report"))
 
     def write_variant(self, variant: VariantResult) -> TrackedVariant:
         """Write a variant's run: its recipe, every epoch, the figures, the files and the model."""
@@ -196,7 +197,7 @@ class ReportWriter:
             status = "FINISHED" if variant.status == "trained" else "FAILED"
             end = self.began + round(1000 * variant.wall_seconds)
             self.client.set_terminated(run.info.run_id, status=status, end_time=end)
-        emit("tracked", run=variant.name)
+        emit(Tracked(run=variant.name))
         return tracked
 
     def _origin(self) -> dict[str, str]:

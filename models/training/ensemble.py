@@ -5,7 +5,6 @@ for more; that and how often it votes are chosen on selection. The command leave
 result.json, as a training does; votes and temperatures are in the result's plan.
 """
 
-import os
 import sys
 import time
 from collections import Counter
@@ -26,6 +25,7 @@ from models.catalog.train_config import ENSEMBLE_NAME
 from models.evaluation.calibration import SMALLEST_PROBABILITY, fit_temperature, mean_log_loss, scale_by_temperature
 from models.evaluation.metrics import measure_predictions
 from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of, read_predictions
+from models.jobs.events import EnsembleDone, Started, VotesChosen
 from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
 from models.jobs.specs import EnsembleSpec
 from models.networks.building_blocks import make_pixel_input
@@ -49,14 +49,14 @@ def main() -> None:
     started = time.monotonic()
     run_dir = Path(sys.argv[1])
     spec = EnsembleSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
-    emit("started", pid=os.getpid())
+    emit(Started())
     result = hold_vote(run_dir, spec).model_copy(update={"made_with": describe_making()})
     spent = {
         "wall_seconds": round(result.wall_seconds + time.monotonic() - started, 1),
         "core_seconds": round(result.core_seconds + time.process_time(), 1),
     }
     write_atomically(run_dir / RESULT_NAME, result.model_copy(update=spent).model_dump_json(indent=1))
-    emit("done", status=result.status)
+    emit(EnsembleDone(status=result.status))
 
 
 def hold_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
@@ -69,7 +69,7 @@ def hold_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
     if len(votes) == 1:
         reason = f"no vote with another variant betters {next(iter(votes))} alone on selection"
         return VariantResult(name=ENSEMBLE_NAME, description=describe_votes(votes), status="skipped", reason=reason)
-    emit("evaluating", votes=votes)
+    emit(VotesChosen(votes=votes))
     seats = {spec.candidates[name]: Seat(count, temperatures[name]) for name, count in votes.items()}
     plan = {"votes": votes, "temperatures": {name: temperatures[name] for name in votes}}
     return make_ensemble(run_dir, seats).model_copy(update={"plan": plan})

@@ -5,7 +5,6 @@ JSON lines, and leaves model.keras, predictions.parquet, explanations.npz, plan.
 """
 
 import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ from models.catalog.train_config import TrainConfig
 from models.evaluation.metrics import measure_predictions
 from models.evaluation.predictions import probabilities_of
 from models.jobs.checkpoint import TrainState, remove_checkpoints
+from models.jobs.events import Evaluating, Measuring, Planned, Started, TrainingDone
 from models.jobs.files import (
     EXPLANATIONS_NAME,
     NETWORK_NAME,
@@ -71,10 +71,10 @@ def main() -> None:
     run_dir = Path(sys.argv[1])
     spec = FitSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
     configure_runtime(spec)
-    emit("started", pid=os.getpid(), threads=spec.threads)
+    emit(Started(threads=spec.threads))
     result = load_result(run_dir) or make_result(run_dir, spec, started)
     remove_checkpoints(run_dir)
-    emit("done", accuracy=result.parts["validation"].accuracy)
+    emit(TrainingDone(accuracy=result.parts["validation"].accuracy))
 
 
 def load_result(run_dir: Path) -> VariantResult | None:
@@ -87,7 +87,7 @@ def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
     """Train and evaluate the variant; its result is written last, so where it is all the other files are whole."""
     made_with = describe_making()  # now: the checkout may be another one when the training ends
     model, plan, state = train_variant(run_dir, spec, started)
-    emit("evaluating", epoch=state.best_epoch)
+    emit(Evaluating(epoch=state.best_epoch))
     result = evaluate_variant(run_dir, spec, plan, state, model).model_copy(update={"made_with": made_with})
     write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
     return result
@@ -106,7 +106,7 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     if plan is None:
         plan = plan_training(spec, started)
         write_atomically(run_dir / PLAN_NAME, plan.model_dump_json(indent=1))
-    emit("planned", **plan.model_dump())
+    emit(Planned(**plan.model_dump(), monitor=spec.train.monitor))
     model = build_model(spec, plan.precision)
     trained: keras.Model = model
     batches: PixelBatches | FeatureBatches = PixelBatches(spec)
@@ -125,7 +125,7 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
     head_first = bool(TunedBackbone(network)) and spec.train.head_fraction > 0
 
     def measure_pixels(precision: Precision) -> Measurement:
-        emit("measuring", precision=precision)
+        emit(Measuring(precision=precision))
         model, batches = build_model(spec, precision), PixelBatches(spec)
         tuned, seconds = TunedBackbone(model), {}
         for trained in (False, True) if head_first else (True,):
@@ -136,7 +136,7 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
         return seconds[True]._replace(head_step_seconds=seconds[False].step_seconds if head_first else 0.0)
 
     def measure_features(precision: Precision) -> Measurement:
-        emit("measuring", precision=precision)
+        emit(Measuring(precision=precision))
         store, head = open_features(spec, build_model(spec, precision))
         compile_model(head, spec.train, MEASURED_STEPS)
         some, image_seconds = store.sample()

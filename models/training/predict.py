@@ -9,6 +9,7 @@ import pandas as pd
 
 from data.system.child_process import emit
 from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.jobs.events import Predicting
 
 SIGN_OF_LIFE_SECONDS = 60.0
 """How often a long prediction says that it goes on: the parent takes half an hour of silence for a hang."""
@@ -35,5 +36,5 @@ def predict_part(model: Any, batches: Iterable[tuple[Any, Any, Any]], part: str)
         frames.append(frame)
         if time.monotonic() - told >= SIGN_OF_LIFE_SECONDS:
             told = time.monotonic()
-            emit("predicting", part=part, batches=len(frames))
+            emit(Predicting(part=part, batches=len(frames)))
     return pd.concat(frames, ignore_index=True)

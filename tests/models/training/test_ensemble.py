@@ -92,7 +92,7 @@ def test_the_command_leaves_a_network_and_its_figures(tmp_path):
     with training_children() as children:
         children.run("models.training.ensemble", out, out / "child.log", events.append)
     result = VariantResult.model_validate_json((out / "result.json").read_text())
-    assert (events[-1]["event"], events[-1]["status"]) == ("done", "trained")
+    assert (events[-1].event, events[-1].status) == ("done", "trained")
     votes = result.plan["votes"]
     assert set(votes) == set(members)
     assert result.core_seconds > 200

@@ -69,14 +69,14 @@ def write_spec(
 def run_fit(run_dir, kill_after_epoch=0, kill_after_seconds=0.0):
     """Run the child to its end, or kill it after an epoch or some seconds from its start; returns its events."""
     events = []
-    timer = threading.Timer(kill_after_seconds, lambda: os.kill(events[0]["pid"], signal.SIGKILL))
+    timer = threading.Timer(kill_after_seconds, lambda: os.kill(events[0].pid, signal.SIGKILL))
 
     def on_event(event):
         events.append(event)
-        if event["event"] == "started" and kill_after_seconds:
+        if event.event == "started" and kill_after_seconds:
             timer.start()
-        if event["event"] == "epoch" and event["epoch"] == kill_after_epoch:
-            os.kill(events[0]["pid"], signal.SIGKILL)
+        if event.event == "epoch" and event.epoch == kill_after_epoch:
+            os.kill(events[0].pid, signal.SIGKILL)
 
     try:
         with training_children() as children:
@@ -106,9 +106,9 @@ def trained(tmp_path_factory, views):
 
 def test_events_tell_the_story(trained):
     _, events = trained
-    names = [event["event"] for event in events if event["event"] != "progress"]
+    names = [event.event for event in events if event.event != "progress"]
     assert names == ["started", "planned", *["epoch"] * EPOCHS, "evaluating", "done"]
-    fractions = [event["fraction"] for event in events if event["event"] == "epoch"]
+    fractions = [event.fraction for event in events if event.event == "epoch"]
     assert fractions == pytest.approx([1 / 3, 2 / 3, 1])
 
 
@@ -217,7 +217,7 @@ def test_a_killed_training_resumes_and_ends_as_if_nothing_had_happened(trained, 
     with pytest.raises(ChildKilled, match="SIGKILL"):
         run_fit(tmp_path, kill_after_epoch=1)
     events = run_fit(tmp_path)
-    epochs = [event["epoch"] for event in events if event["event"] == "epoch"]
+    epochs = [event.epoch for event in events if event.event == "epoch"]
     assert epochs == [2, 3], "no finished epoch is trained twice"
     result, uninterrupted = load_result(tmp_path), load_result(trained[0])
     assert [record.epoch for record in result.epochs] == [1, 2, 3]
@@ -299,7 +299,7 @@ def test_a_recipe_whose_flips_do_not_apply_says_so(views, trained_on_features, t
     events = run_fit(tmp_path)
     result = load_result(tmp_path)
     assert (result.train_config["flip"], result.train_config["shift_pixels"]) == (False, 0)
-    assert next(event for event in events if event["event"] == "planned")["prepared_views"] == 2
+    assert next(event for event in events if event.event == "planned").prepared_views == 2
 
 
 @pytest.mark.slow
@@ -336,7 +336,7 @@ def test_a_finished_training_that_nobody_took_is_not_done_again(trained, tmp_pat
     run_dir = tmp_path / "left"
     shutil.copytree(trained[0], run_dir)
     (run_dir / "best.npz").touch()  # as if the child had been killed right after it wrote the result
-    assert [event["event"] for event in run_fit(run_dir)] == ["started", "done"]
+    assert [event.event for event in run_fit(run_dir)] == ["started", "done"]
     assert load_result(run_dir) == load_result(trained[0])
     assert not (run_dir / "best.npz").exists()
 
