@@ -116,7 +116,7 @@ def identify_machine(result: VariantResult) -> str:
     """Return what a variant's latency was measured with: machine and threads; empty where that is not known."""
     if any(fact not in result.made_with for fact in MACHINE_FACTS):
         return ""
-    threads = result.plan.get("threads", "all")
+    threads = result.plan.threads or "all"
     return ", ".join([*(f"{fact} {result.made_with[fact]}" for fact in MACHINE_FACTS), f"threads {threads}"])
 
 

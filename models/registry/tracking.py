@@ -224,7 +224,11 @@ class ReportWriter:
         return self.client.create_run(self.experiment, start_time=self.began, tags=given, run_name=name)
 
     def _write_figures(self, run_id: str, variant: VariantResult) -> None:
-        params = {"train": variant.train_config, "plan": variant.plan, "description": variant.description}
+        params = {
+            "train": variant.train_config,
+            "plan": variant.plan.model_dump(mode="json"),
+            "description": variant.description,
+        }
         if variant.reason:
             self.client.set_tag(run_id, "emotion.reason", variant.reason[:PARAM_LENGTH])
         final = [self._metric(name, value) for name, value in final_figures(variant).items()]

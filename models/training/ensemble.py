@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from data.records.training import VariantResult
+from data.records.training import VariantPlan, VariantResult
 from data.system.child_process import emit, run_child
 from data.system.hardware import peak_memory_bytes
 from data.system.provenance import describe_making
@@ -71,7 +71,7 @@ def hold_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
         return VariantResult(name=ENSEMBLE_NAME, description=describe_votes(votes), status="skipped", reason=reason)
     emit(VotesChosen(votes=votes))
     seats = {spec.candidates[name]: Seat(count, temperatures[name]) for name, count in votes.items()}
-    plan = {"votes": votes, "temperatures": {name: temperatures[name] for name in votes}}
+    plan = VariantPlan(votes=votes, temperatures={name: temperatures[name] for name in votes})
     return make_ensemble(run_dir, seats).model_copy(update={"plan": plan})
 
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
-from data.records.training import VariantResult
+from data.records.training import StudentCosts, VariantPlan, VariantResult
 from data.system.child_process import emit, run_child
 from data.system.hardware import peak_memory_bytes
 from data.system.provenance import describe_making
@@ -245,7 +245,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         multiply_adds=count_multiply_adds(model),
         latency=measure_latency(model),
         layers=tuple(summarize_layers(network)),
-        plan=plan.model_dump(),
+        plan=VariantPlan(**plan.model_dump()),
         train_config=applied_recipe(spec, plan).model_dump(),
     )
     return with_teaching(result, Teaching.load(spec.soft_labels)) if spec.soft_labels else result
@@ -262,13 +262,14 @@ def with_teaching(result: VariantResult, teaching: Teaching) -> VariantResult:
     """Return a student's result with what it took to teach it: what it cost in all, and of this what it cost alone."""
     cores = teaching.teacher_core_seconds + teaching.core_seconds
     wall = teaching.teacher_wall_seconds + teaching.wall_seconds
-    taught = {**teaching.model_dump(), "own_core_seconds": result.core_seconds, "own_wall_seconds": result.wall_seconds}
+    own_cores, own_wall = result.core_seconds, result.wall_seconds
+    taught = StudentCosts(**teaching.model_dump(), own_core_seconds=own_cores, own_wall_seconds=own_wall)
     return result.model_copy(
         update={
             "core_seconds": round(result.core_seconds + cores, 1),
             "wall_seconds": round(result.wall_seconds + wall, 1),
             "peak_memory_bytes": max(result.peak_memory_bytes, teaching.peak_memory_bytes),
-            "plan": {**result.plan, "taught": taught},
+            "plan": result.plan.model_copy(update={"taught": taught}),
         }
     )
 

@@ -11,25 +11,16 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
+from data.records.training import TeachingCosts
 from models.jobs.files import TEACHING_NAME
 
 
-class Teaching(BaseModel):
-    """Who labelled how many views, and what came before a student can begin: the content of `teaching.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    teacher: str = Field(description="variant, the ensemble among them")
-    views: int = Field(default=0, ge=0, description="views that are labelled, from the first")
-    core_seconds: float = Field(default=0.0, description="of the labelling")
-    wall_seconds: float = 0.0
-    teacher_core_seconds: float = Field(default=0.0, description="of the teacher's training, of an ensemble's members")
-    teacher_wall_seconds: float = 0.0
-    peak_memory_bytes: int = Field(default=0, description="of the labelling and the teacher's training")
+class Teaching(TeachingCosts):
+    """The content of `teaching.json`."""
 
     @classmethod
     def load(cls, directory: Path) -> Self:

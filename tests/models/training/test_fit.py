@@ -154,7 +154,7 @@ def test_the_saved_network_reproduces_the_predictions_in_another_process(trained
 def test_a_network_trained_in_bfloat16_is_saved_in_float32(views, tmp_path):
     write_spec(tmp_path, views, epochs=1, precision="mixed_bfloat16")
     run_fit(tmp_path)
-    assert load_result(tmp_path).plan["precision"] == "mixed_bfloat16"
+    assert load_result(tmp_path).plan.precision == "mixed_bfloat16"
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         assert b"bfloat16" not in archive.read("config.json")
 
@@ -252,10 +252,10 @@ def test_a_killed_student_ends_as_if_never_stopped_and_its_cost_is_told_in_all(t
     result = load_result(straight)
     assert figures_of(load_result(killed)) == figures_of(result)
     assert result.epochs[0].loss != load_result(trained[0]).epochs[0].loss
-    taught = result.plan["taught"]
-    assert taught["own_core_seconds"] > 0
-    assert result.core_seconds == pytest.approx(500 + 40 + taught["own_core_seconds"], abs=0.1)
-    assert result.wall_seconds == pytest.approx(300 + 20 + taught["own_wall_seconds"], abs=0.1)
+    taught = result.plan.taught
+    assert taught.own_core_seconds > 0
+    assert result.core_seconds == pytest.approx(500 + 40 + taught.own_core_seconds, abs=0.1)
+    assert result.wall_seconds == pytest.approx(300 + 20 + taught.own_wall_seconds, abs=0.1)
     assert result.peak_memory_bytes == 10**12
     assert result.train_config["teacher_share"] == 0.7
     assert load_result(trained[0]).train_config["teacher_share"] == 0, "a recipe that had no teacher says so"
@@ -274,7 +274,7 @@ def test_a_head_on_features_is_trained_as_it_would_be_on_pixels(trained_on_featu
     write_spec(tmp_path, views, FROZEN, workspace, cache_features=False, flip=False, shift_pixels=0)
     run_fit(tmp_path)
     ours, theirs = load_result(run_dir), load_result(tmp_path)
-    assert (ours.plan["feature_views"], theirs.plan["feature_views"]) == (2, 0)
+    assert (ours.plan.feature_views, theirs.plan.feature_views) == (2, 0)
     assert [record.loss for record in ours.epochs] == pytest.approx([record.loss for record in theirs.epochs], rel=2e-3)
     monitored = ([record.monitor_loss for record in result.epochs] for result in (ours, theirs))
     assert next(monitored) == pytest.approx(next(monitored), rel=2e-3)
@@ -316,7 +316,7 @@ def test_a_budget_too_small_for_a_pass_trains_on_pixels(views, trained_on_featur
     write_spec(tmp_path, views, FROZEN, tmp_path / "workspace", time_budget_minutes=0.01)
     run_fit(tmp_path)
     plan = load_result(tmp_path).plan
-    assert (plan["feature_views"], plan["total_steps"]) == (0, 1)
+    assert (plan.feature_views, plan.total_steps) == (0, 1)
 
 
 @pytest.mark.slow
@@ -346,7 +346,7 @@ def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
     write_spec(tmp_path, views, time_budget_minutes=0.01)
     run_fit(tmp_path)
     result = load_result(tmp_path)
-    assert result.plan["total_steps"] == 1
+    assert result.plan.total_steps == 1
     assert [record.partial for record in result.epochs] == [True]
     assert "time budget" in result.stopped_because
 
