@@ -276,7 +276,7 @@ def describe_outcome(training: "Training", correct: NDArray[np.float64], scored:
         seed=training.seed,
         best_epoch=result.best_epoch,
         epochs=len(result.epochs),
-        precision=result.plan["precision"],
+        precision=result.plan.precision,
         core_seconds=result.core_seconds,
         accuracy={part: float(correct[chosen].mean()) for part, chosen in choose_rows(scored).items()},
     )

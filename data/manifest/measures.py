@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 from scipy import ndimage
 
 from data.base.errors import PipelineError
+from data.records.events import ImageRows
 from data.system.child_process import emit, run_child
 
 logger = logging.getLogger(__name__)
@@ -227,7 +228,7 @@ def main() -> None:
     images, share, shares = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     rows = describe_share(images, list_files(images), share, shares)
     for start in range(0, len(rows), ROWS_PER_EVENT):
-        emit("rows", rows=rows[start : start + ROWS_PER_EVENT])
+        emit(ImageRows(rows=rows[start : start + ROWS_PER_EVENT]))
 
 
 if __name__ == "__main__":

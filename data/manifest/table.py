@@ -1,6 +1,5 @@
 """The manifest: one row an image, with all that validation, cleaning and partitioning need to know of it."""
 
-import json
 import logging
 import subprocess
 import sys
@@ -10,12 +9,16 @@ from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from data.base.errors import ChildKilled, PipelineError
 from data.base.paths import PROJECT_ROOT
 from data.manifest.measures import MEASURES, describe_share, list_files
+from data.records.events import ChildError, ImageRows
 
 logger = logging.getLogger(__name__)
+
+MEASURES_EVENT: TypeAdapter[ImageRows | ChildError] = TypeAdapter(ImageRows | ChildError)
 
 COLUMN_TYPES = {
     "path": "str",
@@ -66,8 +69,8 @@ def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
     Returns:
         One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
         image's id; `pixel_sha256` is of the decoded 8-bit gray pixels and their size; `perceptual_hash` is imagehash's
-        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is not a complete JPEG or
-        PNG has `decodable` False and empty hashes.
+        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is not a complete
+        JPEG or PNG has `decodable` False and empty hashes.
 
     Raises:
         PipelineError: the directory is missing or holds no file.
@@ -134,8 +137,8 @@ def _wait_for_rows(child: subprocess.Popen[bytes], output: IO[bytes]) -> list[di
     if status < 0:
         raise ChildKilled(f"a process describing images was ended by signal {-status}; check the memory and run again")
     output.seek(0)
-    events = [json.loads(line) for line in output]
+    events = [MEASURES_EVENT.validate_json(line) for line in output]
     if status > 0:
-        reasons = "; ".join(event["message"] for event in events if event["event"] == "error")
+        reasons = "; ".join(event.message for event in events if isinstance(event, ChildError))
         raise PipelineError(f"describing images failed with status {status}: {reasons or 'see its standard error'}")
-    return [row for event in events for row in event["rows"]]
+    return [row for event in events if isinstance(event, ImageRows) for row in event.rows]

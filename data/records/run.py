@@ -10,6 +10,10 @@ from data.records.dataset import DataSummary, Finding
 from data.records.promotion import Decision
 from data.records.training import VariantResult
 
+ARCHIVE_DIGEST = "archive SHA-256"
+RELABEL_DIGEST = "relabel.csv SHA-256"
+"""Keys of `RunResults.lineage` that name the digest of a file instead of a stage."""
+
 
 class Comparison(Record):
     """A paired comparison of one variant with the best one on the same validation images."""
@@ -52,7 +56,7 @@ class RunResults(Record):
     decision: Decision | None = Field(default=None, description="on the champion; none where none could be made")
     undecided: str = Field(default="", description="why no decision could be made")
     analysis: Analysis | None = Field(default=None, description="none in reports of earlier versions")
-    lineage: dict[str, str] = Field(description="stage -> key in the workspace")
+    lineage: dict[str, str] = Field(description="stage, or stage/variant -> key in the workspace; digests too")
     versions: dict[str, str] = Field(description="package -> version, of the report as are hardware and code_version")
     hardware: dict[str, str]
     code_version: str = Field(description="git commit, or unknown")

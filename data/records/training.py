@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from data.base.record import Record
 
@@ -111,6 +111,53 @@ class RepeatRecord(Record):
     made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
 
 
+class TeachingCosts(Record):
+    """What came before a student could begin: its teacher's training, and the labelling of its images."""
+
+    teacher: str = Field(description="variant, the ensemble among them")
+    views: int = Field(default=0, ge=0, description="views that are labelled, from the first")
+    core_seconds: float = Field(default=0.0, description="of the labelling")
+    wall_seconds: float = 0.0
+    teacher_core_seconds: float = Field(default=0.0, description="of the teacher's training, of an ensemble's members")
+    teacher_wall_seconds: float = 0.0
+    peak_memory_bytes: int = Field(default=0, description="of the labelling and the teacher's training")
+
+
+class StudentCosts(TeachingCosts):
+    """The parts that a student's cost adds up to."""
+
+    own_core_seconds: float = Field(default=0.0, description="of the student's own training")
+    own_wall_seconds: float = 0.0
+
+
+class VariantPlan(Record):
+    """What was planned for a variant, as its result stores it; empty for a variant without a plan.
+
+    A training has the fields of its plan, a student those and `taught`, an ensemble its votes and temperatures. Only
+    what was given is stored, and fields of other versions are kept, so that every result reads and writes as it was.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    precision: str = ""
+    threads: int | None = Field(default=None, description="of one operation; none if TensorFlow chose")
+    steps_per_epoch: int = 0
+    total_steps: int = 0
+    epochs: int = 0
+    budget_seconds: float = 0.0
+    measured: dict[str, tuple[float, ...]] = Field(default_factory=dict, description="seconds and loss by precision")
+    feature_views: int = Field(default=0, description="views of which a frozen backbone's features are kept")
+    prepared_views: int = 0
+    head_fraction: float = 0.0
+    votes: dict[str, int] = Field(default_factory=dict, description="of an ensemble, by variant")
+    temperatures: dict[str, float] = Field(default_factory=dict, description="of an ensemble, by variant")
+    taught: StudentCosts | None = Field(default=None, description="of a student")
+
+    @model_serializer(mode="wrap")
+    def _only_given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if name in self.model_fields_set}
+
+
 class VariantResult(Record):
     """The outcome of one variant in one run: of the training with the first seed, where it was repeated with others."""
 
@@ -135,8 +182,8 @@ class VariantResult(Record):
     multiply_adds: int = Field(default=0, description="of one prediction")
     latency: Latency | None = None
     layers: tuple[LayerRow, ...] = ()
-    plan: dict[str, Any] = Field(default_factory=dict)
-    train_config: dict[str, Any] = Field(default_factory=dict)
+    plan: VariantPlan = VariantPlan()
+    train_config: dict[str, Any] = Field(default_factory=dict, description="fields of TrainConfig at that time")
     made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
     repeats: tuple[RepeatRecord, ...] = Field(
         default=(), description="a record a seed, this result's own first; empty where there is one training"

@@ -9,11 +9,11 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TextIO
 
 from data.base.errors import PipelineError, VariantUnavailable
+from data.records.events import ChildError, Event
 
 EXIT_FAILED = 1
 EXIT_ORPHANED = 3
@@ -21,15 +21,10 @@ EXIT_ORPHANED = 3
 _events: TextIO | None = None
 
 
-def emit(event: str, **fields: Any) -> None:
-    """Print one event as a JSON line to the parent; without a parent's pipe, to stdout.
-
-    Args:
-        event: what happened, such as "epoch".
-        fields: JSON-serialisable details.
-    """
+def emit(event: Event) -> None:
+    """Print one event as a JSON line to the parent; without a parent's pipe, to stdout."""
     stream = _events or sys.stdout
-    stream.write(json.dumps({"event": event, "time": round(time.time(), 3), **fields}) + "\n")
+    stream.write(json.dumps(event.model_dump()) + "\n")
     stream.flush()
 
 
@@ -45,10 +40,11 @@ def run_child(main: Callable[[], None]) -> None:
     try:
         main()
     except PipelineError as error:
-        emit("error", kind=type(error).__name__, message=str(error), skipped=isinstance(error, VariantUnavailable))
+        skipped = isinstance(error, VariantUnavailable)
+        emit(ChildError(kind=type(error).__name__, message=str(error), skipped=skipped))
         sys.exit(EXIT_FAILED)
     except Exception as error:
-        emit("error", kind=type(error).__name__, message=f"{type(error).__name__}: {error}", skipped=False)
+        emit(ChildError(kind=type(error).__name__, message=f"{type(error).__name__}: {error}"))
         raise
 
 

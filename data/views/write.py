@@ -21,6 +21,7 @@ from data.base.errors import PipelineError
 from data.base.labels import CLASSES, IMAGE_SIZE, PARTS
 from data.base.record import Record
 from data.manifest.decoding import read_gray
+from data.records.events import ExamplesWritten, ViewsDone
 from data.system.child_process import emit, run_child
 from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
 from data.views.pictures import write_pictures
@@ -161,8 +162,8 @@ def main() -> None:
     """Write the views that the specification on the command line asks for, with progress as events."""
     spec = _read_spec(sys.argv[1:])
     _limit_tensorflow(spec.threads)
-    index = write_views(spec, lambda done, total: emit("progress", done=done, total=total))
-    emit("done", files=len(index.files), images=sum(file.images for file in index.files))
+    index = write_views(spec, lambda done, total: emit(ExamplesWritten(done=done, total=total)))
+    emit(ViewsDone(files=len(index.files), images=sum(file.images for file in index.files)))
 
 
 if __name__ == "__main__":

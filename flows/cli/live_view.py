@@ -20,8 +20,17 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from tasks.support.child_processes import Event
-from tasks.support.progress import format_duration, watching
+from data.records.events import ExamplesWritten
+from models.jobs.events import (
+    EpochEnded,
+    Evaluating,
+    ImagesPassed,
+    Measuring,
+    Planned,
+    Resumed,
+    TrainingProgress,
+)
+from tasks.support.progress import TaskEnded, TaskEvent, TaskRunning, format_duration, watching
 
 FRAMES_PER_SECOND = 4
 FEWEST_ROWS = 4
@@ -58,45 +67,30 @@ class StageRow:
     due: float | None = None
     """When the training will have ended, as far as it can tell."""
 
-    def take(self, event: Event, now: float) -> None:
+    def take(self, event: TaskEvent, now: float) -> None:
         """Take an event of the task run or of its child; one that the view has no use for changes nothing."""
-        handler = getattr(self, f"_on_{event['event']}", None)
-        if handler:
-            handler(event, now)
-
-    def _on_running(self, _event: Event, _now: float) -> None:
-        self.ended, self.state = None, "running"  # again, where a killed child is started anew
-
-    def _on_ended(self, event: Event, now: float) -> None:
-        self.ended, self.state = now, event["state"].lower().replace("completed", "done")
-
-    def _on_measuring(self, _event: Event, _now: float) -> None:
-        self.state = "measuring"
-
-    def _on_planned(self, event: Event, _now: float) -> None:
-        self.state, self.monitor, self.share = f"epoch 1/{event['epochs']}", event["monitor"], 0.0
-
-    def _on_resumed(self, event: Event, _now: float) -> None:
-        self.best = event["accuracy"]
-
-    def _on_progress(self, event: Event, now: float) -> None:
-        if "total" in event:  # the views count examples
-            self.share = event["done"] / event["total"]
-            return
-        self.state, self.share = f"epoch {event['epoch']}/{event['epochs']}", event["fraction"]
-        self.due = now + event["seconds_left"]
-
-    def _on_epoch(self, event: Event, now: float) -> None:
-        self._on_progress(event, now)
-        self.accuracy, self.best = event["monitor_accuracy"], event["best_accuracy"]
-
-    def _on_features(self, event: Event, _now: float) -> None:
-        self.state, self.share = f"view {event['view']}", event["done"] / event["images"]
-
-    _on_teaching = _on_features
-
-    def _on_evaluating(self, _event: Event, _now: float) -> None:
-        self.state, self.share, self.due = "evaluating", 1.0, None
+        match event:
+            case TaskRunning():
+                self.ended, self.state = None, "running"  # again, if a killed child is started once more
+            case TaskEnded():
+                self.ended, self.state = now, event.state.lower().replace("completed", "done")
+            case Measuring():
+                self.state = "measuring"
+            case Planned():
+                self.state, self.monitor, self.share = f"epoch 1/{event.epochs}", event.monitor, 0.0
+            case Resumed():
+                self.best = event.accuracy
+            case ExamplesWritten():
+                self.share = event.done / event.total
+            case TrainingProgress() | EpochEnded():
+                self.state, self.share = f"epoch {event.epoch}/{event.epochs}", event.fraction
+                self.due = now + event.seconds_left
+            case ImagesPassed():
+                self.state, self.share = f"view {event.view}", event.done / event.images
+            case Evaluating():
+                self.state, self.share, self.due = "evaluating", 1.0, None
+        if isinstance(event, EpochEnded):
+            self.accuracy, self.best = event.monitor_accuracy, event.best_accuracy
 
 
 class LiveView:
@@ -111,7 +105,7 @@ class LiveView:
         self._lock = threading.Lock()
         self._spinner = Spinner("dots", style="cyan")
 
-    def __call__(self, name: str, event: Event) -> None:
+    def __call__(self, name: str, event: TaskEvent) -> None:
         """Take an event of the task run of this name, as a watcher."""
         now = time.monotonic()
         with self._lock:

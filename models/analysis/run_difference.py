@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data.records.run import RunResults
+from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, RunResults
 from data.records.run_difference import (
     AREAS,
     Area,
@@ -18,11 +18,12 @@ from data.records.run_difference import (
     VariantFigures,
 )
 from data.records.training import VariantResult
+from data.workspace.layout import DATASETS_STAGE, IMAGES_STAGE, MANIFESTS_STAGE, VIEWS_STAGE
 from models.evaluation.paired import Difference, compare_matched, compare_proportions
 from models.evaluation.predictions import correctness_of, read_predictions
 
 PART = "validation"
-PIXEL_LINEAGE = ("archive SHA-256", "images")
+PIXEL_LINEAGE = (ARCHIVE_DIGEST, IMAGES_STAGE)
 """If one of these is equal in both runs, images of the same name have the same pixels."""
 
 ABSENT = "none"
@@ -165,8 +166,8 @@ def _compare(area: Area, earlier: Mapping[str, Any], later: Mapping[str, Any]) -
 
 
 def _data_facts(results: RunResults) -> dict[str, Any]:
-    digests = ("archive SHA-256", "relabel.csv SHA-256")
-    stages = ("images", "manifests", "datasets", "views")
+    digests = (ARCHIVE_DIGEST, RELABEL_DIGEST)
+    stages = (IMAGES_STAGE, MANIFESTS_STAGE, DATASETS_STAGE, VIEWS_STAGE)
     counts = results.data.counts_used
     return {
         "source": results.data.source,

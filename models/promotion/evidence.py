@@ -173,7 +173,7 @@ def identify_machine(result: VariantResult) -> str:
     """Describe the machine and threads that measured a variant's latency; empty if they are not known."""
     if any(fact not in result.made_with for fact in MACHINE_FACTS):
         return ""
-    threads = result.plan.get("threads", "all")
+    threads = result.plan.threads or "all"
     return ", ".join([*(f"{fact} {result.made_with[fact]}" for fact in MACHINE_FACTS), f"threads {threads}"])
 
 

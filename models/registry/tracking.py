@@ -24,6 +24,7 @@ from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
 from data.workspace.layout import DATASETS_STAGE, RESULTS_NAME, TRACKED_STAGE
 from data.workspace.store import RECORD_NAME
+from models.jobs.events import Started, Tracked, TrackingDone
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
 from models.registry.connection import (
     EXPERIMENT,
@@ -81,10 +82,10 @@ def main() -> None:
     """Run the command on the directory named in the arguments."""
     directory = Path(sys.argv[1])
     spec = TrackSpec.model_validate_json((directory / SPEC_NAME).read_text())
-    emit("started")
+    emit(Started())
     tracked = track_report(spec)
     write_atomically(directory / RESULT_NAME, tracked.model_dump_json(indent=1))
-    emit("done", run_id=tracked.run_id)
+    emit(TrackingDone(run_id=tracked.run_id))
 
 
 def track_report(spec: TrackSpec) -> TrackedReport:
@@ -176,7 +177,7 @@ class ReportWriter:
             if path.name != RECORD_NAME:
                 self.client.log_artifact(run_id, str(path), "report")
         self.client.set_terminated(run_id, end_time=self.began + round(1000 * results.seconds))
-        emit("tracked", run="report")
+        emit(Tracked(run="report"))
 
     def write_variant(self, variant: VariantResult) -> TrackedVariant:
         """Write the run of a variant: recipe, epochs, final figures, files and model."""
@@ -193,7 +194,7 @@ class ReportWriter:
             status = "FINISHED" if variant.status == "trained" else "FAILED"
             end = self.began + round(1000 * variant.wall_seconds)
             self.client.set_terminated(run.info.run_id, status=status, end_time=end)
-        emit("tracked", run=variant.name)
+        emit(Tracked(run=variant.name))
         return tracked
 
     def _origin(self) -> dict[str, str]:
@@ -220,7 +221,11 @@ class ReportWriter:
         return self.client.create_run(self.experiment, start_time=self.began, tags=given, run_name=name)
 
     def _write_figures(self, run_id: str, variant: VariantResult) -> None:
-        params = {"train": variant.train_config, "plan": variant.plan, "description": variant.description}
+        params = {
+            "train": variant.train_config,
+            "plan": variant.plan.model_dump(mode="json"),
+            "description": variant.description,
+        }
         if variant.reason:
             self.client.set_tag(run_id, "emotion.reason", variant.reason[:PARAM_LENGTH])
         final = [self._metric(name, value) for name, value in final_figures(variant).items()]

@@ -5,7 +5,6 @@ file of probabilities for each view and teaching.json.
 """
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from data.system.child_process import emit, run_child
 from data.system.hardware import peak_memory_bytes
 from data.views.tfrecords import ViewsIndex, read_part
 from data.workspace.atomic import write_atomically
+from models.jobs.events import LabellingDone, Started, ViewLabelled
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, TEACHING_NAME
 from models.jobs.specs import TeachSpec
 from models.networks.layers import FlipVote
@@ -38,9 +38,9 @@ def main() -> None:
     out = Path(sys.argv[1])
     spec = TeachSpec.model_validate_json((out / SPEC_NAME).read_text())
     use_threads(spec.threads)
-    emit("started", pid=os.getpid())
+    emit(Started())
     teaching = label_views(out, spec, started)
-    emit("done", views=teaching.views)
+    emit(LabellingDone(views=teaching.views))
 
 
 def label_views(out: Path, spec: TeachSpec, started: float) -> SoftLabelsRecord:
@@ -69,7 +69,7 @@ def label_views(out: Path, spec: TeachSpec, started: float) -> SoftLabelsRecord:
             }
         )
         write_atomically(out / TEACHING_NAME, record.model_dump_json(indent=1))
-        emit("labelled", view=view, views=spec.views)
+        emit(ViewLabelled(view=view, views=spec.views))
     return record
 
 

@@ -5,7 +5,6 @@ dominate. Temperatures and votes are chosen on selection. The command writes mod
 result.json, as a training does; votes and temperatures are in the plan of the result.
 """
 
-import os
 import sys
 import time
 from collections import Counter
@@ -18,7 +17,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from data.records.training import VariantResult
+from data.records.training import VariantPlan, VariantResult
 from data.system.child_process import emit, run_child
 from data.system.hardware import peak_memory_bytes
 from data.system.provenance import describe_making
@@ -27,6 +26,7 @@ from models.catalog.train_config import ENSEMBLE_NAME
 from models.evaluation.calibration import SMALLEST_PROBABILITY, clipped_log_loss, fit_temperature, scale_by_temperature
 from models.evaluation.metrics import measure_predictions
 from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of, read_predictions
+from models.jobs.events import EnsembleDone, Started, VotesChosen
 from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
 from models.jobs.specs import EnsembleSpec
 from models.networks.building_blocks import make_pixel_input
@@ -51,14 +51,14 @@ def main() -> None:
     started = time.monotonic()
     run_dir = Path(sys.argv[1])
     spec = EnsembleSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
-    emit("started", pid=os.getpid())
+    emit(Started())
     result = build_vote(run_dir, spec).model_copy(update={"made_with": describe_making()})
     spent = {
         "wall_seconds": round(result.wall_seconds + time.monotonic() - started, 1),
         "core_seconds": round(result.core_seconds + time.process_time(), 1),
     }
     write_atomically(run_dir / RESULT_NAME, result.model_copy(update=spent).model_dump_json(indent=1))
-    emit("done", status=result.status)
+    emit(EnsembleDone(status=result.status))
 
 
 def build_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
@@ -71,9 +71,9 @@ def build_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
     if len(votes) == 1:
         reason = f"no vote with another variant is better than {next(iter(votes))} alone on selection"
         return VariantResult(name=ENSEMBLE_NAME, description=describe_votes(votes), status="skipped", reason=reason)
-    emit("evaluating", votes=votes)
+    emit(VotesChosen(votes=votes))
     members = {spec.candidates[name]: EnsembleMember(count, temperatures[name]) for name, count in votes.items()}
-    plan = {"votes": votes, "temperatures": {name: temperatures[name] for name in votes}}
+    plan = VariantPlan(votes=votes, temperatures={name: temperatures[name] for name in votes})
     return make_ensemble(run_dir, members).model_copy(update={"plan": plan})
 
 

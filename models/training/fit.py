@@ -5,7 +5,6 @@ JSON lines, and writes model.keras, predictions.parquet, explanations.npz, plan.
 """
 
 import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ import tensorflow as tf
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
-from data.records.training import VariantResult
+from data.records.training import StudentCosts, VariantPlan, VariantResult
 from data.system.child_process import emit, run_child
 from data.system.hardware import peak_memory_bytes
 from data.system.provenance import describe_making
@@ -27,6 +26,7 @@ from models.catalog.train_config import TrainConfig
 from models.evaluation.metrics import measure_predictions
 from models.evaluation.predictions import probabilities_of
 from models.jobs.checkpoint import TrainState, remove_checkpoints
+from models.jobs.events import Evaluating, Measuring, Planned, Started, TrainingDone
 from models.jobs.files import (
     EXPLANATIONS_NAME,
     NETWORK_NAME,
@@ -71,10 +71,10 @@ def main() -> None:
     run_dir = Path(sys.argv[1])
     spec = FitSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
     configure_runtime(spec)
-    emit("started", pid=os.getpid(), threads=spec.threads)
+    emit(Started(threads=spec.threads))
     result = load_result(run_dir) or make_result(run_dir, spec, started)
     remove_checkpoints(run_dir)
-    emit("done", accuracy=result.parts["validation"].accuracy)
+    emit(TrainingDone(accuracy=result.parts["validation"].accuracy))
 
 
 def load_result(run_dir: Path) -> VariantResult | None:
@@ -87,7 +87,7 @@ def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
     """Train and evaluate the variant; the result is written last, so if it exists all other files are complete."""
     made_with = describe_making()  # at the start, because the checkout may change during the training
     model, plan, state = train_variant(run_dir, spec, started)
-    emit("evaluating", epoch=state.best_epoch)
+    emit(Evaluating(epoch=state.best_epoch))
     result = evaluate_variant(run_dir, spec, plan, state, model).model_copy(update={"made_with": made_with})
     write_atomically(run_dir / RESULT_NAME, result.model_dump_json(indent=1))
     return result
@@ -106,7 +106,7 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     if plan is None:
         plan = plan_training(spec, started)
         write_atomically(run_dir / PLAN_NAME, plan.model_dump_json(indent=1))
-    emit("planned", **plan.model_dump())
+    emit(Planned(**plan.model_dump(), monitor=spec.train.monitor))
     model = build_model(spec, plan.precision)
     trained: keras.Model = model
     batches: PixelBatches | FeatureBatches = PixelBatches(spec)
@@ -126,12 +126,12 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
     head_first = bool(TunedBackbone(network)) and spec.train.head_fraction > 0
 
     def measure_pixels(precision: Precision) -> Measurement:
-        emit("measuring", precision=precision)
+        emit(Measuring(precision=precision))
         model, batches = build_model(spec, precision), PixelBatches(spec)
         return measure_on_pixels(spec, model, batches, head_first, evaluated)
 
     def measure_features(precision: Precision) -> Measurement:
-        emit("measuring", precision=precision)
+        emit(Measuring(precision=precision))
         store, head = open_features(spec, build_model(spec, precision))
         return measure_on_features(spec, store, head, images, evaluated)
 
@@ -255,7 +255,7 @@ def evaluate_variant(run_dir: Path, spec: FitSpec, plan: Plan, state: TrainState
         parts=parts,
         calibration=calibration,
         **measure_network(network, model),
-        plan=plan.model_dump(),
+        plan=VariantPlan(**plan.model_dump()),
         train_config=applied_recipe(spec, plan).model_dump(),
     )
     return add_distillation_cost(result, SoftLabelsRecord.load(spec.soft_labels)) if spec.soft_labels else result
@@ -297,13 +297,14 @@ def add_distillation_cost(result: VariantResult, labels: SoftLabelsRecord) -> Va
     """Add the cost of the teacher and of its soft labels to a student's result; the plan keeps the student's part."""
     cores = labels.teacher_core_seconds + labels.core_seconds
     wall = labels.teacher_wall_seconds + labels.wall_seconds
-    taught = {**labels.model_dump(), "own_core_seconds": result.core_seconds, "own_wall_seconds": result.wall_seconds}
+    own_cores, own_wall = result.core_seconds, result.wall_seconds
+    taught = StudentCosts(**labels.model_dump(), own_core_seconds=own_cores, own_wall_seconds=own_wall)
     return result.model_copy(
         update={
             "core_seconds": round(result.core_seconds + cores, 1),
             "wall_seconds": round(result.wall_seconds + wall, 1),
             "peak_memory_bytes": max(result.peak_memory_bytes, labels.peak_memory_bytes),
-            "plan": {**result.plan, "taught": taught},
+            "plan": result.plan.model_copy(update={"taught": taught}),
         }
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from data.system.child_process import emit
 from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.jobs.events import Predicting
 
 PROGRESS_SECONDS = 60.0
 """How often a long prediction reports progress: the parent treats half an hour of silence as a hang."""
@@ -35,5 +36,5 @@ def predict_part(model: Any, batches: Iterable[tuple[Any, Any, Any]], part: str)
         frames.append(frame)
         if time.monotonic() - reported >= PROGRESS_SECONDS:
             reported = time.monotonic()
-            emit("predicting", part=part, batches=len(frames))
+            emit(Predicting(part=part, batches=len(frames)))
     return pd.concat(frames, ignore_index=True)

@@ -11,6 +11,7 @@ import keras
 
 from data.system.child_process import emit, run_child
 from data.views.tfrecords import read_identified
+from models.jobs.events import Done, Started
 from models.jobs.files import PREDICTIONS_NAME, SPEC_NAME
 from models.jobs.specs import ScoreSpec
 from models.networks import layers  # noqa: F401 - registers the project's own layers with Keras
@@ -24,11 +25,11 @@ def main() -> None:
     out = Path(sys.argv[1])
     spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_text())
     use_threads(spec.threads)
-    emit("started")
+    emit(Started())
     network: Any = keras.saving.load_model(spec.network, compile=False)
     batches = read_identified(spec.records, spec.part, batch_size=EVALUATION_BATCH)
     predict_part(network, batches, spec.part).to_parquet(out / PREDICTIONS_NAME, index=False)
-    emit("done")
+    emit(Done())
 
 
 if __name__ == "__main__":

@@ -11,24 +11,16 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
-from data.base.record import Record
+from data.records.training import TeachingCosts
 from models.jobs.files import TEACHING_NAME
 
 
-class SoftLabelsRecord(Record):
+class SoftLabelsRecord(TeachingCosts):
     """Teacher, number of views and cost of a directory of soft labels: the content of `teaching.json`."""
-
-    teacher: str = Field(description="name of the variant that labels, which may be the ensemble")
-    views: int = Field(default=0, ge=0, description="number of views that are labelled, from the first")
-    core_seconds: float = Field(default=0.0, description="core-seconds of the labelling")
-    wall_seconds: float = 0.0
-    teacher_core_seconds: float = Field(default=0.0, description="core-seconds of the teacher, with its members")
-    teacher_wall_seconds: float = 0.0
-    peak_memory_bytes: int = Field(default=0, description="peak memory of the labelling and the teacher's training")
 
     @classmethod
     def load(cls, directory: Path) -> Self:

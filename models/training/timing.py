@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from data.system.child_process import emit
+from models.jobs.events import ImagesPassed, PassKind
 from models.jobs.plan import Measurement
 
 WARMUP_STEPS = 3
@@ -71,8 +72,9 @@ class PassWatch:
         event: name of the event that reports progress.
     """
 
-    def __init__(self, part: str, view: int, images: int, deadline: float, event: str = "features") -> None:
-        self.part, self.view, self.images, self.deadline, self.event = part, view, images, deadline, event
+    def __init__(self, part: str, view: int, images: int, deadline: float, event: PassKind = "features") -> None:
+        self.part, self.view, self.images, self.deadline = part, view, images, deadline
+        self.event: PassKind = event
         self.done = 0
         self.reported = time.monotonic()
 
@@ -81,7 +83,7 @@ class PassWatch:
         now = time.monotonic()
         if now - self.reported >= PROGRESS_SECONDS:
             self.reported = now
-            emit(self.event, part=self.part, view=self.view, done=self.done, images=self.images)
+            emit(ImagesPassed(event=self.event, part=self.part, view=self.view, done=self.done, images=self.images))
         return now >= self.deadline
 
     def advance(self, images: int) -> None:

@@ -14,6 +14,7 @@ from data.system.child_process import emit
 from data.system.hardware import peak_memory_bytes
 from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
+from models.jobs.events import EpochEnded, Finetuning, Resumed, TrainingProgress
 from models.jobs.plan import Plan
 from models.training.finetuning import TunedBackbone
 from models.training.optimizer import PlannedCosine, compile_model, schedule_of
@@ -71,7 +72,7 @@ class Trainer:
         self._begin_phase()
         restore_checkpoint(self.run_dir, self.variables)
         if earlier.history:
-            emit("resumed", epoch=len(earlier.history), accuracy=earlier.best_accuracy)
+            emit(Resumed(epoch=len(earlier.history), accuracy=earlier.best_accuracy))
         deadline = started + (self.plan.budget_seconds or math.inf) - earlier.wall_seconds
         while not self.state.stopped_because:
             if self._is_head_done():
@@ -109,7 +110,7 @@ class Trainer:
         """Start the second phase from the current head, with a new optimizer."""
         self.state = self.state.model_copy(update={"finetuned_from": self.state.steps})
         self._begin_phase()
-        emit("finetuning", epoch=len(self.state.history) + 1, layers=len(self.tuned.layers))
+        emit(Finetuning(epoch=len(self.state.history) + 1, layers=len(self.tuned.layers)))
 
     def _is_patience_over(self, state: TrainState) -> bool:
         """Return whether early stopping has waited long enough; the waiting starts again with each phase."""
@@ -145,12 +146,13 @@ class Trainer:
         epochs = math.ceil(self.state.total_steps / self.plan.steps_per_epoch)
         left = record.seconds / watch.steps_done * (self.state.total_steps - steps)
         emit(
-            "epoch",
-            **record.model_dump(),
-            epochs=epochs,
-            fraction=steps / self.state.total_steps,
-            best_accuracy=self.state.best_accuracy,
-            seconds_left=round(left + self.plan.pass_seconds(record.epoch, epochs), 1),
+            EpochEnded(
+                **record.model_dump(),
+                epochs=epochs,
+                fraction=steps / self.state.total_steps,
+                best_accuracy=self.state.best_accuracy,
+                seconds_left=round(left + self.plan.pass_seconds(record.epoch, epochs), 1),
+            )
         )
 
     def _state_after(self, record: EpochRecord, watch: "StepWatch", earlier: TrainState, started: float) -> TrainState:
@@ -250,10 +252,11 @@ class StepWatch(keras.callbacks.Callback):
         epochs = math.ceil(self.total_steps / self.plan.steps_per_epoch)
         left = self.clock.seconds_per_batch(WARMUP_STEPS) * (self.total_steps - done)
         emit(
-            "progress",
-            epoch=epoch,
-            epochs=epochs,
-            fraction=done / self.total_steps,
-            accuracy=logs.get("accuracy"),
-            seconds_left=round(left + self.plan.pass_seconds(epoch, epochs), 1),
+            TrainingProgress(
+                epoch=epoch,
+                epochs=epochs,
+                fraction=done / self.total_steps,
+                accuracy=logs["accuracy"],
+                seconds_left=round(left + self.plan.pass_seconds(epoch, epochs), 1),
+            )
         )

@@ -211,12 +211,12 @@ def student_cost_sentences(results: RunResults) -> list[str]:
     """Split the cost of each student: training of the teacher, labelling, and its own training."""
     return [
         f"Of the {number(variant.core_seconds)} core-seconds of {variant.name}, "
-        f"{number(taught['teacher_core_seconds'])} trained its teacher {taught['teacher']}, "
-        f"{number(taught['core_seconds'])} let it label "
-        f"{plural(taught['views'], 'view')} and {number(taught['own_core_seconds'])} trained {variant.name} itself; "
+        f"{number(taught.teacher_core_seconds)} trained its teacher {taught.teacher}, "
+        f"{number(taught.core_seconds)} let it label "
+        f"{plural(taught.views, 'view')} and {number(taught.own_core_seconds)} trained {variant.name} itself; "
         "its wall time adds these up alike."
         for variant in scored_variants(results)
-        if (taught := variant.plan.get("taught"))
+        if (taught := variant.plan.taught)
     ]
 
 

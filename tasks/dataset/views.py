@@ -5,16 +5,18 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.records.events import ExamplesWritten
 from data.views.augment import AugmentConfig
 from data.views.write import ViewsSpec
 from data.workspace.digests import digest_sources
 from data.workspace.disk_space import count_view_bytes
 from data.workspace.layout import IMAGES_FOLDER, MANIFEST_NAME, VIEWS_STAGE
 from data.workspace.store import Produced, Workspace
+from models.jobs.events import ChildEvent
 from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
-from tasks.support.child_processes import Children, Event
+from tasks.support.child_processes import Children
 from tasks.support.outcomes import finish
-from tasks.support.progress import tell, watched
+from tasks.support.progress import watched
 
 WRITE_COMMAND = "data.views.write"
 KEY_MODULES = (WRITE_COMMAND,)
@@ -48,10 +50,9 @@ def _write_in_child(spec: ViewsSpec) -> None:
     """Write the views by a child command, with its progress in the run's log."""
     logger = get_run_logger()
 
-    def log_progress(event: Event) -> None:
-        tell(event)
-        if event["event"] == "progress":
-            logger.info("wrote %s of %s examples", event["done"], event["total"])
+    def log_progress(event: ChildEvent) -> None:
+        if isinstance(event, ExamplesWritten):
+            logger.info("wrote %s of %s examples", event.done, event.total)
 
     spec_path = spec.out / SPEC_NAME
     spec_path.write_text(spec.model_dump_json(indent=1))

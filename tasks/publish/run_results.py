@@ -7,7 +7,7 @@ from data.base.labels import CLASSES
 from data.base.record import Record
 from data.records.dataset import Finding
 from data.records.promotion import Decision
-from data.records.run import RunResults
+from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, RunResults
 from data.records.training import VariantResult
 from data.system.hardware import describe_hardware
 from data.system.provenance import code_version, package_versions
@@ -86,8 +86,8 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
     manifest_key = read_record(stages.dataset.path).inputs["manifest"]
     images_key = read_record(stages.views.path).inputs["images"]
     origins = {
-        "archive SHA-256": read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256"),
-        "relabel.csv SHA-256": read_record(root / MANIFESTS_STAGE / manifest_key).inputs.get("relabel_sha256"),
+        ARCHIVE_DIGEST: read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256"),
+        RELABEL_DIGEST: read_record(root / MANIFESTS_STAGE / manifest_key).inputs.get("relabel_sha256"),
     }
     return {
         **{name: digest for name, digest in origins.items() if digest},

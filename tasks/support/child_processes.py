@@ -1,6 +1,5 @@
 """The parent's half of child commands: start them, follow their events, and never leave one behind."""
 
-import json
 import logging
 import os
 import signal
@@ -12,11 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
 from data.base.paths import PROJECT_ROOT
+from data.records.events import ChildError
 from data.system.hardware import gpu_devices
+from models.jobs.events import ChildEvent, parse_event
+from tasks.support.progress import tell
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,11 @@ SILENT_SECONDS = 30 * 60.0
 
 LOG_TAIL_LINES = 15
 
-Event = dict[str, Any]
+
+EventHandler = Callable[[ChildEvent], None]
 
 
-def ignore_event(_event: Event) -> None:
+def ignore_event(_event: ChildEvent) -> None:
     """Take an event that says no more than that the child lives."""
 
 
@@ -52,7 +54,7 @@ class Children:
         self._pooled = bool(devices)
         self._free = list(devices)
 
-    def run(self, module: str, argument: Path, log: Path, on_event: Callable[[Event], None], threads: int = 1) -> None:
+    def run(self, module: str, argument: Path, log: Path, on_event: EventHandler, threads: int = 1) -> None:
         """Run `python -m MODULE ARGUMENT` to its end, handing on each of its events.
 
         Args:
@@ -127,13 +129,13 @@ class Children:
             self._processes.add(process)
         return process
 
-    def _judge(self, module: str, status: int, error: Event | None, log: Path) -> None:
+    def _judge(self, module: str, status: int, error: ChildError | None, log: Path) -> None:
         if status == 0:
             return
         if self._stopping:
             raise ChildStopped(f"{module} was stopped: the run is ending")
         if error:
-            raise (VariantUnavailable if error["skipped"] else PipelineError)(error["message"])
+            raise (VariantUnavailable if error.skipped else PipelineError)(error.message)
         if status < 0:
             name = signal.Signals(-status).name
             raise ChildKilled(f"{module} was ended by {name}; out of memory is a common cause of SIGKILL")
@@ -171,26 +173,27 @@ def child_environment(threads: int, scratch: str) -> dict[str, str]:
     }
 
 
-def _events(process: subprocess.Popen[str]) -> Iterator[Event]:
+def _events(process: subprocess.Popen[str]) -> Iterator[ChildEvent]:
     if process.stdout is None:
         raise RuntimeError("the child was started without a pipe for its events")
     for line in process.stdout:
         try:
-            yield json.loads(line)
+            yield parse_event(line)
         except ValueError:
             logger.warning("a child printed a line that is no event: %s", line.strip()[:200])
 
 
-def _follow(process: subprocess.Popen[str], on_event: Callable[[Event], None]) -> tuple[int, Event | None]:
+def _follow(process: subprocess.Popen[str], on_event: EventHandler) -> tuple[int, ChildError | None]:
     """Hand on a child's events until it ends; return its status, and its event `error` where there is one."""
-    error: Event | None = None
+    error: ChildError | None = None
     watchdog = Watchdog(process)
     try:
         for event in _events(process):
             watchdog.rearm()
-            if event["event"] == "error":
+            if isinstance(event, ChildError):
                 error = event
             else:
+                tell(event)
                 on_event(event)
         return process.wait(), watchdog.error or error
     finally:
@@ -201,7 +204,7 @@ class Watchdog:
     """End a child that sends no event for so long that it must hang; its own deadlines do not help it then."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.error: Event | None = None
+        self.error: ChildError | None = None
         self._process = process
         self._timer = self._start()
 
@@ -225,7 +228,7 @@ class Watchdog:
             f"the child sent no event for {SILENT_SECONDS / 60:.0f} minutes, expected one every few, and was ended: "
             "look for a full disk or a stuck network drive, then run again, which goes on from its last epoch"
         )
-        self.error = {"event": "error", "message": message, "skipped": False}
+        self.error = ChildError(message=message)
         _end([self._process])
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from prefect.client.schemas.objects import State
 from prefect.runtime import task_run
 
-from tasks.support.child_processes import Event
+from models.jobs.events import ChildEvent
 
 
 def format_duration(seconds: float) -> str:
@@ -20,7 +21,23 @@ P = ParamSpec("P")
 
 T = TypeVar("T")
 
-Watcher = Callable[[str, Event], None]
+
+@dataclass(frozen=True)
+class TaskRunning:
+    """The beginning of a task run, or of another try."""
+
+
+@dataclass(frozen=True)
+class TaskEnded:
+    """The end of a task run."""
+
+    state: str
+    """Name of its state, such as Completed, Cached or Failed."""
+
+
+TaskEvent = ChildEvent | TaskRunning | TaskEnded
+
+Watcher = Callable[[str, TaskEvent], None]
 """Takes the name of a task run and what happened in it, in the thread of that task run."""
 
 _watchers: list[Watcher] = []
@@ -36,7 +53,7 @@ def watching(watcher: Watcher) -> Iterator[None]:
         _watchers.remove(watcher)
 
 
-def tell(event: Event) -> None:
+def tell(event: TaskEvent) -> None:
     """Tell the watchers of an event in the running task run, if there is one."""
     name = task_run.name if _watchers else None
     if name:
@@ -49,13 +66,13 @@ def watched(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def told(*args: P.args, **kwargs: P.kwargs) -> T:
-        tell({"event": "running"})
+        tell(TaskRunning())
         state = "Failed"
         try:
             outcome = function(*args, **kwargs)
             state = (outcome.name or state) if isinstance(outcome, State) else "Completed"
         finally:
-            tell({"event": "ended", "state": state})
+            tell(TaskEnded(state))
         return outcome
 
     return told

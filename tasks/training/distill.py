@@ -13,11 +13,12 @@ from data.workspace.digests import digest_sources
 from data.workspace.layout import SOFT_LABELS_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs import commands
+from models.jobs.events import ChildEvent, ImagesPassed, LabellingDone
 from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
 from models.jobs.specs import TeachSpec
-from tasks.support.child_processes import Children, Event
+from tasks.support.child_processes import Children
 from tasks.support.outcomes import finish
-from tasks.support.progress import tell, watched
+from tasks.support.progress import watched
 from tasks.training.train import KILLED_RETRIES, TrainingJob, was_killed
 from tasks.training.training_log import LOG_SECONDS
 
@@ -81,11 +82,10 @@ class TeachingLog:
     def __init__(self) -> None:
         self.logger, self.logged = get_run_logger(), time.monotonic()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: ChildEvent) -> None:
         """Take one event of the child."""
-        tell(event)
-        if event["event"] == "teaching" and time.monotonic() - self.logged >= LOG_SECONDS:
+        if isinstance(event, ImagesPassed) and time.monotonic() - self.logged >= LOG_SECONDS:
             self.logged = time.monotonic()
-            self.logger.info("labelled %s of %s images of view %s", event["done"], event["images"], event["view"])
-        if event["event"] == "done":
-            self.logger.info("labelled %s views", event["views"])
+            self.logger.info("labelled %s of %s images of view %s", event.done, event.images, event.view)
+        if isinstance(event, LabellingDone):
+            self.logger.info("labelled %s views", event.views)

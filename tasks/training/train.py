@@ -26,7 +26,7 @@ from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
 from models.jobs.plan import load_plan
 from models.jobs.specs import FitSpec
 from models.weights.locate import find_weights
-from tasks.support.child_processes import Children, ChildStopped, Event
+from tasks.support.child_processes import Children, ChildStopped, EventHandler
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 from tasks.training.training_log import TrainingLog
@@ -129,7 +129,7 @@ def train_in_child(
     views: Produced,
     weights: Path | None,
     children: Children,
-    make_log: Callable[[], Callable[[Event], None]],
+    make_log: Callable[[], EventHandler],
     out: Path,
 ) -> None:
     """Train in this directory; what was planned there before is kept to, its threads too.

@@ -8,8 +8,18 @@ import httpx
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from tasks.support.child_processes import Event
-from tasks.support.progress import format_duration, tell
+from models.jobs.events import (
+    ChildEvent,
+    EpochEnded,
+    Evaluating,
+    Finetuning,
+    ImagesPassed,
+    Planned,
+    Resumed,
+    TrainingDone,
+    TrainingProgress,
+)
+from tasks.support.progress import format_duration
 
 ARTIFACT_SECONDS = 5.0
 
@@ -27,86 +37,21 @@ class TrainingLog:
         )
         self.moved = self.logged = time.monotonic()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: ChildEvent) -> None:
         """Take one event of the child."""
-        tell({**event, "monitor": self.monitor})
-        handler = getattr(self, f"_on_{event['event']}", None)
-        if handler:
-            handler(event)
-
-    def _on_planned(self, event: Event) -> None:
-        self.logger.info(
-            "%s: planned %s epochs of %s steps in %s, %s threads%s",
-            self.title,
-            event["epochs"],
-            event["steps_per_epoch"],
-            event["precision"],
-            event["threads"],
-            f", of the head alone on features of {event['feature_views']} views" if event["feature_views"] else "",
-        )
-
-    def _on_resumed(self, event: Event) -> None:
-        self.logger.info("%s: resumed after epoch %s", self.title, event["epoch"])
-
-    def _on_features(self, event: Event) -> None:
         now = time.monotonic()
-        if now - self.logged >= LOG_SECONDS:
+        if isinstance(event, Evaluating):
+            self._move(1.0)
+        is_due = now - self.moved >= ARTIFACT_SECONDS
+        if isinstance(event, EpochEnded) or (isinstance(event, TrainingProgress) and is_due):
+            self._move(event.fraction)
+        if isinstance(event, TrainingProgress | ImagesPassed):
+            if now - self.logged < LOG_SECONDS:
+                return
             self.logged = now
-            self.logger.info(
-                "%s: %s of %s images of %s, view %s, through the frozen backbone",
-                self.title,
-                event["done"],
-                event["images"],
-                event["part"],
-                event["view"],
-            )
-
-    def _on_finetuning(self, event: Event) -> None:
-        self.logger.info(
-            "%s: from epoch %s on, %s layers of the backbone are trained too",
-            self.title,
-            event["epoch"],
-            event["layers"],
-        )
-
-    def _on_epoch(self, event: Event) -> None:
-        self.logger.info(
-            "%s: epoch %s/%s, loss %.4f, accuracy %.4f, %s accuracy %.4f (best %.4f), %.1f s, about %s left",
-            self.title,
-            event["epoch"],
-            event["epochs"],
-            event["loss"],
-            event["accuracy"],
-            self.monitor,
-            event["monitor_accuracy"],
-            event["best_accuracy"],
-            event["seconds"],
-            format_duration(event["seconds_left"]),
-        )
-        self._move(event["fraction"])
-
-    def _on_progress(self, event: Event) -> None:
-        now = time.monotonic()
-        if now - self.moved >= ARTIFACT_SECONDS:
-            self._move(event["fraction"])
-        if now - self.logged >= LOG_SECONDS:
-            self.logged = now
-            self.logger.info(
-                "%s: epoch %s/%s, %.0f %% of the training, accuracy %.4f, about %s left",
-                self.title,
-                event["epoch"],
-                event["epochs"],
-                100 * event["fraction"],
-                event["accuracy"],
-                format_duration(event["seconds_left"]),
-            )
-
-    def _on_evaluating(self, event: Event) -> None:
-        self.logger.info("%s: evaluating the weights of epoch %s", self.title, event["epoch"])
-        self._move(1.0)
-
-    def _on_done(self, event: Event) -> None:
-        self.logger.info("%s: validation accuracy %.4f", self.title, event["accuracy"])
+        text = describe_event(event, self.monitor)
+        if text:
+            self.logger.info("%s: %s", self.title, text)
 
     def _move(self, fraction: float) -> None:
         """Move the artifact; an API that is away for a while costs a picture of the progress, not the training."""
@@ -115,6 +60,44 @@ class TrainingLog:
             update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
         except httpx.HTTPError as error:
             self.logger.warning("the progress artifact could not be moved: %s", error)
+
+
+def describe_event(event: ChildEvent, monitor: str) -> str:
+    """Describe an event of a training for its log, or return an empty text if the log leaves it out.
+
+    Args:
+        event: of the training child.
+        monitor: the part that chooses the epoch.
+    """
+    match event:
+        case Planned():
+            views = event.feature_views
+            features = f", of the head alone on features of {views} views" if views else ""
+            steps = f"{event.epochs} epochs of {event.steps_per_epoch} steps"
+            return f"planned {steps} in {event.precision}, {event.threads} threads{features}"
+        case Resumed():
+            return f"resumed after epoch {event.epoch}"
+        case ImagesPassed():
+            images = f"{event.done} of {event.images} images of {event.part}"
+            return f"{images}, view {event.view}, through the frozen backbone"
+        case Finetuning():
+            return f"from epoch {event.epoch} on, {event.layers} layers of the backbone are trained too"
+        case EpochEnded():
+            return (
+                f"epoch {event.epoch}/{event.epochs}, loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
+                f"{monitor} accuracy {event.monitor_accuracy:.4f} (best {event.best_accuracy:.4f}), "
+                f"{event.seconds:.1f} s, about {format_duration(event.seconds_left)} left"
+            )
+        case TrainingProgress():
+            return (
+                f"epoch {event.epoch}/{event.epochs}, {100 * event.fraction:.0f} % of the training, "
+                f"accuracy {event.accuracy:.4f}, about {format_duration(event.seconds_left)} left"
+            )
+        case Evaluating():
+            return f"evaluating the weights of epoch {event.epoch}"
+        case TrainingDone():
+            return f"validation accuracy {event.accuracy:.4f}"
+    return ""
 
 
 def artifact_key(title: str) -> str:

@@ -12,8 +12,9 @@ from prefect.states import Completed, Failed
 from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
 from data.records.search import TrialOutcome
 from data.workspace.store import Produced, Workspace
+from models.jobs.events import ChildEvent, EpochEnded, TrainingDone
 from models.search.study import Trial
-from tasks.support.child_processes import Children, ChildStopped, Event
+from tasks.support.child_processes import Children, ChildStopped
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 from tasks.training.train import (
@@ -43,16 +44,16 @@ class TrialLog(TrainingLog):
         super().__init__(f"trial-{trial.number}", "selection")
         self.trial = trial
 
-    def _on_epoch(self, event: Event) -> None:
-        super()._on_epoch(event)
-        if self.trial.report(event["epoch"], event["monitor_accuracy"], event["fraction"]):
+    def __call__(self, event: ChildEvent) -> None:
+        """Take one event of the child."""
+        if isinstance(event, TrainingDone):
+            return
+        super().__call__(event)
+        if isinstance(event, EpochEnded) and self.trial.report(event.epoch, event.monitor_accuracy, event.fraction):
             raise TrialPruned(
-                f"stopped after epoch {event['epoch']} of {event['epochs']}: its best selection accuracy, "
-                f"{event['best_accuracy']:.4f}, is below the median of the finished trials there"
+                f"stopped after epoch {event.epoch} of {event.epochs}: its best selection accuracy, "
+                f"{event.best_accuracy:.4f}, is below the median of the finished trials there"
             )
-
-    def _on_done(self, event: Event) -> None:
-        """Say nothing of the accuracy in this event."""
 
 
 @task(

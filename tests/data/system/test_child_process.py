@@ -13,7 +13,7 @@ from data.system.child_process import EXIT_FAILED, EXIT_ORPHANED
 
 def start_child(body: str) -> subprocess.Popen[str]:
     imports = "import os, time\nfrom data.system.child_process import emit, run_child\nfrom data.base.errors import *"
-    code = f"{imports}\n{body}\nrun_child(main)"
+    code = f"{imports}\nfrom data.records.events import UnknownEvent\n{body}\nrun_child(main)"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
@@ -32,7 +32,10 @@ def finish(process):
 
 def test_stdout_carries_events_alone():
     status, events, err = finish(
-        start_child("def main():\n    print('noise')\n    os.system('echo more')\n    emit('epoch', epoch=1)")
+        start_child(
+            "def main():\n    print('noise')\n    os.system('echo more')\n"
+            "    emit(UnknownEvent(event='epoch', epoch=1))"
+        )
     )
     assert status == 0
     assert [(event["event"], event["epoch"]) for event in events] == [("epoch", 1)]
@@ -59,7 +62,7 @@ def test_other_error_leaves_its_traceback_too():
 
 
 def test_child_leaves_when_its_parent_is_gone():
-    process = start_child("def main():\n    emit('started')\n    time.sleep(60)")
+    process = start_child("def main():\n    emit(UnknownEvent(event='started'))\n    time.sleep(60)")
     process.stdout.readline()
     process.stdin.close()
     started = time.monotonic()

@@ -10,20 +10,37 @@ from rich.console import Console
 from rich.text import Text
 from rich.theme import Theme
 
+from data.records.events import ExamplesWritten
 from flows.cli.live_view import LiveView, find_terminal, live_view
-from tasks.support.progress import _watchers
+from models.jobs.events import EpochEnded, Evaluating, ImagesPassed, Measuring, Planned, Resumed, TrainingDone
+from tasks.support.progress import TaskEnded, TaskEvent, TaskRunning, _watchers
 
 ESCAPE = "\x1b"
-PLANNED = {"event": "planned", "epochs": 8, "monitor": "selection"}
-EPOCH = {
-    "event": "epoch",
-    "epoch": 3,
-    "epochs": 8,
-    "fraction": 0.375,
-    "monitor_accuracy": 0.612,
-    "best_accuracy": 0.654,
-    "seconds_left": 83.9,
-}
+PLANNED = Planned(
+    precision="float32",
+    threads=1,
+    steps_per_epoch=10,
+    total_steps=80,
+    epochs=8,
+    budget_seconds=0,
+    measured={},
+    monitor="selection",
+)
+EPOCH = EpochEnded(
+    epoch=3,
+    epochs=8,
+    fraction=0.375,
+    loss=1.0,
+    accuracy=0.6,
+    monitor_loss=1.1,
+    monitor_accuracy=0.612,
+    best_accuracy=0.654,
+    learning_rate=0.1,
+    seconds=9.0,
+    core_seconds=18.0,
+    view=0,
+    seconds_left=83.9,
+)
 
 
 def make_console(width=80, height=24, no_color=False, file=None) -> Console:
@@ -46,7 +63,7 @@ def draw(view: LiveView, **options) -> list[str]:
     return Text.from_ansi(capture.get()).plain.splitlines()
 
 
-def tell_all(view: LiveView, name: str, *events: dict) -> None:
+def tell_all(view: LiveView, name: str, *events: TaskEvent) -> None:
     for event in events:
         view(name, event)
 
@@ -58,7 +75,7 @@ def row_of(lines: list[str], name: str) -> str:
 
 def test_a_training_shows_its_epoch_its_accuracies_and_what_is_left():
     view = LiveView()
-    tell_all(view, "train compact", {"event": "running"}, {"event": "measuring"}, PLANNED)
+    tell_all(view, "train compact", TaskRunning(), Measuring(precision="float32"), PLANNED)
     assert "epoch 1/8" in row_of(draw(view), "train compact")
     view("train compact", EPOCH)
     lines = draw(view)
@@ -66,9 +83,9 @@ def test_a_training_shows_its_epoch_its_accuracies_and_what_is_left():
     row = row_of(lines, "train compact")
     for cell in ("epoch 3/8", "━━━", "61.2%", "65.4%", "1:23"):
         assert cell in row
-    tell_all(view, "train compact", {"event": "evaluating", "epoch": 3}, {"event": "done", "accuracy": 0.987})
+    tell_all(view, "train compact", Evaluating(epoch=3), TrainingDone(accuracy=0.987))
     assert "evaluating" in row_of(draw(view), "train compact")
-    view("train compact", {"event": "ended", "state": "Completed"})
+    view("train compact", TaskEnded("Completed"))
     row = row_of(draw(view), "train compact")
     assert row.startswith("✓ train compact")
     assert "done" in row
@@ -83,14 +100,14 @@ def test_a_training_shows_its_epoch_its_accuracies_and_what_is_left():
 )
 def test_a_stage_shows_how_it_ended(state, shown):
     view = LiveView()
-    tell_all(view, "a stage", {"event": "running"}, {"event": "ended", "state": state})
+    tell_all(view, "a stage", TaskRunning(), TaskEnded(state))
     assert " ".join(row_of(draw(view), "a stage").split()).startswith(shown)
 
 
 def test_a_killed_child_that_starts_anew_is_running_again():
     view = LiveView()
-    tell_all(view, "train compact", {"event": "running"}, PLANNED, EPOCH, {"event": "ended", "state": "Failed"})
-    tell_all(view, "train compact", {"event": "running"}, PLANNED, {"event": "resumed", "epoch": 3, "accuracy": 0.7})
+    tell_all(view, "train compact", TaskRunning(), PLANNED, EPOCH, TaskEnded("Failed"))
+    tell_all(view, "train compact", TaskRunning(), PLANNED, Resumed(epoch=3, accuracy=0.7))
     row = row_of(draw(view), "train compact")
     assert "epoch 1/8" in row
     assert "70.0%" in row
@@ -98,8 +115,8 @@ def test_a_killed_child_that_starts_anew_is_running_again():
 
 def test_counted_work_has_a_bar():
     view = LiveView()
-    tell_all(view, "build 2 views", {"event": "running"}, {"event": "progress", "done": 50, "total": 100})
-    tell_all(view, "train vgg16", PLANNED, {"event": "features", "done": 5, "images": 10, "view": 2})
+    tell_all(view, "build 2 views", TaskRunning(), ExamplesWritten(done=50, total=100))
+    tell_all(view, "train vgg16", PLANNED, ImagesPassed(event="features", part="train", done=5, images=10, view=2))
     lines = draw(view)
     assert "━━━━" in row_of(lines, "build 2 views")
     assert "view 2" in row_of(lines, "train vgg16")
@@ -108,7 +125,7 @@ def test_counted_work_has_a_bar():
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_every_line_fits_the_terminal(width):
     view = LiveView()
-    tell_all(view, "train efficientnet_lite0_tuned (seed 43)", {"event": "running"}, PLANNED, EPOCH)
+    tell_all(view, "train efficientnet_lite0_tuned (seed 43)", TaskRunning(), PLANNED, EPOCH)
     lines = draw(view, width=width)
     assert len(lines) == 3
     assert max(map(len, lines)) == min(width - 2, 120)  # ^C has room
@@ -117,11 +134,11 @@ def test_every_line_fits_the_terminal(width):
 
 def test_ended_stages_make_room_on_a_low_terminal_until_the_end():
     view = LiveView()
-    tell_all(view, "train compact", {"event": "running"}, PLANNED, {"event": "ended", "state": "Completed"})
+    tell_all(view, "train compact", TaskRunning(), PLANNED, TaskEnded("Completed"))
     for number in range(20):
         state = "Cached" if number < 9 else "Failed" if number == 9 else "Completed"
-        tell_all(view, f"stage {number}.", {"event": "running"}, {"event": "ended", "state": state})
-    view("stage 20.", {"event": "running"})
+        tell_all(view, f"stage {number}.", TaskRunning(), TaskEnded(state))
+    view("stage 20.", TaskRunning())
     lines = draw(view, height=24)
     assert len(lines) < 24
     assert "  8 more done, 8 of them cached" in lines
@@ -133,7 +150,7 @@ def test_ended_stages_make_room_on_a_low_terminal_until_the_end():
 
 def test_colours_are_left_out_where_nobody_wants_them():
     view, console = LiveView(), make_console(no_color=True)
-    tell_all(view, "a stage", {"event": "running"}, {"event": "ended", "state": "Failed"})
+    tell_all(view, "a stage", TaskRunning(), TaskEnded("Failed"))
     with console.capture() as capture:
         console.print(view)
     assert f"{ESCAPE}[31m" not in capture.get()
@@ -144,7 +161,7 @@ def test_an_interrupted_view_gives_the_cursor_back_and_is_told_no_more():
     console = make_console(file=output)
     with pytest.raises(KeyboardInterrupt), live_view(console):
         (view,) = _watchers
-        view("validate data", {"event": "running"})
+        view("validate data", TaskRunning())
         console.print("a line of the log")
         raise KeyboardInterrupt
     shown = output.getvalue()

@@ -60,10 +60,10 @@ def test_the_student_is_a_variant_of_the_report(variants, workspace):
 
 
 def test_its_cost_holds_its_teachers(variants):
-    student, taught = variants["student"], variants["student"].plan["taught"]
-    assert (taught["teacher"], taught["views"]) == ("compact", 1), "one epoch reads one view"
-    assert taught["teacher_core_seconds"] == variants["compact"].core_seconds
-    parts = taught["teacher_core_seconds"] + taught["core_seconds"] + taught["own_core_seconds"]
+    student, taught = variants["student"], variants["student"].plan.taught
+    assert (taught.teacher, taught.views) == ("compact", 1), "one epoch reads one view"
+    assert taught.teacher_core_seconds == variants["compact"].core_seconds
+    parts = taught.teacher_core_seconds + taught.core_seconds + taught.own_core_seconds
     assert student.core_seconds == pytest.approx(parts, abs=0.1)
 
 

@@ -12,7 +12,7 @@ from data.base.errors import OtherImages, PipelineError
 from data.base.labels import CLASSES
 from data.records.dataset import Finding
 from data.records.promotion import Decision
-from data.records.training import Latency, VariantResult
+from data.records.training import Latency, VariantPlan, VariantResult
 from data.views.tfrecords import RecordFile, ViewsIndex
 from models.evaluation.predictions import PROBABILITY_COLUMNS
 from models.jobs.files import PREDICTIONS_NAME
@@ -344,12 +344,12 @@ def test_a_stored_training_is_evidence(tmp_path):
         directory=str(directory),
         latency=timed(3.0),
         made_with=made_with,
-        plan={"threads": 1},
+        plan=VariantPlan(threads=1),
     )
     model = read_scored_model(result, "clean")
     assert (model.identity.variant, model.identity.key, model.latency) == ("compact", "0123", timed(3.0))
     assert len(model.predictions) == IMAGES
-    more_threads = result.model_copy(update={"plan": {"threads": 2}})
+    more_threads = result.model_copy(update={"plan": VariantPlan(threads=2)})
     assert model.machine == identify_machine(result) != identify_machine(more_threads)
     assert identify_machine(result.model_copy(update={"made_with": {}})) == ""
 

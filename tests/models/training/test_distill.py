@@ -53,12 +53,12 @@ def run_teach(out, kill_after_view=None):
 
     def on_event(event):
         events.append(event)
-        if event["event"] == "labelled" and event["view"] == kill_after_view:
-            os.kill(events[0]["pid"], signal.SIGKILL)
+        if event.event == "labelled" and event.view == kill_after_view:
+            os.kill(events[0].pid, signal.SIGKILL)
 
     with training_children() as children:
         children.run("models.training.distill", out, out / "child.log", on_event)
-    return [event["view"] for event in events if event["event"] == "labelled"]
+    return [event.view for event in events if event.event == "labelled"]
 
 
 def test_a_killed_child_goes_on_and_leaves_the_answers_in_written_order(spec, tmp_path):

@@ -56,7 +56,7 @@ def test_doubt_that_is_only_a_habit_costs_no_votes(tmp_path):
         pd.concat(parts).to_parquet(member / "predictions.parquet", index=False)
         candidates[name] = member
     (tmp_path / "out").mkdir()
-    votes = build_vote(tmp_path / "out", EnsembleSpec(candidates=candidates)).plan["votes"]
+    votes = build_vote(tmp_path / "out", EnsembleSpec(candidates=candidates)).plan.votes
     assert 0.6 < votes["first"] / votes["timid"] < 1.6
 
 
@@ -92,15 +92,15 @@ def test_the_command_leaves_a_network_and_its_figures(tmp_path):
     with training_children() as children:
         children.run("models.training.ensemble", out, out / "child.log", events.append)
     result = VariantResult.model_validate_json((out / "result.json").read_text())
-    assert (events[-1]["event"], events[-1]["status"]) == ("done", "trained")
-    votes = result.plan["votes"]
+    assert (events[-1].event, events[-1].status) == ("done", "trained")
+    votes = result.plan.votes
     assert set(votes) == set(members)
     assert result.core_seconds > 200
     predictions = pd.read_parquet(out / "predictions.parquet")
     given = [pd.read_parquet(members[name] / "predictions.parquet").sort_values(["part", "image_id"]) for name in votes]
     calibrated = [
         scale_by_temperature(probabilities_of(frame), temperature)
-        for frame, temperature in zip(given, result.plan["temperatures"].values(), strict=True)
+        for frame, temperature in zip(given, result.plan.temperatures.values(), strict=True)
     ]
     expected = np.average(calibrated, axis=0, weights=list(votes.values()))
     ours = predictions.sort_values(["part", "image_id"])

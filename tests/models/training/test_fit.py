@@ -69,14 +69,14 @@ def write_spec(
 def run_fit(run_dir, kill_after_epoch=0, kill_after_seconds=0.0):
     """Run the child to its end, or kill it after an epoch or some seconds from its start; returns its events."""
     events = []
-    timer = threading.Timer(kill_after_seconds, lambda: os.kill(events[0]["pid"], signal.SIGKILL))
+    timer = threading.Timer(kill_after_seconds, lambda: os.kill(events[0].pid, signal.SIGKILL))
 
     def on_event(event):
         events.append(event)
-        if event["event"] == "started" and kill_after_seconds:
+        if event.event == "started" and kill_after_seconds:
             timer.start()
-        if event["event"] == "epoch" and event["epoch"] == kill_after_epoch:
-            os.kill(events[0]["pid"], signal.SIGKILL)
+        if event.event == "epoch" and event.epoch == kill_after_epoch:
+            os.kill(events[0].pid, signal.SIGKILL)
 
     try:
         with training_children() as children:
@@ -106,9 +106,9 @@ def trained(tmp_path_factory, views):
 
 def test_events_tell_the_story(trained):
     _, events = trained
-    names = [event["event"] for event in events if event["event"] != "progress"]
+    names = [event.event for event in events if event.event != "progress"]
     assert names == ["started", "planned", *["epoch"] * EPOCHS, "evaluating", "done"]
-    fractions = [event["fraction"] for event in events if event["event"] == "epoch"]
+    fractions = [event.fraction for event in events if event.event == "epoch"]
     assert fractions == pytest.approx([1 / 3, 2 / 3, 1])
 
 
@@ -154,7 +154,7 @@ def test_the_saved_network_reproduces_the_predictions_in_another_process(trained
 def test_a_network_trained_in_bfloat16_is_saved_in_float32(views, tmp_path):
     write_spec(tmp_path, views, epochs=1, precision="mixed_bfloat16")
     run_fit(tmp_path)
-    assert load_result(tmp_path).plan["precision"] == "mixed_bfloat16"
+    assert load_result(tmp_path).plan.precision == "mixed_bfloat16"
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         assert b"bfloat16" not in archive.read("config.json")
 
@@ -217,7 +217,7 @@ def test_a_killed_training_resumes_and_ends_as_if_nothing_had_happened(trained, 
     with pytest.raises(ChildKilled, match="SIGKILL"):
         run_fit(tmp_path, kill_after_epoch=1)
     events = run_fit(tmp_path)
-    epochs = [event["epoch"] for event in events if event["event"] == "epoch"]
+    epochs = [event.epoch for event in events if event.event == "epoch"]
     assert epochs == [2, 3], "no finished epoch is trained twice"
     result, uninterrupted = load_result(tmp_path), load_result(trained[0])
     assert [record.epoch for record in result.epochs] == [1, 2, 3]
@@ -252,10 +252,10 @@ def test_a_killed_student_ends_as_if_never_stopped_and_its_cost_is_told_in_all(t
     result = load_result(straight)
     assert figures_of(load_result(killed)) == figures_of(result)
     assert result.epochs[0].loss != load_result(trained[0]).epochs[0].loss
-    taught = result.plan["taught"]
-    assert taught["own_core_seconds"] > 0
-    assert result.core_seconds == pytest.approx(500 + 40 + taught["own_core_seconds"], abs=0.1)
-    assert result.wall_seconds == pytest.approx(300 + 20 + taught["own_wall_seconds"], abs=0.1)
+    taught = result.plan.taught
+    assert taught.own_core_seconds > 0
+    assert result.core_seconds == pytest.approx(500 + 40 + taught.own_core_seconds, abs=0.1)
+    assert result.wall_seconds == pytest.approx(300 + 20 + taught.own_wall_seconds, abs=0.1)
     assert result.peak_memory_bytes == 10**12
     assert result.train_config["teacher_share"] == 0.7
     assert load_result(trained[0]).train_config["teacher_share"] == 0, "a recipe that had no teacher says so"
@@ -274,7 +274,7 @@ def test_a_head_on_features_is_trained_as_it_would_be_on_pixels(trained_on_featu
     write_spec(tmp_path, views, FROZEN, workspace, cache_features=False, flip=False, shift_pixels=0)
     run_fit(tmp_path)
     ours, theirs = load_result(run_dir), load_result(tmp_path)
-    assert (ours.plan["feature_views"], theirs.plan["feature_views"]) == (2, 0)
+    assert (ours.plan.feature_views, theirs.plan.feature_views) == (2, 0)
     assert [record.loss for record in ours.epochs] == pytest.approx([record.loss for record in theirs.epochs], rel=2e-3)
     monitored = ([record.monitor_loss for record in result.epochs] for result in (ours, theirs))
     assert next(monitored) == pytest.approx(next(monitored), rel=2e-3)
@@ -299,7 +299,7 @@ def test_a_recipe_whose_flips_do_not_apply_says_so(views, trained_on_features, t
     events = run_fit(tmp_path)
     result = load_result(tmp_path)
     assert (result.train_config["flip"], result.train_config["shift_pixels"]) == (False, 0)
-    assert next(event for event in events if event["event"] == "planned")["prepared_views"] == 2
+    assert next(event for event in events if event.event == "planned").prepared_views == 2
 
 
 @pytest.mark.slow
@@ -316,7 +316,7 @@ def test_a_budget_too_small_for_a_pass_trains_on_pixels(views, trained_on_featur
     write_spec(tmp_path, views, FROZEN, tmp_path / "workspace", time_budget_minutes=0.01)
     run_fit(tmp_path)
     plan = load_result(tmp_path).plan
-    assert (plan["feature_views"], plan["total_steps"]) == (0, 1)
+    assert (plan.feature_views, plan.total_steps) == (0, 1)
 
 
 @pytest.mark.slow
@@ -336,7 +336,7 @@ def test_a_finished_training_that_nobody_took_is_not_done_again(trained, tmp_pat
     run_dir = tmp_path / "left"
     shutil.copytree(trained[0], run_dir)
     (run_dir / "best.npz").touch()  # as if the child had been killed right after it wrote the result
-    assert [event["event"] for event in run_fit(run_dir)] == ["started", "done"]
+    assert [event.event for event in run_fit(run_dir)] == ["started", "done"]
     assert load_result(run_dir) == load_result(trained[0])
     assert not (run_dir / "best.npz").exists()
 
@@ -346,7 +346,7 @@ def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
     write_spec(tmp_path, views, time_budget_minutes=0.01)
     run_fit(tmp_path)
     result = load_result(tmp_path)
-    assert result.plan["total_steps"] == 1
+    assert result.plan.total_steps == 1
     assert [record.partial for record in result.epochs] == [True]
     assert "time budget" in result.stopped_because
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data.records.run import RunResults
+from data.records.training import VariantPlan
 from reports.common.templates import hash_script
 from reports.run.markdown import render_markdown
 from reports.run.page import render_page, render_report
@@ -101,7 +102,7 @@ def test_cost_table_agrees_with_the_results(normal, page):
 def test_the_cost_of_a_student_is_told_in_parts(tmp_path):
     results = make_results(tmp_path)
     taught = {"teacher": "ensemble", "views": 20, "core_seconds": 150.0, "teacher_core_seconds": 2500.0}
-    plan = {"precision": "float32", "taught": {**taught, "own_core_seconds": 300.0}}
+    plan = VariantPlan.model_validate({"precision": "float32", "taught": {**taught, "own_core_seconds": 300.0}})
     student = results.variants[0].model_copy(update={"name": "student", "core_seconds": 2950.0, "plan": plan})
     results = results.model_copy(update={"variants": (student, *results.variants[1:])})
     sentence = (

@@ -18,25 +18,27 @@ from tasks.support.child_processes import Children, ChildStopped, child_environm
 CHILD = """
 import os, signal, sys, tempfile, time
 from pathlib import Path
+from data.records.events import UnknownEvent
 from data.system.child_process import emit, run_child
 from data.base.errors import PipelineError, VariantUnavailable
 
 def main():
     what = Path(sys.argv[1]).read_text()
     device = os.environ.get("CUDA_VISIBLE_DEVICES")
-    emit("started", pid=os.getpid(), threads=os.environ["OMP_NUM_THREADS"], device=device)
+    threads = os.environ["OMP_NUM_THREADS"]
+    emit(UnknownEvent(event="started", pid=os.getpid(), threads=threads, device=device))
     if what == "killed":
-        emit("scratch", path=tempfile.mkdtemp())
+        emit(UnknownEvent(event="scratch", path=tempfile.mkdtemp()))
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "sleeps":
         time.sleep(60)
     if what == "ticks":
         for _ in range(10):
             time.sleep(0.4)
-            emit("tick")
+            emit(UnknownEvent(event="tick"))
     if what == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        emit("deaf")
+        emit(UnknownEvent(event="deaf"))
         time.sleep(60)
     if what == "error":
         raise PipelineError("mend it")
@@ -76,15 +78,15 @@ def test_events_are_handed_on(run_child):
     events = []
     with training_children() as children:
         run_child(children, "works", events)
-    assert [event["event"] for event in events] == ["started"]
-    assert events[0]["threads"] == "3"
+    assert [event.event for event in events] == ["started"]
+    assert events[0].threads == "3"
 
 
 def test_a_killed_child_leaves_no_temporary_files(run_child):
     events = []
     with training_children() as children, pytest.raises(ChildKilled):
         run_child(children, "killed", events)
-    assert not Path(events[-1]["path"]).exists()
+    assert not Path(events[-1].path).exists()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_leaving_the_block_ends_every_child(run_child, monkeypatch, what, patien
         wait_for(lambda: len(events) == (2 if what == "stubborn" else 1))
         raise KeyboardInterrupt
     thread.join(10)
-    assert not psutil.pid_exists(events[0]["pid"])
+    assert not psutil.pid_exists(events[0].pid)
     assert len(errors) == 1
 
 
@@ -129,7 +131,7 @@ def test_a_child_that_hangs_is_ended_and_not_taken_for_a_killed_one(run_child, m
     with training_children() as children, pytest.raises(PipelineError, match="sent no event") as raised:
         run_child(children, "sleeps", events)
     assert type(raised.value) is PipelineError
-    assert not psutil.pid_exists(events[0]["pid"])
+    assert not psutil.pid_exists(events[0].pid)
 
 
 def test_a_child_that_keeps_sending_events_is_left_alone(run_child, monkeypatch):
@@ -137,7 +139,7 @@ def test_a_child_that_keeps_sending_events_is_left_alone(run_child, monkeypatch)
     events = []
     with training_children() as children:
         run_child(children, "ticks", events)
-    assert [event["event"] for event in events] == ["started", *["tick"] * 10]
+    assert [event.event for event in events] == ["started", *["tick"] * 10]
 
 
 def test_stubborn_children_share_one_deadline(monkeypatch):
@@ -171,12 +173,12 @@ def test_each_child_has_a_device_of_its_own_and_the_next_waits_for_one(run_child
         for number, thread in enumerate(threads, start=1):
             thread.start()
             wait_for(lambda number=number: len(events) == min(number, 2))
-        assert sorted(event["device"] for event in events) == ["0", "1"]
+        assert sorted(event.device for event in events) == ["0", "1"]
         time.sleep(0.5)
         assert len(events) == 2, "the third has no device"
-        os.kill(events[0]["pid"], signal.SIGKILL)
+        os.kill(events[0].pid, signal.SIGKILL)
         wait_for(lambda: len(events) == 3)
-        assert events[2]["device"] == events[0]["device"]
+        assert events[2].device == events[0].device
     finally:
         children.stop()
         for thread in threads:
@@ -215,7 +217,7 @@ def test_a_handler_that_fails_ends_the_child(tmp_path, run_child):
 
     class Failing(list):
         def append(self, event):
-            seen.append(event["pid"])
+            seen.append(event.pid)
             raise RuntimeError("the API is gone")
 
     with training_children() as children, pytest.raises(RuntimeError, match="the API is gone"):

@@ -9,8 +9,11 @@ from prefect.states import Completed
 
 import tasks
 from data.base.errors import PipelineError
+from models.jobs.events import Resumed
 from tasks.support import progress as watch
-from tasks.support.progress import tell, watched, watching
+from tasks.support.progress import TaskEnded, TaskRunning, tell, watched, watching
+
+RESUMED = Resumed(epoch=1, accuracy=0.5)
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def told(monkeypatch):
     """Run in a task run of this name, watched; returns what was told."""
     monkeypatch.setenv("PREFECT__RUNTIME__TASK_RUN__NAME", "train compact")
     heard = []
-    with watching(lambda name, event: heard.append((name, *event.values()))):
+    with watching(lambda name, event: heard.append((name, event))):
         yield heard
 
 
@@ -26,7 +29,7 @@ def told(monkeypatch):
 def end_as(outcome):
     if isinstance(outcome, Exception):
         raise outcome
-    tell({"event": "epoch", "epoch": 1})
+    tell(RESUMED)
     return outcome
 
 
@@ -36,16 +39,16 @@ def end_as(outcome):
 def test_a_task_tells_when_it_begins_and_how_it_ends(told, outcome, state):
     assert end_as(outcome) is outcome
     assert told == [
-        ("train compact", "running"),
-        ("train compact", "epoch", 1),
-        ("train compact", "ended", state),
+        ("train compact", TaskRunning()),
+        ("train compact", RESUMED),
+        ("train compact", TaskEnded(state)),
     ]
 
 
 def test_a_task_that_raises_has_failed(told):
     with pytest.raises(PipelineError):
         end_as(PipelineError("got nothing"))
-    assert told[-1] == ("train compact", "ended", "Failed")
+    assert told[-1] == ("train compact", TaskEnded("Failed"))
 
 
 def test_outside_of_a_task_run_nothing_is_told():

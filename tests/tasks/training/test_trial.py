@@ -39,7 +39,7 @@ class WatchedChildren(Children):
 
     @property
     def names(self):
-        return [event["event"] for event in self.events if event["event"] != "progress"]
+        return [event.event for event in self.events if event.event != "progress"]
 
 
 class FailingChildren(Children):
@@ -95,7 +95,7 @@ def test_a_pruned_trial_leaves_no_process_and_no_files(go, tmp_path):
     assert outcome.accuracy == trial.best_accuracy is not None
     assert "after epoch 1 of 3" in outcome.reason
     assert children.names == ["started", "planned", "epoch"]
-    assert not psutil.pid_exists(children.events[0]["pid"])
+    assert not psutil.pid_exists(children.events[0].pid)
     assert [path for path in (tmp_path / "variants").iterdir() if path.is_dir()] == []
 
 

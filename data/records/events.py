@@ -1,0 +1,53 @@
+"""Events that a child command sends to its parent: their base, and those that every room's commands may send."""
+
+import time
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from data.base.record import Record
+
+
+class Event(Record):
+    """One JSON line on a child's stdout; `event` says which kind it is."""
+
+    event: str
+    time: float = Field(default_factory=lambda: round(time.time(), 3), description="seconds since 1970")
+
+
+class UnknownEvent(Event):
+    """Any other event: a sign of life and no more."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ChildError(Event):
+    """The error that ended the child."""
+
+    event: Literal["error"] = "error"
+    kind: str = Field(default="PipelineError", description="class of the exception")
+    message: str
+    skipped: bool = Field(default=False, description="the variant cannot be trained here, which is no failure")
+
+
+class ImageRows(Event):
+    """Some rows of the manifest, from `python -m data.manifest.measures`."""
+
+    event: Literal["rows"] = "rows"
+    rows: list[dict[str, Any]]
+
+
+class ExamplesWritten(Event):
+    """Progress of `python -m data.views.write`."""
+
+    event: Literal["progress"] = "progress"
+    done: int
+    total: int
+
+
+class ViewsDone(Event):
+    """The end of `python -m data.views.write`."""
+
+    event: Literal["done"] = "done"
+    files: int
+    images: int
