@@ -303,7 +303,7 @@ def test_samples_without_views(tmp_path):
 
 def test_a_variant_of_an_earlier_run_keeps_what_it_was_trained_with(tmp_path):
     results = make_results(tmp_path, trained=2)
-    assert "Trained otherwise" not in render_page(results)
+    assert "Trained with something else" not in render_page(results)
     earlier, later = results.variants[:2]
     made_with = {**earlier.made_with, "tensorflow": "2.20.0", "code": "0000aaa+changes"}
     changed = results.model_copy(
