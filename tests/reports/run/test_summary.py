@@ -18,6 +18,7 @@ from reports.common.formatting import (
     probability_value,
 )
 from reports.run.summary import best_variant, cautions, leaderboard_rows, scored_variants, summary_sentences
+from reports.site.entries import make_entry
 from tests.support.results_factory import make_data, make_results, with_accuracy
 
 
@@ -159,3 +160,16 @@ def test_variants_at_chance_are_named(tmp_path):
     (text,) = [caution.text for caution in cautions(changed) if "largest class" in caution.text]
     assert second.name in text
     assert first.name not in text
+
+
+def test_the_interval_accounts_for_the_choice_only_among_several(tmp_path):
+    results = make_results(tmp_path, trained=2)
+    first, second = results.variants[:2]
+    assert results.best is not None
+    assert results.accuracy_interval(first) == (results.best.low, results.best.high)
+    scores = second.parts["validation"]
+    assert results.accuracy_interval(second) == (scores.accuracy_low, scores.accuracy_high)
+    alone = results.model_copy(update={"best": results.best.model_copy(update={"candidates": 1})})
+    scores = first.parts["validation"]
+    assert alone.accuracy_interval(first) == (scores.accuracy_low, scores.accuracy_high)
+    assert make_entry("key", alone).low == scores.accuracy_low
