@@ -1,4 +1,4 @@
-"""Let a trained variant label the train part's views for a student, in a child process."""
+"""Task that lets a trained variant label the train part's views for a student, in a child process."""
 
 import time
 from functools import partial
@@ -29,7 +29,7 @@ TEACHING_SHARE = 0.5
 
 
 @task(
-    task_run_name="let {teacher.name} teach",
+    task_run_name="label views with {teacher.name}",
     retries=KILLED_RETRIES,
     retry_condition_fn=was_killed,
     cache_policy=NO_CACHE,
