@@ -1,6 +1,7 @@
 """Rules for the folders: small, documented packages, a complete wheel, and keys that hold no more than they need."""
 
 import ast
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,7 +13,7 @@ from data.base.paths import PROJECT_ROOT
 from data.workspace.digests import ROOMS, collect_modules
 from models.catalog.variants import VARIANTS
 from models.search import study
-from tasks.dataset import acquire, correct_labels, drift, folds, inventory, validate, verdict, views
+from tasks.dataset import acquire, correct_labels, drift, folds, manifest, validate, verdict, views
 from tasks.publish import decide, label_audit, report, search
 from tasks.training import distill, ensemble, train
 
@@ -55,23 +56,13 @@ def test_a_package_has_a_docstring_with_its_modules_and_nothing_else(package):
 
 
 def test_a_wheel_has_every_module_and_template(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--quiet",
-        "-w",
-        str(tmp_path),
-    ]
     copy = tmp_path / "source"
-    for name in ("pyproject.toml", "README.md", "LICENSE", *ROOMS):
-        target = copy / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-r", str(PROJECT_ROOT / name), str(target)], check=True)
-    subprocess.run([*command, str(copy)], check=True, timeout=240)
+    for name in ROOMS:
+        shutil.copytree(PROJECT_ROOT / name, copy / name)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT_ROOT / name, copy)
+    build = f"from setuptools.build_meta import build_wheel; build_wheel({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=copy, check=True, capture_output=True, timeout=240)
     (wheel,) = tmp_path.glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
     wanted = {
@@ -87,7 +78,7 @@ def test_a_wheel_has_every_module_and_template(tmp_path):
 KEY_MODULES = {
     "images of the sample": acquire.SAMPLE_KEY_MODULES,
     "images of an archive": acquire.ARCHIVE_KEY_MODULES,
-    "manifests": inventory.KEY_MODULES,
+    "manifests": manifest.KEY_MODULES,
     "corrected manifests": correct_labels.KEY_MODULES,
     "datasets": validate.KEY_MODULES,
     "changes": drift.KEY_MODULES,

@@ -1,8 +1,9 @@
 """Foundations that every other module may import; they import nothing of the project.
 
-module | what it answers
-errors | which errors does the pipeline raise, and who handles them?
-labels | what are the classes, the splits, the parts and the image size?
-paths  | where are the project's files?
-record | what is a stored record, and how is a validation error shown?
+module   | what it answers
+errors   | which errors does the pipeline raise, and who handles them?
+labels   | what are the classes, the splits, the parts and the image size?
+markdown | how is a table written as Markdown?
+paths    | where are the project's files?
+record   | what is a stored record, and how is a validation error shown?
 """

@@ -1,6 +1,7 @@
 """Quality of a data set: its faults, its splits, its changes, and its corrections by a person.
 
 module             | what it answers
+rules              | which rules must a data set satisfy, and which faults break them?
 cleaning           | which images are faulty, and which are set aside?
 partition          | which train images form the selection part?
 split_similarity   | do the splits look as if they came from one source?

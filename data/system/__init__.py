@@ -1,1 +1,7 @@
-"""TODO data/system."""
+"""The process and the machine: the child's side of the pipe, hardware, provenance.
+
+module         | what it answers
+child_process  | how does a child command print events, and leave with its parent?
+hardware       | which cores, memory and GPUs does this machine have?
+provenance     | which code, machine and packages made a result?
+"""

@@ -59,7 +59,7 @@ def _python() -> Check:
         name="python",
         ok=lowest <= version <= highest,
         seen=".".join(map(str, version)),
-        advice="install Python 3.11, 3.12 or 3.13 and run make again",
+        advice="install Python 3.11, 3.12 or 3.13, then run make",
     )
 
 

@@ -21,15 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from data.records.events import ExamplesWritten
-from models.jobs.events import (
-    EpochEnded,
-    Evaluating,
-    ImagesPassed,
-    Measuring,
-    Planned,
-    Resumed,
-    TrainingProgress,
-)
+from models.jobs import events
 from tasks.support.progress import TaskEnded, TaskEvent, TaskRunning, format_duration, watching
 
 FRAMES_PER_SECOND = 4
@@ -74,22 +66,22 @@ class StageRow:
                 self.ended, self.state = None, "running"  # again, if a killed child is started once more
             case TaskEnded():
                 self.ended, self.state = now, event.state.lower().replace("completed", "done")
-            case Measuring():
+            case events.Measuring():
                 self.state = "measuring"
-            case Planned():
+            case events.Planned():
                 self.state, self.monitor, self.share = f"epoch 1/{event.epochs}", event.monitor, 0.0
-            case Resumed():
+            case events.Resumed():
                 self.best = event.accuracy
             case ExamplesWritten():
                 self.share = event.done / event.total
-            case TrainingProgress() | EpochEnded():
+            case events.TrainingProgress() | events.EpochEnded():
                 self.state, self.share = f"epoch {event.epoch}/{event.epochs}", event.fraction
                 self.due = now + event.seconds_left
-            case ImagesPassed():
+            case events.ImagesPassed():
                 self.state, self.share = f"view {event.view}", event.done / event.images
-            case Evaluating():
+            case events.Evaluating():
                 self.state, self.share, self.due = "evaluating", 1.0, None
-        if isinstance(event, EpochEnded):
+        if isinstance(event, events.EpochEnded):
             self.accuracy, self.best = event.monitor_accuracy, event.best_accuracy
 
 

@@ -1,4 +1,4 @@
-"""What a search may cost, and that its result can be written: checked before anything starts."""
+"""Budget of a search in trials and minutes, and the check of a search before it starts."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ def check_search(minutes: float, trial_minutes: float, out: str) -> None:
         out: path of the preset file, or empty.
 
     Raises:
-        PipelineError: it is one of these.
+        PipelineError: the search is one of these.
     """
     if trial_minutes > minutes:
         raise PipelineError(
@@ -24,18 +24,18 @@ def check_search(minutes: float, trial_minutes: float, out: str) -> None:
         )
     path = Path(out)
     if out and (path.is_dir() or not path.parent.is_dir()):
-        reason = "which is a folder" if path.is_dir() else "whose folder is not there"
-        raise PipelineError(f"got out {out!r}, {reason}; expected the path of a file in a folder that is there")
+        reason = "which is a folder" if path.is_dir() else "whose folder does not exist"
+        raise PipelineError(f"got out {out!r}, {reason}; expected the path of a file in a folder that exists")
 
 
 class SearchBudget:
-    """How long a search goes on.
+    """The number of trials and the wall time that a search may use.
 
     Args:
         trials: most of them, those of earlier processes included.
-        minutes: most wall time from `started` on; no trial begins that would not fit.
-        trial_minutes: most training of one trial. Its evaluation comes on top: how long trials take in all is learnt
-            from those that ended.
+        minutes: most wall time from `started` on; no trial starts that would not fit.
+        trial_minutes: most training of one trial. Its evaluation comes on top: the duration of a whole
+            trial is that of the longest one that ended.
         started: `time.time()` at the beginning.
     """
 
@@ -43,10 +43,10 @@ class SearchBudget:
         self.trials, self.deadline = trials, started + 60 * minutes
         self.longest_seconds = 60 * trial_minutes
 
-    def allows(self, begun: int) -> bool:
-        """Return whether another trial may begin after so many."""
-        return begun < self.trials and time.time() + self.longest_seconds <= self.deadline
+    def has_time_for_another(self, started: int) -> bool:
+        """Return whether another trial may start after this many."""
+        return started < self.trials and time.time() + self.longest_seconds <= self.deadline
 
-    def learn(self, seconds: float) -> None:
-        """Take how long a trial took in all."""
+    def record_duration(self, seconds: float) -> None:
+        """Record how long a trial took in all."""
         self.longest_seconds = max(seconds, self.longest_seconds)

@@ -1,4 +1,4 @@
-"""Trainings of a flow: which there are to do, all of them done, so many at once, a vote and a student of these."""
+"""Trainings of a flow: plans them, runs several at once, and adds the ensemble and the student."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def plan_job(
 def plan_repeats(jobs: Sequence[TrainingJob], seeds: Sequence[int]) -> list[TrainingJob]:
     """Return each job with each seed: all jobs with the first one, then all with the next.
 
-    So what is compared is there first, and a run that was cut off lacks only repeats.
+    So the compared trainings come first, and a run that was interrupted lacks only repeats.
     """
     return [
         job.model_copy(update={"seed": seed, "is_repeat": number > 0})
@@ -50,14 +50,14 @@ def plan_repeats(jobs: Sequence[TrainingJob], seeds: Sequence[int]) -> list[Trai
 def train_repeats(
     jobs: Sequence[TrainingJob], seeds: Sequence[int], views: Produced, parallel: int, workspace: Workspace
 ) -> list[VariantResult]:
-    """Train each variant with each seed, all on the same views; return one result a variant, with its repeats."""
+    """Train each variant with each seed, all on the same views; return one result for each variant, with its repeats."""
     trainings = [(job, views) for job in plan_repeats(jobs, seeds)]
     results = train_variants(trainings, parallel, workspace)
     return [gather_repeats(seeds, results[first :: len(jobs)]) for first in range(len(jobs))]
 
 
 def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings: Settings) -> TrainingJob | None:
-    """Return the training of the preset's student, alone on this machine, where it has one; see `with_student`."""
+    """Return the training of the preset's student, alone on this machine, or None if it has no student; see `with_student`."""
     if not preset.student:
         return None
     job = plan_job(preset.student, preset, time_budget_minutes, seed, 1, settings)
@@ -67,7 +67,7 @@ def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings
 def train_variants(
     trainings: list[tuple[TrainingJob, Produced]], parallel: int, workspace: Workspace
 ) -> list[VariantResult]:
-    """Train each variant on its views, so many at once; one that fails becomes a result that says why.
+    """Train each variant on its views, `parallel` at once; a training that fails becomes a result with the reason.
 
     The children end before the task runner is left, since leaving it waits for its threads.
     """
@@ -84,7 +84,7 @@ def train_variants(
 
 
 def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[VariantResult]:
-    """Return the variants and their ensemble, which may be a result that says why there is none."""
+    """Return the variants and their ensemble; without one, a result gives the reason."""
     with training_children() as children:
         state = build_ensemble(variants, workspace, children, return_state=True)
         outcome: Any = state.result(raise_on_failure=False)
@@ -96,10 +96,10 @@ def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[V
 def with_student(
     variants: list[VariantResult], job: TrainingJob, views: Produced, workspace: Workspace
 ) -> list[VariantResult]:
-    """Return the variants and what learnt from them, which may be a result that says why nothing did.
+    """Return the variants and the student of them; without one, a result gives the reason.
 
     Args:
-        variants: of this run, the ensemble among them where there is one.
+        variants: of this run, including the ensemble if there is one.
         job: the student's training, of the network that it is.
         views: the TFRecords that all of them are trained on.
         workspace: where soft labels and student are written.

@@ -79,7 +79,7 @@ def _run_trials(study: Study, budget: SearchBudget, parallel: int, start: Callab
     """Keep so many trials going until the budget allows none, telling the study of each that ends."""
     running: dict[Future, tuple[Trial, float]] = {}
     while True:
-        while len(running) < parallel and budget.allows(study.started):
+        while len(running) < parallel and budget.has_time_for_another(study.started):
             trial = study.propose()
             running[start(trial)] = trial, time.time()
         if not running:
@@ -87,7 +87,7 @@ def _run_trials(study: Study, budget: SearchBudget, parallel: int, start: Callab
         future = next(as_completed(list(running)))
         trial, began = running.pop(future)
         study.finish(trial, _outcome_of(future))
-        budget.learn(time.time() - began)
+        budget.record_duration(time.time() - began)
 
 
 def _start_trial(

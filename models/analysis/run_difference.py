@@ -78,7 +78,7 @@ def _paired_answers(
 ) -> tuple[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None]:
     """Read the right and wrong answers of both runs on the same images, or the reason why pairs cannot be compared."""
     if not names:
-        return "no variant of both runs was trained anew", None
+        return "no variant of both runs was trained again", None
     if not any(key in earlier.lineage and earlier.lineage[key] == later.lineage.get(key) for key in PIXEL_LINEAGE):
         return "the runs' images are not known to be the same", None
     before, after = _scored(earlier), _scored(later)

@@ -1,1 +1,10 @@
-"""TODO models/jobs."""
+"""What parent and child commands share: names, specifications, events, plans and checkpoints.
+
+module      | what it answers
+checkpoint  | how does a training store its progress, and resume from it?
+commands    | which module is which child command?
+events      | what can a child tell its parent?
+files       | what are the files in the directory of a training called?
+plan        | which precision, steps and epochs does a training use?
+specs       | what is a child command asked to do?
+"""

@@ -5,18 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from data.base.record import Record
 from data.records.training import EpochRecord
 
 CHECKPOINT_NAME = "checkpoint.npz"
 BEST_NAME = "best.npz"
 
 
-class TrainState(BaseModel):
+class TrainState(Record):
     """What the training loop knows beside the variables."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     history: tuple[EpochRecord, ...] = ()
     steps: int = 0

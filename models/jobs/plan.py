@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
-
 from data.base.errors import PipelineError
+from data.base.record import Record
 from data.system.hardware import has_bfloat16
 from models.jobs.files import PLAN_NAME
 from models.jobs.specs import FitSpec
@@ -52,10 +51,8 @@ class FeatureViews(NamedTuple):
 Measure = Callable[[Precision], Measurement]
 
 
-class Plan(BaseModel):
+class Plan(Record):
     """What one training will do; a resumed training reads it and measures nothing again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     precision: Precision
     threads: int

@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from data.base.record import Record
 from models.catalog.train_config import TrainConfig, check_student_recipe
 
 
-class FitSpec(BaseModel):
+class FitSpec(Record):
     """What `python -m models.training.fit RUN_DIR` reads from RUN_DIR/spec.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="Key of the variant")
     description: str
@@ -38,10 +37,8 @@ class FitSpec(BaseModel):
         return self
 
 
-class TeachSpec(BaseModel):
+class TeachSpec(Record):
     """What `python -m models.training.distill OUT` reads from OUT/spec.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     teacher: Path = Field(description="Directory of a finished training, or of a vote of such")
     records: Path = Field(description="Directory of the TFRecords")
@@ -52,18 +49,14 @@ class TeachSpec(BaseModel):
     threads: int = Field(ge=1, description="Threads of one operation")
 
 
-class EnsembleSpec(BaseModel):
+class EnsembleSpec(Record):
     """What `python -m models.training.ensemble RUN_DIR` reads from RUN_DIR/spec.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidates: dict[str, Path] = Field(description="variant -> directory of its finished training")
 
 
-class ScoreSpec(BaseModel):
+class ScoreSpec(Record):
     """What `python -m models.training.rescore OUT` reads from OUT/spec.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Path = Field(description="File of the saved network")
     records: Path = Field(description="Directory of the TFRecords")

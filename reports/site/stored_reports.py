@@ -85,15 +85,15 @@ def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
     if wanted == LAST:
         return reports[0]
     named = [report for report in reports if report.results.run_name == wanted]
-    begun = [report for report in reports if wanted and report.key.startswith(wanted)]
+    matching = [report for report in reports if wanted and report.key.startswith(wanted)]
     if named:
         return named[0]
-    if len(begun) == 1:
-        return begun[0]
-    listed = begun or reports
+    if len(matching) == 1:
+        return matching[0]
+    listed = matching or reports
     shown = ", ".join(report.title for report in listed[:NAMED_IN_ERRORS])
     more = f" and {len(listed) - NAMED_IN_ERRORS} more" if len(listed) > NAMED_IN_ERRORS else ""
-    what = "which begins several keys" if begun else "which is no report"
+    what = "which begins several keys" if matching else "which is not a report"
     raise PipelineError(
         f"got {wanted!r}, {what}; expected last, a key or its beginning, or a run's name: {shown}{more}"
     )

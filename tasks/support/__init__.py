@@ -1,1 +1,9 @@
-"""TODO tasks/support."""
+"""What every task uses: child processes, outcomes, progress and links.
+
+module           | what it answers
+child_processes  | how is a child command started, followed and ended?
+events           | which Prefect events does the pipeline emit?
+links            | where can a person read what a run made?
+outcomes         | how does a task finish, and how does its caller get the record?
+progress         | how do watchers follow the task runs of this process?
+"""

@@ -1,4 +1,4 @@
-"""The parent's half of child commands: start them, follow their events, and never leave one behind."""
+"""The parent's side of child commands: starts them, follows their events, and ends every one of them."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 TERMINATE_SECONDS = 10.0
 SILENT_SECONDS = 30 * 60.0
-"""Far more than the longest steps without an event take: the measuring of a precision, the evaluation of a variant."""
+"""Much longer than the longest time without an event: measuring a precision, or evaluating a variant."""
 
 LOG_TAIL_LINES = 15
 
@@ -32,19 +32,19 @@ EventHandler = Callable[[ChildEvent], None]
 
 
 def ignore_event(_event: ChildEvent) -> None:
-    """Take an event that says no more than that the child lives."""
+    """Ignore an event: it only shows that the child is alive."""
 
 
 class ChildStopped(PipelineError):
-    """Report a child that was stopped because its run ends; it is not started again."""
+    """The run is ending, so the child was stopped; it is not started again."""
 
 
 class Children:
-    """The child processes of one run; make them with `training_children`.
+    """The child processes of one run; create them with `training_children`.
 
     Args:
-        devices: GPUs, of which each child gets one to itself; a child waits for a free one. Without any, children see
-            what this process sees.
+        devices: GPUs; each child gets one that no other child uses, and waits until one is free. Without any,
+            children see the devices that this process sees.
     """
 
     def __init__(self, devices: Sequence[str] = ()) -> None:
@@ -55,7 +55,7 @@ class Children:
         self._free = list(devices)
 
     def run(self, module: str, argument: Path, log: Path, on_event: EventHandler, threads: int = 1) -> None:
-        """Run `python -m MODULE ARGUMENT` to its end, handing on each of its events.
+        """Run `python -m MODULE ARGUMENT` to its end, and pass each of its events to the watchers and to `on_event`.
 
         Args:
             module: the child command.
@@ -65,7 +65,7 @@ class Children:
             threads: of the child's numeric libraries.
 
         Raises:
-            ChildKilled: a signal ended it and nobody here sent that signal.
+            ChildKilled: a signal ended it that this process did not send.
             ChildStopped: the run is ending.
             VariantUnavailable, PipelineError: what the child reported, that it failed without a report, or that it
                 hung.
@@ -84,11 +84,11 @@ class Children:
         self._judge(module, status, error, log)
 
     def is_stopping(self) -> bool:
-        """Return whether the run is ending: nothing is started or waited for any more."""
+        """Return whether the run is ending: no child is started and nothing is waited for any more."""
         return self._stopping
 
     def stop(self) -> None:
-        """End every child, first asking (SIGTERM), after 10 s without asking (SIGKILL); start none any more."""
+        """End every child with SIGTERM, after 10 s with SIGKILL, and start no further child."""
         with self._lock:
             self._stopping = True
             self._lock.notify_all()
@@ -97,7 +97,7 @@ class Children:
 
     @contextmanager
     def _device(self) -> Iterator[dict[str, str]]:
-        """Hold a device that no other child has, as the environment that shows it alone."""
+        """Reserve a device that no other child uses; yields the environment that shows only this device."""
         if not self._pooled:
             yield {}
             return
@@ -144,7 +144,7 @@ class Children:
 
 @contextmanager
 def training_children() -> Iterator[Children]:
-    """Hold the children of a run, one a GPU where there are some: whatever ends this block, none outlives it."""
+    """Yield the children of a run, one for each GPU if there are any; all have ended when this block is left."""
     children = Children(gpu_devices())
     try:
         yield children
@@ -155,8 +155,8 @@ def training_children() -> Iterator[Children]:
 def child_environment(threads: int, scratch: str) -> dict[str, str]:
     """Return a child's environment.
 
-    TensorFlow leaves generated sources in TMPDIR when its process is killed. Its buffers come and go with every step,
-    which costs a few percent less in the huge pages that glibc asks for where it is told to.
+    TensorFlow leaves generated sources in TMPDIR when its process is killed. It allocates and frees its buffers in
+    every step, which is a few percent faster with huge pages; the tunable makes glibc ask for them.
 
     Args:
         threads: how many its libraries may use for one operation.
@@ -184,7 +184,7 @@ def _events(process: subprocess.Popen[str]) -> Iterator[ChildEvent]:
 
 
 def _follow(process: subprocess.Popen[str], on_event: EventHandler) -> tuple[int, ChildError | None]:
-    """Hand on a child's events until it ends; return its status, and its event `error` where there is one."""
+    """Pass on a child's events until it ends; return its status, and its error if it sent one."""
     error: ChildError | None = None
     watchdog = Watchdog(process)
     try:
@@ -201,7 +201,7 @@ def _follow(process: subprocess.Popen[str], on_event: EventHandler) -> tuple[int
 
 
 class Watchdog:
-    """End a child that sends no event for so long that it must hang; its own deadlines do not help it then."""
+    """Ends a child that sends no event for so long that it must hang."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.error: ChildError | None = None
@@ -209,12 +209,12 @@ class Watchdog:
         self._timer = self._start()
 
     def rearm(self) -> None:
-        """Take an event of the child as a sign of life."""
+        """Start the wait again: the child sent an event."""
         self._timer.cancel()
         self._timer = self._start()
 
     def disarm(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._timer.cancel()
 
     def _start(self) -> threading.Timer:
@@ -226,14 +226,14 @@ class Watchdog:
     def _end_child(self) -> None:
         message = (
             f"the child sent no event for {SILENT_SECONDS / 60:.0f} minutes, expected one every few, and was ended: "
-            "look for a full disk or a stuck network drive, then run again, which goes on from its last epoch"
+            "look for a full disk or a stuck network drive, then run again, which resumes after its last epoch"
         )
         self.error = ChildError(message=message)
         _end([self._process])
 
 
 def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
-    """End processes: they have 10 s together after SIGTERM, then comes SIGKILL."""
+    """End processes with SIGTERM, and with SIGKILL if they are still alive after 10 s in all."""
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + TERMINATE_SECONDS

@@ -1,4 +1,4 @@
-"""The events that flows emit beside Prefect's own, for automations: ours, and those that users make."""
+"""Prefect events that the flows emit in addition to Prefect's own, for automations."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ APPROVAL_REQUESTED = "emotion.approval.requested"
 
 
 def emit(event: str, subject: str, **payload: Any) -> None:
-    """Emit an event from the running flow; where the server cannot be reached nothing happens.
+    """Emit an event from the running flow; if the server cannot be reached, nothing happens.
 
     Args:
         event: its name.

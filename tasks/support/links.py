@@ -1,4 +1,4 @@
-"""Where a person reads what a run made, for links on its page; known where `emotion up` serves it."""
+"""Addresses of a run's report and of its run in MLflow; known if `emotion up` serves them."""
 
 import os
 from pathlib import Path
@@ -6,34 +6,34 @@ from pathlib import Path
 from data.workspace.store import Produced
 
 REPORTS_URL_VARIABLE = "EMOTION_REPORTS_URL"
-"""Under this, runs of the worker know where their reports are served."""
+"""Environment variable that tells runs of the worker where reports are served."""
 
 MLFLOW_PAGE_VARIABLE = "EMOTION_MLFLOW_URL"
-"""Under this, they know where MLflow's pages are."""
+"""Environment variable that tells them where MLflow's pages are."""
 
 MLFLOW_PATH = "/mlflow/"
-"""Below this, where reports are served, the key of a report leads to its run in MLflow."""
+"""Path on the server of the reports; followed by a report's key, it leads to the run in MLflow."""
 
 
 def page_address(page: Path) -> str:
-    """Return the address of a page in the directory of a stage, or its path where nobody serves it."""
+    """Return the address of a page in the directory of a stage, or its path if nobody serves it."""
     base = os.environ.get(REPORTS_URL_VARIABLE)
     return f"{base}/{page.relative_to(page.parents[2]).as_posix()}" if base else str(page)
 
 
 def report_page(report: Produced) -> str:
-    """Return the address of a report's page, or its path where nobody serves it."""
+    """Return the address of a report's page, or its path if nobody serves it."""
     return page_address(report.path / "index.html")
 
 
 def mlflow_page(report_key: str) -> str:
-    """Return the address that leads to a report's run in MLflow once it is there; empty where no pages are served."""
+    """Return the address that leads to a report's run in MLflow once it is there; empty if no pages are served."""
     base = os.environ.get(REPORTS_URL_VARIABLE)
     return f"{base}{MLFLOW_PATH}{report_key}" if base and os.environ.get(MLFLOW_PAGE_VARIABLE) else ""
 
 
 def link_report(report: Produced) -> None:
-    """Put a link to a report's page on the running flow, where it is served."""
+    """Put a link to a report's page on the running flow, if it is served."""
     from prefect.artifacts import create_link_artifact
 
     if os.environ.get(REPORTS_URL_VARIABLE):
@@ -41,7 +41,7 @@ def link_report(report: Produced) -> None:
 
 
 def link_mlflow_run(experiment_id: str, run_id: str) -> None:
-    """Put a link to a run's page in MLflow on the running flow, where there is one."""
+    """Put a link to a run's page in MLflow on the running flow, if there is one."""
     from prefect.artifacts import create_link_artifact
 
     page = mlflow_run_page(experiment_id, run_id)
@@ -50,6 +50,6 @@ def link_mlflow_run(experiment_id: str, run_id: str) -> None:
 
 
 def mlflow_run_page(experiment_id: str, run_id: str) -> str:
-    """Return the address of a run's page in MLflow, empty where nobody serves it."""
+    """Return the address of a run's page in MLflow, empty if nobody serves it."""
     base = os.environ.get(MLFLOW_PAGE_VARIABLE)
     return f"{base}/#/experiments/{experiment_id}/runs/{run_id}" if base else ""

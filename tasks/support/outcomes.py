@@ -1,4 +1,4 @@
-"""What every stage's task has in common: how it finishes, and how its caller gets at the record."""
+"""Outcome of a stage's task: its state, and the record that its caller gets."""
 
 from typing import TypeVar
 
@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 
 def finish(record: T, cached: bool) -> T:
-    """Return a task's result, under the state name Cached where the workspace had it already.
+    """Return a task's result, under the state name Cached if the workspace had it already.
 
-    Prefect hands a returned state on as it is: a later task that gets it as an argument sees the record.
+    Prefect passes a returned state on unchanged: a later task that gets it as an argument sees the record.
     """
     return Completed(name="Cached", data=record) if cached else record  # type: ignore[return-value]
 
@@ -22,5 +22,5 @@ def record_of(outcome: T) -> T:
 
 
 def record_if_done(outcome: State[T]) -> T | None:
-    """Return the record of a task that was called with `return_state`, or None where it failed: its log says why."""
+    """Return the record of a task that was called with `return_state`, or None if it failed: its log says why."""
     return outcome.result() if outcome.is_completed() else None

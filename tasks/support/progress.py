@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it in its own process: its stages, and the events of its children."""
+"""Progress of a run for watchers in its own process: the states of its tasks, and the events of its children."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,14 +38,14 @@ class TaskEnded:
 TaskEvent = ChildEvent | TaskRunning | TaskEnded
 
 Watcher = Callable[[str, TaskEvent], None]
-"""Takes the name of a task run and what happened in it, in the thread of that task run."""
+"""Gets the name of a task run and an event of it; called in the thread of that task run."""
 
 _watchers: list[Watcher] = []
 
 
 @contextmanager
 def watching(watcher: Watcher) -> Iterator[None]:
-    """Have the watcher told, for the length of the block, of all that task runs of this process do."""
+    """Call the watcher with every event of this process's task runs while the block runs."""
     _watchers.append(watcher)
     try:
         yield
@@ -54,7 +54,7 @@ def watching(watcher: Watcher) -> Iterator[None]:
 
 
 def tell(event: TaskEvent) -> None:
-    """Tell the watchers of an event in the running task run, if there is one."""
+    """Send an event of the running task run, if there is one, to the watchers."""
     name = task_run.name if _watchers else None
     if name:
         for watcher in list(_watchers):
@@ -62,7 +62,7 @@ def tell(event: TaskEvent) -> None:
 
 
 def watched(function: Callable[P, T]) -> Callable[P, T]:
-    """Make a task's function tell when it begins, `running`, and when it ends: `ended` with the name of its state."""
+    """Make a task's function tell the watchers when it begins, and in which state it ends."""
 
     @wraps(function)
     def told(*args: P.args, **kwargs: P.kwargs) -> T:

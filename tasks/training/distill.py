@@ -1,4 +1,4 @@
-"""Let a trained variant label the train part's views for a student, in a child process."""
+"""Task of distillation: a trained variant labels the train part's views for a student, in a child process."""
 
 import time
 from functools import partial
@@ -25,11 +25,11 @@ from tasks.training.training_log import LOG_SECONDS
 KEY_MODULES = (commands.DISTILL,)
 
 TEACHING_SHARE = 0.5
-"""Most time of the labelling over the student's time budget, on top of which it comes."""
+"""Longest time of the labelling as a share of the student's time budget; it comes on top of that budget."""
 
 
 @task(
-    task_run_name="let {teacher.name} teach",
+    task_run_name="label views with {teacher.name}",
     retries=KILLED_RETRIES,
     retry_condition_fn=was_killed,
     cache_policy=NO_CACHE,
@@ -38,10 +38,10 @@ TEACHING_SHARE = 0.5
 def write_soft_labels(
     teacher: VariantResult, job: TrainingJob, views: Produced, workspace: Workspace, children: Children
 ) -> Produced:
-    """Write the teacher's answers to the images of each view that the student reads.
+    """Write the teacher's probabilities for the images of each view that the student reads.
 
-    A killed child goes on after its last whole view. Where the student has a time budget, views are labelled as far as
-    `TEACHING_SHARE` of it goes, one at least, and the student reads these.
+    A killed child resumes after its last complete view. If the student has a time budget, views are labelled until
+    `TEACHING_SHARE` of it is used, but at least one; the student reads only these.
 
     Args:
         teacher: a trained variant, or the ensemble.

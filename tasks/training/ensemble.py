@@ -1,4 +1,4 @@
-"""Let the trained variants of a run vote together, in a child process."""
+"""Task of the ensemble: the trained variants of a run vote together, in a child process."""
 
 import json
 from functools import partial
@@ -30,9 +30,9 @@ DESCRIPTION = "The mean of trained variants' probabilities, with votes that were
 @task(task_run_name="build ensemble", cache_policy=NO_CACHE)
 @watched
 def build_ensemble(variants: list[VariantResult], workspace: Workspace, children: Children) -> VariantResult:
-    """Make a variant of the trained ones' weighted vote.
+    """Build the ensemble: a variant that is the weighted vote of the trained ones.
 
-    It is skipped where fewer than two were trained, or where no vote betters one of them alone on selection.
+    It is skipped if fewer than two were trained, or if no vote is better than one of them alone on selection.
     """
     trained = {variant.name: Path(variant.directory) for variant in variants if variant.status == "trained"}
     inputs = {
@@ -58,7 +58,7 @@ def build_ensemble(variants: list[VariantResult], workspace: Workspace, children
 
 
 def unfinished_ensemble(status: Literal["skipped", "failed"], reason: str) -> VariantResult:
-    """Return the result of a vote that was not held, with the reason."""
+    """Return the result of an ensemble that was not built, with the reason."""
     return VariantResult(name=ENSEMBLE_NAME, description=DESCRIPTION, status=status, reason=reason)
 
 

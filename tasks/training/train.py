@@ -1,4 +1,4 @@
-"""Train one variant in a child process, followed in the task's log, on a progress artifact, and by watchers."""
+"""Task of one training: a child process trains a variant, the task logs its progress."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from tasks.support.progress import watched
 from tasks.training.training_log import TrainingLog
 
 KEY_MODULES = (commands.FIT,)
-"""And the module of the variant's builder."""
+"""Modules of the cache key, besides the module of the variant's builder."""
 
 KILLED_RETRIES = 2
 
@@ -51,7 +51,7 @@ class TrainingJob(Record):
     is_repeat: bool = False
     """Whether the run trains the variant with an earlier seed too, and this one is for the spread alone."""
     soft_labels: Produced | None = None
-    """What the teacher of a student answers to the train images."""
+    """The probabilities that the teacher of a student gives the train images."""
 
     @property
     def title(self) -> str:
@@ -105,14 +105,14 @@ def produce_training(
     workspace: Workspace,
     children: Children,
 ) -> Produced:
-    """Return the stage of a training, which is done where it was not yet; a broken-off one is gone on with.
+    """Return the stage of a training; train if it does not exist yet, and resume a training that was interrupted.
 
     Args:
         inputs: what its result depends on, see `training_inputs`.
         write: trains in a directory.
-        weights: pretrained ones of its backbone, where it has one; they tell how much room it needs.
+        weights: pretrained ones of its backbone, if it has one; they decide how much disk space it needs.
         workspace: where it is written.
-        children: of the run; once that ends, nothing is waited for.
+        children: of the run; once the run ends, nothing is waited for.
     """
     return workspace.produce(
         VARIANTS_STAGE,
@@ -132,14 +132,14 @@ def train_in_child(
     make_log: Callable[[], EventHandler],
     out: Path,
 ) -> None:
-    """Train in this directory; what was planned there before is kept to, its threads too.
+    """Train in this directory; follow the plan of an earlier start, also its threads.
 
     Args:
         job: what to train.
         views: the TFRecords.
-        weights: pretrained ones of the variant's backbone, where it has one.
+        weights: pretrained ones of the variant's backbone, if it has one.
         children: starts the child.
-        make_log: called once the training begins; what it returns takes every event, and ends the child by an error.
+        make_log: called once the training begins; returns the handler of events, which ends the child by raising.
         out: holds the training.
     """
     plan, variant = load_plan(out), job.variant
@@ -160,7 +160,7 @@ def train_in_child(
 
 
 def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:
-    """Return the result of a variant that was skipped or failed, with the reason and what else is known of it."""
+    """Return the result of a variant that was skipped or failed, with the reason and further known fields."""
     return VariantResult(
         name=variant.name,
         description=variant.description,
@@ -175,7 +175,7 @@ def weights_of(job: TrainingJob, children: Children) -> Path | None:
     """Return the pretrained weights of a training's backbone, or None where its variant has none.
 
     Raises:
-        VariantUnavailable: they cannot be had.
+        VariantUnavailable: they cannot be found or downloaded.
     """
     if not job.variant.pretrained:
         return None

@@ -1,4 +1,4 @@
-"""Turn a training's events into log lines and a progress artifact."""
+"""Log lines and progress artifact of a training, from the events of its child."""
 
 import re
 import time
@@ -8,17 +8,7 @@ import httpx
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from models.jobs.events import (
-    ChildEvent,
-    EpochEnded,
-    Evaluating,
-    Finetuning,
-    ImagesPassed,
-    Planned,
-    Resumed,
-    TrainingDone,
-    TrainingProgress,
-)
+from models.jobs import events
 from tasks.support.progress import format_duration
 
 ARTIFACT_SECONDS = 5.0
@@ -37,15 +27,15 @@ class TrainingLog:
         )
         self.moved = self.logged = time.monotonic()
 
-    def __call__(self, event: ChildEvent) -> None:
+    def __call__(self, event: events.ChildEvent) -> None:
         """Take one event of the child."""
         now = time.monotonic()
-        if isinstance(event, Evaluating):
+        if isinstance(event, events.Evaluating):
             self._move(1.0)
         is_due = now - self.moved >= ARTIFACT_SECONDS
-        if isinstance(event, EpochEnded) or (isinstance(event, TrainingProgress) and is_due):
+        if isinstance(event, events.EpochEnded) or (isinstance(event, events.TrainingProgress) and is_due):
             self._move(event.fraction)
-        if isinstance(event, TrainingProgress | ImagesPassed):
+        if isinstance(event, events.TrainingProgress | events.ImagesPassed):
             if now - self.logged < LOG_SECONDS:
                 return
             self.logged = now
@@ -54,7 +44,7 @@ class TrainingLog:
             self.logger.info("%s: %s", self.title, text)
 
     def _move(self, fraction: float) -> None:
-        """Move the artifact; an API that is away for a while costs a picture of the progress, not the training."""
+        """Move the artifact; if the API cannot be reached, log a warning and let the training continue."""
         self.moved = time.monotonic()
         try:
             update_progress_artifact(self.artifact, progress=round(100 * fraction, 1))
@@ -62,7 +52,7 @@ class TrainingLog:
             self.logger.warning("the progress artifact could not be moved: %s", error)
 
 
-def describe_event(event: ChildEvent, monitor: str) -> str:
+def describe_event(event: events.ChildEvent, monitor: str) -> str:
     """Describe an event of a training for its log, or return an empty text if the log leaves it out.
 
     Args:
@@ -70,34 +60,38 @@ def describe_event(event: ChildEvent, monitor: str) -> str:
         monitor: the part that chooses the epoch.
     """
     match event:
-        case Planned():
-            views = event.feature_views
-            features = f", of the head alone on features of {views} views" if views else ""
-            steps = f"{event.epochs} epochs of {event.steps_per_epoch} steps"
-            return f"planned {steps} in {event.precision}, {event.threads} threads{features}"
-        case Resumed():
+        case events.Planned():
+            return _describe_plan(event)
+        case events.Resumed():
             return f"resumed after epoch {event.epoch}"
-        case ImagesPassed():
+        case events.ImagesPassed():
             images = f"{event.done} of {event.images} images of {event.part}"
             return f"{images}, view {event.view}, through the frozen backbone"
-        case Finetuning():
+        case events.Finetuning():
             return f"from epoch {event.epoch} on, {event.layers} layers of the backbone are trained too"
-        case EpochEnded():
+        case events.EpochEnded():
             return (
                 f"epoch {event.epoch}/{event.epochs}, loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
                 f"{monitor} accuracy {event.monitor_accuracy:.4f} (best {event.best_accuracy:.4f}), "
                 f"{event.seconds:.1f} s, about {format_duration(event.seconds_left)} left"
             )
-        case TrainingProgress():
+        case events.TrainingProgress():
             return (
                 f"epoch {event.epoch}/{event.epochs}, {100 * event.fraction:.0f} % of the training, "
                 f"accuracy {event.accuracy:.4f}, about {format_duration(event.seconds_left)} left"
             )
-        case Evaluating():
+        case events.Evaluating():
             return f"evaluating the weights of epoch {event.epoch}"
-        case TrainingDone():
+        case events.TrainingDone():
             return f"validation accuracy {event.accuracy:.4f}"
     return ""
+
+
+def _describe_plan(plan: events.Planned) -> str:
+    views = plan.feature_views
+    features = f", of the head alone on features of {views} views" if views else ""
+    steps = f"{plan.epochs} epochs of {plan.steps_per_epoch} steps"
+    return f"planned {steps} in {plan.precision}, {plan.threads} threads{features}"
 
 
 def artifact_key(title: str) -> str:

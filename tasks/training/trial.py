@@ -1,4 +1,4 @@
-"""Train one trial of a search in a child process, which is stopped where the trial is hopeless."""
+"""Task of one trial of a search: trains its recipe in a child process, and prunes it if it cannot win."""
 
 import shutil
 from collections.abc import Callable
@@ -31,13 +31,13 @@ from tasks.training.training_log import TrainingLog
 
 
 class TrialPruned(PipelineError):
-    """Report a trial that was stopped because it will not be the best."""
+    """The trial was stopped because it will not be the best."""
 
 
 class TrialLog(TrainingLog):
-    """Hand each epoch of a training to its trial, and end it where the trial is hopeless.
+    """Passes each epoch of a training to its trial, and ends the training if the trial is to be pruned.
 
-    What the child says of validation when it is done is passed over: nobody is to choose by it.
+    The validation accuracy at the end is not logged: nobody may choose by it.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -70,7 +70,7 @@ def run_trial(
 
     Args:
         number: of the trial, for the name of the task's run.
-        trial: is told every epoch, and says when it is hopeless.
+        trial: gets every epoch, and decides when it is pruned.
         job: the training, by the trial's recipe.
         views: the TFRecords.
         workspace: keeps the training as the stage that a run of this recipe has; a pruned one leaves nothing there.
@@ -99,7 +99,7 @@ def run_trial(
 
 
 def _train_or_prune(train: Callable[[Path], None], out: Path) -> None:
-    """Train in this directory; what a pruned training leaves there is of no use to anybody."""
+    """Train in this directory; remove it if the trial is pruned."""
     try:
         train(out)
     except TrialPruned:
@@ -108,7 +108,7 @@ def _train_or_prune(train: Callable[[Path], None], out: Path) -> None:
 
 
 def _take_result(trial: Trial, job: TrainingJob, produced: Produced) -> TrialOutcome:
-    """Return a finished training's outcome; its trial is told of epochs that an earlier process trained."""
+    """Return a finished training's outcome, and report epochs of earlier processes to its trial."""
     result = load_result(job.variant, produced)
     for record in result.epochs:
         trial.report(record.epoch, record.monitor_accuracy, fraction=1)

@@ -276,7 +276,7 @@ LOSSES: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "all_of_pointers": _replacing_by_pointers(*SPLITS),
     "no_train": _remove_train,
 }
-"""Corruptions that leave nothing to train on or to judge by; files that are not images also break a rule of theirs."""
+"""Corruptions that leave nothing to train on or to judge by; files that are not images also break a rule for files."""
 
 TREATMENTS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "blurred_train": _treating_train(lambda image: image.filter(ImageFilter.GaussianBlur(1))),

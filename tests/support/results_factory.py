@@ -167,7 +167,7 @@ def metrics_from(confusion: np.ndarray, log_loss: float) -> PartMetrics:
 
 
 def make_calibration(rate: float) -> Calibration:
-    """Return a calibration that a temperature betters."""
+    """Return a calibration that a temperature improves."""
     return Calibration(
         temperature=1.62,
         before=CalibrationScores(expected_error=0.0925, brier=0.395 + (0.75 - rate), log_loss=1.45 - rate),

@@ -43,7 +43,7 @@ def make_run(directory: Path, skills: dict[str, float] = SKILLS, images: dict[st
 
 
 def with_variants(base: RunResults, variants: list[VariantResult]) -> RunResults:
-    """Return the run with these trained variants, ranked and compared anew."""
+    """Return the run with these trained variants, ranked and compared again."""
     comparisons, best = compare_variants(variants, base.seed)
     missing = tuple(v for v in base.variants if v.status != "trained")
     update = {"variants": (*rank_variants(variants), *missing), "comparisons": comparisons, "best": best}

@@ -130,5 +130,5 @@ def _caveats(results: RunResults) -> tuple[str, ...]:
     refuse = "Refuse what it is not certain of; " if rejection and rejection.threshold is not None else ""
     return (
         f"{refuse or 'Do not act on single answers; '}the labels themselves are uncertain, so part of its errors may "
-        "be theirs. Judge it anew on pictures of the place where it is to be used before anything depends on it.",
+        "be theirs. Judge it again on pictures of the place where it is to be used before anything depends on it.",
     )

@@ -55,4 +55,4 @@ def test_of_two_runs_the_newer_stays_and_is_found_whole(two_runs, server):
 def test_runs_of_somebody_else_with_our_flows_names_stay(two_runs, server):
     before = {run["id"] for run in server.ask("flow_runs")}
     prune(two_runs, "--keep", "1")
-    assert {run["id"] for run in server.ask("flow_runs")} == before, "none of them is of a deployment of ours"
+    assert {run["id"] for run in server.ask("flow_runs")} == before, "none of them belongs to one of our deployments"

@@ -47,7 +47,7 @@ def test_two_runs_are_compared_from_the_one_that_started_first(reports, tmp_path
 
 
 def test_what_is_not_there_is_an_error(reports):
-    with pytest.raises(PipelineError, match="which is no report"):
+    with pytest.raises(PipelineError, match="which is not a report"):
         CliRunner().invoke(app, ["report", "nowhere"], catch_exceptions=False)
 
 

@@ -10,20 +10,20 @@ from flows.steps.search_budget import SearchBudget, check_search
 
 def test_trials_begin_while_there_are_some_left_and_one_fits():
     budget = SearchBudget(trials=3, minutes=10, trial_minutes=2, started=time.time())
-    assert [budget.allows(begun) for begun in (0, 2, 3)] == [True, True, False]
+    assert [budget.has_time_for_another(begun) for begun in (0, 2, 3)] == [True, True, False]
 
 
 def test_no_trial_begins_that_would_not_fit():
-    assert SearchBudget(9, 10, 2, started=time.time() - 7.9 * 60).allows(1)
-    assert not SearchBudget(9, 10, 2, started=time.time() - 8.1 * 60).allows(1)
+    assert SearchBudget(9, 10, 2, started=time.time() - 7.9 * 60).has_time_for_another(1)
+    assert not SearchBudget(9, 10, 2, started=time.time() - 8.1 * 60).has_time_for_another(1)
 
 
 def test_what_trials_take_beside_their_training_is_learnt():
     budget = SearchBudget(9, 10, 2, started=time.time() - 7 * 60)
-    budget.learn(100)
-    assert budget.allows(1), "a short one, such as one found done, promises nothing of the next"
-    budget.learn(200)
-    assert not budget.allows(1)
+    budget.record_duration(100)
+    assert budget.has_time_for_another(1), "a short one, such as one found done, promises nothing of the next"
+    budget.record_duration(200)
+    assert not budget.has_time_for_another(1)
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,8 @@ def test_the_graph_leads_from_the_teacher_to_the_student(tasks):
         inputs = tasks[name]["task_inputs"]
         return {value["id"] for values in inputs.values() for value in values if "id" in value}
 
-    assert tasks["train compact"]["id"] in parents("let compact teach")
-    assert tasks["let compact teach"]["id"] in parents("train student")
+    assert tasks["train compact"]["id"] in parents("label views with compact")
+    assert tasks["label views with compact"]["id"] in parents("train student")
     assert tasks["train student"]["id"] in parents("publish report")
 
 
@@ -88,4 +88,4 @@ def test_a_repeat_finds_teaching_and_student_done(tasks, server, workspace, pres
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     runs = server.ask("flow_runs", flow_runs={"name": {"any_": [RUN_NAME]}}, sort="START_TIME_DESC")
     states = {name: task["state"]["name"] for name, task in server.tasks_of(runs[0]["id"]).items()}
-    assert {states[name] for name in ("let compact teach", "train student", "publish report")} == {"Cached"}
+    assert {states[name] for name in ("label views with compact", "train student", "publish report")} == {"Cached"}

@@ -42,7 +42,7 @@ def reached(recipe: TrainConfig) -> float:
 
 
 def try_recipes(path: Path, count: int, base: TrainConfig = OUTSIDE) -> list[TrainConfig]:
-    """Finish trials until the study has so many; returns the recipes of those that were begun here."""
+    """Finish trials until the study has so many; returns the recipes of those that were started here."""
     tried = []
     with open_study(path, SPACE, base, seed=3) as study:
         while study.started < count:

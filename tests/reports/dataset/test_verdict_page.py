@@ -36,11 +36,11 @@ def make_change(severity: str, success: bool = False) -> Finding:
 
 
 def make_summary(refused: bool = False) -> DataSummary:
-    """Return a summary in which cleaning mended all, or left a critical breach."""
+    """Return a summary in which cleaning removed every fault, or left a critical breach."""
     data = make_data(synthetic=False)
-    mended = tuple(f.model_copy(update={"severity": "warning"}) for f in data.before.findings)
+    softened = tuple(f.model_copy(update={"severity": "warning"}) for f in data.before.findings)
     after = data.before if refused else data.after
-    return data.model_copy(update={"before": Verdict(findings=mended), "after": after})
+    return data.model_copy(update={"before": Verdict(findings=softened), "after": after})
 
 
 def make_evidence(generator, **changes) -> DataEvidence:

@@ -1,4 +1,4 @@
-"""Every figure of a report, computed again from the stored predictions by scikit-learn and scipy, no line of ours."""
+"""Every figure of a report, computed again from the stored predictions by scikit-learn and scipy alone."""
 
 import math
 

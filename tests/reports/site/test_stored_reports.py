@@ -44,7 +44,7 @@ def test_reports_are_found_by_age_name_and_key(workspace):
 @pytest.mark.parametrize("wanted", ["third", "", "zz"])
 def test_what_is_not_there_is_said_with_what_is(workspace, wanted):
     reports, _ = list_reports(workspace)
-    with pytest.raises(PipelineError, match="which is no report") as caught:
+    with pytest.raises(PipelineError, match="which is not a report") as caught:
         find_report(reports, wanted)
     assert all(report.key in str(caught.value) for report in reports)
 

@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 
 def make_runs(flow_id, count):
-    """Return runs of half an hour each, begun at noon and every hour before, the newest first."""
+    """Return runs of half an hour each, started at noon and every hour before, the newest first."""
     starts = [NOON - number * HOUR for number in range(count)]
     return [FlowRun(id=uuid4(), flow_id=flow_id, start_time=start, end_time=start + HOUR / 2) for start in starts]
 

@@ -41,7 +41,7 @@ def main():
         emit(UnknownEvent(event="deaf"))
         time.sleep(60)
     if what == "error":
-        raise PipelineError("mend it")
+        raise PipelineError("repair it")
     if what == "unavailable":
         raise VariantUnavailable("no weights")
     if what == "silent":
@@ -93,7 +93,7 @@ def test_a_killed_child_leaves_no_temporary_files(run_child):
     ("what", "error", "message"),
     [
         ("killed", ChildKilled, "SIGKILL"),
-        ("error", PipelineError, "mend it"),
+        ("error", PipelineError, "repair it"),
         ("unavailable", VariantUnavailable, "no weights"),
         ("silent", PipelineError, "the last words"),
     ],

@@ -61,13 +61,13 @@ def test_the_front_holds_what_nothing_betters():
         CostPoint(name=name, cost=cost, accuracy=accuracy)
         for name, cost, accuracy in [
             ("cheap", 1, 0.5),
-            ("dear", 9, 0.8),
+            ("expensive", 9, 0.8),
             ("same", 9, 0.8),
             ("bad", 10, 0.7),
             ("x", 1, 0.4),
         ]
     ]
-    assert [point.name for point in mark_front(points) if point.on_front] == ["cheap", "dear", "same"]
+    assert [point.name for point in mark_front(points) if point.on_front] == ["cheap", "expensive", "same"]
 
 
 def test_labels_of_equal_points_do_not_stand_on_each_other(results):
