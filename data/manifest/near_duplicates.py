@@ -28,8 +28,9 @@ SORTED_ORDERS = 64
 """Random orders of the bits in which the hashes are sorted."""
 
 NEIGHBOURS = 8
-"""How many of the following hashes each hash is compared with, in each order. Of 40,000 hashes, neighbours that near share about 12
-leading bits: two hashes 12 bits apart meet in one order of 13, and in none of the 64 once in 150 times."""
+"""How many of the following hashes each hash is compared with, in each order. Of 40,000 hashes, such near
+neighbours share about 12 leading bits: two hashes 12 bits apart meet in one order of 13, and in none of the 64 orders
+once in 150 times."""
 
 FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS = 1.0, 3.0
 """Standard deviations of the band-pass. The fine one removes noise and JPEG blocks; what the coarse one keeps, shading
@@ -195,7 +196,7 @@ def _compare_neighbours(
 def _measure_similarity(
     candidates: pd.DataFrame, paths: NDArray[np.object_], images: Path, config: NearDuplicateConfig
 ) -> NDArray[np.float32]:
-    """Return the correlation of each candidate pair, float32 (pairs,), -1..1; only a rough one for a pair far below the limit."""
+    """Return the correlation of each candidate pair, float32 (pairs,), -1..1; a rough one far below the limit."""
     needed, places = np.unique(candidates[["first", "second"]].to_numpy(), return_inverse=True)
     # Half precision holds a band-passed picture to a thousandth, in half the memory.
     pictures = np.zeros((len(needed), IMAGE_SIZE, IMAGE_SIZE), dtype=np.float16)

@@ -66,8 +66,8 @@ def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
     Returns:
         One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
         image's id; `pixel_sha256` is of the decoded 8-bit gray pixels and their size; `perceptual_hash` is imagehash's
-        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is not a complete JPEG or
-        PNG has `decodable` False and empty hashes.
+        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is not a complete
+        JPEG or PNG has `decodable` False and empty hashes.
 
     Raises:
         PipelineError: the directory is missing or holds no file.

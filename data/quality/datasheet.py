@@ -76,7 +76,7 @@ FER2013_FACTS = DatasheetFacts(
     purpose="A contest on recognising facial expressions at the ICML 2013 workshop on representation learning.",
     creators="Pierre-Luc Carrier and Aaron Courville, as part of a research project of theirs.",
     sampling="Four of the seven classes of FER2013 (35,887 images). How they were divided into splits is not known.",
-    people="People whose pictures a web search found. They are not named; a face may be recognised all the same.",
+    people="People whose pictures a web search found. They are not named; a face may be recognised anyway.",
     acquisition=(
         "Found by an image search on the web with 184 words for emotions, combined with words on gender, age and "
         "ethnicity. Faces were found by a detector and cropped."

@@ -202,7 +202,7 @@ class Workspace:
         return self.root / stage / f".{key}.lock"
 
     def _write(self, work: Path, write: Callable[[Path], None], resumable: bool) -> None:
-        """Fill the working directory, resuming in it if `resumable`; a forced run resumes only what it started itself."""
+        """Fill the working directory, resuming in it if `resumable`; a forced run resumes only what it started."""
         resumes = resumable and (work in self._started or not self.force)
         if work.exists() and not resumes:
             shutil.rmtree(work)
