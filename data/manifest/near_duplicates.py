@@ -28,9 +28,9 @@ SORTED_ORDERS = 64
 """Random orders of the bits in which the hashes are sorted."""
 
 NEIGHBOURS = 8
-"""How many of the following hashes each hash is compared with, in each order. Of 40,000 hashes, neighbours that near
-share about 12 leading bits: two hashes 12 bits apart meet in one order of 13, and in none of the 64 once in 150
-times."""
+"""How many of the following hashes each hash is compared with, in each order. Of 40,000 hashes, such near
+neighbours share about 12 leading bits: two hashes 12 bits apart meet in one order of 13, and in none of the 64 orders
+once in 150 times."""
 
 FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS = 1.0, 3.0
 """Standard deviations of the band-pass. The fine one removes noise and JPEG blocks; what the coarse one keeps, shading

@@ -121,9 +121,8 @@ def read_answers(path: Path) -> pd.DataFrame:
         matter.
 
     Raises:
-        PipelineError: the file is not a readable CSV, columns are missing, a class is unknown, an image stands twice,
-        or a row has no
-            pixel hash.
+        PipelineError: the file is not a readable CSV, columns are missing, a class is unknown, an image is
+            listed twice, or a row has no pixel hash.
     """
     table = _read_table(path)
     filled = table.assign(new_label=table["new_label"].str.strip().str.lower())

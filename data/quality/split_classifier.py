@@ -21,8 +21,7 @@ EXAMPLES_PER_CLASS = 2
 def draw_balanced(images: pd.DataFrame, couple: tuple[str, str], maximum_images: int, seed: int) -> pd.DataFrame:
     """Draw as many images of each class from one split as from the other, so that the class does not help.
 
-    Only one of several equal pictures is drawn, so that the classifier never judges a copy of an image that it has
-    seen.
+    Only one of several equal pictures is drawn, so that the classifier never judges a copy of an image it has seen.
     """
     of_couple = images[images["split"].isin(couple)]
     mixed = of_couple.sample(frac=1, random_state=seed).drop_duplicates("pixel_sha256")

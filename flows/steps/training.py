@@ -50,14 +50,14 @@ def plan_repeats(jobs: Sequence[TrainingJob], seeds: Sequence[int]) -> list[Trai
 def train_repeats(
     jobs: Sequence[TrainingJob], seeds: Sequence[int], views: Produced, parallel: int, workspace: Workspace
 ) -> list[VariantResult]:
-    """Train each variant with each seed, all on the same views; return one result for each variant, with its repeats."""
+    """Train each variant with each seed on the same views; return one result for each variant, with its repeats."""
     trainings = [(job, views) for job in plan_repeats(jobs, seeds)]
     results = train_variants(trainings, parallel, workspace)
     return [gather_repeats(seeds, results[first :: len(jobs)]) for first in range(len(jobs))]
 
 
 def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings: Settings) -> TrainingJob | None:
-    """Return the training of the preset's student, alone on this machine, or None if it has no student; see `with_student`."""
+    """Return the training of the preset's student, which trains alone, or None without a student; see `with_student`."""
     if not preset.student:
         return None
     job = plan_job(preset.student, preset, time_budget_minutes, seed, 1, settings)

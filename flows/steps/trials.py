@@ -1,4 +1,4 @@
-"""The trials of a search: begun while there is time for one, so many at once, and each judged by selection alone."""
+"""Run the trials of a search: in parallel, until time is up, scored on the selection part only."""
 
 import time
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def plan_search(job: TrainingJob, trial_minutes: float, views: Produced, space: 
 def run_search(search: Search, budget: SearchBudget, parallel: int, workspace: Workspace) -> tuple[TrialRecord, ...]:
     """Run the trials that are still to do and return all of the search, those of earlier processes included.
 
-    The study is kept under the search's key, so that the same search goes on with it however it ended.
+    The study is kept under the search's key, so that the same search resumes it, however it ended.
 
     Raises:
         PipelineError: another run is at this search.
@@ -99,7 +99,7 @@ def _start_trial(
 
 
 def _outcome_of(future: Future) -> TrialOutcome:
-    """Return what became of a trial; what no trial of this search can survive is raised, and the trial begun anew."""
+    """Return the outcome of a trial; raise what would end every trial of the search: the trial is tried again later."""
     outcome: Any = future.result(raise_on_failure=False)
     if isinstance(outcome, ChildStopped | VariantUnavailable):
         raise outcome

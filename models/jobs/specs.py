@@ -44,7 +44,7 @@ class TeachSpec(Record):
     records: Path = Field(description="Directory of the TFRecords")
     views: int = Field(ge=1, description="Views of the train part to label, from the first")
     most_seconds: float = Field(
-        default=0.0, ge=0, description="Wall seconds after which no further view is begun; 0 is no limit"
+        default=0.0, ge=0, description="Wall seconds after which no further view is started; 0 is no limit"
     )
     threads: int = Field(ge=1, description="Threads of one operation")
 

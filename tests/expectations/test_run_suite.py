@@ -1,4 +1,4 @@
-"""The verdict is by severity, and follows what cleaning removes; the pages of Great Expectations are written and pruned.
+"""The verdict is by severity and follows what cleaning removes; Great Expectations' pages are written and pruned.
 
 test_judge shows that every rule passes good data and fails a targeted corruption.
 """

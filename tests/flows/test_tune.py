@@ -1,4 +1,4 @@
-"""A search through the command, on the sample set: interrupted, gone on with, repeated, and its preset measured."""
+"""A search through the command, on the sample set: interrupted, resumed, repeated, and its preset measured."""
 
 import json
 import re
@@ -58,7 +58,7 @@ def begin_and_interrupt(workspace):
 
 @pytest.fixture(scope="module")
 def first(server, workspace):
-    """The outcome of a search that was interrupted and begun again."""
+    """The outcome of a search that was interrupted and started again."""
     family = begin_and_interrupt(workspace)
     _, alive = psutil.wait_procs(family, timeout=15)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []

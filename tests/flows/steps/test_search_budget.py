@@ -10,7 +10,7 @@ from flows.steps.search_budget import SearchBudget, check_search
 
 def test_trials_begin_while_there_are_some_left_and_one_fits():
     budget = SearchBudget(trials=3, minutes=10, trial_minutes=2, started=time.time())
-    assert [budget.has_time_for_another(begun) for begun in (0, 2, 3)] == [True, True, False]
+    assert [budget.has_time_for_another(started) for started in (0, 2, 3)] == [True, True, False]
 
 
 def test_no_trial_begins_that_would_not_fit():
