@@ -96,7 +96,161 @@ KEY_MODULES = {
     "reports": report.KEY_MODULES,
 }
 
-STAGE_MODULES: dict[str, str] = {}
+STAGE_MODULES = {
+    "images of the sample": """
+        data.base.labels data.base.record data.sample.canvas data.sample.faces data.sample.generate
+        data.sample.occlusion data.sample.person
+    """,
+    "images of an archive": """
+        data.base.errors data.base.labels data.base.record data.sources.archive_entries data.sources.extract
+    """,
+    "manifests": """
+        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.decoding
+        data.manifest.measures data.manifest.near_duplicates data.manifest.table data.records.events
+        data.system.child_process
+    """,
+    "corrected manifests": """
+        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
+        data.manifest.table data.quality data.quality.cleaning data.quality.label_corrections
+        data.quality.rules data.records.dataset data.records.events data.records.label_audit
+        data.system.child_process expectations.counts tasks.dataset.correct_labels
+    """,
+    "datasets": """
+        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
+        data.manifest.decoding data.manifest.measures data.manifest.table data.quality data.quality.cleaning
+        data.quality.datasheet data.quality.drift data.quality.label_corrections
+        data.quality.multiple_testing data.quality.odd_images data.quality.partition data.quality.rules
+        data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
+        data.records.label_audit data.sources.source data.system.child_process expectations.counts
+        expectations.custom_expectations expectations.judge expectations.policies expectations.rules
+        expectations.run_suite expectations.suite expectations.wording tasks.dataset.correct_labels
+        tasks.dataset.validate
+    """,
+    "changes": """
+        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
+        data.manifest.table data.quality.accepted data.quality.drift data.quality.rules data.records.dataset
+        data.records.events data.sources.source data.system.child_process tasks.dataset.drift
+    """,
+    "verdicts": """
+        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
+        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
+        data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
+        data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
+        data.sources.source data.system.child_process expectations.counts expectations.policies
+        expectations.rules reports.common reports.common.formatting reports.common.images
+        reports.common.markdown_text reports.common.templates reports.dataset.exhibits
+        reports.dataset.findings reports.dataset.verdict_page tasks.dataset.verdict
+    """,
+    "folds": """
+        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
+        data.manifest.table data.records.events data.records.label_audit data.records.training
+        data.system.child_process models.analysis models.analysis.label_audit models.evaluation.calibration
+        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
+        models.jobs.files tasks.dataset.folds
+    """,
+    "views": """
+        data.base.errors data.base.labels data.base.record data.manifest.decoding data.records.events
+        data.system.child_process data.views.augment data.views.pictures data.views.tfrecords
+        data.views.write
+    """,
+    "features": """
+        data.base.errors data.base.labels data.base.record data.records.events data.records.training
+        data.system.child_process data.system.hardware data.views.tfrecords models.catalog.train_config
+        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks.layers
+        models.training.features models.training.timing
+    """,
+    "variants": """
+        data.base.errors data.base.labels data.base.paths data.base.record data.records.events
+        data.records.training data.system.child_process data.system.hardware data.system.provenance
+        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
+        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
+        models.jobs.checkpoint models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks.building_blocks models.networks.compact models.networks.gradcam
+        models.networks.layers models.networks.load models.networks.measure models.training.batches
+        models.training.features models.training.finetuning models.training.fit models.training.optimizer
+        models.training.predict models.training.runtime models.training.soft_labels models.training.timing
+        models.training.trainer
+    """,
+    "ensembles": """
+        data.base.errors data.base.labels data.base.paths data.base.record data.records.events
+        data.records.training data.system.child_process data.system.hardware data.system.provenance
+        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.metrics models.evaluation.predictions models.jobs.events models.jobs.files
+        models.jobs.plan models.jobs.specs models.networks.building_blocks models.networks.layers
+        models.networks.measure models.training.ensemble
+    """,
+    "soft labels": """
+        data.base.errors data.base.labels data.base.record data.records.events data.records.training
+        data.system.child_process data.system.hardware data.views.tfrecords models.catalog.train_config
+        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks.layers
+        models.training.batches models.training.distill models.training.features models.training.runtime
+        models.training.soft_labels models.training.timing
+    """,
+    "studies": """
+        data.base.errors data.base.labels data.base.paths data.base.record data.records.events
+        data.records.search data.records.training data.system.child_process data.system.hardware
+        data.system.provenance data.views.tfrecords models.catalog.train_config models.catalog.variants
+        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
+        models.evaluation.predictions models.jobs models.jobs.checkpoint models.jobs.commands
+        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks.building_blocks models.networks.compact models.networks.gradcam
+        models.networks.layers models.networks.load models.networks.measure models.search.space
+        models.search.study models.training.batches models.training.features models.training.finetuning
+        models.training.fit models.training.optimizer models.training.predict models.training.runtime
+        models.training.soft_labels models.training.timing models.training.trainer
+    """,
+    "decisions": """
+        data.base.errors data.base.labels data.base.record data.records.dataset data.records.events
+        data.records.promotion data.records.training data.system.child_process data.system.hardware
+        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
+        models.evaluation.intervals models.evaluation.predictions models.jobs.events models.jobs.files
+        models.jobs.plan models.jobs.specs models.networks models.networks.layers models.promotion.decide
+        models.promotion.evidence models.promotion.gain_bound models.promotion.policy
+        models.training.batches models.training.features models.training.predict models.training.rescore
+        models.training.runtime models.training.soft_labels models.training.timing
+    """,
+    "audits": """
+        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
+        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.label_corrections
+        data.records.dataset data.records.events data.records.label_audit data.records.training
+        data.system.child_process data.views.augment data.views.pictures models.analysis
+        models.analysis.label_audit models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.metrics models.evaluation.predictions models.jobs.files reports.common
+        reports.common.formatting reports.common.images reports.common.markdown_text
+        reports.common.templates reports.dataset.label_audit_page tasks.publish.label_audit
+    """,
+    "searches": """
+        data.base.errors data.base.record data.records.search data.records.training data.views.augment
+        models.catalog models.catalog.presets models.catalog.train_config models.catalog.variants reports
+        reports.common.formatting reports.tuning tasks.publish.search
+    """,
+    "reports": """
+        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
+        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.cleaning
+        data.quality.multiple_testing data.quality.odd_images data.quality.rules
+        data.quality.split_classifier data.quality.split_similarity data.records.analysis
+        data.records.dataset data.records.events data.records.label_audit data.records.promotion
+        data.records.run data.records.run_difference data.records.training data.system.child_process
+        data.system.hardware data.system.provenance data.views.augment data.views.pictures
+        models.analysis.analyse models.analysis.confusions models.analysis.questions
+        models.analysis.rejection models.analysis.run_difference models.analysis.slices
+        models.catalog.variants models.evaluation.calibration models.evaluation.comparison
+        models.evaluation.intervals models.evaluation.paired models.evaluation.predictions models.jobs.files
+        reports.common reports.common.cautions reports.common.charts reports.common.formatting
+        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.exhibits
+        reports.dataset.findings reports.dataset.label_audit_page reports.dataset.verdict_page
+        reports.difference.chart reports.difference.page reports.run.comparison_csv reports.run.contents
+        reports.run.markdown reports.run.page reports.run.sections reports.run.sections.answer
+        reports.run.sections.architectures reports.run.sections.attention reports.run.sections.calibration
+        reports.run.sections.champion reports.run.sections.classes reports.run.sections.confusion
+        reports.run.sections.cost reports.run.sections.data reports.run.sections.errors
+        reports.run.sections.labels reports.run.sections.leaderboard reports.run.sections.limits
+        reports.run.sections.lineage reports.run.sections.missing reports.run.sections.questions
+        reports.run.sections.seeds reports.run.sections.since reports.run.sections.training
+        reports.run.seed_spreads reports.run.slices reports.run.sources reports.run.summary
+        reports.site.stored_reports tasks.publish.analysis tasks.publish.run_results
+    """,
+}
 """Every module behind a stage's key. A new line here means: a change of that module rebuilds the stage."""
 
 

@@ -57,7 +57,7 @@ def train_repeats(
 
 
 def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings: Settings) -> TrainingJob | None:
-    """Return the training of the preset's student, which trains alone, or None without a student; see `with_student`."""
+    """Return the training of the preset's student, or None without a student; see `with_student`."""
     if not preset.student:
         return None
     job = plan_job(preset.student, preset, time_budget_minutes, seed, 1, settings)

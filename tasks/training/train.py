@@ -143,6 +143,8 @@ def train_in_child(
         out: holds the training.
     """
     plan, variant = load_plan(out), job.variant
+    if not plan:
+        log_unfinished(job, out)
     spec = FitSpec(
         name=variant.name,
         description=variant.description,
@@ -157,6 +159,14 @@ def train_in_child(
     )
     (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
     children.run(commands.FIT, out, out / CHILD_LOG_NAME, make_log(), threads=spec.threads)
+
+
+def log_unfinished(job: TrainingJob, out: Path) -> None:
+    """Log which unfinished trainings of the variant are not resumed, because their code, data or settings differ."""
+    for spec in sorted(out.parent.glob(f".*.work/{SPEC_NAME}")):
+        if spec.parent != out and json.loads(spec.read_text()).get("name") == job.variant.name:
+            text = "%s: the unfinished training in %s has other code, data or settings; this one starts at epoch 1"
+            get_run_logger().info(text, job.title, spec.parent)
 
 
 def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:

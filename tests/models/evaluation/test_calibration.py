@@ -35,7 +35,7 @@ def test_scaling_keeps_the_order_and_the_sum():
 
 
 def test_calibration_error_by_hand():
-    # Two answers at .9, one of them right: .4 off; two at .6, both right: .4 off, the other way.
+    # Two answers at 0.9, one of them right: 0.4 off; two at 0.6, both right: 0.4 off, the other way.
     probabilities = np.array([[0.9, 0.1, 0, 0], [0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0], [0.6, 0.4, 0, 0]])
     assert expected_calibration_error(np.array([0, 1, 0, 0]), probabilities) == pytest.approx(0.4)
 

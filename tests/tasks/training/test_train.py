@@ -1,7 +1,9 @@
 """The task of one training: what it tells its child, and what becomes of a child that does not end well."""
 
+import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import numpy as np
@@ -77,6 +79,21 @@ def test_a_student_is_another_training_for_every_teacher(tmp_path):
     for job in jobs:
         train.train_in_child(job, views, None, FakeChildren(read_spec), lambda: lambda event: None, tmp_path)
     assert asked == [None, tmp_path / "a", tmp_path / "b"]
+
+
+def test_an_unfinished_training_of_other_code_is_named_and_not_resumed(tmp_path):
+    other, out, done = (tmp_path / name for name in (".old.work", ".new.work", ".done.work"))
+    for folder, name in ((other, "compact"), (out, "compact"), (done, "light")):
+        folder.mkdir()
+        (folder / "spec.json").write_text(json.dumps({"name": name}))
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            train, "get_run_logger", lambda: SimpleNamespace(info=lambda text, *values: said.append(text % values))
+        )
+        train.log_unfinished(make_job(), out)
+    assert len(said) == 1
+    assert str(other) in said[0] and "starts at epoch 1" in said[0]
 
 
 def write_result(out: Path) -> None:
