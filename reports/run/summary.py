@@ -180,10 +180,10 @@ def _accuracy_sentence(results: RunResults, best: VariantResult) -> str:
     validation, chosen = best.parts["validation"], results.best_of_many(best.name)
     kind = f"95% interval {percent_range(*results.accuracy_interval(best))}"
     if chosen:
-        kind += f", which accounts for its being the best of {chosen.candidates}"
+        kind += f", adjusted for being the best of {chosen.candidates}"
     return (
-        f"{best.name} is the most accurate: it names {percent(validation.accuracy)} of "
-        f"{validation.images:,} validation images rightly ({kind})."
+        f"{best.name} is the most accurate: it classifies {percent(validation.accuracy)} of "
+        f"{validation.images:,} validation images correctly ({kind})."
     )
 
 
@@ -276,7 +276,7 @@ def _variant_cautions(results: RunResults) -> list[Caution]:
     if untaught:
         text = f"No better than always naming the largest class: {join_names(untaught)}. "
         found.append(
-            Caution(level="warning", text=text + "Their training was too short or did not take (see Training).")
+            Caution(level="warning", text=text + "Their training was too short or failed to learn (see Training).")
         )
     return found
 

@@ -118,5 +118,5 @@ def rejection_sentences(rejection: Rejection) -> list[str]:
         right = f"{percent(rejection.accuracy)} (95% interval {percent_range(rejection.low, rejection.high)})"
         cost += f" and is right on {right} of these"
     if math.isfinite(rejection.refused_accuracy):
-        cost += f"; of the refused ones it would have named {percent(rejection.refused_accuracy)} rightly"
+        cost += f"; of the refused images it would have classified {percent(rejection.refused_accuracy)} correctly"
     return [*said, f"{cost}."]

@@ -110,7 +110,7 @@ def _factors(results: RunResults, best: VariantResult) -> tuple[str, ...]:
 
 def _metrics(results: RunResults, best: VariantResult) -> tuple[str, ...]:
     scores, chosen = best.parts["validation"], results.best_of_many(best.name)
-    kind = f"which accounts for its being the best of {chosen.candidates}" if chosen else "of it alone"
+    kind = f"adjusted for being the best of {chosen.candidates}" if chosen else "for this variant alone"
     return (
         f"Accuracy {percent(scores.accuracy)} on {plural(scores.images, 'validation image')}, 95% interval "
         f"{percent_range(*results.accuracy_interval(best))}, {kind}; macro F1 "
