@@ -24,7 +24,7 @@ Counts = Mapping[str, Mapping[str, int]]
 """split -> label -> images"""
 
 Judged = tuple[bool, float, str]
-"""Whether it is as expected, the observed figure, and a sentence for a person."""
+"""Result of a check: whether it passed, the observed figure, and a sentence for a person."""
 
 
 class ManifestFaultyPaths(TableMetricProvider):
@@ -116,7 +116,7 @@ class ExpectEachClassInEachSplit(CountsExpectation):
 
 
 class ExpectEnoughImages(CountsExpectation):
-    """Expect a minimum of images of each class that a split has any image of."""
+    """Expect a minimum number of images of each class that occurs in a split."""
 
     minimum_images: dict[str, int]
     labels: tuple[str, ...]
@@ -134,7 +134,7 @@ class ExpectEnoughImages(CountsExpectation):
 
 
 class ExpectBalancedClasses(CountsExpectation):
-    """Expect that within each split the largest class is at most so many times the smallest."""
+    """Expect that in each split, the largest class is at most a given number of times as large as the smallest."""
 
     labels: tuple[str, ...]
     maximum_ratios: dict[str, float]

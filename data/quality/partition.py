@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float = 0.1) -> pd.DataFrame:
-    """Take the selection part from the train split and name every image's part.
+    """Take the selection part from the train split, and assign every image to a part.
 
-    Images of one group are drawn as one, under the label of the first: a selection image never has its copy in train.
+    Images of one group are drawn together, under the label of the first: no selection image has a copy in train.
     Groups are the column `group` of `data.manifest.near_duplicates.find_near_duplicates` if it exists, else equal
     pixels. The draw depends on the pixels and the seed alone, not on file names.
 

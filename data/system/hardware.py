@@ -56,7 +56,7 @@ def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether this machine computes in bfloat16; otherwise it is emulated, many times slower than float32.
 
     Args:
-        cpuinfo: Linux's list of the processor's features; if the file does not exist, the answer is yes.
+        cpuinfo: Linux's list of the processor's features; if it cannot be read, the answer is yes.
     """
     try:
         processor = cpuinfo.read_text(encoding="utf-8")

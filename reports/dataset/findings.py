@@ -12,7 +12,7 @@ from data.records.dataset import NOT_CHECKED, DataSummary, Finding, Severity
 from reports.dataset.exhibits import DataEvidence
 
 STRONGEST = 10
-"""Statistics of a pair of splits that a page shows unfolded."""
+"""Number of statistics of a pair of splits that a page shows unfolded."""
 
 Outcome = Literal["accepted", "changed", "refused"]
 

@@ -100,7 +100,7 @@ def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
 
 
 def report_sources(report: StoredReport) -> ReportSources:
-    """Return where a report's pictures, verdict and audit are; what was pruned is left out."""
+    """Return the paths of a report's pictures, verdict and audit, without those that were pruned."""
     root, lineage = report.path.parents[1], report.results.lineage
     places = {
         stage: root / stage / lineage[stage]

@@ -38,7 +38,7 @@ KILLED_RETRIES = 2
 
 
 class TrainingJob(Record):
-    """One variant to train: everything but where it runs."""
+    """Training of one variant: everything except the place where it runs."""
 
     variant: Variant
     train: TrainConfig
@@ -182,7 +182,7 @@ def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) 
 
 
 def weights_of(job: TrainingJob, children: Children) -> Path | None:
-    """Return the pretrained weights of a training's backbone, or None where its variant has none.
+    """Return the pretrained weights of a training's backbone, or None if its variant has none.
 
     Raises:
         VariantUnavailable: they cannot be found or downloaded.
