@@ -28,7 +28,7 @@ Judged = tuple[bool, float, str]
 
 
 class ManifestFaultyPaths(TableMetricProvider):
-    """The paths of the images with each fault of `data.quality.rules.FAULTS`."""
+    """Metric with the paths of the images with each fault of `data.quality.rules.FAULTS`."""
 
     metric_name = "manifest.faulty_paths"
 
@@ -42,7 +42,7 @@ class ManifestFaultyPaths(TableMetricProvider):
 
 
 class ManifestClassCounts(TableMetricProvider):
-    """The decodable images of each class in each split, 0 if all are damaged: split -> label -> images."""
+    """Metric with the number of decodable images, 0 if all are damaged: split -> label -> images."""
 
     metric_name = "manifest.class_counts"
 

@@ -28,9 +28,9 @@ SORTED_ORDERS = 64
 """Random orders of the bits in which the hashes are sorted."""
 
 NEIGHBOURS = 8
-"""How many of the following hashes each hash is compared with, in each order. Of 40,000 hashes, such near
-neighbours share about 12 leading bits: two hashes 12 bits apart meet in one order of 13, and in none of the 64 orders
-once in 150 times."""
+"""Number of following hashes with which each hash is compared, in each order. Among 40,000 hashes, such neighbours
+share about 12 leading bits: two hashes that differ in 12 bits are neighbours in one of 13 orders, and the chance that
+they are neighbours in none of the 64 orders is 1 in 150."""
 
 FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS = 1.0, 3.0
 """Standard deviations of the band-pass. The fine blur removes noise and JPEG blocks. The result of the coarse blur,
@@ -47,7 +47,7 @@ PAIRS_PER_BLOCK = 1_024
 
 
 class NearDuplicateConfig(Record):
-    """When two images count as the same picture."""
+    """Limits within which two images count as the same picture."""
 
     hash_distance: int = Field(
         default=14, ge=0, le=20, description="largest Hamming distance, in bits of 64, of a pair judged on its pixels"
@@ -64,7 +64,7 @@ class NearDuplicateConfig(Record):
 def find_near_duplicates(
     manifest: pd.DataFrame, images: Path, config: NearDuplicateConfig = NearDuplicateConfig()
 ) -> pd.Series:
-    """Give every image the group of images that show the same picture.
+    """Assign every image to the group of images that show the same picture.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.

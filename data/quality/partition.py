@@ -56,7 +56,7 @@ def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float 
 
 
 def _draw_groups(groups: pd.Series, labels: pd.Series, seed: int, fraction: float) -> set[str]:
-    """Draw a share of each class's groups; `train_test_split` alone refuses to stratify tiny classes."""
+    """Draw a share of each class's groups; `train_test_split` would refuse to stratify tiny classes."""
     drawn: set[str] = set()
     label_of_group = labels.groupby(groups).first()
     for label, members in label_of_group.groupby(label_of_group).groups.items():

@@ -52,7 +52,7 @@ class RelabelCounts(Record):
 
 
 class DataSummary(Record):
-    """The data part of a run's results."""
+    """Summary of the data set in a run's results."""
 
     source: str
     synthetic: bool

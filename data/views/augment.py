@@ -20,7 +20,7 @@ UNIFORMS_PER_IMAGE = 13
 
 
 class AugmentConfig(Record):
-    """The ranges that a view's geometry, light, noise and erased rectangle are drawn from, uniformly."""
+    """Ranges from which the geometry, light, noise and erased rectangle of a view are drawn uniformly."""
 
     horizontal_flip: bool = Field(default=False, description="mirror every second image, on average")
     width_shift: float = Field(default=0.0, ge=0, le=0.5, description="largest shift sideways, fraction of the width")
@@ -62,7 +62,7 @@ SEED_AUGMENT = AugmentConfig(
     noise_variance_low=1.0,
     noise_variance_high=25.0,
 )
-"""The recipe of the notebook that this project replaces."""
+"""Augmentation of the notebook that this project replaces."""
 
 LIGHT_AUGMENT = AugmentConfig(
     horizontal_flip=True,

@@ -94,7 +94,7 @@ NO_JITTER = Jitter()
 
 
 class ShardKey(NamedTuple):
-    """Which shard: of which part, of which view (0 is the original), and its number there."""
+    """Identity of a shard: its part, its view (0 is the original), and its number in the view."""
 
     part: str
     view: int = 0
@@ -111,7 +111,7 @@ def write_records(
     """Write one shard, uncompressed; equal content gives equal bytes.
 
     Args:
-        directory: where the file goes; it must exist.
+        directory: directory of the file; it must exist.
         shard: part, view and number, which give the file its name.
         images: gray pixels, uint8 (n, 48, 48, 1), 0..255.
         labels: n indices into `CLASSES`.
@@ -182,7 +182,7 @@ def read_part(
     """Return one pass over a view of a part, for training.
 
     Args:
-        directory: where the records and their index are.
+        directory: directory of the records and their index.
         part: train, selection, validation or test.
         view: which augmented view; 0 is the original.
         batch_size: images in each batch; the last batch may be smaller.

@@ -165,7 +165,7 @@ def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: M
     Args:
         spec: the training's specification; "auto" means float32 here, since a head gains little from bfloat16.
         images: training images in one view, at least one.
-        kept: the views, and how much of them is stored already.
+        kept: the views, and how many of them are stored already.
         measure: measures the time of a few steps of the head, and of the backbone; called only if there is a budget.
         started: `time.monotonic()` at the start of the child, from which its budget counts.
     """

@@ -52,7 +52,7 @@ KEY_MODULES = (__name__, correct_labels)
 KEPT_DATA_DOCS = 8
 
 LEVELS = {"critical": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
-"""How a finding of each severity is logged."""
+"""Log level of a finding, by severity."""
 
 
 @task(task_run_name="validate data", cache_policy=NO_CACHE)
