@@ -54,7 +54,7 @@ class Training(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """The manifest as published, and all trainings: both arms with the same seeds in the same order."""
+    """Manifest as published, and all trainings: both arms with the same seeds in the same order."""
 
     manifest: pd.DataFrame
     trainings: list[Training]

@@ -1,9 +1,9 @@
 """Comparison of two workspaces to the last digit: whether a change of the code left every result as it was.
 
 `python -m benchmarks.compare_workspaces BEFORE AFTER` pairs the stages of two workspaces that were made by the same
-commands, and compares pixels, manifests, TFRecords, predictions, metrics, verdicts, decisions and report figures. Left
-out is what differs between two runs of one program: times, memory, keys, paths and versions. In a sentence its numbers
-are compared; other wording is counted and not called a difference.
+commands, and compares pixels, manifests, TFRecords, predictions, metrics, verdicts, decisions and report figures. What
+differs between two runs of one program is left out: times, memory, keys, paths and versions. Sentences are compared by
+their numbers; a different wording is counted, but is not a difference.
 """
 
 import json

@@ -53,7 +53,7 @@ class Scenario(NamedTuple):
     class_gains: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     """Further gain of the first candidate, for each class."""
     champion_of: int = 1
-    """The champion was the best of this number of equal models on exactly these images."""
+    """Number of equal models; the champion was the best of them on exactly these images."""
 
 
 class Seen(NamedTuple):

@@ -1,4 +1,4 @@
-"""Judgement of a data set: what it must satisfy before a model is trained on it.
+"""Judgement of a data set: the rules that it must satisfy before a model is trained on it.
 
 module              | what it answers
 policies            | what is done about a breach of each rule?

@@ -13,7 +13,7 @@ Counts = dict[str, dict[str, int]]
 """split or part -> class -> images"""
 
 ProfileName = Literal["recognise", "none", "notebook"]
-"""Which published counts a data set is compared with."""
+"""Choice of the published counts with which a data set is compared."""
 
 RECOGNITION_TOLERANCE, RECOGNITION_SHARE = 0.1, 0.75
 """A data set is taken for a copy of the publication if this share of the published counts is met within this
@@ -21,7 +21,7 @@ fraction; one or two folders may have lost most images. A generated or another d
 
 
 class ExpectedCounts(Record):
-    """The images of each class in each split that a publication states."""
+    """Number of images of each class in each split, as stated by a publication."""
 
     name: str = Field(description="what the publication is called in findings")
     images: dict[str, dict[str, int]] = Field(description="split -> class -> images")

@@ -24,11 +24,11 @@ Counts = Mapping[str, Mapping[str, int]]
 """split -> label -> images"""
 
 Judged = tuple[bool, float, str]
-"""Whether it is as expected, the observed figure, and a sentence for a person."""
+"""Result of a check: whether it passed, the observed figure, and a sentence for a person."""
 
 
 class ManifestFaultyPaths(TableMetricProvider):
-    """The paths of the images with each fault of `data.quality.rules.FAULTS`."""
+    """Metric with the paths of the images with each fault of `data.quality.rules.FAULTS`."""
 
     metric_name = "manifest.faulty_paths"
 
@@ -42,7 +42,7 @@ class ManifestFaultyPaths(TableMetricProvider):
 
 
 class ManifestClassCounts(TableMetricProvider):
-    """The decodable images of each class in each split, 0 if all are damaged: split -> label -> images."""
+    """Metric with the number of decodable images, 0 if all are damaged: split -> label -> images."""
 
     metric_name = "manifest.class_counts"
 
@@ -116,7 +116,7 @@ class ExpectEachClassInEachSplit(CountsExpectation):
 
 
 class ExpectEnoughImages(CountsExpectation):
-    """Expect a minimum of images of each class that a split has any image of."""
+    """Expect a minimum number of images of each class that occurs in a split."""
 
     minimum_images: dict[str, int]
     labels: tuple[str, ...]
@@ -134,7 +134,7 @@ class ExpectEnoughImages(CountsExpectation):
 
 
 class ExpectBalancedClasses(CountsExpectation):
-    """Expect that within each split the largest class is at most so many times the smallest."""
+    """Expect that in each split, the largest class is at most a given number of times as large as the smallest."""
 
     labels: tuple[str, ...]
     maximum_ratios: dict[str, float]

@@ -10,7 +10,7 @@ from data.quality.rules import RULES, choose_switches
 from expectations.rules import DataRules
 
 RULE_ON_CHANGE = "similar_to_last"
-"""The rule that compares two data sets; it is not asked of one alone."""
+"""The rule that compares two data sets; it does not apply to a single data set."""
 
 _FIELDS: dict[str, Any] = {
     rule.name: (rule.choices, Field(default=rule.default, description=rule.breach))

@@ -37,7 +37,7 @@ class DataLimits(Record):
 
 
 class DataRules(DataLimits):
-    """What a manifest has to satisfy; every breach is critical, except of advisory rules and of what is `tolerated`."""
+    """Rules for a manifest; every breach is critical, except of advisory rules and of rules that are `tolerated`."""
 
     blank_standard_deviation: float = Field(
         default=BLANK_STANDARD_DEVIATION, ge=0, le=128, description="gray levels; at most this makes an image blank"

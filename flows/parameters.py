@@ -1,6 +1,7 @@
 """Parameters that several flows and commands share: the bounds and the help text of each, in one place.
 
-A flow takes the types as they are, and Prefect's form shows their text; `flows.cli.options` makes options of them.
+A flow uses these types for its parameters, and Prefect's form shows their text; `flows.cli.options` makes command-line
+options from them.
 """
 
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ def search_sentences(search: SearchRecord) -> list[str]:
 
 
 def search_description(search: SearchRecord) -> str:
-    """Return the one sentence by which a found preset says where it comes from."""
+    """Return the description of a found preset: one sentence on the search that found it."""
     return (
         f"{search.variant} by trial {search.winner.number if search.winner else MISSING} of a search of "
         f"{len(search.trials)} trials of {search.trial_minutes:g} minutes, {search.looks} looks at selection, "

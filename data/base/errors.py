@@ -1,4 +1,4 @@
-"""Errors of the pipeline. Each message tells what was got, what was expected and what to do."""
+"""Errors of the pipeline. Each message says what was found, what was expected and what to do."""
 
 from pathlib import Path
 

@@ -4,7 +4,7 @@ CLASSES = ("happy", "neutral", "sad", "surprise")
 """Class names in label order: label i is CLASSES[i]. Alphabetical, as Keras' directory loaders number them."""
 
 SPLITS = ("train", "validation", "test")
-"""The folders a data set is published in."""
+"""Splits of a data set: the folders in which it is published."""
 
 PARTS = ("train", "selection", "validation", "test")
 """Parts that a run works with. `selection` is taken from the train split; it chooses epochs and is never reported."""

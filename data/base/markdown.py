@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 
 def one_line(text: str) -> str:
-    """Put text on one line and escape its tags, so that a folder's name stays text wherever it is shown."""
+    """Put text on one line and escape its tags, so that, for example, a folder's name is never shown as HTML."""
     return html.escape(" ".join(text.split()), quote=False)
 
 
 def table_lines(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> list[str]:
-    """Lay out cells that are Markdown already as the lines of a table.
+    """Return the lines of a table whose cells are Markdown already.
 
     Args:
         header: column names.

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Record(BaseModel):
-    """A frozen record that refuses unknown fields, so that a typing error never passes silently."""
+    """Frozen record that refuses unknown fields, so that a misspelt field name is always an error."""
 
     # NaN and infinity are written as constants, because null would not be read back as a number.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")

@@ -1,4 +1,4 @@
-"""The manifest: one row an image, with everything that later stages need to know of it.
+"""Manifest of a data set: one row for each image, with everything that later stages need to know about it.
 
 module          | what it answers
 table           | which columns does a manifest have, and how is it built, written and read?

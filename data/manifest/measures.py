@@ -40,7 +40,7 @@ MEASURES = (
 BLOCK = 8
 """Height and width in pixels of the blocks that JPEG codes."""
 LARGEST_IMAGE_PIXELS = 2**24
-"""Larger images are not decoded: a face has some thousand pixels, a decompression bomb hundreds of millions."""
+"""Larger images are not decoded: a face has a few thousand pixels, a decompression bomb has hundreds of millions."""
 
 GRAY_LEVELS = np.arange(256, dtype=np.float64)
 ROWS_PER_EVENT = 500
@@ -110,9 +110,9 @@ def _describe_content(content: bytes) -> dict[str, Any]:
 def _open_image(content: bytes) -> Image.Image | None:
     """Read an image's header, or return None if the file is not an image.
 
-    The readers of the formats are called directly, because `Image.open` refuses a header of many pixels before it
-    tells how many. For damaged files Pillow raises a dozen kinds of exception, among them struct.error and zlib.error;
-    here and in `_load` all of them mean the same.
+    The readers of the formats are called directly, because `Image.open` refuses a header with too many pixels before it
+    tells how many. For damaged files Pillow raises a dozen kinds of exception, such as struct.error and zlib.error;
+    here and in `_load`, all of them mean that the file is damaged.
     """
     for read_header in (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile):
         try:
@@ -192,9 +192,9 @@ def _estimate_noise(levels: NDArray[np.float32]) -> float:
 
 
 def _measure_blockiness(levels: NDArray[np.float32]) -> float:
-    """Return the mean step between neighbours on both sides of a JPEG block's border over that of all others.
+    """Return the mean step between neighbours across JPEG block borders, divided by the mean of all other steps.
 
-    A picture without a step on either kind of place has 1.
+    The result is 1 if there is no step at the borders, or none elsewhere.
     """
     across, within, across_count, within_count = 0.0, 0.0, 0, 0
     for steps in (np.abs(np.diff(levels, axis=0)), np.abs(np.diff(levels, axis=1)).T):
@@ -214,7 +214,7 @@ def _measure_edge(levels: NDArray[np.float32]) -> float:
 
 
 def _is_gray(image: Image.Image) -> bool:
-    """Tell whether an image is gray with 8 bits a pixel, whatever its number of channels."""
+    """Tell whether an image is gray with 8 bits per pixel, in one channel or in several equal ones."""
     if image.mode == "L":
         return True
     if image.mode.startswith(("I", "F")):

@@ -28,16 +28,16 @@ SORTED_ORDERS = 64
 """Random orders of the bits in which the hashes are sorted."""
 
 NEIGHBOURS = 8
-"""How many of the following hashes each hash is compared with, in each order. Of 40,000 hashes, such near
-neighbours share about 12 leading bits: two hashes 12 bits apart meet in one order of 13, and in none of the 64 orders
-once in 150 times."""
+"""Number of following hashes with which each hash is compared, in each order. Among 40,000 hashes, such neighbours
+share about 12 leading bits: two hashes that differ in 12 bits are neighbours in one of 13 orders, and the chance that
+they are neighbours in none of the 64 orders is 1 in 150."""
 
 FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS = 1.0, 3.0
-"""Standard deviations of the band-pass. The fine one removes noise and JPEG blocks; what the coarse one keeps, shading
-and the place of the head, is removed because it is alike in any two portraits."""
+"""Standard deviations of the band-pass. The fine blur removes noise and JPEG blocks. The result of the coarse blur,
+shading and the place of the head, is subtracted because it is similar in any two portraits."""
 
 MINIMUM_DETAIL = 0.5
-"""Gray levels, root mean square after the band-pass. Less is a flat picture, whose correlation means nothing."""
+"""Root mean square in gray levels after the band-pass; a picture below it is flat: its correlation means nothing."""
 
 ROUGH_MARGIN = 0.3
 """A pair is first compared on every second row and column; if the result is below the limit by more than this margin,
@@ -47,7 +47,7 @@ PAIRS_PER_BLOCK = 1_024
 
 
 class NearDuplicateConfig(Record):
-    """When two images count as the same picture."""
+    """Limits within which two images count as the same picture."""
 
     hash_distance: int = Field(
         default=14, ge=0, le=20, description="largest Hamming distance, in bits of 64, of a pair judged on its pixels"
@@ -64,7 +64,7 @@ class NearDuplicateConfig(Record):
 def find_near_duplicates(
     manifest: pd.DataFrame, images: Path, config: NearDuplicateConfig = NearDuplicateConfig()
 ) -> pd.Series:
-    """Give every image the group of images that show the same picture.
+    """Assign every image to the group of images that show the same picture.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
@@ -139,8 +139,8 @@ def find_candidates(
     """Pair images whose perceptual hashes are close, without comparing all with all.
 
     The hashes are sorted by their bits in several random orders, and each is compared with its next neighbours: two
-    that differ in few bits share a long beginning in some of the orders. Time and memory grow with the number of
-    images, even if many hashes are equal.
+    hashes that differ in few bits have a long common prefix in some of the orders. Time and memory are proportional
+    to the number of images, even if many hashes are equal.
 
     Args:
         hashes: 64-bit perceptual hashes, 16 hex digits each.
@@ -186,7 +186,7 @@ def _compare_neighbours(
     for step in range(1, NEIGHBOURS + 1):
         near = np.flatnonzero(np.bitwise_count(ordered[:-step] ^ ordered[step:]) <= hash_distance)
         left, right = np.minimum(order[near], order[near + step]), np.maximum(order[near], order[near + step])
-        # Numbers from `images` on are of mirrored images: two mirrored images tell nothing new, and an image that
+        # Numbers from `images` on are of mirrored images: a pair of two mirrored images adds nothing, and an image that
         # resembles its own mirror image is not a pair.
         kept = (left < images) & (left != right % images)
         close.append(left[kept] * len(numbers) + right[kept])
@@ -249,7 +249,7 @@ def correlate_pictures(left: NDArray[np.float32], right: NDArray[np.float32], sh
 
 
 def band_pass(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Remove from pictures all that is finer or coarser than the features of a face.
+    """Remove all details from pictures that are finer or coarser than the features of a face.
 
     Args:
         pixels: gray, (images, 48, 48), 0..255.
@@ -257,7 +257,7 @@ def band_pass(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns:
         float32 (images, 48, 48), in gray levels around 0, whatever the brightness.
     """
-    # A blur is a matrix on the rows and the same on the columns.
+    # A blur multiplies the rows and the columns by the same matrix.
     unit = np.eye(IMAGE_SIZE, dtype=np.float32)
     fine, coarse = (ndimage.gaussian_filter1d(unit, sigma, axis=0) for sigma in (FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS))
     values = pixels.astype(np.float32)

@@ -1,4 +1,4 @@
-"""The manifest: one row an image, with all that validation, cleaning and partitioning need to know of it."""
+"""Table of the manifest: one row for each image, with what validation, cleaning and partitioning need to know."""
 
 import logging
 import subprocess
@@ -55,7 +55,7 @@ FEATURES = ("bytes", *MEASURES)
 """Columns on the appearance of an image, used to compare splits and data sets."""
 
 IMAGES_PER_WORKER = 3_000
-"""Images below which another worker does not pay: it takes about a second to start, in which one process describes
+"""Fewest images for each further worker: a worker takes about a second to start, and in that time one process describes
 nearly as many small images."""
 
 

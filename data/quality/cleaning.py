@@ -38,7 +38,7 @@ class CleaningPolicy(_FaultSwitches):
 
 
 class NearDuplicateSummary(Record):
-    """How many pictures a manifest contains more than once, with different pixels."""
+    """Counts of pictures that a manifest contains more than once, with different pixels."""
 
     near_duplicate_groups: int = Field(description="groups of images that show one picture with different pixels")
     near_duplicate_groups_across_splits: int
@@ -49,7 +49,7 @@ class NearDuplicateSummary(Record):
 
 
 class DuplicateSummary(Record):
-    """How many images of a manifest are repeated, contradictory or empty."""
+    """Counts of repeated, contradictory and empty images of a manifest."""
 
     duplicate_groups: int = Field(description="groups of images with equal pixels")
     duplicate_groups_across_splits: int

@@ -24,7 +24,7 @@ Answers = list[tuple[str, str]]
 
 
 class DatasheetFacts(Record):
-    """What people know of a data set and no program can measure; an empty answer is shown as not known."""
+    """Facts about a data set that no program can measure, only people know; an empty answer is shown as not known."""
 
     title: str = Field(
         default="Facial expressions, 48x48 gray", min_length=1, description="what the data set is called"
@@ -69,7 +69,7 @@ SAMPLE_FACTS = DatasheetFacts(
     maintainer="This project.",
     updates="With the project; its changelog names them.",
 )
-"""What is known of the sample data set."""
+"""Known facts about the sample data set."""
 
 FER2013_FACTS = DatasheetFacts(
     title="Faces of FER2013, four of its seven classes, 48x48 gray",
@@ -91,7 +91,7 @@ FER2013_FACTS = DatasheetFacts(
     ),
     earlier_uses="A common benchmark of expression recognition since 2013.",
 )
-"""What its paper says of FER2013, for data sets drawn from it.
+"""Facts about FER2013 from its paper, for data sets that were made from it.
 
 Source: Goodfellow et al., "Challenges in Representation Learning: A report on three machine learning contests", 2013.
 """
@@ -103,7 +103,7 @@ def write_datasheet(summary: DataSummary, facts: DatasheetFacts, out: Path) -> N
     Args:
         summary: what the pipeline measured.
         facts: what people know, such as `SAMPLE_FACTS`.
-        out: the Markdown file; its folder has to be there.
+        out: the Markdown file; its folder must exist.
     """
     out.write_text(render_datasheet(summary, facts), encoding="utf-8")
 

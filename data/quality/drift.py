@@ -18,7 +18,7 @@ from data.records.dataset import Finding, Severity
 
 QUANTILES = tuple(step / 20 for step in range(21))
 DIGEST_DIGITS = 12
-"""48 bits: among 400,000 different images the chance that any two share a digest is 1 in 3,500."""
+"""Hexadecimal digits of a digest, 48 bits: the chance that any two of 400,000 images share one is 1 in 3,500."""
 
 COUNT_RULE = "few_images_"
 """Beginning of the names of the rules on counts; the kind of change follows."""
@@ -31,11 +31,11 @@ PHRASES = {
     "relabelled": "images under another class than before",
     "moved": "images in another split than before",
 }
-"""kind of change -> what its images are called."""
+"""Kind of change -> name of its images in sentences."""
 
 
 class DataProfile(Record):
-    """A data set in figures. What is empty is unknown: a profile may state counts alone."""
+    """Data set in figures. Empty fields are unknown: a profile may contain only counts."""
 
     counts: dict[str, dict[str, int]] = Field(description="split -> label -> images")
     quantiles: dict[str, dict[str, tuple[float, ...]]] = Field(
@@ -48,7 +48,7 @@ class DataProfile(Record):
 
 
 class ChangeLimits(Record):
-    """From what change on a data set is reported, and from what change on it is another data set."""
+    """Limits of changes: above the first a change is a warning, above the second it counts as another data set."""
 
     warning_added: float = Field(default=0.05, ge=0, description="new images, as a share of the former ones")
     critical_added: float = Field(default=1.0, ge=0, description="new images, as a share of the former ones")
@@ -68,7 +68,7 @@ class ChangeLimits(Record):
 
 
 class ProfileChange(Record):
-    """What changed from one data set to the next. A count is None if the former profile holds no pixels."""
+    """Changes from one data set to the next. A count is None if the earlier profile has no pixel digests."""
 
     rows_before: int
     rows_after: int
@@ -86,7 +86,7 @@ def make_profile(manifest: pd.DataFrame) -> DataProfile:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`.
 
     Returns:
-        The profile; images that cannot be decoded are counted and nothing more.
+        The profile; images that cannot be decoded are only counted.
 
     Raises:
         PipelineError: columns of a manifest are missing.
@@ -125,15 +125,15 @@ def read_profile(path: Path) -> DataProfile:
 
 
 def compare_profiles(old: DataProfile, new: DataProfile, limits: ChangeLimits | None = None) -> ProfileChange:
-    """Tell what changed from a former data set to a new one, and how bad that is.
+    """Find what changed from an earlier data set to a new one, and how severe each change is.
 
     Args:
         old: the last accepted data set, or a published statement of counts.
-        new: the data set at hand.
-        limits: what is a warning and what is critical; None takes the defaults.
+        new: the new data set.
+        limits: which changes are a warning and which are critical; None takes the defaults.
 
     Returns:
-        The counts and one finding a kind of change. A change below its warning limit passes.
+        The counts, and one finding for each kind of change. A change below its warning limit passes.
     """
     limits = limits or ChangeLimits()
     changes = _count_changes(old, new) if old.pixels and new.pixels else _count_differences(old, new)
@@ -154,7 +154,7 @@ def compare_profiles(old: DataProfile, new: DataProfile, limits: ChangeLimits | 
 
 
 def add_examples(change: ProfileChange, changed: pd.DataFrame) -> ProfileChange:
-    """Add to each count some paths of its images.
+    """Add some paths of the images behind each count.
 
     Args:
         change: of `compare_profiles`.
@@ -178,10 +178,10 @@ def soften(change: ProfileChange) -> ProfileChange:
 
 
 def find_changed_images(old: DataProfile, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Tell for each image of a data set whether and how it differs from the former one.
+    """Tell for each image of a data set whether and how it differs from the earlier data set.
 
     Args:
-        old: the former data set, with pixels.
+        old: the earlier data set, with pixel digests.
         manifest: one row an image of the new one, see `data.manifest.table.COLUMN_TYPES`.
 
     Returns:
@@ -236,7 +236,7 @@ def _count_changes(old: DataProfile, new: DataProfile) -> dict[str, int]:
 
 
 def _count_differences(old: DataProfile, new: DataProfile) -> dict[str, int]:
-    """Return by how many images classes have grown and shrunk, if pixels are not known."""
+    """Return by how many images classes have grown and shrunk, for profiles without pixel digests."""
     before, after = (
         Counter({(split, label): n for split, labels in profile.counts.items() for label, n in labels.items()})
         for profile in (old, new)

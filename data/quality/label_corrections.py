@@ -20,10 +20,10 @@ from data.records.dataset import RelabelCounts
 from data.records.label_audit import LabelAudit, Suspect
 
 REMOVE = "remove"
-"""Instead of a class in `new_label`: the image shows none of them and is set aside."""
+"""Value of `new_label` for an image that shows none of the classes; the image is set aside."""
 
 REMOVED_REASON = "relabel_removed"
-"""The reason under which such an image stands in the quarantine."""
+"""Reason for such an image in the quarantine."""
 
 CSV_COLUMNS = ("image_id", "split", "label", "suggested_label", "suspicion", "new_label", "pixel_sha256")
 """Columns of `suspects.csv`. The last one ties a correction to the pixels that a person looked at."""
@@ -34,7 +34,7 @@ NAMED_EXAMPLES = 5
 
 
 class Correction(Record):
-    """A person's answer on one image."""
+    """Answer of a person for one image."""
 
     new_label: str = Field(description="one of CLASSES, or remove")
     pixel_sha256: str = Field(description="of the pixels that were looked at")
@@ -55,7 +55,7 @@ def leave_out_answered(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.Da
     Args:
         audit: the suspects.
         manifest: has every suspect, see `data.manifest.table.COLUMN_TYPES`.
-        answers: of `read_answers`; what it says of an image holds for all with equal pixels.
+        answers: of `read_answers`; an answer for one image holds for all images with equal pixels.
     """
     answered = set(manifest.loc[manifest["pixel_sha256"].isin(answers["pixel_sha256"]), "path"])
     suspects = tuple(suspect for suspect in audit.suspects if suspect.image_id not in answered)
@@ -64,14 +64,14 @@ def leave_out_answered(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.Da
 
 
 def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataFrame, path: Path) -> None:
-    """Write the suspects of an audit for a person to correct, and below them what was answered before.
+    """Write the suspects of an audit for a person to correct, and below them the earlier answers.
 
     Args:
         audit: the suspects, most suspicious first.
         manifest: has every suspect, see `data.manifest.table.COLUMN_TYPES`.
-        answers: of `read_answers`, as the audited data set was corrected by.
-        path: of the CSV: UTF-8 with the mark by which spreadsheets know it, columns `CSV_COLUMNS`; new_label is empty
-            for suspects.
+        answers: of `read_answers`, with which the audited data set was corrected.
+        path: of the CSV: UTF-8 with a byte order mark, so that spreadsheets recognise it; columns `CSV_COLUMNS`;
+            new_label is empty for suspects.
 
     Raises:
         PipelineError: a suspect is not in the manifest.
@@ -142,8 +142,8 @@ def read_answers(path: Path) -> pd.DataFrame:
 def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> Relabelling:
     """Apply a person's corrections to a manifest as published, before it is validated and cleaned.
 
-    A correction holds for every image with the same pixels: one picture cannot show two classes, and a copy left under
-    the old one would set both aside as a label conflict.
+    A correction holds for every image with the same pixels: one picture cannot show two classes, and if a copy kept the
+    old class, both would be set aside as a label conflict.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; further columns are kept.
@@ -153,8 +153,8 @@ def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> 
         The manifest without the removed images, those images, and the counts.
 
     Raises:
-        PipelineError: an image is not in the manifest, its pixels are not those that were looked at, or two images
-            with equal pixels are given different classes.
+        PipelineError: an image is not in the manifest, its pixels changed since it was checked, or two images with
+            equal pixels are given different classes.
     """
     require_columns(manifest)
     _check_images(manifest, relabel)

@@ -12,7 +12,7 @@ TREES = 200
 
 
 def find_odd_images(manifest: pd.DataFrame, limit: int = 48, seed: int = 42) -> pd.DataFrame:
-    """Rank the images by how far their statistics are from those of the others.
+    """Rank the images by the distance of their statistics from those of the other images.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`. Undecodable and blank images have their

@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float = 0.1) -> pd.DataFrame:
-    """Take the selection part from the train split and name every image's part.
+    """Take the selection part from the train split, and assign every image to a part.
 
-    Images of one group are drawn as one, under the label of the first: a selection image never has its copy in train.
+    Images of one group are drawn together, under the label of the first: no selection image has a copy in train.
     Groups are the column `group` of `data.manifest.near_duplicates.find_near_duplicates` if it exists, else equal
     pixels. The draw depends on the pixels and the seed alone, not on file names.
 
@@ -56,7 +56,7 @@ def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float 
 
 
 def _draw_groups(groups: pd.Series, labels: pd.Series, seed: int, fraction: float) -> set[str]:
-    """Draw a share of each class's groups; `train_test_split` alone refuses to stratify tiny classes."""
+    """Draw a share of each class's groups; `train_test_split` would refuse to stratify tiny classes."""
     drawn: set[str] = set()
     label_of_group = labels.groupby(groups).first()
     for label, members in label_of_group.groupby(label_of_group).groups.items():

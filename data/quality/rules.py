@@ -42,7 +42,7 @@ FAULTS = {
 
 @dataclass(frozen=True)
 class Rule:
-    """What breaks a rule, what can be done about it, and what findings and reports say.
+    """One rule: its breach, what can be done about it, and the words of findings and reports.
 
     Args:
         name: its name in policies, findings and reports.

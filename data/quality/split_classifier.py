@@ -69,7 +69,7 @@ def measure_area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tu
 def choose_examples(
     drawn: pd.DataFrame, scores: NDArray[np.float64], couple: tuple[str, str]
 ) -> tuple[tuple[str, str], ...]:
-    """Pair the images of each class that are most surely of their own split."""
+    """Pair the images of each class that belong to their own split with the highest probability."""
     first, second = couple
     ordered = drawn.assign(score=scores).sort_values("score", kind="stable")
     pairs = []

@@ -114,7 +114,7 @@ class SplitComparison(Record):
     pairs: tuple[SplitPair, ...]
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return one finding a pair of splits, for a verdict."""
+        """Return one finding for each pair of splits, for a verdict."""
         return tuple(
             Finding(
                 rule="splits_alike",
@@ -169,8 +169,8 @@ def _measure_typicality(reference: NDArray[np.uint8], bits: NDArray[np.uint8], m
 
     Args:
         reference: bits, 0 or 1, of shape (images, 64).
-        bits: those to be judged, likewise.
-        members: they are the reference itself, so that each is left out of what it is compared with.
+        bits: the hashes to judge, in the same form.
+        members: whether `bits` is the reference itself; then each hash is compared only with the others.
     """
     others = len(reference) - members
     set_counts = reference.sum(axis=0, dtype=np.int64) - (bits if members else 0)
@@ -284,7 +284,7 @@ def _put_into_words(
 
 
 def _describe_difference(difference: FeatureDifference) -> tuple[str, str]:
-    """Return what the first split is more than the second, and the figures."""
+    """Describe how the first split differs from the second, with the figures."""
     name, less, more = WORDING[difference.feature]
     medians = f"{difference.first_median:,.4g} against {difference.second_median:,.4g}"
     return less if difference.cliffs_delta < 0 else more, f"median {name} {medians} ({difference.label})"

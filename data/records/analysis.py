@@ -1,4 +1,4 @@
-"""What a run's predictions say beyond its scores: the small frozen records behind the report's answers."""
+"""Records of the analysis of a run's predictions, from which the report answers questions beyond the scores."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ DISTINGUISHABLE_BELOW = 0.05
 
 
 class PairAnswer(Record):
-    """Two variants that differ in what a question asks about, compared on the same validation images."""
+    """Comparison, on the same validation images, of two variants that differ in what a question asks about."""
 
     topic: Topic
     first: str = Field(description="the variant that has more of what is asked about: colour, pretraining, depth")
@@ -30,7 +30,7 @@ class PairAnswer(Record):
 
 
 class SliceScore(Record):
-    """How a variant does on the validation images that share a trait."""
+    """Accuracy of a variant on the validation images that share a trait."""
 
     trait: str = Field(description="such as brightness")
     value: str = Field(description="such as darkest third")
@@ -53,7 +53,7 @@ class SliceScore(Record):
 
 
 class Face(Record):
-    """One validation image, and what a variant says of it."""
+    """One validation image with a variant's prediction."""
 
     image_id: str
     label: str
@@ -62,7 +62,7 @@ class Face(Record):
 
 
 class ConfusedPair(Record):
-    """Images of one class that are taken for another."""
+    """Images of one class that are predicted as another class."""
 
     label: str
     predicted: str
@@ -74,7 +74,7 @@ class ConfusedPair(Record):
 
 
 class Errors(Record):
-    """Where one variant errs on validation, and where all do."""
+    """Errors of one variant on validation, and the errors that all variants share."""
 
     variant: str
     images: int
@@ -93,7 +93,7 @@ class Errors(Record):
 
 
 class ReliabilityBin(Record):
-    """The images that a variant is about as certain of."""
+    """Images whose predictions have about the same certainty."""
 
     images: int
     certainty: float = Field(description="mean highest probability, 0..1")
@@ -103,14 +103,14 @@ class ReliabilityBin(Record):
 
 
 class CoveragePoint(Record):
-    """What is right of the images that a variant is surest of."""
+    """Accuracy on the images of which a variant is most certain."""
 
     coverage: float = Field(description="share of the images, surest first, 0..1")
     accuracy: float
 
 
 class Certainty(Record):
-    """How far a variant's certainty can be believed and used, on validation."""
+    """Reliability of a variant's certainty, and its accuracy against coverage, on validation."""
 
     variant: str
     before: tuple[ReliabilityBin, ...] = Field(description="as trained; bins of equal width that hold images")
@@ -119,7 +119,7 @@ class Certainty(Record):
 
 
 class Rejection(Record):
-    """From which certainty on a variant's answers are taken: chosen on selection, judged on validation."""
+    """Least certainty at which a variant's answers are accepted: chosen on selection, judged on validation."""
 
     variant: str
     wanted: float = Field(description="accuracy asked of the answers that are taken, 0..1")
@@ -138,7 +138,7 @@ class Rejection(Record):
 
 
 class Analysis(Record):
-    """What the report says beyond the scores, all of it computed from the stored predictions."""
+    """Contents of the report beyond the scores, all computed from the stored predictions."""
 
     ties: tuple[tuple[str, ...], ...] = Field(
         default=(), description="largest groups of variants no two of which differ at 5 % after Holm, best group first"

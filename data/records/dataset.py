@@ -9,11 +9,11 @@ from data.base.record import Record
 Severity = Literal["critical", "warning", "info"]
 
 NOT_CHECKED = "not checked"
-"""What a finding has observed where its check raised."""
+"""Value of `Finding.observed` if the check of the rule raised an error."""
 
 
 class Finding(Record):
-    """What one expectation saw."""
+    """Result of one expectation."""
 
     rule: str = Field(description="Name of the rule, such as no_duplicates_across_splits")
     severity: Severity
@@ -35,14 +35,14 @@ class Verdict(Record):
 
 
 class QuarantineCount(Record):
-    """How many images were set aside for one reason."""
+    """Number of images that were set aside for one reason."""
 
     reason: str
     images: int
 
 
 class RelabelCounts(Record):
-    """What a relabelling changed, which is part of the data's summary."""
+    """Counts of the labels that a person corrected, a part of the data's summary."""
 
     corrections: int = Field(description="images named in the file with a new_label")
     relabelled: int = Field(description="images that got another class, copies with equal pixels included")
@@ -52,7 +52,7 @@ class RelabelCounts(Record):
 
 
 class DataSummary(Record):
-    """The data part of a run's results."""
+    """Summary of the data set in a run's results."""
 
     source: str
     synthetic: bool

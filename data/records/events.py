@@ -1,4 +1,4 @@
-"""Events that a child command sends to its parent: their base, and those that every room's commands may send."""
+"""Events that a child command sends to its parent: their base class, and the events of `data`'s commands."""
 
 import time
 from typing import Any, Literal
@@ -16,7 +16,7 @@ class Event(Record):
 
 
 class UnknownEvent(Event):
-    """Any other event: a sign of life and no more."""
+    """Any other event: it only shows that the child is alive."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -31,7 +31,7 @@ class ChildError(Event):
 
 
 class ImageRows(Event):
-    """Some rows of the manifest, from `python -m data.manifest.measures`."""
+    """Rows of the manifest, sent by `python -m data.manifest.measures`."""
 
     event: Literal["rows"] = "rows"
     rows: list[dict[str, Any]]

@@ -15,7 +15,7 @@ class Suspect(Record):
 
 
 class LabelAudit(Record):
-    """What out-of-sample probabilities say of the labels of some images."""
+    """Audit of the labels of some images by out-of-sample probabilities."""
 
     audited_by: tuple[str, ...] = Field(
         default=(), description="variants whose mean probabilities were used; none where no variant was good enough"

@@ -7,18 +7,18 @@ from pydantic import Field
 from data.base.record import Record
 
 Outcome = Literal["promote", "keep", "ask"]
-"""Set the challenger in the champion's place, leave things as they are, or wait for a person's approval."""
+"""Make the challenger the champion, keep the current champion, or wait for a person's approval."""
 
 
 class ModelIdentity(Record):
-    """Which trained model is meant."""
+    """Identity of a trained model."""
 
     variant: str
     key: str = Field(description="of its training in the workspace")
 
 
 class Criterion(Record):
-    """One thing that is asked of a challenger."""
+    """One condition that a challenger has to meet."""
 
     name: str = Field(description="such as accuracy_gain")
     passed: bool
@@ -28,7 +28,7 @@ class Criterion(Record):
 
 
 class Decision(Record):
-    """Whether a challenger takes the champion's place, and why."""
+    """Decision whether a challenger becomes the champion, with its reasons."""
 
     outcome: Outcome
     challenger: ModelIdentity

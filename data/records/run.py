@@ -1,4 +1,4 @@
-"""The record that a run's `results.json` is made of."""
+"""Record that is stored as a run's `results.json`."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class Comparison(Record):
 
 
 class BestOfMany(Record):
-    """The accuracy interval of the winner that accounts for its having been the best of k."""
+    """Accuracy interval of the best variant, corrected for its choice as the best of k variants."""
 
     name: str
     candidates: int
@@ -38,7 +38,7 @@ class BestOfMany(Record):
 
 
 class RunResults(Record):
-    """Everything the report is drawn from, beside predictions and pictures: `results.json`."""
+    """Results that the report is made from, besides predictions and pictures: `results.json`."""
 
     run_name: str
     command: str = Field(description="the command that repeats this run")
@@ -67,14 +67,14 @@ class RunResults(Record):
     )
 
     def best_of_many(self, name: str) -> BestOfMany | None:
-        """Return the interval of a variant that was the best of several, or None if it is another or the only one."""
+        """Return the corrected interval if this variant is the best of several, else None."""
         best = self.best
         return best if best is not None and best.name == name and best.candidates > 1 else None
 
     def accuracy_interval(self, variant: VariantResult) -> tuple[float, float]:
         """Return the 95 % interval of a scored variant's validation accuracy, 0..1.
 
-        For the best of several variants it accounts for the choice; see `BestOfMany`.
+        For the best of several variants, the interval accounts for the choice; see `BestOfMany`.
         """
         chosen, scores = self.best_of_many(variant.name), variant.parts["validation"]
         return (chosen.low, chosen.high) if chosen else (scores.accuracy_low, scores.accuracy_high)

@@ -1,4 +1,4 @@
-"""How two runs differ: the records that `models.analysis.run_difference` makes and that pages show."""
+"""Records of the difference between two runs: `models.analysis.run_difference` makes them, pages show them."""
 
 from typing import Literal
 
@@ -10,11 +10,11 @@ Area = Literal["data", "code", "configuration", "versions", "machine"]
 AREAS: tuple[Area, ...] = ("data", "code", "configuration", "versions", "machine")
 
 Method = Literal["paired", "two proportions", "same training", "in one run only"]
-"""How a variant's two accuracies were compared; by the last two there is nothing to test."""
+"""How a variant's two accuracies were compared; the last two are not tested."""
 
 
 class RunLabel(Record):
-    """Which run is meant, and what it came to."""
+    """Name, start and best result of one of the two runs."""
 
     run_name: str
     started: str = Field(description="ISO 8601 with offset")
@@ -30,7 +30,7 @@ class RunLabel(Record):
 
 
 class VariantFigures(Record):
-    """What one run says of a variant, on its validation images."""
+    """Figures of a variant in one run, on the validation images of that run."""
 
     accuracy: float
     accuracy_low: float = Field(description="lower end of the 95 % Wilson interval")
@@ -42,7 +42,7 @@ class VariantFigures(Record):
 
 
 class VariantDifference(Record):
-    """What became of one variant from the earlier run to the later one."""
+    """Change of one variant from the earlier run to the later one."""
 
     name: str
     method: Method
@@ -56,7 +56,7 @@ class VariantDifference(Record):
 
 
 class Change(Record):
-    """One thing in which the runs were made differently."""
+    """One difference in how the two runs were made."""
 
     area: Area
     what: str
@@ -65,7 +65,7 @@ class Change(Record):
 
 
 class RunDifference(Record):
-    """All that `compare_runs` finds between two runs."""
+    """All differences that `compare_runs` finds between two runs."""
 
     earlier: RunLabel
     later: RunLabel

@@ -1,4 +1,4 @@
-"""The records of a hyper-parameter search: what became of each trial, and of all of them."""
+"""Records of a hyper-parameter search: the outcome of each trial, and the whole search."""
 
 from typing import Any, Literal, get_args
 
@@ -11,11 +11,11 @@ PRESET_NAME = "preset.json"
 
 TrialState = Literal["finished", "pruned", "failed"]
 TRIAL_STATES: tuple[TrialState, ...] = get_args(TrialState)
-"""From what counts most to what counts least."""
+"""The states of a trial in order of rank, best first."""
 
 
 class TrialOutcome(Record):
-    """What became of one trial; its accuracy is of the selection part, and no other part has a say in a search."""
+    """Outcome of one trial; its accuracy is measured on selection, because a search must not use any other part."""
 
     state: TrialState
     accuracy: float | None = Field(default=None, description="0..1; of a pruned trial, the best until it was stopped")
@@ -46,17 +46,17 @@ class SearchRecord(Record):
 
     @property
     def ranking(self) -> tuple[TrialRecord, ...]:
-        """The trials by selection accuracy: the finished ones, then the pruned, then the failed; earlier ones first."""
+        """Trials by selection accuracy: the finished ones, then the pruned, then the failed; earlier ones first."""
         return tuple(sorted(self.trials, key=_rank))
 
     @property
     def winner(self) -> TrialRecord | None:
-        """The finished trial of the highest selection accuracy, or None where none was finished."""
+        """Finished trial with the highest selection accuracy, or None if no trial was finished."""
         return next((trial for trial in self.ranking if trial.outcome.state == "finished"), None)
 
     @property
     def looks(self) -> int:
-        """How many trials were judged by their selection accuracy."""
+        """Number of trials that were judged by their selection accuracy."""
         return sum(trial.outcome.accuracy is not None for trial in self.trials)
 
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_ser
 from data.base.record import Record
 
 EARLY_STOPPING = "early stopping"
-"""What `VariantResult.stopped_because` says of a training that its patience ended."""
+"""Value of `VariantResult.stopped_because` if early stopping ended the training."""
 
 
 class ClassMetrics(Record):
@@ -21,7 +21,7 @@ class ClassMetrics(Record):
 
 
 class PartMetrics(Record):
-    """How one variant does on one part of the data; rates are 0..1."""
+    """Scores of one variant on one part of the data; rates are 0..1."""
 
     images: int
     accuracy: float
@@ -34,7 +34,7 @@ class PartMetrics(Record):
 
 
 class CalibrationScores(Record):
-    """How far probabilities can be believed, on one part."""
+    """Reliability of probabilities on one part."""
 
     expected_error: float = Field(description="expected calibration error, 0..1: certainty against right answers")
     brier: float = Field(description="mean squared distance to the one-hot label, 0..2")
@@ -42,7 +42,7 @@ class CalibrationScores(Record):
 
 
 class Calibration(Record):
-    """What one temperature, fitted on selection, does to the probabilities on validation."""
+    """Effect of a temperature, fitted on selection, on the probabilities on validation."""
 
     temperature: float = Field(description="divides the logits; above 1 where the variant is too sure")
     before: CalibrationScores
@@ -50,7 +50,7 @@ class Calibration(Record):
 
 
 class Latency(Record):
-    """Median time of a prediction with the threads of the training, other trainings running beside it or not."""
+    """Median time of a prediction with as many threads as the training; other trainings may run at the same time."""
 
     single_milliseconds: float = Field(description="one image alone")
     batched_milliseconds: float = Field(description="one image of a batch")
@@ -87,7 +87,7 @@ class LayerRow(Record):
 
 
 class PublishedFigures(Record):
-    """What the notebook reported for a variant: single runs, no interval."""
+    """Figures that the notebook reported for a variant: from single runs, without intervals."""
 
     train: float
     validation: float
@@ -98,7 +98,7 @@ TrainingStatus = Literal["trained", "skipped", "failed"]
 
 
 class RepeatRecord(Record):
-    """One of several trainings of a variant that differ in their seed alone."""
+    """One of several trainings of a variant that differ only in their seed."""
 
     seed: int
     status: TrainingStatus
@@ -112,7 +112,7 @@ class RepeatRecord(Record):
 
 
 class TeachingCosts(Record):
-    """What came before a student could begin: its teacher's training, and the labelling of its images."""
+    """Costs before a student can be trained: the training of its teacher, and the labelling of its images."""
 
     teacher: str = Field(description="variant, the ensemble among them")
     views: int = Field(default=0, ge=0, description="views that are labelled, from the first")
@@ -124,17 +124,17 @@ class TeachingCosts(Record):
 
 
 class StudentCosts(TeachingCosts):
-    """The parts that a student's cost adds up to."""
+    """All parts of a student's cost."""
 
     own_core_seconds: float = Field(default=0.0, description="of the student's own training")
     own_wall_seconds: float = 0.0
 
 
 class VariantPlan(Record):
-    """What was planned for a variant, as its result stores it; empty for a variant without a plan.
+    """Plan of a variant, as its result stores it; empty for a variant without a plan.
 
-    A training has the fields of its plan, a student those and `taught`, an ensemble its votes and temperatures. Only
-    what was given is stored, and fields of other versions are kept, so that every result reads and writes as it was.
+    A training has the fields of its plan, a student also `taught`, an ensemble its votes and temperatures. Only fields
+    that were given are stored, and fields of other versions are kept, so that rewriting a result does not change it.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -159,7 +159,7 @@ class VariantPlan(Record):
 
 
 class VariantResult(Record):
-    """The outcome of one variant in one run: of the training with the first seed, where it was repeated with others."""
+    """Outcome of one variant in one run; if it was trained with several seeds, that of the first seed."""
 
     name: str
     description: str

@@ -1,4 +1,4 @@
-"""The generated sample: a data set of synthetic faces, so that everything runs without a download.
+"""Generated sample: a data set of synthetic faces, so that everything runs without a download.
 
 module    | what it answers
 generate  | how many images are there, in which folders, with which faults?

@@ -32,7 +32,7 @@ class Canvas:
         return Canvas(self.x[box], self.y[box], self.u[box], self.v[box], self.pixels[box])
 
     def paint(self, mask: Array, tone: float | Array) -> None:
-        """Cover what is there with a tone, as far as the mask (0..1) is opaque."""
+        """Paint a tone over the canvas; the mask (0..1) is its opacity."""
         self.pixels += mask * (tone - self.pixels)
 
     def blob(self, u: float, v: float, width: float, height: float) -> Array:

@@ -1,4 +1,4 @@
-"""The sample data set: generated gray faces of the four expressions, in the layout of the real one."""
+"""Sample data set: generated gray faces with the four expressions, in the folder layout of the real data set."""
 
 import logging
 import shutil
@@ -23,10 +23,10 @@ PLANTED_FAULTS = {
     "blank": 2,
     "truncated": 1,
 }
-"""How many extra files a sample with faults holds, by kind, whatever its size.
+"""Number of extra files in a sample with faults, by kind of fault; it does not depend on the size of the sample.
 
-One train image of each class stands in validation again, two train images stand under a second label in train, one
-image in train and one in validation are blank, and one train file is cut off.
+One train image of each class is copied to validation, two train images are copied under a second label in train, one
+image in train and one in validation are blank, and one train file is truncated.
 """
 
 
@@ -40,7 +40,7 @@ class SampleConfig(Record):
     faults: bool = Field(default=True, description="plant the few faults that validation has to find")
 
     def images_per_class(self, split: str) -> int:
-        """Return the number of sound images of each class in a split."""
+        """Return the number of images without faults of each class in a split."""
         return {"train": self.train_per_class, "validation": self.validation_per_class, "test": self.test_per_class}[
             split
         ]

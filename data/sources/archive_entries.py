@@ -30,7 +30,7 @@ DECODER_ERRORS = (
     NotImplementedError,
     UnicodeDecodeError,
 )
-"""What the standard library raises on damaged or unknown archives."""
+"""Errors that the standard library raises for damaged or unknown archives."""
 
 
 class ArchiveUnreadable(PipelineError):
@@ -88,7 +88,7 @@ def unreadable(archive: Path, why: str) -> ArchiveUnreadable:
 
 @contextmanager
 def open_entries(archive: Path) -> Iterator[Iterator[Entry]]:
-    """Open an archive by its first bytes, whatever its name, for the entries to be read inside the block.
+    """Open an archive and yield its entries, to be read inside the block; its format is found from its first bytes.
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.

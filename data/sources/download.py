@@ -100,13 +100,13 @@ def drive_file_url(file_id: str) -> str:
 def download_file(
     url: str, target: Path, settings: DownloadSettings, progress: Callable[[int, int | None], None] | None = None
 ) -> None:
-    """Download a Drive file or any other URL, resuming a partial file of an earlier attempt.
+    """Download a Drive file or any other URL; resume if an earlier attempt left a partial file.
 
     Args:
         url: a `drive_file_url` or an http(s) URL.
         target: path of the complete file; its partial file is beside it.
         settings: how to download.
-        progress: called with bytes done and bytes in total, None if the server does not send it, for every piece.
+        progress: called for every piece with bytes done and bytes in total; the total is None if it is not known.
 
     Raises:
         DownloadError: the file is not available; `reason` says why.
@@ -191,9 +191,9 @@ def _diagnose_page(url: str, settings: DownloadSettings, said: str) -> DownloadE
     """Find out why Drive sent a page instead of a file by asking again.
 
     Args:
-        url: what was asked for.
+        url: the requested URL.
         settings: how to ask.
-        said: gdown's message on the page; the only information if Drive refuses after its confirmation page.
+        said: gdown's message about the page; the only information if Drive refuses after its confirmation page.
     """
     if _speaks_of_quota(said):
         return _failure(url, "quota", "Google Drive answered that the download quota is exceeded")

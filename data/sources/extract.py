@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 IGNORED_NAMES = frozenset(
     {"__macosx", ".ds_store", ".appledouble", ".spotlight-v100", ".trashes", "thumbs.db", "desktop.ini"}
 )
-"""What file managers leave behind, in lower case; `._*` is ignored as well."""
+"""Files that file managers leave behind, in lower case; `._*` is ignored as well."""
 
 RATIO_FREE_BYTES = 1 << 20
 """Below this size a high compression ratio is harmless; small archives of flat images have one."""
@@ -29,7 +29,7 @@ COPY_BYTES = 1 << 20
 
 
 class ExtractLimits(Record):
-    """How much an archive may hold."""
+    """Limits on the content of an archive."""
 
     max_files: int = Field(default=200_000, ge=1, le=10_000_000, description="most files in an archive or folder")
     max_total_bytes: int = Field(
@@ -47,7 +47,7 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
     later one counts, as with tar and unzip. Files beside the root are left out.
 
     Args:
-        archive: a zip, or a tar that is plain or compressed with gzip, bzip2 or xz.
+        archive: a zip, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
         out: an empty directory, made if it is missing; on an error it may hold part of the files.
         limits: how much the archive may hold.
 
@@ -131,10 +131,10 @@ def _is_ignored(part: str) -> bool:
 def _admit(
     entries: Iterable[Entry], limits: ExtractLimits, origin: Path, packed_bytes: int | None
 ) -> dict[tuple[str, ...], Entry]:
-    """Return the entries that count by their parts, in their order, stopping at the first limit passed.
+    """Return the entries to unpack by the parts of their names, in their order; raise at the first exceeded limit.
 
     Args:
-        entries: what the archive or folder holds.
+        entries: entries of the archive or folder.
         limits: how much it may hold.
         origin: for messages.
         packed_bytes: size of the archive, None for a folder.

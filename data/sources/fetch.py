@@ -44,7 +44,7 @@ class FetchedArchive(NamedTuple):
 
     path: Path
     transferred: bool
-    """Whether it was downloaded now."""
+    """Whether this run downloaded it."""
 
 
 class _DownloadRequest(NamedTuple):
@@ -148,8 +148,8 @@ FETCHERS: dict[Kind, Callable[[str, _DownloadRequest], FetchedArchive]] = {
     "archive": _fetch_path_or_url,
     "drive": _fetch_from_drive,
 }
-"""How the archive of each kind of source is fetched from its location. Kinds that are not here have no archive: the
-images of a folder are copied, those of the sample are generated."""
+"""Function that fetches the archive, by kind of source. Kinds that are not listed have no archive: the images of a
+folder are copied, those of the sample are generated."""
 
 
 def _check_local(path: Path, sha256: str) -> Path:

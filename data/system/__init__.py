@@ -1,7 +1,7 @@
-"""The process and the machine: the child's side of the pipe, hardware, provenance.
+"""Process and machine: the child's side of the pipe, hardware, provenance.
 
 module         | what it answers
-child_process  | how does a child command print events, and leave with its parent?
+child_process  | how does a child command print events, and exit with its parent?
 hardware       | which cores, memory and GPUs does this machine have?
 provenance     | which code, machine and packages made a result?
 """

@@ -1,7 +1,7 @@
-"""What a child command does for its parent: events on stdout, a life that ends with the parent's.
+"""Child side of a child command: report events on stdout, and exit when the parent exits.
 
-A child command (`python -m data.views.write`, `python -m models.training.fit`) prints one JSON object a line. Its stdin
-is a pipe held open by the parent: when the parent dies, however it dies, the pipe closes and the child leaves.
+A child command (`python -m data.views.write`, `python -m models.training.fit`) prints one JSON object per line. Its
+stdin is a pipe that the parent holds open: if the parent dies for any reason, the pipe closes and the child exits.
 """
 
 import json
@@ -22,7 +22,7 @@ _events: TextIO | None = None
 
 
 def emit(event: Event) -> None:
-    """Print one event as a JSON line to the parent; without a parent's pipe, to stdout."""
+    """Print one event as a JSON line to the parent, or to stdout if no pipe to a parent exists."""
     stream = _events or sys.stdout
     stream.write(json.dumps(event.model_dump()) + "\n")
     stream.flush()
@@ -31,10 +31,10 @@ def emit(event: Event) -> None:
 def run_child(main: Callable[[], None]) -> None:
     """Run a child command's main function: keep stdout for events, follow the parent, report errors as events.
 
-    A `PipelineError` becomes the event `error` and exit status 1; any other exception leaves its traceback on stderr
-    as well.
+    A `PipelineError` becomes the event `error` and exit status 1; any other exception also prints its traceback on
+    stderr.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of the terminal; the parent decides
     _reserve_stdout()
     threading.Thread(target=leave_with_parent, daemon=True).start()
     try:
@@ -49,7 +49,7 @@ def run_child(main: Callable[[], None]) -> None:
 
 
 def _reserve_stdout() -> None:
-    """Send everything that libraries print to stderr, so that stdout carries events alone."""
+    """Redirect everything that libraries print to stderr, so that stdout carries only events."""
     global _events
     _events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The machine that a run is on: cores, memory, GPUs, and how trainings share them."""
+"""Hardware that a run uses: cores, memory, GPUs, and how trainings share them."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ def usable_cores() -> int:
 
 
 def gpu_names() -> list[str]:
-    """Return the NVIDIA GPUs of this machine, without loading TensorFlow; none where the driver does not answer."""
+    """Return the NVIDIA GPUs of this machine, without loading TensorFlow; none if the driver does not answer."""
     command = shutil.which("nvidia-smi")
     if not command:
         return []
@@ -44,7 +44,7 @@ def gpu_names() -> list[str]:
 
 
 def gpu_devices() -> list[str]:
-    """Return the GPUs that trainings may use, as CUDA_VISIBLE_DEVICES names them; where it is set, no others."""
+    """Return the GPUs that trainings may use, as CUDA_VISIBLE_DEVICES names them; if it is set, only those."""
     every = [str(number) for number in range(len(gpu_names()))]
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not every or chosen is None:
@@ -53,10 +53,10 @@ def gpu_devices() -> list[str]:
 
 
 def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Return whether this machine computes in bfloat16; elsewhere it is emulated, dozens of times slower than float32.
+    """Return whether this machine computes in bfloat16; otherwise it is emulated, many times slower than float32.
 
     Args:
-        cpuinfo: Linux's list of what the processor can do; where there is none, the answer is yes.
+        cpuinfo: Linux's list of the processor's features; if it cannot be read, the answer is yes.
     """
     try:
         processor = cpuinfo.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def default_parallel() -> int:
-    """Return how many variants to train at once: one a GPU where there is one, else one a core, at most two."""
+    """Return how many variants to train at once: one per GPU; without a GPU, one per core, but at most two."""
     return len(gpu_devices()) or min(MOST_AT_ONCE, usable_cores())
 
 
@@ -79,8 +79,8 @@ def threads_per_child(parallel: int) -> int:
 def peak_memory_bytes() -> int:
     """Return the largest resident size of this process so far, in bytes.
 
-    Linux keeps `ru_maxrss` across the start of another program, so that a child's is never below its parent's: it
-    serves only where there is no /proc to read.
+    Linux keeps `ru_maxrss` when a process starts another program, so that a child's value is never below its parent's.
+    Therefore it is used only if /proc cannot be read.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a result was made with: code, machine and packages."""
+"""Provenance of a result: the code, machine and packages that it was made with."""
 
 import importlib.metadata
 import platform
@@ -21,7 +21,7 @@ LINEAGE_PACKAGES = (
 
 
 def describe_making() -> dict[str, str]:
-    """Return what a result that is made now is made with: the code's commit, the machine and the packages."""
+    """Return the provenance of a result that is made now: the code's commit, the machine and the packages."""
     return {"code": code_version(), **describe_hardware(), **package_versions()}
 
 
@@ -32,7 +32,7 @@ def package_versions() -> dict[str, str]:
 
 
 def code_version() -> str:
-    """Return the commit of the checkout, with "+changes" where it has any, or "unknown" outside one."""
+    """Return the commit of the checkout, with "+changes" if it has uncommitted ones; "unknown" outside a checkout."""
     commit = _git("rev-parse", "--short=12", "HEAD")
     if not commit:
         return "unknown"

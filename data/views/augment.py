@@ -16,11 +16,11 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 
 UNIFORMS_PER_IMAGE = 13
-"""Uniform numbers drawn for each image; another number of them would change every image's noise."""
+"""Count of uniform numbers that are drawn for each image; another count would change every image's noise."""
 
 
 class AugmentConfig(Record):
-    """The ranges that a view's geometry, light, noise and erased rectangle are drawn from, uniformly."""
+    """Ranges from which the geometry, light, noise and erased rectangle of a view are drawn uniformly."""
 
     horizontal_flip: bool = Field(default=False, description="mirror every second image, on average")
     width_shift: float = Field(default=0.0, ge=0, le=0.5, description="largest shift sideways, fraction of the width")
@@ -51,7 +51,7 @@ class AugmentConfig(Record):
 
 
 NO_AUGMENT = AugmentConfig()
-"""Every view equals the original."""
+"""Settings without augmentation: every view equals the original."""
 
 SEED_AUGMENT = AugmentConfig(
     horizontal_flip=True,
@@ -62,7 +62,7 @@ SEED_AUGMENT = AugmentConfig(
     noise_variance_low=1.0,
     noise_variance_high=25.0,
 )
-"""The recipe of the notebook that this project replaces."""
+"""Augmentation of the notebook that this project replaces."""
 
 LIGHT_AUGMENT = AugmentConfig(
     horizontal_flip=True,
@@ -106,7 +106,7 @@ def augment_batch(
         image_ids: n names that are the same in every run.
         view: 0 is the original; every other number is another draw.
         seed: seed of the run.
-        config: the ranges drawn from.
+        config: ranges of the random changes.
 
     Returns:
         uint8 of the same shape; the images themselves for view 0.

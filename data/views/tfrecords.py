@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 INDEX_NAME = "index.json"
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 SHUFFLE_BUFFER_RECORDS = 1024
-"""As many as a shard has, 2.5 MB: all of them are read before a pass hands out its first batch, and since shards are
-random samples of their part, more would mix little better."""
+"""Images in the shuffle buffer: as many as in a shard, 2.5 MB. The buffer is filled before the first batch of a pass.
+Shards are random samples of their part, so a larger buffer would hardly mix better."""
 
 
 class RecordFile(Record):
@@ -79,12 +79,12 @@ class ViewsIndex(Record):
         return found
 
     def count(self, part: str) -> int:
-        """Return the number of images of a part, each counted once whatever its views."""
+        """Return the number of images of a part; each is counted once, however many views it has."""
         return sum(file.images for file in self.files if file.part == part and file.view == 0)
 
 
 class Jitter(Record):
-    """A cheap change of each image in the reading graph, drawn again for every batch of every epoch."""
+    """Random flip and shift of each image while it is read, different in every batch of every epoch."""
 
     flip: bool = Field(default=False, description="mirror every second image, on average")
     shift_pixels: int = Field(default=0, ge=0, le=IMAGE_SIZE // 2, description="largest shift, whole pixels each way")
@@ -94,7 +94,7 @@ NO_JITTER = Jitter()
 
 
 class ShardKey(NamedTuple):
-    """Which shard: of which part, of which view (0 is the original), and its number there."""
+    """Identity of a shard: its part, its view (0 is the original), and its number in the view."""
 
     part: str
     view: int = 0
@@ -111,7 +111,7 @@ def write_records(
     """Write one shard, uncompressed; equal content gives equal bytes.
 
     Args:
-        directory: where the file goes; it must exist.
+        directory: directory of the file; it must exist.
         shard: part, view and number, which give the file its name.
         images: gray pixels, uint8 (n, 48, 48, 1), 0..255.
         labels: n indices into `CLASSES`.
@@ -121,7 +121,7 @@ def write_records(
         The entry for `write_index`.
 
     Raises:
-        PipelineError: images of another shape, or labels or ids of another number.
+        PipelineError: the shape of the images is wrong, or the numbers of images, labels and ids differ.
     """
     import tensorflow as tf
 
@@ -182,10 +182,10 @@ def read_part(
     """Return one pass over a view of a part, for training.
 
     Args:
-        directory: where the records and their index are.
+        directory: directory of the records and their index.
         part: train, selection, validation or test.
         view: which augmented view; 0 is the original.
-        batch_size: images a batch; the last batch may be smaller.
+        batch_size: images in each batch; the last batch may be smaller.
         shuffle_seed: determines order and jitter, so pass a different one each epoch; None keeps the written order.
         jitter: flip and shift in the graph; needs a shuffle_seed.
 
@@ -271,10 +271,10 @@ def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_see
 
 
 def without_autotune(dataset: "tf.data.Dataset") -> "tf.data.Dataset":
-    """Switch autotuning off for a dataset and all derived ones: as many parallel calls as the pool has threads.
+    """Switch autotuning off for a dataset and all derived ones, so that parallel calls use all threads of the pool.
 
-    TensorFlow's autotuning sleeps between two checks, twice as long each time up to a minute, and the end of a pass
-    waits for it: in TensorFlow 2.21 a pass could take twice its time.
+    TensorFlow's autotuning sleeps between its checks, each time twice as long, up to a minute, and the end of a pass
+    waits for it: in TensorFlow 2.21 a pass could take twice as long.
     """
     import tensorflow as tf
 
@@ -302,10 +302,10 @@ def _parse_identified(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor", "
 
 
 def _jitter(images: "tf.Tensor", seed: "tf.Tensor", jitter: Jitter) -> "tf.Tensor":
-    """Mirror and shift each image by whole pixels, the edge repeated, seeded by (epoch's seed, step).
+    """Mirror and shift each image by whole pixels with a repeated edge; the seed is (seed of the epoch, step).
 
-    Rows are gathered, and columns as the rows of the transposed images: whole rows are copied, at less than half the
-    cost of a general projective transform.
+    Rows are gathered first, then columns as rows of the transposed images. Copying whole rows takes less than half the
+    time of a general projective transform.
     """
     import tensorflow as tf
 

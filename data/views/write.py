@@ -1,4 +1,4 @@
-"""The child command that writes a data set's TFRecords: `python -m data.views.write SPEC_JSON_PATH`.
+"""Child command that writes a data set's TFRecords: `python -m data.views.write SPEC_JSON_PATH`.
 
 The train part is written as whole augmented views, view 0 the original; selection, validation and test once and
 unchanged. A shard is decoded once, in memory, for all its views, so memory depends only on the shard's size and the
@@ -43,7 +43,7 @@ class ViewsSpec(Record):
 
 @dataclass(frozen=True)
 class _Shard:
-    """The images of one file, or of one file a view."""
+    """Images of one shard; of the train part, one file is written for each view."""
 
     part: str
     number: int
@@ -55,7 +55,7 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
     """Write all parts of a manifest as TFRecords and their index.
 
     Args:
-        spec: what to write; `threads` changes no byte.
+        spec: what to write; its `threads` do not change the result.
         on_progress: called with images written and images in all, each view counted, after every shard.
 
     Returns:
@@ -118,7 +118,7 @@ def _plan_shards(manifest: pd.DataFrame, spec: ViewsSpec) -> Iterator[_Shard]:
 
 
 def _write_shard(shard: _Shard, spec: ViewsSpec) -> list[RecordFile]:
-    """Decode a shard's images and write them once a view."""
+    """Decode a shard's images and write them once for each view."""
     images = np.stack([_decode(spec.images / path) for path in shard.paths])
     return [
         write_records(

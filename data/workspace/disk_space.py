@@ -27,5 +27,5 @@ def count_view_bytes(manifest: Path, views: int) -> int:
 
 
 def count_file_bytes(sizes: Iterable[int]) -> int:
-    """Count the bytes that files of these sizes take on disk, in whole blocks."""
+    """Return the bytes that files of these sizes use on disk, in whole blocks."""
     return sum(-(-size // BLOCK_BYTES) * BLOCK_BYTES for size in sizes)

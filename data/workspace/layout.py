@@ -1,4 +1,4 @@
-"""Names of the stages of a workspace, of its other folders, and of the files that several rooms read.
+"""Names of the stages of a workspace, of its other folders, and of the files that several packages read.
 
 A stage's name is not part of its results: this module is left out of all cache keys (see `data.workspace.digests`).
 """

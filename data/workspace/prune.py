@@ -228,7 +228,7 @@ def kept_report_times(items: Iterable[Item]) -> tuple[datetime, ...]:
 
 
 class KindCount(NamedTuple):
-    """What was removed and kept of one kind."""
+    """Counts of the removed and the kept items of one kind."""
 
     kind: str
     removed: int
@@ -236,7 +236,7 @@ class KindCount(NamedTuple):
     kept: int
     kept_bytes: int
     kept_for: dict[str, int]
-    """reason -> how many."""
+    """Reason -> number of items that stay for it."""
 
 
 def count_kinds(items: Iterable[Item]) -> tuple[KindCount, ...]:

@@ -66,7 +66,7 @@ class Stored(NamedTuple):
     record: StageRecord
     path: Path
     used: float
-    """When it was last written or found, in seconds since the epoch."""
+    """Time at which the stage was last written or found, in seconds since the epoch."""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -75,12 +75,12 @@ class Stored(NamedTuple):
 
 
 class Root(NamedTuple):
-    """A stage that is kept for a reason of its own."""
+    """Stage that is kept for its own reason, and not because another stage was made from it."""
 
     key: str
     reason: Reason
     deep: bool = True
-    """Whether all stages that it was made from are kept too."""
+    """True if all stages from which it was made are kept too."""
 
 
 def find_stages(root: Path) -> list[Stored]:

@@ -24,7 +24,7 @@ RESERVE_BYTES = 256 << 20
 
 
 class StageRecord(BaseModel):
-    """Description of a finished stage directory, stored in it as `_complete.json`."""
+    """Record of a finished stage directory, stored in it as `_complete.json`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,7 +74,7 @@ class Workspace:
         self._in_use = StagesInUse(self.root)
 
     def directory(self, stage: str, key: str) -> Path:
-        """Return where the finished stage is, or will be."""
+        """Return the directory of the stage, whether it is written already or not."""
         return self.root / stage / key
 
     def find(self, stage: str, key: str) -> Path | None:
@@ -146,11 +146,11 @@ class Workspace:
         """Check that the disk has room.
 
         Args:
-            need_bytes: what is about to be written, at its peak.
+            need_bytes: bytes that will be written, at the peak.
             what: name of what is written, for the message.
 
         Raises:
-            PipelineError: there is less free than that and the reserve.
+            PipelineError: there is less free space than `need_bytes` and the reserve.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
@@ -168,8 +168,8 @@ class Workspace:
         removed; the rest then has a hidden name.
 
         Args:
-            stage: the kind of content.
-            key: which of it.
+            stage: kind of content.
+            key: key of the stage.
             last_used: modification time of its record, as the caller read it.
         """
         target = self.directory(stage, key)

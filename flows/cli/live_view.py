@@ -1,7 +1,8 @@
-"""The live view of a run on a terminal: a row a stage, with the progress of trainings, below the log that scrolls.
+"""Live view of a run on a terminal: one row for each stage, with the progress of trainings, below the scrolling log.
 
-The rows come from what tasks tell their watchers. The log is Prefect's own; the view is drawn on its console, so that
-neither writes over the other. That console's theme has none of Rich's names, so every style is spelt out.
+The rows are made from the events that tasks send to their watchers. The log is Prefect's own; the view is drawn on the
+same console, so that neither overwrites the other. The theme of that console lacks Rich's style names, so every style
+is written out.
 """
 
 import logging
@@ -27,14 +28,14 @@ from tasks.support.progress import TaskEnded, TaskEvent, TaskRunning, format_dur
 FRAMES_PER_SECOND = 4
 FEWEST_ROWS = 4
 LOG_ROWS = 10
-"""Of the terminal's height, left for the log and the view's heads."""
+"""Rows of the terminal that stay free for the log and the headings of the view."""
 
 WIDE_COLUMNS = 100
-"""From this width on bars are long; below it names and numbers need the room."""
+"""Width from which progress bars are long; on a narrower terminal, names and numbers need the space."""
 
 MOST_COLUMNS = 120
 ECHO_COLUMNS = 2
-"""Left free, so that the terminal's ^C does not begin a line of which the view knows nothing."""
+"""Columns that stay free, so that the ^C that a terminal prints does not wrap to a new line."""
 
 MARKS = {"done": ("✓", "green"), "cached": ("✓", "cyan"), "failed": ("✗", "bold red")}
 OTHER_MARK = ("-", "yellow")
@@ -42,28 +43,28 @@ OTHER_MARK = ("-", "yellow")
 
 @dataclass
 class StageRow:
-    """What is known of a stage, or of a training; times are those of `time.monotonic()`, accuracies and shares 0..1."""
+    """State of a stage or a training; times are values of `time.monotonic()`, accuracies and shares are 0..1."""
 
     name: str
     started: float
     ended: float | None = None
     state: str = ""
     share: float | None = None
-    """Done of what the stage counts, where it does."""
+    """Finished share of the stage's work, if the stage counts it."""
 
     monitor: str = ""
-    """The part that a training's accuracies are of."""
+    """Part of the data on which the accuracies of a training are measured."""
 
     accuracy: float | None = None
     best: float | None = None
     due: float | None = None
-    """When the training will have ended, as far as it can tell."""
+    """Estimated time at which the training ends."""
 
     def take(self, event: TaskEvent, now: float) -> None:
-        """Take an event of the task run or of its child; one that the view has no use for changes nothing."""
+        """Update the row with an event of the task run or of its child; ignore events that the view does not show."""
         match event:
             case TaskRunning():
-                self.ended, self.state = None, "running"  # again, if a killed child is started once more
+                self.ended, self.state = None, "running"  # a second time if a killed child is started again
             case TaskEnded():
                 self.ended, self.state = now, event.state.lower().replace("completed", "done")
             case events.Measuring():
@@ -86,11 +87,11 @@ class StageRow:
 
 
 class LiveView:
-    """Keep a row of every stage that is told of, and draw them; several threads may tell."""
+    """View that keeps a row for every stage with an event, and draws the rows; several threads may send events."""
 
     def __init__(self) -> None:
         self.folds = True
-        """Whether ended stages are one line where the terminal is too low for all."""
+        """Whether finished stages are folded into one line if the terminal has too few rows."""
 
         self._rows: dict[str, StageRow] = {}
         self._started = time.monotonic()
@@ -98,7 +99,7 @@ class LiveView:
         self._spinner = Spinner("dots", style="cyan")
 
     def __call__(self, name: str, event: TaskEvent) -> None:
-        """Take an event of the task run of this name, as a watcher."""
+        """Update the row of the task run with this name; this makes the view a watcher."""
         now = time.monotonic()
         with self._lock:
             self._rows.setdefault(name, StageRow(name, now)).take(event, now)
@@ -118,7 +119,7 @@ class LiveView:
         yield from console.render(drawn, options.update(width=width))
 
     def _choose_folded(self, rows: list[StageRow], height: int) -> list[StageRow]:
-        """Return the earliest of the ended stages that there is no room for, trainings only where need be."""
+        """Choose the finished stages that do not fit: the earliest first, trainings last."""
         ended = sorted((row for row in rows if row.state in ("done", "cached")), key=lambda row: bool(row.monitor))
         excess = len(rows) - max(FEWEST_ROWS, height - LOG_ROWS)
         return ended[:excess] if excess > 0 else []
@@ -159,9 +160,9 @@ def _number_cells(row: StageRow, now: float) -> list[str]:
 
 
 def find_terminal() -> Console | None:
-    """Return the console of Prefect's log, where it is a terminal on which something can be drawn again.
+    """Return the console of Prefect's log if it is a terminal that can be redrawn, else None.
 
-    A file is none, whatever FORCE_COLOR says of colours.
+    A file is not a terminal, even if FORCE_COLOR asks for colours.
     """
     handlers = logging.getLogger().handlers
     consoles = [handler.console for handler in handlers if isinstance(handler, PrefectConsoleHandler)]
@@ -170,9 +171,9 @@ def find_terminal() -> Console | None:
 
 @contextmanager
 def live_view(console: Console | None) -> Iterator[None]:
-    """Show the stages of this process on the console while the block runs; without one, show nothing.
+    """Show the stages of this process on the console while the block runs; show nothing without a console.
 
-    Whatever ends the block, the terminal gets its cursor back, below the last view of all stages.
+    However the block ends, the terminal then shows all stages and its cursor again.
     """
     if console is None:
         yield

@@ -10,7 +10,7 @@ API_URL_VARIABLE = "PREFECT_API_URL"
 LOOPBACK = "127.0.0.1"
 
 HEARTBEAT_SECONDS = 30
-"""Seconds between two heartbeats of a run; Prefect allows no shorter time."""
+"""Seconds between two heartbeats of a run, the shortest time that Prefect allows."""
 
 RUN_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",

@@ -1,4 +1,4 @@
-"""The Prefect server as a child command: `python -m flows.server.process HOST PORT [USERS_FILE]`.
+"""Prefect server as a child command: `python -m flows.server.process HOST PORT [USERS_FILE]`.
 
 If a file of users is given, the server ends when its last user leaves.
 """

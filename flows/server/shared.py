@@ -41,7 +41,7 @@ from flows.settings import load_settings
 RECORD_NAME = "server.json"
 
 ANSWER_SECONDS = 20.0
-"""Time that a server which works for other runs may take to answer a new run."""
+"""Seconds that a server which is busy with other runs may take to answer a new run."""
 
 STOP_SECONDS = 10.0
 

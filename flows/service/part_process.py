@@ -1,8 +1,8 @@
 """One part of `emotion up` as a child command: `python -m flows.service.part_process NAME COMMAND...`.
 
-No process is left behind, whichever of them ends: this process ends with the supervisor that started it, and its
-command ends with this process. What the command started is found by a mark in the environment, even if it has a
-session of its own.
+No process is left behind: this process ends with the supervisor that started it, and its command ends with this
+process. Processes that the command started are found by a mark in their environment, even if they have their own
+session.
 """
 
 import ctypes

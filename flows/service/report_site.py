@@ -1,6 +1,6 @@
 """Web server of a workspace's pages as a child command: `python -m flows.service.report_site HOST PORT WORKSPACE`.
 
-Reports link to verdicts, datasheets and Data Docs beside them. The pages in these folders are served and nothing else:
+Reports link to verdicts, datasheets and Data Docs in other folders. Only the pages in these folders are served:
 no checkpoint, no database, no image of the data set. MLflow gets a run after the report on it is written, so the
 report's link to MLflow leads through this server.
 """
@@ -53,7 +53,7 @@ class Pages(StaticFiles):
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Send a file, or only say that the browser's copy of it is still right."""
+        """Send a file, or only confirm that the browser's copy of it is up to date."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         if Path(full_path).suffix.lower() in SHOWN_AS_TEXT:
             response.headers["Content-Type"] = "text/plain; charset=utf-8"

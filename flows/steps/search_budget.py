@@ -10,12 +10,12 @@ def check_search(minutes: float, trial_minutes: float, out: str) -> None:
     """Refuse a search that has no time for a trial, or whose preset file cannot be written.
 
     Args:
-        minutes: of wall time in all.
-        trial_minutes: of training of one trial.
+        minutes: wall time of the whole search.
+        trial_minutes: training time of one trial.
         out: path of the preset file, or empty.
 
     Raises:
-        PipelineError: the search is one of these.
+        PipelineError: there is no time for a trial, or the file cannot be written.
     """
     if trial_minutes > minutes:
         raise PipelineError(
@@ -29,13 +29,13 @@ def check_search(minutes: float, trial_minutes: float, out: str) -> None:
 
 
 class SearchBudget:
-    """The number of trials and the wall time that a search may use.
+    """Budget of a search: the number of trials and the wall time that it may use.
 
     Args:
-        trials: most of them, those of earlier processes included.
-        minutes: most wall time from `started` on; no trial starts that would not fit.
-        trial_minutes: most training of one trial. Its evaluation comes on top: the duration of a whole
-            trial is that of the longest one that ended.
+        trials: largest number of trials, including those of earlier processes.
+        minutes: longest wall time from `started` on; a trial that would not fit is not started.
+        trial_minutes: longest training of one trial. The evaluation adds to it: if a trial took longer in
+            all, its duration is expected of the next one.
         started: `time.time()` at the beginning.
     """
 
@@ -44,7 +44,7 @@ class SearchBudget:
         self.longest_seconds = 60 * trial_minutes
 
     def has_time_for_another(self, started: int) -> bool:
-        """Return whether another trial may start after this many."""
+        """Return whether another trial may start after `started` trials."""
         return started < self.trials and time.time() + self.longest_seconds <= self.deadline
 
     def record_duration(self, seconds: float) -> None:

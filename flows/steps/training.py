@@ -84,7 +84,7 @@ def train_variants(
 
 
 def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[VariantResult]:
-    """Return the variants and their ensemble; without one, a result gives the reason."""
+    """Return the variants and their ensemble; if there is no ensemble, a result gives the reason."""
     with training_children() as children:
         state = build_ensemble(variants, workspace, children, return_state=True)
         outcome: Any = state.result(raise_on_failure=False)
@@ -96,12 +96,12 @@ def with_ensemble(variants: list[VariantResult], workspace: Workspace) -> list[V
 def with_student(
     variants: list[VariantResult], job: TrainingJob, views: Produced, workspace: Workspace
 ) -> list[VariantResult]:
-    """Return the variants and the student of them; without one, a result gives the reason.
+    """Return the variants and their student; if there is no student, a result gives the reason.
 
     Args:
         variants: of this run, including the ensemble if there is one.
-        job: the student's training, of the network that it is.
-        views: the TFRecords that all of them are trained on.
+        job: the student's training.
+        views: the TFRecords on which all variants are trained.
         workspace: where soft labels and student are written.
     """
     teacher = choose_teacher(variants)

@@ -1,4 +1,4 @@
-"""Run the trials of a search: in parallel, until time is up, scored on the selection part only."""
+"""Trials of a search: run several at once until the budget is used, and score them on the selection part only."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Future = PrefectFuture[TrialOutcome]
 
 
 class Search(NamedTuple):
-    """What a search is of: its trials differ from the job in their recipes alone."""
+    """A search around one training job: its trials differ from the job only in their recipes."""
 
     job: TrainingJob
     views: Produced
@@ -33,23 +33,23 @@ class Search(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The key of all that the trials' accuracies depend on."""
+        """Key of everything that the trials' accuracies depend on."""
         return study_key(self.job.variant, record_of(self.views).key, self.job.train, self.space, self.job.seed)
 
 
 def plan_search(job: TrainingJob, trial_minutes: float, views: Produced, space: SearchSpace) -> Search:
-    """Return the search around a job's recipe; every trial has these minutes, and its best epoch is selection's."""
+    """Return the search around a job's recipe; each trial may take these minutes and chooses its epoch on selection."""
     recipe = job.train.model_copy(update={"time_budget_minutes": trial_minutes, "monitor": "selection"})
     return Search(job.model_copy(update={"train": recipe}), views, space)
 
 
 def run_search(search: Search, budget: SearchBudget, parallel: int, workspace: Workspace) -> tuple[TrialRecord, ...]:
-    """Run the trials that are still to do and return all of the search, those of earlier processes included.
+    """Run the remaining trials and return all trials of the search, including those of earlier processes.
 
-    The study is kept under the search's key, so that the same search resumes it, however it ended.
+    The study is stored under the search's key, so that the same search resumes it, even after a crash.
 
     Raises:
-        PipelineError: another run is at this search.
+        PipelineError: another run is working on this search.
         VariantUnavailable: the variant cannot be trained here.
     """
     recipe, seed = search.job.train, search.job.seed
@@ -61,7 +61,7 @@ def run_search(search: Search, budget: SearchBudget, parallel: int, workspace: W
 
 
 def describe_search(search: Search, trials: tuple[TrialRecord, ...], dataset: Produced, preset: str) -> SearchRecord:
-    """Bring the trials and what they were of into one record."""
+    """Combine the trials and the facts about their search in one record."""
     summary = load_summary(record_of(dataset))
     return SearchRecord(
         study=search.key,
@@ -76,7 +76,7 @@ def describe_search(search: Search, trials: tuple[TrialRecord, ...], dataset: Pr
 
 
 def _run_trials(study: Study, budget: SearchBudget, parallel: int, start: Callable[[Trial], Future]) -> None:
-    """Keep so many trials going until the budget allows none, telling the study of each that ends."""
+    """Keep `parallel` trials running until the budget allows no more; report each finished trial to the study."""
     running: dict[Future, tuple[Trial, float]] = {}
     while True:
         while len(running) < parallel and budget.has_time_for_another(study.started):
@@ -99,7 +99,7 @@ def _start_trial(
 
 
 def _outcome_of(future: Future) -> TrialOutcome:
-    """Return the outcome of a trial; raise what would end every trial of the search: the trial is tried again later."""
+    """Return the outcome of a trial; raise an error that would end every trial, so that this one is retried later."""
     outcome: Any = future.result(raise_on_failure=False)
     if isinstance(outcome, ChildStopped | VariantUnavailable):
         raise outcome

@@ -1,4 +1,4 @@
-"""The typed recipe of one training."""
+"""Typed recipe of one training: optimizer, schedule, batch size, budget and regularisation."""
 
 from typing import Literal, Self
 

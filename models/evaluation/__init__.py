@@ -1,4 +1,4 @@
-"""From stored predictions to figures: scores, calibration, intervals and tests between variants; no TensorFlow.
+"""Evaluation of stored predictions: scores, calibration, intervals and tests between variants; no TensorFlow.
 
 predictions | what did a variant answer for each image, and was it right
 metrics     | how accurate is one variant on one part of the data

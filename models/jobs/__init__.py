@@ -1,4 +1,4 @@
-"""What parent and child commands share: names, specifications, events, plans and checkpoints.
+"""Interface between parent and child commands: names, specifications, events, plans and checkpoints.
 
 module      | what it answers
 checkpoint  | how does a training store its progress, and resume from it?

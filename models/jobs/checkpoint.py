@@ -1,4 +1,4 @@
-"""Atomic checkpoints: every variable of a training and what the loop knows, in one file."""
+"""Atomic checkpoints: all variables of a training and the state of its loop, in one file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ BEST_NAME = "best.npz"
 
 
 class TrainState(Record):
-    """What the training loop knows beside the variables."""
+    """State of the training loop in addition to the variables."""
 
     history: tuple[EpochRecord, ...] = ()
     steps: int = 0
     total_steps: int = 1
     finetuned_from: int = 0
-    """Steps before layers of the backbone joined the head; 0 before that, and where they never do."""
+    """Steps trained before fine-tuning of the backbone began; 0 before that, and if it is never fine-tuned."""
     best_epoch: int = 0
     best_accuracy: float = -1.0
     wall_seconds: float = 0.0
@@ -35,7 +35,7 @@ def save_checkpoint(run_dir: Path, variables: Sequence[Any], state: TrainState) 
 
 
 def restore_checkpoint(run_dir: Path, variables: Sequence[Any]) -> TrainState | None:
-    """Assign the stored variables and return the state, or None where there is no checkpoint."""
+    """Assign the stored variables and return the state, or None if there is no checkpoint."""
     path = run_dir / CHECKPOINT_NAME
     if not path.exists():
         return None
@@ -43,7 +43,7 @@ def restore_checkpoint(run_dir: Path, variables: Sequence[Any]) -> TrainState | 
 
 
 def load_state(run_dir: Path) -> TrainState | None:
-    """Return the state of the last checkpoint without its variables, or None where there is no checkpoint."""
+    """Return the state of the last checkpoint without its variables, or None if there is no checkpoint."""
     path = run_dir / CHECKPOINT_NAME
     if not path.exists():
         return None
@@ -52,7 +52,7 @@ def load_state(run_dir: Path) -> TrainState | None:
 
 
 def load_history(run_dir: Path) -> tuple[EpochRecord, ...]:
-    """Return the epochs of the last checkpoint; none where there is no checkpoint."""
+    """Return the epochs of the last checkpoint; none if there is no checkpoint."""
     state = load_state(run_dir)
     return state.history if state else ()
 

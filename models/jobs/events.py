@@ -1,7 +1,7 @@
-"""Events of the child commands: one class for each kind, and the union of all that a parent can get.
+"""Events of the child commands: one class for each kind, and the union of all events that a parent can receive.
 
-`event` names the kind on the wire. "progress" and "done" come from several commands, each with fields of its own, so
-a line is the first class of the union that takes its name and all of its fields.
+The field `event` names the kind. Several commands send "progress" and "done", each with different fields, so a line is
+parsed as the first class of the union that accepts its name and all of its fields.
 """
 
 import os
@@ -23,21 +23,21 @@ class Started(Event):
 
 
 class Measuring(Event):
-    """The child times training steps in a precision."""
+    """The child measures the time of training steps in a precision."""
 
     event: Literal["measuring"] = "measuring"
     precision: Precision
 
 
 class Planned(Event, Plan):
-    """The plan of the training, also of a resumed one."""
+    """The plan of the training; a resumed training sends it too."""
 
     event: Literal["planned"] = "planned"
     monitor: str = Field(description="the part that chooses the epoch")
 
 
 class Resumed(Event):
-    """The training goes on after an epoch of an earlier start."""
+    """The training continues after an epoch that an earlier start finished."""
 
     event: Literal["resumed"] = "resumed"
     epoch: int
@@ -48,7 +48,7 @@ PassKind = Literal["features", "teaching"]
 
 
 class ImagesPassed(Event):
-    """Progress of a view through a network: of a frozen backbone's features, or of a teacher's labelling."""
+    """Progress of a view through a network: to compute a frozen backbone's features, or a teacher's labels."""
 
     event: PassKind
     part: str
@@ -58,7 +58,7 @@ class ImagesPassed(Event):
 
 
 class Finetuning(Event):
-    """Layers of the backbone are trained too from this epoch on."""
+    """From this epoch on, layers of the backbone are trained too."""
 
     event: Literal["finetuning"] = "finetuning"
     epoch: int
@@ -94,7 +94,7 @@ class Evaluating(Event):
 
 
 class VotesChosen(Event):
-    """The votes of the ensemble, which is evaluated now."""
+    """The votes of the ensemble have been chosen; its evaluation begins."""
 
     event: Literal["evaluating"] = "evaluating"
     votes: dict[str, int]
@@ -142,29 +142,29 @@ class LabellingDone(Done):
 
 
 class EnsembleDone(Done):
-    """The end of the vote."""
+    """The end of building the ensemble."""
 
     status: TrainingStatus
 
 
 class TrackingDone(Done):
-    """The end of the writing to MLflow."""
+    """The end of writing to MLflow."""
 
     run_id: str
 
 
 TrainingEvent = Measuring | Planned | Resumed | Finetuning | TrainingProgress | EpochEnded | Evaluating | TrainingDone
-"""Events of `python -m models.training.fit` alone."""
+"""Events that only `python -m models.training.fit` sends."""
 
 OtherEvent = (
     ViewLabelled | LabellingDone | VotesChosen | EnsembleDone | Tracked | TrackingDone | ExamplesWritten | ViewsDone
 )
-"""Events of one other command alone."""
+"""Events that only one other command sends."""
 
 SharedEvent = Started | ImagesPassed | Predicting | Done | ChildError | UnknownEvent
 
 ChildEvent = Annotated[TrainingEvent | OtherEvent | SharedEvent, Field(union_mode="left_to_right")]
-"""`UnknownEvent` comes last: it takes what no other class takes."""
+"""`UnknownEvent` comes last: it accepts every event that no other class accepts."""
 
 _CHILD_EVENT: TypeAdapter[ChildEvent] = TypeAdapter(ChildEvent)
 
@@ -173,7 +173,7 @@ def parse_event(line: str) -> ChildEvent:
     """Parse one line that a child printed.
 
     Raises:
-        ValueError: it is no JSON object with an `event`.
+        ValueError: the line is not a JSON object with an `event`.
 
     >>> parse_event('{"event": "resumed", "epoch": 3, "accuracy": 0.7}').epoch
     3

@@ -1,10 +1,10 @@
 """Names of the files in the directory of a training and of other child commands."""
 
 SPEC_NAME = "spec.json"
-"""What the child command has to do; written by the parent."""
+"""Specification of the child command's work; written by the parent."""
 
 CHILD_LOG_NAME = "child.log"
-"""What the child command wrote on stderr."""
+"""Output of the child command on stderr."""
 
 PLAN_NAME = "plan.json"
 RESULT_NAME = "result.json"

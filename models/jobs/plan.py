@@ -1,4 +1,4 @@
-"""The plan of one training: precision, threads, steps and epochs, resolved once before the first epoch."""
+"""Plan of one training: precision, threads, steps and epochs, decided once before the first epoch."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ from models.jobs.specs import FitSpec
 
 logger = logging.getLogger(__name__)
 
-BUDGET_RESERVE = 0.05  # of the budget, for checkpoints and the noise of a shared machine
+BUDGET_RESERVE = 0.05  # share of the budget, for checkpoints and varying speed of a shared machine
 
 LOSS_TOLERANCE = 0.05  # relative difference of the losses at which a lower precision is no longer trusted
 
@@ -26,33 +26,33 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
 
 
 class Measurement(NamedTuple):
-    """What a few training steps on this machine cost, in wall seconds, and where they led."""
+    """Cost of a few training steps on this machine in wall seconds, and the loss after them."""
 
     step_seconds: float
     evaluation_seconds: float
     loss: float
     pass_seconds: float = 0.0
-    """Of one view through a frozen backbone, where its features are kept."""
+    """Seconds of one view's pass through a frozen backbone, if its features are stored."""
     head_step_seconds: float = 0.0
-    """Of a step that trains the head alone, where the training begins with such."""
+    """Seconds of a step that trains only the head, if the training begins with such steps."""
 
 
 class FeatureViews(NamedTuple):
-    """The views that a frozen backbone's features are kept of."""
+    """Views for which the features of a frozen backbone are stored."""
 
     views: int
-    """Of the train part."""
+    """Number of views of the train part."""
     prepared: int
-    """How many of them, from the first, are kept already."""
+    """How many of them, counted from the first, are stored already."""
     monitored_share: float = 0.0
-    """Images of the monitored part over those of a view: it passes too, before the first epoch; 0 where it is kept."""
+    """Size of the monitored part relative to a view: it passes before the first epoch; 0 if it is stored already."""
 
 
 Measure = Callable[[Precision], Measurement]
 
 
 class Plan(Record):
-    """What one training will do; a resumed training reads it and measures nothing again."""
+    """Plan of one training; a resumed training reads it instead of measuring again."""
 
     precision: Precision
     threads: int
@@ -62,44 +62,44 @@ class Plan(Record):
     budget_seconds: float
     measured: dict[Precision, Measurement]
     feature_views: int = 0
-    """Views that the head is trained on the frozen backbone's kept features of; 0 where images pass every time."""
+    """Views whose stored backbone features the head is trained on; 0 if images pass the backbone in every epoch."""
     prepared_views: int = 0
-    """Of those, how many from the first were kept already when this was planned."""
+    """How many of these views, counted from the first, were stored already when the plan was made."""
     head_fraction: float = 0.0
-    """Part of the epochs that trains the head alone, before layers of the backbone join; 0 where all train at once."""
+    """Share of the epochs that train only the head, before layers of the backbone; 0 if all train from the start."""
 
     @property
     def cost(self) -> Measurement:
-        """Return what was measured in the plan's precision, no time at all where nothing was."""
+        """Return the measurement in the plan's precision, or zero seconds if there is none."""
         return self.measured.get(self.precision, Measurement(0.0, 0.0, 0.0))
 
     def pass_seconds(self, first_epoch: int, epochs: int) -> float:
-        """Return the seconds in the backbone before the epochs from `first_epoch` (0-based) up to `epochs`."""
+        """Return the seconds of the backbone passes that epochs `first_epoch` (0-based) to `epochs` - 1 need."""
         fresh = range(max(first_epoch, self.prepared_views), min(epochs, self.feature_views))
         return len(fresh) * self.cost.pass_seconds
 
     def head_steps(self, total_steps: int) -> int:
-        """Return the steps of the head alone in a plan of so many steps: whole epochs, one at least.
+        """Return how many of a plan's steps train only the head: whole epochs, at least one.
 
-        Where there is only one epoch, it is the head's: layers of a backbone under an untrained head forget.
+        If there is only one epoch, it trains only the head: an untrained head would damage the backbone's weights.
         """
         epochs = math.ceil(total_steps / self.steps_per_epoch)
         head_epochs = max(1, min(round(self.head_fraction * epochs), epochs - 1))
         return min(total_steps, head_epochs * self.steps_per_epoch) if self.head_fraction else 0
 
     def phase_steps(self, total_steps: int, finetuned_from: int) -> int:
-        """Return the steps of the present phase; `finetuned_from` is the step at which the second began, or 0."""
+        """Return the steps of the current phase; `finetuned_from` is the step at which the second phase began, or 0."""
         if finetuned_from:
             return total_steps - finetuned_from
         return self.head_steps(total_steps) or total_steps
 
     def seconds_between(self, done: int, total_steps: int, step_seconds: float, finetuned_from: int = 0) -> float:
-        """Return what is left to pay of a plan of so many steps: steps, evaluations, and new views' passes.
+        """Return the seconds that the rest of a plan takes: steps, evaluations, and backbone passes of new views.
 
         Args:
-            done: steps taken before.
-            total_steps: of the plan.
-            step_seconds: what a step of the present phase takes; those of the second follow in proportion.
+            done: steps that are finished.
+            total_steps: all steps of the plan.
+            step_seconds: seconds of a step in the current phase; from it, steps of the second phase are estimated.
             finetuned_from: the step at which the second phase began, or 0.
         """
         epochs = math.ceil(total_steps / self.steps_per_epoch)
@@ -111,7 +111,7 @@ class Plan(Record):
         return evaluations + passes + (head + rest) * step_seconds
 
     def steps_within(self, seconds: float, step_seconds: float, done: int = 0, finetuned_from: int = 0) -> int:
-        """Return how many steps, `done` ones among them, the plan has time for; see `seconds_between`."""
+        """Return how many steps the plan has time for, including the `done` ones; see `seconds_between`."""
 
         def needed(total_steps: int) -> float:
             return self.seconds_between(done, total_steps, step_seconds, finetuned_from)
@@ -132,14 +132,14 @@ def load_plan(run_dir: Path) -> Plan | None:
 
 
 def make_plan(spec: FitSpec, images: int, measure: Measure, started: float, head_first: bool = False) -> Plan:
-    """Resolve the precision and how many steps the training takes.
+    """Decide the precision and the number of steps of a training.
 
     Args:
         spec: the training's specification.
         images: training images in one view.
-        measure: times a few steps in a precision; called only where the precision or the budget asks for it.
+        measure: measures the time of a few steps in a precision; called only if the precision or the budget needs it.
         started: `time.monotonic()` at the start of the child, from which its budget counts.
-        head_first: the network has layers of a backbone to train, which the recipe lets the head go before.
+        head_first: whether the recipe trains the new head first, and layers of a backbone after it.
 
     Raises:
         PipelineError: there are no training images.
@@ -157,16 +157,16 @@ def make_plan(spec: FitSpec, images: int, measure: Measure, started: float, head
 
 
 def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: Measure, started: float) -> Plan:
-    """Resolve the steps of a head on kept features, and how many views a time budget lets pass the backbone.
+    """Decide the steps of a head on stored features, and how many views pass the backbone within a time budget.
 
-    Another view is worth up to half of what is left, more only where every epoch finds time beside it. Where not even
-    one view can pass, no features are kept: some steps through the whole network are what the time is good for then.
+    New views may use up to half of the remaining time, and more only if all epochs still fit. If there is not even time
+    for one view, no features are stored: the time is then used for some steps through the whole network.
 
     Args:
-        spec: the training's specification; "auto" means float32 here, since a head gains little by another.
+        spec: the training's specification; "auto" means float32 here, since a head gains little from bfloat16.
         images: training images in one view, at least one.
-        kept: the views, and what of them is kept already.
-        measure: times a few steps of the head, and the backbone; called only where there is a budget.
+        kept: the views, and how many of them are stored already.
+        measure: measures the time of a few steps of the head, and of the backbone; called only if there is a budget.
         started: `time.monotonic()` at the start of the child, from which its budget counts.
     """
     precision: Precision = "float32" if spec.train.precision == "auto" else spec.train.precision
@@ -186,7 +186,7 @@ def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: M
 
 
 def _plan_on_pixels(plan: Plan, monitored_share: float, started: float) -> Plan:
-    """Return the plan with steps through the whole network, which costs what backbone and head cost together."""
+    """Return the plan with steps through the whole network; each costs as much as backbone and head together."""
     cost = plan.cost
     whole = cost._replace(
         step_seconds=cost.step_seconds + cost.pass_seconds / plan.steps_per_epoch,
@@ -217,8 +217,8 @@ def _seconds_left(plan: Plan, started: float) -> float:
 def choose_precision(spec: FitSpec, measure: Measure) -> tuple[Precision, dict[Precision, Measurement]]:
     """Return the faster precision whose loss agrees with float32's, and what was measured.
 
-    A precision that the recipe names is taken as it is, and measured only where a budget has to be planned; so is
-    float32 where the processor has no bfloat16, since emulating it for a few steps may cost a whole time budget.
+    If the recipe names a precision, it is used, and measured only if a budget has to be planned. The same applies to
+    float32 if the processor has no bfloat16, since a few emulated steps may use up a whole time budget.
     """
     if spec.train.precision != "auto" or not has_bfloat16():
         named = "float32" if spec.train.precision == "auto" else spec.train.precision

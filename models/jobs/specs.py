@@ -10,7 +10,7 @@ from models.catalog.train_config import TrainConfig, check_student_recipe
 
 
 class FitSpec(Record):
-    """What `python -m models.training.fit RUN_DIR` reads from RUN_DIR/spec.json."""
+    """Specification of `python -m models.training.fit RUN_DIR`, stored as RUN_DIR/spec.json."""
 
     name: str = Field(description="Key of the variant")
     description: str
@@ -38,7 +38,7 @@ class FitSpec(Record):
 
 
 class TeachSpec(Record):
-    """What `python -m models.training.distill OUT` reads from OUT/spec.json."""
+    """Specification of `python -m models.training.distill OUT`, stored as OUT/spec.json."""
 
     teacher: Path = Field(description="Directory of a finished training, or of a vote of such")
     records: Path = Field(description="Directory of the TFRecords")
@@ -50,13 +50,13 @@ class TeachSpec(Record):
 
 
 class EnsembleSpec(Record):
-    """What `python -m models.training.ensemble RUN_DIR` reads from RUN_DIR/spec.json."""
+    """Specification of `python -m models.training.ensemble RUN_DIR`, stored as RUN_DIR/spec.json."""
 
     candidates: dict[str, Path] = Field(description="variant -> directory of its finished training")
 
 
 class ScoreSpec(Record):
-    """What `python -m models.training.rescore OUT` reads from OUT/spec.json."""
+    """Specification of `python -m models.training.rescore OUT`, stored as OUT/spec.json."""
 
     network: Path = Field(description="File of the saved network")
     records: Path = Field(description="Directory of the TFRecords")

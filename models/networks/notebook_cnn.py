@@ -1,4 +1,4 @@
-"""The notebook's own CNNs, layer by layer; the notebook scaled pixels outside of the model, here a layer does it.
+"""CNNs of the notebook, layer by layer; the notebook scaled pixels outside of the model, here a layer scales them.
 
 A LeakyReLU after a convolution with a ReLU does not change its input. The notebook has it, so it stays.
 """

@@ -19,8 +19,8 @@ SERVED_MODEL = PROJECT_ROOT / "models" / "registry" / "served_model.py"
 LAYERS = PROJECT_ROOT / "models" / "networks" / "layers.py"
 
 LAYERS_NAME = "emotion_layers.py"
-"""File name of the layers in the package. MLflow puts the folder with this file first on `sys.path` of whoever loads
-the model, so the folder holds no module whose name another project may use, such as `models` or `data`."""
+"""File name of the layers in the package. MLflow puts the folder with this file first on `sys.path` of each process
+that loads the model, so the folder holds no module whose name another project may use, such as `models` or `data`."""
 
 SERVED_PACKAGES = ("mlflow", "tensorflow", "keras", "numpy")
 

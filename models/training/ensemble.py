@@ -41,7 +41,7 @@ class EnsembleMember:
     """Weight and calibration of one network in the ensemble."""
 
     votes: int
-    """How often it counts, 1 or more."""
+    """Number of votes of the network, 1 or more."""
     temperature: float
     """Divisor of the logarithms of its probabilities."""
 

@@ -46,9 +46,9 @@ class FrozenNetwork(NamedTuple):
     """A network split after its frozen backbone; both halves share layers and weights with it."""
 
     extractor: keras.Model
-    """From pixels (batch, 48, 48, 1), 0..255, to features (batch, height, width, channels)."""
+    """Network from pixels (batch, 48, 48, 1), 0..255, to features (batch, height, width, channels)."""
     head: keras.Model
-    """From features to probabilities (batch, classes)."""
+    """Network from features to probabilities (batch, classes)."""
 
 
 class Features(NamedTuple):

@@ -12,7 +12,7 @@ from models.evaluation.predictions import PROBABILITY_COLUMNS
 from models.jobs.events import Predicting
 
 PROGRESS_SECONDS = 60.0
-"""How often a long prediction reports progress: the parent treats half an hour of silence as a hang."""
+"""Interval of the progress reports of a long prediction; the parent ends a child that is silent for half an hour."""
 
 
 def predict_part(model: Any, batches: Iterable[tuple[Any, Any, Any]], part: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What all pages share.
+"""Common parts of all pages.
 
 formatting     | how numbers, sizes, durations and lists read
 markdown_text  | how text and tables read in Markdown

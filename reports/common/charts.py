@@ -83,7 +83,7 @@ def responsive_chart(name: str, draw: Callable[[str, float], str]) -> Markup:
         draw: takes the figure's name and its width in inches; returns SVG, or nothing.
 
     Returns:
-        Both, of which style.css shows one.
+        Both charts; style.css shows the one that fits the screen.
     """
     drawn = {"on-wide": draw(name, WIDE_INCHES), "on-narrow": draw(f"{name}-narrow", NARROW_INCHES)}
     return Markup("".join(f'<div class="{screen}">{svg}</div>' for screen, svg in drawn.items() if svg))
@@ -102,7 +102,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 def draw_whisker(
     axes: Axes, row: int, ends: tuple[float, float], middle: float, text: str, colour: str, filled: bool = True
 ) -> None:
-    """Draw an interval as a line, and its middle as a dot with its figure above it."""
+    """Draw an interval as a line, and its middle value as a dot with the figure above it."""
     axes.plot(ends, [row, row], color=colour, linewidth=2, solid_capstyle="round")
     axes.plot([middle], [row], marker="o", markersize=8, color=colour, markerfacecolor=colour if filled else "none")
     axes.annotate(text, (middle, row), fontsize=9, xytext=(0, 7), textcoords="offset points", ha="center")

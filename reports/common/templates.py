@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 TABLES_SCRIPT = (TEMPLATES / "common" / "tables.js").read_text(encoding="utf-8")
-"""The one script of a page: sorts and filters its tables."""
+"""The only script of a page: it sorts and filters the tables."""
 
 
 def hash_script(script: str) -> str:

@@ -28,7 +28,7 @@ THUMBNAIL_SIZE = 48
 """Largest height and width of a thumbnail in pixels: a face keeps its size, a larger image is scaled down."""
 
 ALREADY_PAIRED = "splits_alike"
-"""The rule whose examples are already pairs of paths, one after the other."""
+"""Rule whose examples are already pairs of paths: each pair is two paths in a row."""
 
 
 class Picture(Record):
@@ -46,7 +46,7 @@ class Exhibit(Record):
 
 
 class DataEvidence(Record):
-    """What the pages on a data set show in addition to its summary: `evidence.json`."""
+    """Content of the pages on a data set in addition to its summary, stored as `evidence.json`."""
 
     dataset: str = Field(default="", description="key in the workspace")
     policies: dict[str, str] = Field(default_factory=dict, description="rule -> what is done if it is broken")

@@ -12,7 +12,7 @@ from data.records.dataset import NOT_CHECKED, DataSummary, Finding, Severity
 from reports.dataset.exhibits import DataEvidence
 
 STRONGEST = 10
-"""Statistics of a pair of splits that a page shows unfolded."""
+"""Number of statistics of a pair of splits that a page shows unfolded."""
 
 Outcome = Literal["accepted", "changed", "refused"]
 
@@ -35,7 +35,7 @@ class RuleRow(Record):
 
 
 class SeverityRow(Record):
-    """How many rules of one severity were broken."""
+    """Number of broken rules of one severity."""
 
     severity: Severity
     published: int
@@ -44,7 +44,7 @@ class SeverityRow(Record):
 
 
 class SplitRow(Record):
-    """How much of one split was kept: for each class the images published and the images used."""
+    """Row of one split: for each class, the images published and the images used."""
 
     name: str
     cells: tuple[tuple[int, int], ...]
@@ -65,7 +65,7 @@ class StatisticRow(Record):
 
 
 class PairTable(Record):
-    """How similar two splits are, and every statistic behind it: the most different statistics first."""
+    """Similarity of two splits with all statistics behind it, the most different statistics first."""
 
     pair: SplitPair
     strongest: tuple[StatisticRow, ...]
@@ -73,7 +73,7 @@ class PairTable(Record):
 
 
 class NextStep(Record):
-    """What to do about one finding that stops a run."""
+    """Advice on one finding that stops a run."""
 
     rule: str
     message: str

@@ -1,4 +1,4 @@
-"""The list `comparison.csv`: every figure of every variant, unrounded, for further computation."""
+"""List `comparison.csv`: every figure of every variant, unrounded, for further computation."""
 
 from pathlib import Path
 

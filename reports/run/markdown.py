@@ -1,4 +1,4 @@
-"""The report of a run as Markdown: text and tables, for places that show no pictures."""
+"""Report of a run as Markdown: text and tables, for places that cannot show pictures."""
 
 from data.records.run import RunResults
 from reports.common.formatting import date_text

@@ -1,4 +1,4 @@
-"""The report of a run as files: `index.html` that opens from disk, `report.md`, `results.json` and lists as CSV."""
+"""Report of a run as files: `index.html` that opens from disk, `report.md`, `results.json` and lists as CSV."""
 
 import shutil
 from pathlib import Path
@@ -35,7 +35,7 @@ def render_report(results: RunResults, out: Path, sources: ReportSources = Repor
 
 
 def _copy_lists(sources: ReportSources, out: Path) -> None:
-    """Copy the lists of images that the page links to, as far as they exist."""
+    """Copy those lists of images that exist and that the page links to."""
     lists = [(sources.verdict, QUARANTINE_LIST), (sources.verdict, CHANGED_LIST), (sources.audit, SUSPECTS_NAME)]
     for directory, name in lists:
         if directory and (directory / name).is_file():
@@ -63,6 +63,6 @@ def render_page(results: RunResults, sources: ReportSources = ReportSources()) -
 
 
 def _without_notebook(results: RunResults) -> RunResults:
-    """Leave out the notebook's figures: they mean nothing beside accuracies on drawn faces."""
+    """Leave out the notebook's figures, which cannot be compared with accuracies on drawn faces."""
     variants = tuple(variant.model_copy(update={"published": None}) for variant in results.variants)
     return results.model_copy(update={"variants": variants})

@@ -34,7 +34,7 @@ class ReportEntry(Record):
 
     @property
     def promoted(self) -> bool:
-        """Whether the run's best became champion without an approval."""
+        """True if the best variant of the run became champion without an approval."""
         return self.outcome == "promote"
 
 

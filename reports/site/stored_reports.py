@@ -28,12 +28,12 @@ class StoredReport(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Of the report in the workspace."""
+        """Key of the report in the workspace."""
         return self.path.name
 
     @property
     def title(self) -> str:
-        """Key, run and time, by which a person recognises it."""
+        """Key, run and time of the report, so that a person recognises it."""
         return f"{self.key} ({self.results.run_name}, {self.results.started})"
 
 
@@ -44,8 +44,8 @@ def list_reports(root: Path) -> tuple[list[StoredReport], list[Path]]:
         root: of the workspace.
 
     Returns:
-        Reports with the directories of their variants in this workspace, wherever it was when they were made; and the
-        directories of reports that are damaged or of a version that is not read here.
+        Reports with the directories of their variants in this workspace, even if the workspace was moved since; and the
+        directories of reports that are damaged or were written by a version that cannot be read here.
     """
     found, unreadable = [], []
     for record in (root / REPORTS_STAGE).glob(f"[!.]*/{RECORD_NAME}"):
@@ -75,7 +75,7 @@ def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
 
     Args:
         reports: of a workspace, the newest first.
-        wanted: "last", a key, the first digits of one, or the name of a run, of which the newest counts.
+        wanted: "last", a key, the first digits of a key, or the name of a run; the newest report of that run is found.
 
     Raises:
         PipelineError: no report matches, or several keys begin with these digits.
@@ -100,7 +100,7 @@ def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:
 
 
 def report_sources(report: StoredReport) -> ReportSources:
-    """Return where a report's pictures, verdict and audit are; what was pruned is left out."""
+    """Return the paths of a report's pictures, verdict and audit, without those that were pruned."""
     root, lineage = report.path.parents[1], report.results.lineage
     places = {
         stage: root / stage / lineage[stage]

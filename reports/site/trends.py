@@ -73,7 +73,7 @@ def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> st
 
 
 def _join(axes: Axes, entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[str, str]) -> None:
-    """Draw a point for each report and join those of one source: accuracies on other images are not a trend."""
+    """Draw a point for each report; join those of one source, since accuracies on different images are not a trend."""
     for source in colours:
         own = [(date2num(e.started), height) for e, height in zip(entries, heights, strict=True) if e.source == source]
         if own:

@@ -50,7 +50,7 @@ def generate_images(config: SampleConfig, workspace: Workspace) -> Produced:
 @task(task_run_name="download from {source.kind}", cache_policy=NO_CACHE)
 @watched
 def download_archive(source: DatasetSource, workspace: Workspace, settings: DownloadSettings) -> FetchedArchive:
-    """Download and verify the source's archive; verify a local one where it is.
+    """Download and verify the source's archive; a local archive is verified in its own place.
 
     The task run shows as Cached if nothing was downloaded.
     """
@@ -71,7 +71,7 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
 @task(task_run_name="unpack images", cache_policy=NO_CACHE)
 @watched
 def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
-    """Extract an archive's images, refusing what an archive should not hold.
+    """Extract an archive's images; refuse an archive with content that it should not have.
 
     The limits are not part of the key: they decide what is refused, not what is written.
     """

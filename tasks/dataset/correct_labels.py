@@ -59,7 +59,7 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
 
 
 def load_relabel_counts(manifest: Produced) -> RelabelCounts | None:
-    """Return what was corrected in a manifest, or None if nothing was corrected."""
+    """Return the counts of a manifest's corrected labels, or None if nothing was corrected."""
     path = manifest.path / COUNTS_NAME
     return RelabelCounts.model_validate_json(path.read_text()) if path.exists() else None
 

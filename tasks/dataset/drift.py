@@ -71,13 +71,13 @@ def compare_with_last(
 
 
 def load_changes(change: Produced) -> tuple[Finding, ...]:
-    """Return what changed since the last accepted data set, one finding a kind; nothing if there was none."""
+    """Return the changes since the last accepted data set, one finding for each kind; none without such a data set."""
     path = change.path / CHANGE_NAME
     return ProfileChange.model_validate_json(path.read_text()).findings if path.exists() else ()
 
 
 def load_changed_images(change: Produced) -> pd.DataFrame | None:
-    """Return path, split, label and change of each image that is added, relabelled or moved; None without a last."""
+    """Return path, split, label and change of each added, relabelled or moved image; None without an earlier set."""
     path = change.path / CHANGED_IMAGES_NAME
     return pd.read_parquet(path) if path.exists() else None
 

@@ -1,4 +1,4 @@
-"""Task that builds the manifest of a data set: one row an image."""
+"""Task that builds the manifest of a data set: one row for each image."""
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE

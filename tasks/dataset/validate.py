@@ -52,7 +52,7 @@ KEY_MODULES = (__name__, correct_labels)
 KEPT_DATA_DOCS = 8
 
 LEVELS = {"critical": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
-"""How a finding of each severity is logged."""
+"""Log level of a finding, by severity."""
 
 
 @task(task_run_name="validate data", cache_policy=NO_CACHE)
@@ -115,7 +115,7 @@ def known_facts(source: DatasetSource, summary: DataSummary) -> DatasheetFacts:
 
 
 def find_data_docs(dataset: Produced, workspace: Workspace) -> Path:
-    """Return where Great Expectations' own pages of a data set are, as long as they are kept."""
+    """Return the path of Great Expectations' own pages on a data set, as long as they are kept."""
     return workspace.root / DATA_DOCS_FOLDER / dataset.key
 
 

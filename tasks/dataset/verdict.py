@@ -36,7 +36,7 @@ from tasks.support.progress import watched
 KEY_MODULES = (__name__,)
 
 UP_TO_WORKSPACE = Path("..", "..")
-"""From the directory of a stage to the workspace: pages there are linked relatively, so that it can be moved whole."""
+"""Path from the directory of a stage to the workspace: links are relative, so that the workspace can be moved."""
 
 
 @task(task_run_name="publish verdict", cache_policy=NO_CACHE)

@@ -1,4 +1,4 @@
-"""What every task uses: child processes, outcomes, progress and links.
+"""Support for all tasks: child processes, outcomes, progress and links.
 
 module           | what it answers
 child_processes  | how is a child command started, followed and ended?

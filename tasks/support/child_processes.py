@@ -1,4 +1,4 @@
-"""The parent's side of child commands: starts them, follows their events, and ends every one of them."""
+"""Parent side of child commands: start them, follow their events, and end all of them."""
 
 import logging
 import os
@@ -36,11 +36,11 @@ def ignore_event(_event: ChildEvent) -> None:
 
 
 class ChildStopped(PipelineError):
-    """The run is ending, so the child was stopped; it is not started again."""
+    """Error if a child was stopped because the run is ending; the child is not started again."""
 
 
 class Children:
-    """The child processes of one run; create them with `training_children`.
+    """Child processes of one run; created by `training_children`.
 
     Args:
         devices: GPUs; each child gets one that no other child uses, and waits until one is free. Without any,

@@ -9,7 +9,7 @@ REPORTS_URL_VARIABLE = "EMOTION_REPORTS_URL"
 """Environment variable that tells runs of the worker where reports are served."""
 
 MLFLOW_PAGE_VARIABLE = "EMOTION_MLFLOW_URL"
-"""Environment variable that tells them where MLflow's pages are."""
+"""Environment variable that tells them the address of MLflow's pages."""
 
 MLFLOW_PATH = "/mlflow/"
 """Path on the server of the reports; followed by a report's key, it leads to the run in MLflow."""

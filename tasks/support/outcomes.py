@@ -17,7 +17,7 @@ def finish(record: T, cached: bool) -> T:
 
 
 def record_of(outcome: T) -> T:
-    """Return the record of a task that was called directly, whichever state it ended in."""
+    """Return the record of a task that was called directly, for any state in which it ended."""
     return outcome.result() if isinstance(outcome, State) else outcome  # type: ignore[return-value]
 
 

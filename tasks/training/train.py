@@ -38,7 +38,7 @@ KILLED_RETRIES = 2
 
 
 class TrainingJob(Record):
-    """One variant to train: everything but where it runs."""
+    """Training of one variant: everything except the place where it runs."""
 
     variant: Variant
     train: TrainConfig
@@ -49,13 +49,13 @@ class TrainingJob(Record):
     features: Path | None = None
     """Workspace that keeps the features of frozen backbones."""
     is_repeat: bool = False
-    """Whether the run trains the variant with an earlier seed too, and this one is for the spread alone."""
+    """True if the run also trains the variant with an earlier seed, and this training only measures the spread."""
     soft_labels: Produced | None = None
-    """The probabilities that the teacher of a student gives the train images."""
+    """Probabilities for the train images from the teacher of a student."""
 
     @property
     def title(self) -> str:
-        """What a person calls the training: by its variant, a repeat by its seed as well."""
+        """Name of the training in logs: its variant, and for a repeat also its seed."""
         return f"{self.variant.name} (seed {self.seed})" if self.is_repeat else self.variant.name
 
 
@@ -182,7 +182,7 @@ def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) 
 
 
 def weights_of(job: TrainingJob, children: Children) -> Path | None:
-    """Return the pretrained weights of a training's backbone, or None where its variant has none.
+    """Return the pretrained weights of a training's backbone, or None if its variant has none.
 
     Raises:
         VariantUnavailable: they cannot be found or downloaded.

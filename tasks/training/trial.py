@@ -31,13 +31,13 @@ from tasks.training.training_log import TrainingLog
 
 
 class TrialPruned(PipelineError):
-    """The trial was stopped because it will not be the best."""
+    """Error if a trial was stopped because it will not be the best."""
 
 
 class TrialLog(TrainingLog):
     """Passes each epoch of a training to its trial, and ends the training if the trial is to be pruned.
 
-    The validation accuracy at the end is not logged: nobody may choose by it.
+    The validation accuracy at the end is not logged, because no choice may depend on it.
     """
 
     def __init__(self, trial: Trial) -> None:

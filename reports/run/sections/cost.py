@@ -121,7 +121,7 @@ def _count_axis(axes: Axes) -> None:
 
 
 def _label_points(axes: Axes, names: Sequence[str], places: Sequence[tuple[float, float]]) -> None:
-    """Name each point on the first of its sides where the name covers no other name and no point."""
+    """Write each point's name on the first side on which it covers no other name and no point."""
     taken = [_point_box(axes, place) for place in places]
     for name, place in zip(names, places, strict=True):
         label = axes.annotate(name, place, xytext=(0, 0), textcoords="offset points", fontsize=9.5)
