@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from data.sources.source import SOURCE_HELP
 from models.catalog.seeds import MAX_SEEDS, SEED_BOUND
 
 
@@ -31,9 +32,7 @@ class Help:
         return {**handler(schema), "description": self.text}
 
 
-Source = Annotated[
-    str, Help('"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin it.')
-]
+Source = Annotated[str, Help(SOURCE_HELP)]
 Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with new_label filled in by a person.")]
 Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
 Seeds = Annotated[
