@@ -191,7 +191,7 @@ def test_what_is_copied_of_a_folder_can_be_listed_first(tmp_path: Path) -> None:
 
 
 def test_folder_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="no folder"):
+    with pytest.raises(PipelineError, match="not a folder"):
         copy_folder(tmp_path / "missing", tmp_path / "out", LIMITS)
 
 

@@ -152,7 +152,7 @@ def test_the_command_reports_a_bad_specification(tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text('{"views": 0}')
     status, events = _run_child(tmp_path / "spec.json")
     assert status == 1
-    assert events[-1]["event"] == "error" and "spec.json is no specification" in events[-1]["message"]
+    assert events[-1]["event"] == "error" and "spec.json is not a specification" in events[-1]["message"]
 
 
 def test_pictures_show_train_faces_of_each_class_and_their_first_view(spec: ViewsSpec) -> None:
