@@ -30,7 +30,7 @@ def test_what_trials_take_beside_their_training_is_learnt():
     ("minutes", "trial_minutes", "out", "message"),
     [
         (1, 2, "", "got 1 minutes for a search whose trials take 2"),
-        (9, 2, "nowhere/found.json", "whose folder is not there"),
+        (9, 2, "nowhere/found.json", "whose folder does not exist"),
         (9, 2, ".", "which is a folder"),
     ],
 )
