@@ -71,30 +71,26 @@ def collect_modules(modules: Iterable[str | ModuleType]) -> list[str]:
 
 
 @cache
-def _code_digest(module: str) -> str:
-    """Return the SHA-256 of a module's syntax tree without docstrings."""
-    tree = _syntax_tree(module)
+def _syntax_tree(module: str) -> ast.Module:
+    """Parse a module once, for its digest and its imports; docstrings are left out."""
+    with _parsing:
+        tree = ast.parse(_source_path(module).read_bytes())
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             body[:] = [statement for statement in body if not _is_text(statement)]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return tree
+
+
+@cache
+def _code_digest(module: str) -> str:
+    return hashlib.sha256(ast.dump(_syntax_tree(module)).encode()).hexdigest()
 
 
 def _is_text(statement: ast.stmt) -> bool:
     """Return whether a statement is a docstring, of a module, a class, a function or an attribute."""
     value = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
-
-
-def _syntax_tree(module: str) -> ast.Module:
-    with _parsing:
-        return ast.parse(_source(module))
-
-
-@cache
-def _source(module: str) -> bytes:
-    return _source_path(module).read_bytes()
 
 
 def _source_path(module: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.base.errors import TransientError
+from data.workspace.layout import MLFLOW_FOLDER
 from data.workspace.prune import KindCount
 from models.registry.connection import EXPERIMENT, MODEL_NAME, URI_VARIABLE, connect, mlflow_errors, tracking_uri
 from models.registry.tags import REPORT_TAG
@@ -60,7 +61,7 @@ class MlflowPruner:
 
     def _exists(self) -> bool:
         """Check whether an MLflow exists; pruning does not create one."""
-        return bool(os.environ.get(URI_VARIABLE)) or (self.workspace / "mlflow" / "mlflow.db").exists()
+        return bool(os.environ.get(URI_VARIABLE)) or (self.workspace / MLFLOW_FOLDER / "mlflow.db").exists()
 
     def _remove(self, client: "MlflowClient", gone: list["Run"]) -> None:
         for run in gone:

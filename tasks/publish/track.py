@@ -16,7 +16,7 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
-from data.workspace.layout import TRACKED_STAGE
+from data.workspace.layout import MLFLOW_FOLDER, TRACKED_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs import commands
 from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
@@ -26,7 +26,7 @@ from tasks.support.links import link_mlflow_run
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-WAITING = Path("mlflow") / "waiting"
+WAITING = Path(MLFLOW_FOLDER) / "waiting"
 
 
 class Waiting(Record):

@@ -22,7 +22,7 @@ def small_project(tmp_path, monkeypatch):
 
 
 def forget_sources():
-    digests._source.cache_clear()
+    digests._syntax_tree.cache_clear()
     digests._code_digest.cache_clear()
     digests._project_imports.cache_clear()
 
