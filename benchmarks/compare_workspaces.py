@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from data.workspace.layout import MARKER_STAGES
-from data.workspace.store import RECORD_NAME, read_record
+from data.workspace.stage_record import RECORD_NAME, read_record
 
 VOLATILE = re.compile(
     r"seconds|memory|latency|milliseconds|directory|\bkey\b|_key\b|created|started|made_with|code_version|hardware"

@@ -15,7 +15,7 @@ from data.records.run import RunResults
 from data.records.training import PartMetrics, VariantResult
 from data.system.hardware import usable_cores
 from data.views.tfrecords import ViewsIndex, write_index
-from data.workspace.store import RECORD_NAME, read_record
+from data.workspace.stage_record import RECORD_NAME, read_record
 from flows.server.shared import prefect_server
 from flows.settings import load_settings
 from models.catalog.presets import PRESETS

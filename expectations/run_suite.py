@@ -1,7 +1,6 @@
 """Runner of the suite: validates a manifest and turns each result into a finding with its severity."""
 
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,28 +77,6 @@ def write_data_docs(
     _run_suite(context, manifest, rules, published_counts)
     context.build_data_docs(site_names=["pages"])
     return out / "index.html"
-
-
-def prune_data_docs(root: Path, keep: int) -> list[Path]:
-    """Remove all but the most recently changed directories of pages below `root`.
-
-    Args:
-        root: holds one directory for each data set; names that start with a dot are kept.
-        keep: how many directories are kept, at least 1.
-
-    Returns:
-        The removed directories, oldest first.
-
-    Raises:
-        PipelineError: `keep` is less than 1.
-    """
-    if keep < 1:
-        raise PipelineError(f"keep is {keep}; expected at least 1, the pages of the latest data set")
-    directories = [path for path in root.glob("*") if path.is_dir() and not path.name.startswith(".")]
-    oldest_first = sorted(directories, key=lambda path: (path.stat().st_mtime_ns, path.name))
-    for path in oldest_first[:-keep]:
-        shutil.rmtree(path)
-    return oldest_first[:-keep]
 
 
 def _require_rows(manifest: pd.DataFrame) -> None:

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from data.sources.source import parse_source
-from data.system.hardware import default_parallel
+from data.system.hardware import choose_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.parameters import Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget
@@ -53,7 +53,7 @@ def audit(
     """
     settings, chosen = load_settings(), load_preset(preset)
     workspace = settings.open_workspace(force)
-    parallel = min(parallel or default_parallel(), folds)
+    parallel = choose_parallel(parallel, folds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
     views = [build_views(fold, data.images, chosen.augment, chosen.views, seed, workspace) for fold in held_out]

@@ -9,7 +9,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
 
 from data.sources.source import parse_source
-from data.system.hardware import default_parallel
+from data.system.hardware import choose_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
@@ -74,7 +74,7 @@ def retrain(
     settings, chosen, started = load_settings(), load_preset(preset), time.time()
     workspace = settings.open_workspace(force)
     names, train_seeds = variants or chosen.variants, training_seeds(seed, seeds)
-    parallel = min(parallel or default_parallel(), len(names) * seeds)
+    parallel = choose_parallel(parallel, len(names) * seeds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]

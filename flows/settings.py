@@ -1,5 +1,7 @@
 """Settings of this installation, from EMOTION_* environment variables or a .env file."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +11,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from data.base.errors import PipelineError
 from data.sources.download import DownloadSettings
 from data.sources.extract import ExtractLimits
+from data.workspace.mark import find_mark
 from data.workspace.store import RESERVE_BYTES, Workspace
 
 PREFIX = "EMOTION_"
+ENV_FILE = ".env"
+"""File of settings in the current directory."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -22,16 +28,23 @@ def _require_user_and_password(value: SecretStr) -> SecretStr:
     return value
 
 
+ExpandedPath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""Path whose leading ~ means the home directory."""
+
 UserAndPassword = Annotated[SecretStr, AfterValidator(_require_user_and_password)]
 
 
 class Settings(BaseSettings):
     """Settings of this machine, such as paths and ports; the parameters of a flow say what a run does."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
-    workspace: Path = Field(default=Path("workspace"), description="Directory that stores every stage of every run")
-    weights_dir: Path | None = Field(
+    workspace: ExpandedPath = Field(
+        default=Path("workspace"), description="Directory that stores every stage of every run"
+    )
+    weights_dir: ExpandedPath | None = Field(
         default=None, description="Directory of ImageNet weights, with the file names of Keras"
     )
     allow_weight_download: bool = Field(
@@ -104,13 +117,40 @@ def load_settings() -> Settings:
     """Return the settings of this installation.
 
     Raises:
-        PipelineError: a variable has a value that is not allowed.
+        PipelineError: a variable has a value that is not allowed, or the workspace's directory is something else.
     """
+    settings = read_settings()
+    find_mark(settings.workspace.resolve())
+    return settings
+
+
+def read_settings() -> Settings:
+    """Return the settings of this installation without looking at the workspace.
+
+    Raises:
+        PipelineError: a variable has a value that is not allowed, or another user can change the file of settings.
+    """
+    _refuse_unsafe_file(Path(ENV_FILE).resolve())
     try:
         return Settings()
     except ValidationError as error:
         faults = [f"{_name_fault(str(fault['loc'][0]), fault['input'])}: {fault['msg']}" for fault in error.errors()]
         raise PipelineError(f"got {'; '.join(faults)}; correct it in the environment or in .env") from error
+
+
+def _refuse_unsafe_file(path: Path) -> None:
+    """Refuse settings that another user wrote or can change: they name servers, directories and passwords."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return
+    if status.st_uid not in (0, os.geteuid()):
+        raise PipelineError(
+            f"got settings from {path}, which belongs to the user with the number {status.st_uid}; expected a file of "
+            "yours: start from another directory, or make the file yours if you trust its content"
+        )
+    if status.st_mode & stat.S_IWOTH:
+        raise PipelineError(f"got settings from {path}, which every user can change: run chmod o-w {path}")
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:

@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 
 from data.records.search import PRESET_NAME
 from data.sources.source import parse_source
-from data.system.hardware import default_parallel
+from data.system.hardware import choose_parallel
 from data.workspace.atomic import write_atomically
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
@@ -66,7 +66,7 @@ def tune(
     check_search(minutes, trial_minutes, out)
     budget = SearchBudget(trials, minutes, trial_minutes, started=time.time())
     workspace = settings.open_workspace(force)
-    parallel = min(parallel or default_parallel(), trials)
+    parallel = choose_parallel(parallel, trials)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
     job = plan_job(variant, chosen, trial_minutes, seed, parallel, settings)

@@ -155,44 +155,45 @@ STAGE_MODULES = {
     """,
     "features": """
         data.base.errors data.base.labels data.base.record data.records.events data.records.training
-        data.system.child_process data.system.hardware data.views.tfrecords models.catalog.train_config
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks.layers
-        models.training.features models.training.timing
+        data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
+        models.catalog.train_config models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks.layers models.training.features models.training.timing
     """,
     "variants": """
         data.base.errors data.base.labels data.base.paths data.base.record data.records.events
-        data.records.training data.system.child_process data.system.hardware data.system.provenance
-        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
-        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
-        models.jobs.checkpoint models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
-        models.networks.building_blocks models.networks.compact models.networks.gradcam
-        models.networks.layers models.networks.load models.networks.measure models.training.batches
-        models.training.features models.training.finetuning models.training.fit models.training.optimizer
-        models.training.predict models.training.runtime models.training.soft_labels models.training.timing
-        models.training.trainer
+        data.records.training data.system.child_process data.system.hardware data.system.limits
+        data.system.provenance data.views.tfrecords models.catalog.train_config
+        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
+        models.evaluation.predictions models.jobs.checkpoint models.jobs.events models.jobs.files
+        models.jobs.plan models.jobs.specs models.networks.building_blocks models.networks.compact
+        models.networks.gradcam models.networks.layers models.networks.load models.networks.measure
+        models.training.batches models.training.features models.training.finetuning models.training.fit
+        models.training.optimizer models.training.predict models.training.runtime
+        models.training.soft_labels models.training.timing models.training.trainer
     """,
     "ensembles": """
         data.base.errors data.base.labels data.base.paths data.base.record data.records.events
-        data.records.training data.system.child_process data.system.hardware data.system.provenance
-        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
-        models.evaluation.metrics models.evaluation.predictions models.jobs.events models.jobs.files
-        models.jobs.plan models.jobs.specs models.networks.building_blocks models.networks.layers
-        models.networks.measure models.training.ensemble
+        data.records.training data.system.child_process data.system.hardware data.system.limits
+        data.system.provenance models.catalog.train_config models.evaluation.calibration
+        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
+        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks.building_blocks models.networks.layers models.networks.measure
+        models.training.ensemble models.training.runtime
     """,
     "soft labels": """
         data.base.errors data.base.labels data.base.record data.records.events data.records.training
-        data.system.child_process data.system.hardware data.views.tfrecords models.catalog.train_config
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks.layers
-        models.training.batches models.training.distill models.training.features models.training.runtime
-        models.training.soft_labels models.training.timing
+        data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
+        models.catalog.train_config models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks.layers models.training.batches models.training.distill models.training.features
+        models.training.runtime models.training.soft_labels models.training.timing
     """,
     "studies": """
         data.base.errors data.base.labels data.base.paths data.base.record data.records.events
         data.records.search data.records.training data.system.child_process data.system.hardware
-        data.system.provenance data.views.tfrecords models.catalog.train_config models.catalog.variants
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.jobs models.jobs.checkpoint models.jobs.commands
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        data.system.limits data.system.provenance data.views.tfrecords models.catalog.train_config
+        models.catalog.variants models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.metrics models.evaluation.predictions models.jobs models.jobs.checkpoint
+        models.jobs.commands models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.search.space
         models.search.study models.training.batches models.training.features models.training.finetuning
@@ -202,7 +203,7 @@ STAGE_MODULES = {
     "decisions": """
         data.base.errors data.base.labels data.base.record data.records.dataset data.records.events
         data.records.promotion data.records.training data.system.child_process data.system.hardware
-        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
+        data.system.limits data.views.tfrecords models.catalog.train_config models.evaluation.calibration
         models.evaluation.intervals models.evaluation.predictions models.jobs.events models.jobs.files
         models.jobs.plan models.jobs.specs models.networks models.networks.layers models.promotion.decide
         models.promotion.evidence models.promotion.gain_bound models.promotion.policy
@@ -231,8 +232,8 @@ STAGE_MODULES = {
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
         data.records.dataset data.records.events data.records.label_audit data.records.promotion
         data.records.run data.records.run_difference data.records.training data.system.child_process
-        data.system.hardware data.system.provenance data.views.augment data.views.pictures
-        models.analysis.analyse models.analysis.confusions models.analysis.questions
+        data.system.hardware data.system.limits data.system.provenance data.views.augment
+        data.views.pictures models.analysis.analyse models.analysis.confusions models.analysis.questions
         models.analysis.rejection models.analysis.run_difference models.analysis.slices
         models.catalog.variants models.evaluation.calibration models.evaluation.comparison
         models.evaluation.intervals models.evaluation.paired models.evaluation.predictions models.jobs.files

@@ -131,6 +131,17 @@ def fetch_archive(
     return FETCHERS[source.kind](source.location, request)
 
 
+def name_downloads(source: DatasetSource) -> tuple[str, ...]:
+    """Return the names that a source's archive, or its directory, may get among the downloads; none if it is local."""
+    if source.kind == "archive" and is_url(source.location):
+        name = _url_name(source.location)
+    elif source.kind == "drive" and (item := parse_drive_location(source.location)):
+        name = _drive_name(item)
+    else:
+        return ()
+    return f"{name}.archive", f"{name}.folder"
+
+
 def _fetch_path_or_url(location: str, request: _DownloadRequest) -> FetchedArchive:
     if is_url(location):
         return _fetch_remote(location, _url_name(location), request)
@@ -141,7 +152,7 @@ def _fetch_from_drive(location: str, request: _DownloadRequest) -> FetchedArchiv
     item = parse_drive_location(location)
     if item is None:
         raise PipelineError(f"got {location!r}, expected the id or the share link of a Google Drive file")
-    return _fetch_remote(item, f"drive-{item.id}", request)
+    return _fetch_remote(item, _drive_name(item), request)
 
 
 FETCHERS: dict[Kind, Callable[[str, _DownloadRequest], FetchedArchive]] = {
@@ -270,6 +281,10 @@ def _url_name(url: str) -> str:
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", urlsplit(url).path.rsplit("/", 1)[-1])[-80:]
     return f"url-{digest}-{name or 'download'}"
+
+
+def _drive_name(item: DriveItem) -> str:
+    return f"drive-{item.id}"
 
 
 def _count_bytes(paths: tuple[Path, ...]) -> int:

@@ -2,6 +2,8 @@
 
 module         | what it answers
 child_process  | how does a child command print events, and exit with its parent?
+limits         | what do containers and services limit?
+environment    | what does the environment need so that a run can start?
 hardware       | which cores, memory and GPUs does this machine have?
 provenance     | which code, machine and packages made a result?
 """

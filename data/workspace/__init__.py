@@ -2,9 +2,12 @@
 
 module       | what it answers
 store        | how is a stage found, written, and removed?
+stage_record | what does a finished stage hold, and is it whole?
 digests      | which key do these inputs and this code have?
+mark         | is this directory a workspace?
 layout       | what are the stages, folders and shared files called?
 atomic       | how is a file or directory replaced or removed as a whole?
+ownership    | what did this project make beside the stages?
 in_use       | which stages do living processes use?
 reachability | which stages are still needed, and why?
 prune        | what is removed, and how much disk space does that free?

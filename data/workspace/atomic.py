@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,15 +13,19 @@ from data.base.errors import PipelineError
 
 logger = logging.getLogger(__name__)
 
+RECORD_NAME = "_complete.json"
+"""File with the record of a finished stage, which proves that the directory around it is one."""
+
 
 def put_in_place(work: Path, target: Path) -> None:
     """Give a written stage its name; an older stage of that name is renamed first and deleted last.
 
     Deleting takes time, during which another run that reads the older stage would find half of it.
     """
-    aside = _move_to_trash(target)
+    _move_to_trash(target)
     work.replace(target)
-    shutil.rmtree(aside, ignore_errors=True)
+    with suppress(OSError):  # the next pruning deletes the rest
+        delete_trash(target)
 
 
 def remove_via_rename(target: Path) -> None:
@@ -31,12 +35,20 @@ def remove_via_rename(target: Path) -> None:
 
 
 def delete_trash(target: Path) -> None:
-    """Delete what is under the trash path of a target."""
+    """Delete what is under the trash path of a target; links are deleted, not followed.
+
+    The record of a stage goes last, so that a later call can finish a killed one.
+    """
     aside = _trash_path(target)
-    if aside.is_dir():
-        shutil.rmtree(aside)
-    else:
+    if not aside.is_dir() or aside.is_symlink():
         aside.unlink(missing_ok=True)
+        return
+    for path in sorted(aside.iterdir(), key=lambda path: path.name == RECORD_NAME):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    aside.rmdir()
 
 
 def _move_to_trash(target: Path) -> Path:

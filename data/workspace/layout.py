@@ -30,6 +30,12 @@ ACCEPTED_FOLDER = "accepted"
 STUDIES_FOLDER = "studies"
 MLFLOW_FOLDER = "mlflow"
 
+SERVICE_LOGS = (
+    "prefect/server.log",
+    *(f"up/logs/{part}.log" for part in ("supervisor", "server", "reports", "mlflow", "worker")),
+)
+"""Logs that grow with every run."""
+
 IMAGES_FOLDER = "images"
 """Folder of the images inside their stage, so that the stage's own record is not among them."""
 

@@ -1,10 +1,13 @@
 """Pruning of a workspace: the plan of what is kept and why, and the removal of the rest.
 
 A removal is safe against a kill at any moment: it renames the item to a hidden name first and deletes it there.
+Nothing is removed for its name alone: stages and working directories hold a file that proves that they are ours,
+anything else has an entry in the ledger of `data.workspace.ownership`. Links are neither followed nor removed.
 """
 
 import os
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,14 +26,22 @@ from data.workspace.layout import (
     IMAGES_STAGE,
     RENDERED_FOLDER,
     REPORTS_STAGE,
+    SERVICE_LOGS,
 )
-from data.workspace.reachability import DAY_SECONDS, KEY, PrunePolicy, Stored, find_stages, select_kept
-from data.workspace.store import Workspace, read_record
+from data.workspace.mark import find_mark
+from data.workspace.ownership import find_partial, forget_owned, holds_only_ours, list_owned
+from data.workspace.reachability import DAY_SECONDS, PrunePolicy, Stored, find_stages, select_kept
+from data.workspace.stage_record import KEY, find_other_files, read_record
+from data.workspace.store import Workspace
 
 LOG_BYTES = 5_000_000
 """A log above this size is cut to its last `LOG_TAIL_BYTES`."""
 
 LOG_TAIL_BYTES = 1_000_000
+
+
+OWNED_FOLDERS = (DOWNLOADS_FOLDER, DATA_DOCS_FOLDER, RENDERED_FOLDER)
+"""Folders whose content has entries in the ledger."""
 
 
 class Item(NamedTuple):
@@ -74,7 +85,11 @@ def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
 
     Returns:
         Reports come first, so that a kill leaves no report whose stages are already removed.
+
+    Raises:
+        PipelineError: the directory is not a workspace.
     """
+    find_mark(workspace.root)
     stages = find_stages(workspace.root)
     kept = select_kept(stages, workspace.root, policy)
     items = [_stage_item(stored, kept.get(stored.name, ""), workspace) for stored in stages]
@@ -95,6 +110,8 @@ def plan_prune(workspace: Workspace, policy: PrunePolicy) -> tuple[Item, ...]:
 
 
 def _stage_item(stored: Stored, kept_for: str, workspace: Workspace) -> Item:
+    if not kept_for and any(find_other_files(stored.path)):
+        kept_for = "other files inside"
     remove = _bind(workspace.discard, *stored.name, stored.used)
     return Item(stored.record.stage, stored.path, disk_usage(stored.path), kept_for, remove)
 
@@ -102,9 +119,9 @@ def _stage_item(stored: Stored, kept_for: str, workspace: Workspace) -> Item:
 def _broken_off(workspace: Workspace, policy: PrunePolicy) -> Iterator[Item]:
     """Yield the working directories of stages that are not finished."""
     held, since = read_stages_in_use(workspace.root), time.time() - policy.days * DAY_SECONDS
-    for path in sorted(workspace.root.glob("[!.]*/.*.work")):
+    for path in _owned(workspace.root):
         stage, key = path.parent.name, path.name.removeprefix(".").removesuffix(".work")
-        if stage == DATA_DOCS_FOLDER or not KEY.fullmatch(key):
+        if path != workspace.work_directory(stage, key):
             continue
         in_use = (stage, key) in held or workspace.is_written(stage, key)
         kept_for = "in use" if in_use else "recent" if last_change(path) > since else ""
@@ -114,18 +131,14 @@ def _broken_off(workspace: Workspace, policy: PrunePolicy) -> Iterator[Item]:
 
 def _data_docs(root: Path, kept: set[str]) -> Iterator[Item]:
     """Yield Great Expectations' pages, which stay as long as their data sets."""
-    for path in sorted((root / DATA_DOCS_FOLDER).glob("[!.]*")):
-        kept_for = "kept data sets" if path.name in kept else ""
-        yield Item("data docs", path, disk_usage(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock")))
+    for path in _owned(root, DATA_DOCS_FOLDER):
+        yield _owned_item("data docs", root, path, "kept data sets" if path.name in kept else "")
 
 
 def _rendered(root: Path, kept: set[str]) -> Iterator[Item]:
     """Yield pages that were rendered again from reports; they stay as long as the reports."""
-    for path in sorted((root / RENDERED_FOLDER).glob("[!.]*/")):
-        kept_for = "kept reports" if kept.issuperset(path.name.split("-")) else ""
-        yield Item(
-            "rendered pages", path, disk_usage(path), kept_for, _bind(_remove_locked, path, path.with_name(".lock"))
-        )
+    for path in _owned(root, RENDERED_FOLDER):
+        yield _owned_item("rendered pages", root, path, "kept reports" if kept.issuperset(path.name.split("-")) else "")
 
 
 def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[Item]:
@@ -134,21 +147,36 @@ def _downloads(root: Path, policy: PrunePolicy, kept: list[Stored]) -> Iterator[
         str(stored.record.inputs.get("archive_sha256")) for stored in kept if stored.record.stage == IMAGES_STAGE
     }
     since = time.time() - policy.days * DAY_SECONDS
-    for path in sorted((root / DOWNLOADS_FOLDER).glob("[!.]*")):
-        name = re.sub(r"\.(archive|folder)(\..*)?$", "", path.name)
+    for path in _owned(root, DOWNLOADS_FOLDER):
         recent = last_change(path) > since
         unpacked = not recent and path.suffix == ".archive" and hash_file(path) in digests
-        kept_for = "recent" if recent else "kept images" if unpacked else ""
-        remove = _bind(_remove_locked, path, path.with_name(f".{name}.lock"))
-        yield Item("downloads", path, disk_usage(path), kept_for, remove)
+        yield _owned_item("downloads", root, path, "recent" if recent else "kept images" if unpacked else "")
+    for path in chain.from_iterable(find_partial(target) for target in list_owned(root, DOWNLOADS_FOLDER)):
+        recent = "recent" if last_change(path) > since else ""
+        yield Item("downloads", path, disk_usage(path), recent, _bind(_remove_partial, path))
+
+
+def _owned(root: Path, folder: str = "") -> list[Path]:
+    """Return what this project made in a folder, or anywhere beside the stages, as far as it is there."""
+    return [path for path in list_owned(root, folder) if path.exists() and not _is_linked(path)]
+
+
+def _owned_item(kind: str, root: Path, path: Path, kept_for: str) -> Item:
+    if not kept_for and not holds_only_ours(root, path):
+        kept_for = "other files inside"
+    return Item(kind, path, disk_usage(path), kept_for, _bind(_remove_owned, root, path))
+
+
+def _is_linked(path: Path) -> bool:
+    return path.is_symlink() or path.parent.is_symlink()
 
 
 def _logs(root: Path) -> Iterator[Item]:
     """Yield the logs that grow with every run; logs inside stages do not."""
-    for path in sorted(root.glob("[!.]*/*.log")):
-        excess = path.stat().st_size - LOG_TAIL_BYTES
-        if path.stat().st_size > LOG_BYTES:
-            yield Item("logs", path, excess, "", _bind(cut_log, path))
+    for path in (root / name for name in SERVICE_LOGS):
+        size = path.stat().st_size if path.is_file() and not _is_linked(path) else 0
+        if size > LOG_BYTES:
+            yield Item("logs", path, size - LOG_TAIL_BYTES, "", _bind(cut_log, path))
 
 
 def cut_log(path: Path) -> bool:
@@ -167,27 +195,58 @@ def cut_log(path: Path) -> bool:
 
 def _leftovers(root: Path) -> Iterator[Item]:
     """Yield what an earlier, killed removal renamed but did not delete."""
+    owned = set(list_owned(root))
     for path in sorted(root.glob("[!.]*/.*.old")):
         target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
-        key = target.name.removeprefix(".").removesuffix(".work")
-        lock = ".lock" if path.parent.name in (DATA_DOCS_FOLDER, RENDERED_FOLDER) else f".{key}.lock"
-        yield Item("leftovers", path, disk_usage(path), "", _bind(_remove_leftover, path, path.with_name(lock)))
+        if not _is_linked(path) and (target in owned or _was_stage(path)):
+            yield Item("leftovers", path, disk_usage(path), "", _bind(_remove_leftover, root, target))
 
 
-def _remove_locked(path: Path, lock: Path) -> bool:
-    """Remove a path that has its own lock, unless another process holds the lock."""
-    with try_lock(lock) as mine:
-        if mine:
-            remove_via_rename(path)
+def _was_stage(path: Path) -> bool:
+    """Tell whether a renamed directory was a stage; an empty one is all that is left of it."""
+    try:
+        record = read_record(path)
+    except (OSError, ValueError):
+        return path.is_dir() and not any(path.iterdir())
+    return (record.stage, f".{record.key}.old") == (path.parent.name, path.name)
+
+
+def _remove_owned(root: Path, path: Path) -> bool:
+    """Remove something that has a ledger entry, unless another process writes in its folder or it changed meanwhile."""
+    with try_lock(_owned_lock(path)) as mine:
+        if not mine or not holds_only_ours(root, path):
+            return False
+        remove_via_rename(path)
+        forget_owned(root, path)
+    return True
+
+
+def _remove_partial(path: Path) -> bool:
+    """Remove a partial download in its place: the next attempt downloads what is missing."""
+    with try_lock(_owned_lock(path)) as mine:
+        if mine and path.is_dir():
+            shutil.rmtree(path)
+        elif mine:
+            path.unlink(missing_ok=True)
     return mine
 
 
-def _remove_leftover(path: Path, lock: Path) -> bool:
-    target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
+def _remove_leftover(root: Path, target: Path) -> bool:
+    key = target.name.removeprefix(".").removesuffix(".work")
+    lock = _owned_lock(target) if target.parent.name in OWNED_FOLDERS else target.with_name(f".{key}.lock")
     with try_lock(lock) as mine:
         if mine:
             delete_trash(target)
+        if mine and not target.exists():
+            forget_owned(root, target)
     return mine
+
+
+def _owned_lock(path: Path) -> Path:
+    """Return the lock of whoever writes the path: each download has its own, each folder of pages has one."""
+    if path.parent.name != DOWNLOADS_FOLDER:
+        return path.with_name(".lock")
+    return path.with_name(f".{re.sub(r'[.](archive|folder)([.].*)?$', '', path.name)}.lock")
 
 
 def _bind(function: Callable[..., bool], *arguments: Any) -> Callable[[], bool]:

@@ -6,9 +6,9 @@ too; a match by chance only keeps something that could be removed.
 """
 
 import json
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -29,17 +29,27 @@ from data.workspace.layout import (
     VERDICTS_STAGE,
     VIEWS_STAGE,
 )
-from data.workspace.store import RECORD_NAME, StageRecord, find_damage, read_record
+from data.workspace.stage_record import KEY, RECORD_NAME, StageRecord, find_damage, list_records
 
 FORMER_INPUT = "last"
 """Input of a comparison that names the former data set: only that one is read again, not what it was made from."""
 
 DAY_SECONDS = 24 * 3600
 
-KEY = re.compile("[0-9a-f]{16}")
+CLOCK_SECONDS = 3600
+"""Difference between clocks up to which a time in the future is believed."""
 
 Reason = Literal[
-    "in use", "latest report", "kept reports", "protected", "accepted data", "recent", "latest pages", "edited by hand"
+    "in use",
+    "latest report",
+    "kept reports",
+    "protected",
+    "accepted data",
+    "recent",
+    "latest pages",
+    "edited by hand",
+    "other files inside",
+    "behind a link",
 ]
 """Why something is kept, the most important reason first."""
 
@@ -73,6 +83,11 @@ class Stored(NamedTuple):
         """Stage and key."""
         return self.record.stage, self.record.key
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether its directory, or that of its kind, is a symbolic link: then this project must not remove it."""
+        return self.path.is_symlink() or self.path.parent.is_symlink()
+
 
 class Root(NamedTuple):
     """Stage that is kept for its own reason, and not because another stage was made from it."""
@@ -84,13 +99,11 @@ class Root(NamedTuple):
 
 
 def find_stages(root: Path) -> list[Stored]:
-    """Return every finished stage of a workspace; a directory without a readable record does not count."""
+    """Return every finished stage of a workspace; see `data.workspace.stage_record.list_records` for what counts."""
     found = []
-    for path in sorted(root.glob(f"[!.]*/[!.]*/{RECORD_NAME}")):
-        try:
-            found.append(Stored(read_record(path.parent), path.parent, path.stat().st_mtime))
-        except (OSError, ValidationError):
-            continue
+    for record, path in list_records(root):
+        with suppress(FileNotFoundError):  # removed meanwhile
+            found.append(Stored(record, path, (path / RECORD_NAME).stat().st_mtime))
     return found
 
 
@@ -162,12 +175,13 @@ def _find_roots(
     yield from (
         Root(s.record.key, "edited by hand", False) for s in stages if s.record.stage == AUDITS_STAGE and is_edited(s)
     )
+    yield from (Root(s.record.key, "behind a link") for s in stages if s.is_linked)
 
 
 def _newest(stages: Iterable[Stored], stage: str) -> list[Stored]:
-    """Return the stages of one kind, the last used first."""
-    of_kind = [stored for stored in stages if stored.record.stage == stage]
-    return sorted(of_kind, key=lambda stored: (stored.used, stored.record.created, stored.record.key), reverse=True)
+    """Return the stages of one kind, the last used first; a time in the future, from a wrong clock, comes last."""
+    of_kind, soon = [stored for stored in stages if stored.record.stage == stage], time.time() + CLOCK_SECONDS
+    return sorted(of_kind, key=lambda s: (s.used < soon, s.used, s.record.created, s.record.key), reverse=True)
 
 
 def _protected_roots(reports: list[Stored], protected: frozenset[str]) -> Iterator[Root]:

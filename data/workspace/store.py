@@ -11,30 +11,17 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from data.base.errors import PipelineError
-from data.workspace.atomic import locked, put_in_place, remove_via_rename, try_lock
+from data.workspace.atomic import RECORD_NAME, locked, put_in_place, remove_via_rename, try_lock
 from data.workspace.digests import checksum_files, hash_json
 from data.workspace.in_use import StagesInUse, read_stages_in_use
+from data.workspace.mark import Mark, claim_root
+from data.workspace.ownership import forget_owned, start_owned
+from data.workspace.stage_record import StageRecord, find_damage, find_other_files
 
 logger = logging.getLogger(__name__)
 
-RECORD_NAME = "_complete.json"
-
 RESERVE_BYTES = 256 << 20
 """Free space that stages leave for everything else, such as logs and a server's database."""
-
-
-class StageRecord(BaseModel):
-    """Record of a finished stage directory, stored in it as `_complete.json`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    stage: str
-    key: str
-    created: str
-    inputs: dict[str, Any]
-    seconds: float = 0.0
-    """Wall time of the write; after a resume, of the last attempt only."""
-    files: dict[str, tuple[int, str]]
 
 
 class Produced(BaseModel):
@@ -52,7 +39,7 @@ class Workspace:
     """A directory of finished stages, safe to share between processes.
 
     Args:
-        root: the directory; made when the first stage is written.
+        root: the directory; made and marked as a workspace when the first stage is written.
         force: write every stage again, even if it is complete.
         reserve_bytes: free space that has to remain in addition to what a stage needs.
 
@@ -71,18 +58,34 @@ class Workspace:
         self.force = force
         self.reserve_bytes = reserve_bytes
         self._started: set[Path] = set()
+        self._mark: Mark | None = None
         self._in_use = StagesInUse(self.root)
+
+    def claim(self) -> Mark:
+        """Return the mark of the workspace; make the directory and the mark if they do not exist.
+
+        Raises:
+            PipelineError: the directory cannot be written, or is not a workspace.
+        """
+        self._mark = self._mark or claim_root(self.root)
+        return self._mark
 
     def directory(self, stage: str, key: str) -> Path:
         """Return the directory of the stage, whether it is written already or not."""
         return self.root / stage / key
 
-    def find(self, stage: str, key: str) -> Path | None:
-        """Return the finished stage's directory, or None if it is missing or damaged."""
+    def find(self, stage: str, key: str, verify: bool = False) -> Path | None:
+        """Return the finished stage's directory, or None if it is missing or damaged.
+
+        Args:
+            stage: kind of content.
+            key: key of the stage.
+            verify: compare the checksums of its files too, not only their sizes.
+        """
         path = self.directory(stage, key)
         if not path.is_dir():
             return None
-        damage = find_damage(path)
+        damage = find_damage(path, verify)
         if damage:
             logger.warning("%s is damaged (%s); it is rebuilt", path, damage)
             return None
@@ -99,6 +102,7 @@ class Workspace:
         write: Callable[[Path], None],
         *,
         resumable: bool = False,
+        verify: bool = False,
         give_up: Callable[[], bool] = lambda: False,
         need: Callable[[], int] = lambda: 0,
     ) -> Produced:
@@ -110,6 +114,8 @@ class Workspace:
             stage: the kind of content, a directory name such as "manifests".
             inputs: everything the content depends on, JSON-serialisable; hashed into the key.
             write: fills the directory it is given.
+            verify: compare the checksums of a finished stage's files, and write it again if one differs: for files
+                in which a wrong byte would spoil a training without any error, or fail it at every attempt.
             resumable: keep the working directory if `write` fails, and pass the same one to the next attempt.
             give_up: called repeatedly while another run writes this stage; True ends the wait. Threads need this,
                 because nothing can interrupt them.
@@ -121,10 +127,11 @@ class Workspace:
         """
         key = hash_json(inputs)
         target, work = self.directory(stage, key), self.work_directory(stage, key)
+        self.claim()
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(self._lock_path(stage, key), give_up):
             self._in_use.add(stage, key)
-            if not self.force and self.find(stage, key):
+            if not self.force and self.find(stage, key, verify):
                 os.utime(target / RECORD_NAME)  # pruning depends on when a stage was last used
                 return Produced(stage=stage, key=key, path=target, cached=True)
             self.require_space(need(), f"the next of {stage}")
@@ -139,7 +146,9 @@ class Workspace:
                 files=checksum_files(work),
             )
             (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
+            _save_other_files(target)
             put_in_place(work, target)
+            forget_owned(self.root, work)
         return Produced(stage=stage, key=key, path=target, cached=False)
 
     def require_space(self, need_bytes: int, what: str) -> None:
@@ -152,7 +161,7 @@ class Workspace:
         Raises:
             PipelineError: there is less free space than `need_bytes` and the reserve.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.claim()
         free = shutil.disk_usage(self.root).free
         if free < need_bytes + self.reserve_bytes:
             raise PipelineError(
@@ -162,7 +171,8 @@ class Workspace:
             )
 
     def discard(self, stage: str, key: str, last_used: float) -> bool:
-        """Remove a finished stage and return True, unless a living process uses it or any used it meanwhile.
+        """Remove a finished stage and return True, unless a living process uses it, any used it meanwhile, or it holds
+        files that are not its own.
 
         The stage is renamed before anything in it is deleted, so that after a kill at any moment it is complete or
         removed; the rest then has a hidden name.
@@ -177,7 +187,7 @@ class Workspace:
             if not mine or (stage, key) in read_stages_in_use(self.root):
                 return False
             record = target / RECORD_NAME
-            if record.exists() and record.stat().st_mtime != last_used:
+            if record.exists() and (record.stat().st_mtime != last_used or any(find_other_files(target))):
                 return False
             remove_via_rename(target)
         return True
@@ -190,7 +200,9 @@ class Workspace:
         with try_lock(self._lock_path(stage, key)) as mine:
             if not mine or (stage, key) in read_stages_in_use(self.root):
                 return False
-            remove_via_rename(self.work_directory(stage, key))
+            work = self.work_directory(stage, key)
+            remove_via_rename(work)
+            forget_owned(self.root, work)
         return True
 
     def is_written(self, stage: str, key: str) -> bool:
@@ -207,31 +219,27 @@ class Workspace:
         if work.exists() and not resumes:
             shutil.rmtree(work)
         self._started.add(work)
+        start_owned(self.root, work)
         work.mkdir(parents=True, exist_ok=True)
         try:
             write(work)
         except BaseException:
             if not resumable:
                 shutil.rmtree(work, ignore_errors=True)
+                forget_owned(self.root, work)
             raise
 
 
-def read_record(path: Path) -> StageRecord:
-    """Return the record of a finished stage directory."""
-    return StageRecord.model_validate_json((path / RECORD_NAME).read_text())
-
-
-def find_damage(path: Path) -> str:
-    """Check a finished stage by names and sizes; return the first fault, or an empty string."""
+def _save_other_files(target: Path) -> None:
+    """Rename a stage that is about to be replaced if it holds files that are not its own, so that none is lost."""
     try:
-        record = read_record(path)
-        for name, (size, _) in record.files.items():
-            found = (path / name).stat().st_size
-            if found != size:
-                return f"{name} has {found} bytes instead of {size}"
-    except (OSError, ValueError) as error:
-        return str(error)
-    return ""
+        other = next(find_other_files(target), None) if target.exists() else None
+    except (OSError, ValueError):  # its record is damaged, so nothing tells whose files these are
+        other = target
+    if other:
+        saved = target.with_name(f"{target.name}.saved-{time.time_ns()}")
+        target.replace(saved)
+        logger.warning("%s holds files that are not its own: it is now %s; delete it if you need none", target, saved)
 
 
 def _in_megabytes(size: int) -> str:

@@ -14,6 +14,12 @@ def main() -> None:
     """Run the command; print an error that the user can correct as one message, without a traceback."""
     if message := find_foreign_package():
         sys.exit(f"error {message}")
+    from data.system.environment import prepare_environment
+
+    try:
+        prepare_environment()
+    except OSError as error:
+        sys.exit(f"error {error}")
     from rich.markup import escape
 
     from data.base.errors import PipelineError

@@ -53,7 +53,7 @@ from flows.cli.printing import (
 )
 from flows.cli.up_commands import app as up_app
 from flows.server.shared import ends_with_its_runs, prefect_server
-from flows.settings import load_settings
+from flows.settings import load_settings, read_settings
 from flows.steps.search_budget import check_search
 from models.catalog.presets import load_preset
 from models.catalog.seeds import training_seeds
@@ -251,7 +251,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser of this desktop.")] = False,
 ) -> None:
     """Render a run's report again from stored results, or compare two runs; nothing is trained."""
-    from flows.cli.report_commands import COMPARED_PDF, REPORT_PDF, compare_again, render_again
+    from flows.cli.report_commands import COMPARED_PDF, REPORT_PDF, compare_again, finish_rendered, render_again
     from reports.common.pdf import find_browser, print_pdf
 
     workspace = load_settings().workspace
@@ -262,6 +262,7 @@ def report(
         printed = page.with_name(COMPARED_PDF if compare else REPORT_PDF)
         print_pdf(page, printed, browser)
         console.print(f"[bold]PDF:[/] {escape(str(printed))}", soft_wrap=True)
+    finish_rendered(workspace, page)
     if show and not webbrowser.open(page.as_uri()):
         raise PipelineError(f"found no browser on this machine: open {page} yourself")
 
@@ -298,10 +299,10 @@ def doctor() -> None:
     from flows.cli.doctor import examine
 
     failed = False
-    for check in examine(load_settings()):
+    for check in examine(read_settings()):
         failed = failed or not check.ok
         mark = "[green]ok[/]  " if check.ok else "[yellow]look[/]"
-        advice = "" if check.ok else f": {check.advice}"
+        advice = f": {check.advice}" if check.advice and not check.ok else ""
         console.print(f"{mark} {check.name}: {check.seen}{advice}", highlight=False, soft_wrap=True)
     if failed:
         console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from data.base.errors import VariantUnavailable
+from data.base.errors import PipelineError, VariantUnavailable
 from data.system.hardware import default_parallel, gpu_names, usable_cores
+from data.system.limits import available_memory_bytes, cpu_quota, memory_limit_bytes
 from data.system.provenance import code_version, package_versions
+from data.workspace.mark import find_mark
 from flows.cli.package_origin import ROOT, find_foreign_package
 from flows.server.environment import API_URL_VARIABLE
 from flows.server.shared import server_answers
-from flows.settings import Settings
+from flows.settings import ENV_FILE, Settings
 from models.weights.locate import WEIGHTS_FILES, find_weights
 
 LEAST_MEMORY_GIB = 4
@@ -42,9 +42,10 @@ def examine(settings: Settings) -> Iterator[Check]:
         name="packages", ok=True, seen=", ".join(f"{k} {v}" for k, v in package_versions().items() if k != "python")
     )
     yield Check(name="code", ok=True, seen=code_version())
-    yield Check(name="cores", ok=True, seen=f"{usable_cores()}; {default_parallel()} trainings at the same time")
+    yield Check(name="cores", ok=True, seen=_cores())
     yield _memory()
     yield Check(name="gpu", ok=True, seen=", ".join(gpu_names()) or "none; training uses the CPU")
+    yield _env_file()
     yield _workspace(settings.workspace)
     yield _disk(settings.workspace)
     yield _server()
@@ -63,19 +64,30 @@ def _python() -> Check:
     )
 
 
+def _cores() -> str:
+    quota = cpu_quota()
+    limit = f", by a limit of {quota:g} cores on this container or service" if quota else ""
+    return f"{usable_cores()}{limit}; {default_parallel()} trainings at the same time"
+
+
 def _memory() -> Check:
-    available = psutil.virtual_memory().available / 2**30
+    available, limit = available_memory_bytes() / 2**30, memory_limit_bytes()
+    of_group = f", by a limit of {limit / 2**30:.1f} GiB on this container or service" if limit else ""
     return Check(
         name="memory",
         ok=available >= LEAST_MEMORY_GIB,
-        seen=f"{available:.1f} GiB available",
+        seen=f"{available:.1f} GiB available{of_group}",
         advice=f"provide {LEAST_MEMORY_GIB} GiB, or run with --parallel 1",
     )
 
 
 def _workspace(workspace: Path) -> Check:
     path = workspace.resolve()
-    parent = next(folder for folder in (path, *path.parents) if folder.exists())
+    try:
+        find_mark(path)
+    except PipelineError as error:
+        return Check(name="workspace", ok=False, seen=str(error))
+    parent = _existing_folder(path)
     return Check(
         name="workspace",
         ok=os.access(parent, os.W_OK),
@@ -84,9 +96,18 @@ def _workspace(workspace: Path) -> Check:
     )
 
 
+def _existing_folder(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _env_file() -> Check:
+    path = Path(ENV_FILE).resolve()
+    return Check(name="settings", ok=True, seen=f"from {path}" if path.exists() else "from the environment alone")
+
+
 def _disk(workspace: Path) -> Check:
     path = workspace.resolve()
-    free = shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free / 2**30
+    free = shutil.disk_usage(_existing_folder(path)).free / 2**30
     return Check(
         name="disk",
         ok=free >= LEAST_DISK_GIB,

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from data.workspace.layout import RENDERED_FOLDER
+from data.workspace.ownership import finish_owned, start_owned
 from models.analysis.run_difference import compare_runs
 from reports.difference.page import render_difference
 from reports.run.page import render_report
@@ -29,7 +30,7 @@ def render_again(workspace: Path, wanted: str, out: str = "") -> Path:
     """
     root = workspace.resolve()
     report = find_report(list_reports(root)[0], wanted)
-    directory = Path(out).resolve() if out else root / RENDERED_FOLDER / report.key
+    directory = Path(out).resolve() if out else _start_rendered(root, report.key)
     render_report(report.results, directory, report_sources(report))
     return directory / "index.html"
 
@@ -52,8 +53,21 @@ def compare_again(workspace: Path, first: str, second: str, out: str = "") -> Pa
     root = workspace.resolve()
     reports, _ = list_reports(root)
     earlier, later = sorted((find_report(reports, first), find_report(reports, second)), key=_age)
-    directory = Path(out).resolve() if out else root / RENDERED_FOLDER / f"{earlier.key}-{later.key}"
+    directory = Path(out).resolve() if out else _start_rendered(root, f"{earlier.key}-{later.key}")
     return render_difference(compare_runs(earlier.results, later.results), directory)
+
+
+def finish_rendered(workspace: Path, page: Path) -> None:
+    """Enter a finished page's directory in the workspace's ledger, so that pruning may remove it."""
+    root = workspace.resolve()
+    if page.parent.parent == root / RENDERED_FOLDER:
+        finish_owned(root, page.parent)
+
+
+def _start_rendered(root: Path, name: str) -> Path:
+    directory = root / RENDERED_FOLDER / name
+    start_owned(root, directory)
+    return directory
 
 
 def _age(report: StoredReport) -> tuple[datetime, str]:

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
+from data.workspace.mark import claim_root
 from flows.server.environment import (
     API_URL_VARIABLE,
     LOOPBACK,
@@ -102,7 +103,8 @@ def keep_server(workspace: Path, url: str, start: Callable[[], int]) -> None:
     Raises:
         PipelineError: runs use a server that ends with them.
     """
-    _home(workspace).mkdir(parents=True, exist_ok=True)
+    claim_root(workspace.resolve())
+    _home(workspace).mkdir(exist_ok=True)
     with FileLock(_home(workspace) / "server.lock"):
         record = _read_record(workspace)
         if record and not record.kept and _lives(record, workspace):
@@ -151,7 +153,8 @@ def server_answers(url: str, timeout_seconds: float = 2) -> bool:
 
 @contextmanager
 def _shared_server(workspace: Path, start_seconds: float) -> Iterator[str]:
-    _home(workspace).mkdir(parents=True, exist_ok=True)
+    claim_root(workspace.resolve())
+    _home(workspace).mkdir(exist_ok=True)
     with _users_path(workspace).open("ab+") as users:
         with FileLock(_home(workspace) / "server.lock"):  # one run at a time looks for a server and starts it
             fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last user of an earlier server ends it

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from data.base.errors import PipelineError
 from data.base.record import Record
 from data.workspace.atomic import write_atomically
+from data.workspace.mark import claim_root
 
 SCHEDULED = ("retrain", "ingest")
 SCHEDULE_NAME = "schedule.json"
@@ -50,7 +51,7 @@ def read_schedule(workspace: Path) -> ScheduleChoice:
 def write_schedule(choice: ScheduleChoice, workspace: Path) -> None:
     """Store the choice in the workspace."""
     root = workspace.resolve()
-    root.mkdir(parents=True, exist_ok=True)
+    claim_root(root)
     write_atomically(root / SCHEDULE_NAME, choice.model_dump_json())
 
 

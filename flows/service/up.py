@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from data.workspace.atomic import write_atomically
+from data.workspace.mark import claim_root
 from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT, server_environment
 from flows.server.shared import forget_kept_server, keep_server, kept_mark
 from flows.server.waiting import wait_until
@@ -71,8 +72,9 @@ def run_up(settings: Settings, say: Callable[[str], None], ready: Callable[[UpRe
         PipelineError: the workspace is up already, a port is taken, a part did not start, or supervisor's daemon
             ended.
     """
+    claim_root(settings.workspace.resolve())
     folder = up_folder(settings.workspace)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     with _only_one(settings), _signals_interrupt():
         clear_leftovers(settings.workspace)
         require_free_ports(settings)
@@ -116,8 +118,9 @@ def start_detached(settings: Settings) -> UpRecord:
     Raises:
         PipelineError: it ended before that; the message is the one that it printed.
     """
+    claim_root(settings.workspace.resolve())
     folder = up_folder(settings.workspace)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     with (folder / "up.log").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.cli.app", "up"],

@@ -14,7 +14,7 @@ from data.records.promotion import ModelIdentity
 from data.records.training import Latency, VariantResult
 from data.views.tfrecords import ViewsIndex
 from data.workspace.digests import hash_json
-from data.workspace.store import read_record
+from data.workspace.stage_record import read_record
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
 from models.jobs.files import NETWORK_NAME, RESULT_NAME
 from models.promotion.gain_bound import gain_lower_bounds

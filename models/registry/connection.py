@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from data.base.errors import PipelineError, TransientError
 from data.workspace.layout import MLFLOW_FOLDER
+from data.workspace.mark import claim_root
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -61,7 +62,8 @@ def connect(workspace: Path) -> "MlflowClient":
     configure_environment()
     uri = tracking_uri(workspace)
     if not os.environ.get(URI_VARIABLE):
-        (workspace / MLFLOW_FOLDER).mkdir(parents=True, exist_ok=True)
+        claim_root(workspace.resolve())
+        (workspace / MLFLOW_FOLDER).mkdir(exist_ok=True)
     from mlflow import MlflowClient
 
     with mlflow_errors(uri):

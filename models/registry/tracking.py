@@ -23,7 +23,7 @@ from data.system.child_process import emit, run_child
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
 from data.workspace.layout import DATASETS_STAGE, RESULTS_NAME, TRACKED_STAGE
-from data.workspace.store import RECORD_NAME
+from data.workspace.stage_record import RECORD_NAME
 from models.jobs.events import Started, Tracked, TrackingDone
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
 from models.registry.connection import (

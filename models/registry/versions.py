@@ -16,6 +16,7 @@ from pydantic import Field
 
 from data.base.errors import PipelineError
 from data.base.record import Record
+from data.workspace.mark import claim_root
 from models.registry.connection import MODEL_NAME, connect, exists_already, is_missing, mlflow_errors, tracking_uri
 from models.registry.journal import JOURNAL, NO_VERSION
 from models.registry.tags import MODEL_TAG, REGISTRY_TAG, VARIANT_TAG
@@ -228,6 +229,7 @@ class VersionStore:
     def _exclusive(self) -> Iterator[None]:
         """Hold the lock under which this workspace changes the registry."""
         path = self.workspace / JOURNAL.with_name("moves.lock")
+        claim_root(self.workspace.resolve())
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, thread_local=False)
         try:

@@ -13,5 +13,5 @@ features    | Which features does a frozen backbone compute, and where are they 
 soft_labels | Which probabilities does a student learn from?
 predict     | Which probabilities does a network predict for a part?
 timing      | How long do steps and passes take on this machine?
-runtime     | How many threads does TensorFlow use?
+runtime     | How many threads does TensorFlow use, and which settings does Keras ignore?
 """

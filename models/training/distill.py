@@ -27,7 +27,7 @@ from models.jobs.specs import TeachSpec
 from models.networks.layers import FlipVote
 from models.training.batches import EVALUATION_BATCH
 from models.training.features import make_extraction
-from models.training.runtime import use_threads
+from models.training.runtime import ignore_keras_settings, use_threads
 from models.training.soft_labels import SoftLabelsRecord, labels_path
 from models.training.timing import PassWatch
 
@@ -37,6 +37,7 @@ def main() -> None:
     started = time.monotonic()
     out = Path(sys.argv[1])
     spec = TeachSpec.model_validate_json((out / SPEC_NAME).read_text())
+    ignore_keras_settings()
     use_threads(spec.threads)
     emit(Started())
     teaching = label_views(out, spec, started)

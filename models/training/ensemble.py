@@ -32,6 +32,7 @@ from models.jobs.specs import EnsembleSpec
 from models.networks.building_blocks import make_pixel_input
 from models.networks.layers import Vote
 from models.networks.measure import count_multiply_adds, measure_latency
+from models.training.runtime import ignore_keras_settings
 
 MAX_VOTES = 20
 
@@ -51,6 +52,7 @@ def main() -> None:
     started = time.monotonic()
     run_dir = Path(sys.argv[1])
     spec = EnsembleSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
+    ignore_keras_settings()
     emit(Started())
     result = build_vote(run_dir, spec).model_copy(update={"made_with": describe_making()})
     spent = {

@@ -119,6 +119,7 @@ class FeatureStore:
                 FEATURES_STAGE,
                 self._inputs(part, view),
                 write,
+                verify=True,
                 give_up=watch.is_late,
                 need=lambda: FEATURE_DTYPE.itemsize * math.prod(self._shape(watch)),
             )

@@ -56,7 +56,7 @@ from models.training.features import FeatureStore, split_frozen
 from models.training.finetuning import TunedBackbone
 from models.training.optimizer import compile_model
 from models.training.predict import predict_part
-from models.training.runtime import use_threads
+from models.training.runtime import ignore_keras_settings, use_threads
 from models.training.soft_labels import SoftLabelsRecord
 from models.training.timing import MEASURED_STEPS, measure_steps
 from models.training.trainer import Trainer
@@ -95,6 +95,7 @@ def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:
 
 def configure_runtime(spec: FitSpec) -> None:
     """Set the number of threads and the determinism of operations; call it before the first operation runs."""
+    ignore_keras_settings()
     use_threads(spec.threads)
     if spec.train.deterministic:
         tf.config.experimental.enable_op_determinism()

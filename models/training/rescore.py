@@ -17,13 +17,14 @@ from models.jobs.specs import ScoreSpec
 from models.networks import layers  # noqa: F401 - registers the project's own layers with Keras
 from models.training.batches import EVALUATION_BATCH
 from models.training.predict import predict_part
-from models.training.runtime import use_threads
+from models.training.runtime import ignore_keras_settings, use_threads
 
 
 def main() -> None:
     """Run the command on the directory named in the arguments."""
     out = Path(sys.argv[1])
     spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_text())
+    ignore_keras_settings()
     use_threads(spec.threads)
     emit(Started())
     network: Any = keras.saving.load_model(spec.network, compile=False)

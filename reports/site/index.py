@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from data.workspace.atomic import write_atomically
 from data.workspace.layout import REPORTS_STAGE
+from data.workspace.mark import claim_root
 from reports.common.templates import make_environment
 from reports.run.sections.champion import OUTCOMES
 from reports.site.entries import ReportEntry, make_entry
@@ -26,8 +27,9 @@ def write_index(root: Path) -> Path:
     Returns:
         The page.
     """
+    claim_root(root.resolve())
     folder = root / REPORTS_STAGE
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     with FileLock(folder / ".index.lock"):  # of two runs that end at once, the later one lists both
         reports, unreadable = list_reports(root)
         entries = [make_entry(report.key, report.results) for report in reports]

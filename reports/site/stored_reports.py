@@ -10,7 +10,7 @@ from data.base.errors import PipelineError
 from data.records.run import RunResults
 from data.views.pictures import FACES_NAME, PICTURES_NAME
 from data.workspace.layout import AUDITS_STAGE, REPORTS_STAGE, RESULTS_NAME, VARIANTS_STAGE, VERDICTS_STAGE, VIEWS_STAGE
-from data.workspace.store import RECORD_NAME, read_record
+from data.workspace.stage_record import RECORD_NAME, read_record
 from reports.run.sources import ReportSources
 
 LAST = "last"

@@ -11,11 +11,12 @@ from data.sources import extract
 from data.sources.archive_entries import list_sizes
 from data.sources.download import DownloadSettings
 from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied
-from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive
+from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive, name_downloads
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.disk_space import count_file_bytes
 from data.workspace.layout import DOWNLOADS_FOLDER, IMAGES_FOLDER, IMAGES_STAGE
+from data.workspace.ownership import finish_owned, start_owned
 from data.workspace.store import Produced, Workspace
 from tasks.support.outcomes import finish, record_of
 from tasks.support.progress import watched
@@ -63,7 +64,12 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
         eta = f", {eta_seconds:.0f} s left" if eta_seconds is not None else ""
         logger.info("downloaded %.1f%s%s", done / 1e6, share, eta)
 
-    fetched = fetch_archive(source, workspace.root / DOWNLOADS_FOLDER, progress=report, settings=settings)
+    downloads = workspace.root / DOWNLOADS_FOLDER
+    for name in name_downloads(source):
+        start_owned(workspace.root, downloads / name)
+    fetched = fetch_archive(source, downloads, progress=report, settings=settings)
+    if source.is_remote:
+        finish_owned(workspace.root, fetched.path)
     logger.info("data set archive: %s", fetched.path)
     return finish(fetched, not fetched.transferred)
 

@@ -22,7 +22,8 @@ from data.workspace.layout import (
     MANIFEST_NAME,
     PROFILE_NAME,
 )
-from data.workspace.store import Produced, Workspace, read_record
+from data.workspace.stage_record import read_record
+from data.workspace.store import Produced, Workspace
 from tasks.dataset.validate import log_findings
 from tasks.support.events import DATA_DRIFTED, emit
 from tasks.support.outcomes import finish

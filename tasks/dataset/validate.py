@@ -19,6 +19,7 @@ from data.quality.drift import make_profile, write_profile
 from data.quality.split_similarity import SplitComparison
 from data.records.dataset import DataSummary, Finding
 from data.sources.source import DatasetSource
+from data.workspace.atomic import remove_via_rename
 from data.workspace.digests import digest_sources
 from data.workspace.layout import (
     COMPARISON_NAME,
@@ -30,12 +31,13 @@ from data.workspace.layout import (
     QUARANTINE_NAME,
     SUMMARY_NAME,
 )
+from data.workspace.ownership import finish_owned, forget_owned, holds_only_ours, list_owned, start_owned
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, choose_profile
 from expectations.judge import Judgement, judge_data_set
 from expectations.policies import RulePolicies, policies_to_rules
 from expectations.rules import DataLimits, DataRules, published_rules
-from expectations.run_suite import prune_data_docs, write_data_docs
+from expectations.run_suite import write_data_docs
 from tasks.dataset import correct_labels
 from tasks.dataset.correct_labels import (
     ANSWERS_NAME,
@@ -127,20 +129,32 @@ def _keep_docs(
     They are optional: if they cannot be written, the run logs a warning and continues.
     """
     pages.parent.mkdir(parents=True, exist_ok=True)
+    root = pages.parents[1]
     try:
         with FileLock(pages.parent / ".lock"):
             if not pages.exists():
                 # Under a hidden name, which pruning ignores, until they are complete.
                 unfinished = pages.with_name(f".{pages.name}.work")
                 shutil.rmtree(unfinished, ignore_errors=True)
+                start_owned(root, pages)
                 write_data_docs(published(), rules, unfinished, published_counts)
                 unfinished.replace(pages)
+                finish_owned(root, pages)
             os.utime(pages)  # verdict pages of cached stages link to them
-            prune_data_docs(pages.parent, KEPT_DATA_DOCS)
+            _remove_old_docs(root)
     except Exception as error:
         get_run_logger().warning("Great Expectations' pages are not written: %s", error, exc_info=True)
         return
     get_run_logger().info("Great Expectations' pages: %s", pages / "index.html")
+
+
+def _remove_old_docs(root: Path) -> None:
+    """Remove the pages of all but the data sets used last; what a person put among them stays."""
+    directories = [path for path in list_owned(root, DATA_DOCS_FOLDER) if holds_only_ours(root, path)]
+    oldest_first = sorted(directories, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    for path in oldest_first[:-KEPT_DATA_DOCS]:
+        remove_via_rename(path)
+        forget_owned(root, path)
 
 
 def load_summary(dataset: Produced) -> DataSummary:

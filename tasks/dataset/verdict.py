@@ -13,7 +13,8 @@ from data.records.dataset import DataSummary
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources
 from data.workspace.layout import DATA_DOCS_FOLDER, DATASHEET_NAME, IMAGES_FOLDER, MANIFEST_NAME, VERDICTS_STAGE
-from data.workspace.store import Produced, Workspace, read_record
+from data.workspace.stage_record import read_record
+from data.workspace.store import Produced, Workspace
 from expectations.policies import RULE_ON_CHANGE
 from reports.common.templates import digest_templates
 from reports.dataset.exhibits import (

@@ -1,5 +1,6 @@
 """Task that writes the TFRecords of a clean manifest."""
 
+from functools import partial
 from pathlib import Path
 
 from prefect import get_run_logger, task
@@ -42,7 +43,8 @@ def build_views(
         source = images.path / IMAGES_FOLDER
         _write_in_child(ViewsSpec(manifest=manifest, images=source, out=out, augment=augment, seed=seed, views=views))
 
-    produced = workspace.produce(VIEWS_STAGE, inputs, write, need=lambda: count_view_bytes(manifest, views))
+    need = partial(count_view_bytes, manifest, views)
+    produced = workspace.produce(VIEWS_STAGE, inputs, write, verify=True, need=need)
     return finish(produced, produced.cached)
 
 

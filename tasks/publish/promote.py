@@ -13,7 +13,8 @@ from data.records.promotion import Decision
 from data.records.training import VariantResult
 from data.workspace.digests import hash_json
 from data.workspace.layout import APPLIED_DECISIONS_STAGE
-from data.workspace.store import Produced, Workspace, read_record
+from data.workspace.stage_record import read_record
+from data.workspace.store import Produced, Workspace
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
 from models.registry.journal import ChampionMove, JournalEntry, move_rows

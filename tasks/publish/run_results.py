@@ -20,7 +20,8 @@ from data.workspace.layout import (
     SOFT_LABELS_STAGE,
     VARIANTS_STAGE,
 )
-from data.workspace.store import Produced, read_record
+from data.workspace.stage_record import read_record
+from data.workspace.store import Produced
 from models.evaluation.comparison import compare_variants, rank_variants
 from tasks.dataset.drift import load_changes
 from tasks.dataset.validate import load_summary

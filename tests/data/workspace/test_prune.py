@@ -12,7 +12,6 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.records.search import SearchRecord, TrialOutcome, TrialRecord
-from data.workspace import store as workspace_module
 from data.workspace.digests import hash_file
 from data.workspace.layout import (
     ACCEPTED_FOLDER,
@@ -27,6 +26,7 @@ from data.workspace.layout import (
     VERDICTS_STAGE,
     VIEWS_STAGE,
 )
+from data.workspace.ownership import finish_owned, start_owned
 from data.workspace.prune import LOG_TAIL_BYTES, count_kinds, plan_prune, prune_workspace, remove_unkept
 from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Workspace
@@ -123,6 +123,15 @@ def test_newest_means_last_used(tree):
     tree.prune(keep=1)
     assert {"week1 report", "week1 views", "week1 ensemble"} <= tree.there()
     assert not {"week2 report", "week2 views", "week2 ensemble"} & tree.there()
+
+
+def test_reports_from_a_wrong_clock_do_not_push_out_the_new_ones(tree):
+    for week in (11, 12, 13):  # in the future: the last week that is over is the tenth
+        tree.run(week)
+    tree.run(10)
+    counts = tree.prune(keep=2)
+    assert "week10 report" in tree.there()
+    assert counts[REPORTS_STAGE].kept_for == {"latest report": 1, "kept reports": 1, "recent": 2}
 
 
 def read_inputs(path: Path):
@@ -290,6 +299,7 @@ def add_extras(tree) -> None:
     old = time.time() - 5 * DAY
     for name, seconds in (("a" * 16, old), ("b" * 16, time.time())):
         work = tree.root / "variants" / f".{name}.work"
+        start_owned(tree.root, work)
         work.mkdir()
         (work / "checkpoint.npz").write_bytes(b"c" * 5000)
         for path in (work / "checkpoint.npz", work):
@@ -298,10 +308,14 @@ def add_extras(tree) -> None:
         page = tree.root / DATA_DOCS_FOLDER / tree.keys[f"week{week} dataset"]
         page.mkdir(parents=True)
         (page / "index.html").write_text("page")
+        finish_owned(tree.root, page)
     downloads = tree.root / "downloads"
     downloads.mkdir()
     for name in ("drive-old.archive", "drive-pinned.archive", "drive-new.archive.incomingx.part"):
+        start_owned(tree.root, downloads / name.removesuffix(".incomingx.part"))
         (downloads / name).write_text(name)
+        if name.endswith(".archive"):
+            finish_owned(tree.root, downloads / name)
         if "new" not in name:
             os.utime(downloads / name, (old, old))
     (tree.root / "prefect").mkdir()
@@ -337,12 +351,14 @@ def test_pages_made_again_stay_as_long_as_their_reports(tree):
     for name in (old, new, f"{old}-{new}"):
         (tree.root / RENDERED_FOLDER / name).mkdir(parents=True)
         (tree.root / RENDERED_FOLDER / name / "index.html").write_text("page")
+        finish_owned(tree.root, tree.root / RENDERED_FOLDER / name)
     counts = tree.prune(keep=1)
     assert [path.name for path in (tree.root / RENDERED_FOLDER).glob("[!.]*")] == [new]
     assert (counts["rendered pages"].removed, counts["rendered pages"].kept) == (2, 1)
 
 
 def test_a_log_is_cut_to_whole_lines_while_its_writer_goes_on(tree):
+    Workspace(tree.root).claim()
     tree.root.joinpath("prefect").mkdir()
     log = tree.root / "prefect" / "server.log"
     with log.open("ab") as writer:
@@ -372,16 +388,16 @@ class Killed(BaseException):
 def test_a_kill_while_deleting_leaves_each_stage_whole_or_gone(tree, monkeypatch, deletions):
     tree.run(1), tree.run(2)
     gc.collect()
-    done, delete = [], shutil.rmtree
+    done, delete = [], Path.unlink
 
-    def be_killed(path, *args, **options):
-        if len(done) == deletions:
-            (Path(path) / "content").unlink()  # some of it is deleted already
-            raise Killed
-        done.append(path)
-        delete(path, *args, **options)
+    def be_killed(path, **options):
+        if path.name == "_complete.json":
+            if len(done) == deletions:
+                raise Killed  # its other files are deleted already
+            done.append(path)
+        delete(path, **options)
 
-    monkeypatch.setattr(workspace_module.shutil, "rmtree", be_killed)
+    monkeypatch.setattr(Path, "unlink", be_killed)
     with pytest.raises(Killed):
         tree.prune(keep=1)
     monkeypatch.undo()
@@ -397,3 +413,90 @@ def test_a_kill_while_deleting_leaves_each_stage_whole_or_gone(tree, monkeypatch
 def find_path(tree, name: str) -> Path:
     (path,) = tree.root.glob(f"[!.]*/{tree.keys[name]}")
     return path
+
+
+def test_a_record_that_names_another_path_removes_nothing(tree, tmp_path_factory):
+    tree.run(1)
+    outside = tmp_path_factory.mktemp("home") / "thesis"
+    outside.mkdir()
+    (outside / "chapter.txt").write_text("years of work")
+    forged = {"stage": str(outside.parent), "key": "thesis", "created": "2026-01-01T00:00:00+0000", "inputs": {}}
+    for number, (stage, key) in enumerate([(str(outside.parent), "thesis"), ("variants", "0" * 16), ("..", "thesis")]):
+        folder = tree.root / "downloads" / f"drive-{number}.folder"
+        folder.mkdir(parents=True)
+        record = folder / "_complete.json"
+        record.write_text(json.dumps({**forged, "stage": stage, "key": key, "files": {}}))
+        os.utime(record, (time.time() - 9 * DAY,) * 2)
+    before = snapshot_of(tree.root, outside.parent)
+    tree.prune(keep=1, days=0)
+    assert snapshot_of(tree.root, outside.parent) == before
+
+
+def snapshot_of(*roots: Path) -> dict[Path, bytes]:
+    """Return the content of every file, but for those that change with every run."""
+    paths = (path for root in roots for path in root.rglob("*") if path.suffix != ".lock")
+    return {path: path.read_bytes() for path in paths if path.is_file() and ".holds" not in path.parts}
+
+
+def add_files_of_a_person(root: Path, outside: Path) -> list[Path]:
+    """Put files beside, and inside every name that the project uses, and links to directories elsewhere."""
+    known = {path.parent for path in root.glob("[!.]*/[!.]*/_complete.json")}
+    folders = {root, *root.glob("[!.]*/"), *known}
+    folders |= {root / name / "x" for name in ("rendered", "downloads", "data_docs", "variants", "reports", "app")}
+    added = []
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("mine.txt", ".mine.old", "mine.archive", "mine.log"):
+            (folder / name).write_text("mine" * (2_000_000 if name == "mine.log" else 1))
+            added.append(folder / name)
+    for name in ("rendered/linked", "downloads/linked.folder", "variants/0123456789abcdef", "linked_stage"):
+        (root / name).symlink_to(outside)
+    unfinished = root / "variants" / ".0123456789abcdee.work"
+    trash = root / "variants" / ".0123456789abcdee.old"
+    for folder in (unfinished, trash, root / "reports" / "0123456789abcdef"):
+        folder.mkdir(parents=True)
+        (folder / "mine.txt").write_text("mine")
+        added.append(folder / "mine.txt")
+    for path in added:
+        os.utime(path, (time.time() - 99 * DAY,) * 2)
+    return added
+
+
+def test_what_a_person_put_into_the_workspace_stays(tree, tmp_path_factory):
+    for week in range(1, 4):
+        tree.run(week)
+    add_extras(tree)
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "theirs.txt").write_text("theirs")
+    added = add_files_of_a_person(tree.root, outside)
+    before = snapshot_of(outside) | {path: path.read_bytes() for path in added}
+    counts = tree.prune(keep=1, days=0)
+    assert snapshot_of(outside) | {path: path.read_bytes() for path in added} == before
+    assert all(link.is_symlink() for link in tree.root.glob("*/linked*"))
+    assert counts["variants"].kept_for["other files inside"] == 6
+    assert tree.there() == tree.of(1, 2, 3)
+    for path in added:
+        path.unlink()
+    tree.prune(keep=1, days=0)
+    assert tree.there() == tree.of(3)
+
+
+def test_a_stage_behind_a_link_stays_with_all_behind_it(tree, tmp_path_factory):
+    tree.run(1), tree.run(2)
+    elsewhere = tmp_path_factory.mktemp("large disk") / "variants"
+    shutil.move(tree.root / "variants", elsewhere)
+    (tree.root / "variants").symlink_to(elsewhere)
+    for _ in range(2):
+        counts = tree.prune(keep=1, days=0)
+    assert {"week1 variant0", "week1 views", "week1 images"} <= tree.there()
+    assert counts["variants"].kept_for["behind a link"] == 3
+    assert "week1 report" not in tree.there()
+
+
+def test_another_directory_than_a_workspace_is_refused(tmp_path):
+    (tmp_path / "rendered" / "x").mkdir(parents=True)
+    (tmp_path / "rendered" / "x" / "page.html").write_text("mine")
+    for dry_run in (True, False):
+        with pytest.raises(PipelineError, match="Nothing was changed"):
+            prune_workspace(Workspace(tmp_path), PrunePolicy(), dry_run)
+    assert [path.name for path in tmp_path.rglob("*")] == ["rendered", "x", "page.html"]

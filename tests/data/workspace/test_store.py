@@ -12,10 +12,11 @@ from typing import NamedTuple
 import pytest
 
 from data.base.errors import PipelineError
-from data.workspace import store as workspace_module
+from data.workspace import atomic
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
-from data.workspace.store import Workspace, read_record
+from data.workspace.stage_record import read_record
+from data.workspace.store import Workspace
 
 
 def write_text(text):
@@ -117,13 +118,13 @@ def test_force_begins_a_resumable_stage_again_and_then_resumes_it(tmp_path):
 
 def test_a_stage_stands_whole_until_the_new_one_takes_its_name(tmp_path, monkeypatch):
     old = Workspace(tmp_path).produce("stage", {}, write_text("old"))
-    seen, remove = [], workspace_module.shutil.rmtree
+    seen, remove = [], atomic.delete_trash
 
-    def watch(path, **options) -> None:
+    def watch(target) -> None:
         seen.append((old.path / "content.txt").read_text())
-        remove(path, **options)
+        remove(target)
 
-    monkeypatch.setattr(workspace_module.shutil, "rmtree", watch)
+    monkeypatch.setattr(atomic, "delete_trash", watch)
     (old.path.parent / f".{old.key}.old").mkdir()  # left by a run that was killed
     Workspace(tmp_path, force=True).produce("stage", {}, write_text("new"))
     assert seen == ["old", "new"]
@@ -251,3 +252,23 @@ def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         write_atomically(path, "the third")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("plan.json", b"new")]
+
+
+def test_a_flipped_byte_is_found_before_it_is_used_if_asked_for(tmp_path):
+    first = Workspace(tmp_path).produce("stage", {}, write_text("content"))
+    path = first.path / "content.txt"
+    path.write_text("cOntent")
+    assert Workspace(tmp_path).produce("stage", {}, write_text("unused")).cached, "sizes alone are compared"
+    assert not Workspace(tmp_path).produce("stage", {}, write_text("content"), verify=True).cached
+    assert path.read_text() == "content"
+    assert Workspace(tmp_path).produce("stage", {}, write_text("unused"), verify=True).cached
+
+
+def test_files_of_a_person_in_a_stage_that_is_replaced_are_kept(tmp_path, caplog):
+    first = Workspace(tmp_path).produce("stage", {}, write_text("old"))
+    (first.path / "notes.txt").write_text("mine")
+    again = Workspace(tmp_path, force=True).produce("stage", {}, write_text("new"))
+    assert (again.path / "content.txt").read_text() == "new"
+    (saved,) = again.path.parent.glob("*.saved-*")
+    assert (saved / "notes.txt").read_text() == "mine"
+    assert str(saved) in caplog.text

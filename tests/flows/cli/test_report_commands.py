@@ -4,7 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from data.base.errors import PipelineError
-from data.workspace.store import Workspace, find_damage
+from data.workspace.stage_record import find_damage
+from data.workspace.store import Workspace
 from flows.cli.commands import app
 from reports.run.page import render_report
 from tests.support.results_factory import make_results

@@ -12,6 +12,7 @@ import requests
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
+from data.workspace.mark import claim_root
 from flows.server.environment import RUN_ENVIRONMENT
 from flows.server.shared import ServerRecord, ends_with_its_runs, prefect_server
 
@@ -109,7 +110,7 @@ def test_runs_that_start_at_once_share_a_server_whatever_an_old_record_says(star
 def write_record(workspace, pid):
     """Name a server that does not answer in workspace/server.json, with the number of a process."""
     record = ServerRecord(url="http://127.0.0.1:9/api", pid=pid)
-    workspace.mkdir()
+    claim_root(workspace)
     (workspace / "server.json").write_text(record.model_dump_json())
     return record
 

@@ -6,6 +6,7 @@ from http.client import HTTPConnection
 
 import pytest
 
+from data.workspace.mark import claim_root
 from data.workspace.store import Workspace
 from flows.service.report_site import make_server
 from models.registry.tracking import TrackedReport, tracking_inputs
@@ -26,6 +27,7 @@ def site(tmp_path):
         "prefect/prefect.db": "secrets",
         "schedule.json": "{}",
     }
+    claim_root(workspace)
     for name, text in files.items():
         (workspace / name).parent.mkdir(parents=True, exist_ok=True)
         (workspace / name).write_text(text)

@@ -6,7 +6,7 @@ from pathlib import Path
 from data.records.run import RunResults
 from data.workspace.digests import checksum_files
 from data.workspace.layout import RESULTS_NAME
-from data.workspace.store import StageRecord
+from data.workspace.stage_record import StageRecord
 from tasks.publish.analysis import find_last_report
 from tests.support.results_factory import make_data, make_results
 

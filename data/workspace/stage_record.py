@@ -1,0 +1,79 @@
+"""Records of finished stages: what a stage directory holds, whether it is whole, and which ones a workspace has."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data.workspace.atomic import RECORD_NAME
+from data.workspace.digests import hash_file
+
+KEY = re.compile("[0-9a-f]{16}")
+
+
+class StageRecord(BaseModel):
+    """Record of a finished stage directory, stored in it as `_complete.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    created: str
+    inputs: dict[str, Any]
+    seconds: float = 0.0
+    """Wall time of the write; after a resume, of the last attempt only."""
+    files: dict[str, tuple[int, str]]
+
+
+def read_record(path: Path) -> StageRecord:
+    """Return the record of a finished stage directory."""
+    return StageRecord.model_validate_json((path / RECORD_NAME).read_bytes())
+
+
+def list_records(root: Path) -> Iterator[tuple[StageRecord, Path]]:
+    """Yield the record and the directory of each finished stage, sorted by path.
+
+    A record counts only if its stage and key are the path that it lies at: a file of this name may come from anywhere,
+    for example from a folder on Google Drive. A stage without a readable record does not count.
+    """
+    for path in sorted(root.glob(f"[!.]*/[!.]*/{RECORD_NAME}")):
+        try:
+            record = read_record(path.parent)
+        except (OSError, ValidationError):
+            continue
+        if (record.stage, record.key) == path.parent.parts[-2:] and KEY.fullmatch(record.key):
+            yield record, path.parent
+
+
+def find_damage(path: Path, contents: bool = False) -> str:
+    """Check a finished stage; return the first fault, or an empty string.
+
+    Args:
+        path: its directory.
+        contents: compare checksums too, which reads every file; otherwise names and sizes alone.
+    """
+    try:
+        record = read_record(path)
+        for name, (size, sha256) in record.files.items():
+            found = (path / name).stat().st_size
+            if found != size:
+                return f"{name} has {found} bytes instead of {size}"
+            if contents and hash_file(path / name) != sha256:
+                return f"{name} has other content than was written"
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def find_other_files(path: Path) -> Iterator[Path]:
+    """Yield the files and links below a stage directory that its record does not list: a person put them there."""
+    listed = {RECORD_NAME, *read_record(path).files}
+    for folder, folders, files in os.walk(path):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in (*files, *links):
+            found = Path(folder, name)
+            if found.relative_to(path).as_posix() not in listed:
+                yield found
