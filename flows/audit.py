@@ -18,6 +18,7 @@ from models.catalog.variants import VariantName
 from tasks.dataset.folds import hold_out_fold
 from tasks.dataset.views import build_views
 from tasks.publish.label_audit import audit_cross_fitted
+from tasks.support.earlier_attempts import crash_earlier_tasks
 from tasks.support.outcomes import record_of
 
 
@@ -26,7 +27,7 @@ def name_run() -> str:
     return f"audit {short_source(flow_run.parameters['source'])}"
 
 
-@flow(name="audit", flow_run_name=name_run, log_prints=False)
+@flow(name="audit", flow_run_name=name_run, log_prints=False, on_running=[crash_earlier_tasks])
 def audit(
     source: Source = "sample",
     folds: Folds = 3,

@@ -11,6 +11,7 @@ from expectations.rules import DataLimits
 from flows.parameters import Force, Relabel, Seed, Source
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
+from tasks.support.earlier_attempts import crash_earlier_tasks
 from tasks.support.outcomes import record_of
 
 
@@ -19,7 +20,7 @@ def name_run() -> str:
     return f"ingest {short_source(flow_run.parameters['source'])}"
 
 
-@flow(name="ingest", flow_run_name=name_run, log_prints=False)
+@flow(name="ingest", flow_run_name=name_run, log_prints=False, on_running=[crash_earlier_tasks])
 def ingest(
     source: Source = "sample",
     relabel: Relabel = "",

@@ -11,11 +11,12 @@ from data.workspace.store import Workspace
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
 from tasks.publish.promote import move_champion, roll_back_champion
+from tasks.support.earlier_attempts import crash_earlier_tasks
 
 Reason = Annotated[str, Field(max_length=500, description="Why, for the record of moves")]
 
 
-@flow(name="promote", flow_run_name="promote version {version}", log_prints=False)
+@flow(name="promote", flow_run_name="promote version {version}", log_prints=False, on_running=[crash_earlier_tasks])
 def promote(
     version: Annotated[
         int, Field(ge=0, description="Number of the version; 0 takes the challenger that waits for approval")
@@ -37,7 +38,7 @@ def promote(
     return chosen
 
 
-@flow(name="rollback", flow_run_name="roll back the champion", log_prints=False)
+@flow(name="rollback", flow_run_name="roll back the champion", log_prints=False, on_running=[crash_earlier_tasks])
 def rollback(reason: Reason = "rolled back by hand") -> int:
     """Make the previous champion the champion again; a second rollback goes further back.
 

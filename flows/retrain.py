@@ -27,6 +27,7 @@ from models.promotion.policy import PromotionPolicy
 from tasks.dataset.views import build_views
 from tasks.publish.label_audit import audit_variant_labels
 from tasks.publish.run_results import ReportedStages, RunFacts
+from tasks.support.earlier_attempts import crash_earlier_tasks
 from tasks.support.links import report_page
 from tasks.support.outcomes import record_if_done, record_of
 
@@ -44,7 +45,7 @@ def short_preset(preset: str) -> str:
     return Path(preset).stem
 
 
-@flow(name="retrain", flow_run_name=name_run, log_prints=False)
+@flow(name="retrain", flow_run_name=name_run, log_prints=False, on_running=[crash_earlier_tasks])
 def retrain(
     source: Source = "sample",
     preset: PresetChoice = "quick",

@@ -23,6 +23,7 @@ from models.catalog.variants import VariantName
 from models.search.space import SearchSpace
 from tasks.dataset.views import build_views
 from tasks.publish.search import publish_search
+from tasks.support.earlier_attempts import crash_earlier_tasks
 from tasks.support.outcomes import record_of
 
 
@@ -32,7 +33,7 @@ def name_run() -> str:
     return f"tune {parameters['variant']} on {short_source(parameters['source'])}"
 
 
-@flow(name="tune", flow_run_name=name_run, log_prints=False)
+@flow(name="tune", flow_run_name=name_run, log_prints=False, on_running=[crash_earlier_tasks])
 def tune(
     source: Source = "sample",
     variant: VariantName = "compact",

@@ -2,6 +2,7 @@
 
 module           | what it answers
 child_processes  | how is a child command started, followed and ended?
+earlier_attempts | what happens to tasks of an attempt that was killed?
 events           | which Prefect events does the pipeline emit?
 links            | where can a person read what a run made?
 outcomes         | how does a task finish, and how does its caller get the record?

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from data.workspace.mark import claim_root
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME, connect
 from models.registry.tags import VARIANT_TAG
@@ -13,6 +14,7 @@ LINEAGE = {"datasets": "91be04c7aa35de10", "views": "c5d2e8f01b7a6394"}
 
 def make_report(workspace: Path, key: str, network: Path | None = None, trained: int = 1) -> Path:
     """Write the directory of a finished report on so many variants, of which `compact` may have a saved network."""
+    claim_root(workspace)
     variants = workspace / "variants" / key
     results = make_results(variants, trained=trained, lineage=LINEAGE, run_name=f"run {key}")
     if network:

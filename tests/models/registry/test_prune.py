@@ -2,6 +2,7 @@
 
 import pytest
 
+from data.workspace.mark import claim_root
 from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
 from models.registry.prune import MlflowPruner
@@ -13,6 +14,7 @@ from tests.support.tiny_network import save_tiny_network
 
 @pytest.fixture
 def workspace(tmp_path):
+    claim_root(tmp_path)
     save_tiny_network(tmp_path / "model.keras")
     for key in ("old", "served", "new"):
         report = make_report(tmp_path, key, tmp_path / "model.keras")

@@ -8,6 +8,7 @@ import pytest
 
 from data.base.errors import TransientError
 from data.records.run import RunResults
+from data.workspace.mark import claim_root
 from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
 from models.registry.packaging import make_input_example
@@ -23,7 +24,9 @@ TRAINED = 1
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    return tmp_path_factory.mktemp("workspace")
+    root = tmp_path_factory.mktemp("workspace")
+    claim_root(root)
+    return root
 
 
 @pytest.fixture(scope="module")

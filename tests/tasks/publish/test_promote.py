@@ -29,6 +29,7 @@ def workspace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(workspace):
+    workspace.claim()
     save_tiny_network(workspace.root / "model.keras")
     path = make_report(workspace.root, "report1", workspace.root / "model.keras")
     return Produced(stage="reports", key="report1", path=path, cached=False)

@@ -25,6 +25,7 @@ TEACHER = VariantResult(name="ensemble", description="", status="trained", direc
 def teach(tmp_path):
     """Label with a function in place of the child; returns the stage and what the child was asked."""
     workspace, asked = Workspace(tmp_path), []
+    workspace.claim()
     views = Produced(stage="views", key="k", path=write_tiny_views(tmp_path / "views", views=3), cached=False)
 
     def label(out: Path, threads: int) -> None:
