@@ -5,13 +5,15 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
 from data.base.errors import PipelineError
-from data.workspace.atomic import locked, put_in_place, remove_via_rename, try_lock
+from data.workspace.atomic import locked, put_in_place, remove_via_rename, try_lock, write_atomically
 from data.workspace.digests import checksum_files, hash_json
 from data.workspace.in_use import StagesInUse, read_stages_in_use
 
@@ -72,6 +74,15 @@ class Workspace:
         self.reserve_bytes = reserve_bytes
         self._started: set[Path] = set()
         self._in_use = StagesInUse(self.root)
+
+    @cached_property
+    def id(self) -> str:
+        """Return the id of the workspace, which is made once and stays the same if the workspace is moved."""
+        path = self.root / ".workspace_id"
+        if not path.is_file():
+            self.root.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, uuid4().hex)
+        return path.read_text(encoding="utf-8")
 
     def directory(self, stage: str, key: str) -> Path:
         """Return the directory of the stage, whether it is written already or not."""

@@ -279,8 +279,9 @@ def prune(
     """Remove what the newest reports do not need from the workspace, and the Prefect runs that made it."""
     settings = load_settings()
     protected = ModelRegistry(settings.workspace).protected_keys()
-    policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]
-    counts, times = prune_workspace(settings.open_workspace(), policy, dry_run, pruners)
+    workspace, policy = settings.open_workspace(), PrunePolicy(keep=keep, days=days, protected=protected)
+    pruners = [MlflowPruner(workspace.root, workspace.id)]
+    counts, times = prune_workspace(workspace, policy, dry_run, pruners)
     if not dry_run:
         from reports.site.index import write_index
 

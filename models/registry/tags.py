@@ -3,6 +3,9 @@
 REPORT_TAG = "emotion.report"
 """Key of the report in the workspace."""
 
+WORKSPACE_TAG = "emotion.workspace"
+"""Id of the workspace that wrote the run, model or version."""
+
 VARIANT_TAG = "emotion.variant"
 """Key of the training in the workspace."""
 
@@ -23,8 +26,19 @@ FORMER_CHAMPION_TAGS = ("emotion.champion.until", "emotion.champion.next")
 
 
 def version_tags(
-    variant_key: str, variant_name: str, report: str, decision: str = "", synthetic: bool = False
+    variant_key: str,
+    variant_name: str,
+    report: str,
+    workspace_id: str,
+    decision: str = "",
+    synthetic: bool = False,
 ) -> dict[str, str]:
-    """Make the tags that lead from a version to its training, the report that compared it, and the decision."""
-    tags = {VARIANT_TAG: variant_key, NAME_TAG: variant_name, REPORT_TAG: report, SYNTHETIC_TAG: str(synthetic).lower()}
+    """Make the tags that lead from a version to its training, its workspace, the report, and the decision."""
+    tags = {
+        VARIANT_TAG: variant_key,
+        NAME_TAG: variant_name,
+        REPORT_TAG: report,
+        WORKSPACE_TAG: workspace_id,
+        SYNTHETIC_TAG: str(synthetic).lower(),
+    }
     return {**tags, DECISION_TAG: decision} if decision else tags

@@ -38,7 +38,7 @@ from models.registry.connection import (
 )
 from models.registry.figures import epoch_figures, final_figures
 from models.registry.packaging import save_package
-from models.registry.tags import DECISION_TAG, NAME_TAG, REPORT_TAG, VARIANT_TAG
+from models.registry.tags import DECISION_TAG, NAME_TAG, REPORT_TAG, VARIANT_TAG, WORKSPACE_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 
 PARENT_TAG = "mlflow.parentRunId"
+
+DIRECTORY_TAG = "emotion.report_directory"
 
 BATCH = 100
 """Number of params or tags that MLflow accepts in one call; it accepts ten times as many metrics."""
@@ -58,6 +60,7 @@ class TrackSpec(Record):
 
     report: Path = Field(description="directory of the finished report")
     workspace: Path
+    workspace_id: str = Field(description="id of the workspace; pruning removes only runs with its own id")
     flow_run_id: str = Field(default="", description="Prefect's id of the run that made the report")
 
 
@@ -200,7 +203,8 @@ class ReportWriter:
     def _origin(self) -> dict[str, str]:
         """Collect the tags that lead back to the origin of the report."""
         tags = {
-            "emotion.report_directory": str(self.spec.report),
+            WORKSPACE_TAG: self.spec.workspace_id,
+            DIRECTORY_TAG: str(self.spec.report),
             "emotion.dataset": self.results.lineage.get(DATASETS_STAGE, ""),
             "prefect.flow_run_id": self.spec.flow_run_id,
             "prefect.flow_run_name": self.results.run_name,
@@ -211,14 +215,24 @@ class ReportWriter:
         return {name: value for name, value in tags.items() if value}
 
     def _find_run(self, name: str, key_tags: Mapping[str, str], tags: Mapping[str, str]) -> "Run":
-        """Find the run with these key tags; create it with all tags in one call if it is missing."""
+        """Find the run of this workspace with these key tags; create it with all tags in one call if it is missing.
+
+        Another workspace may have the same report, since keys depend on contents only: its runs are its own.
+        """
         wanted = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in key_tags.items() if value)
         found = self.client.search_runs([self.experiment], filter_string=wanted, max_results=1000)
-        same = [run for run in found if all(run.data.tags.get(tag, "") == value for tag, value in key_tags.items())]
+        own = [run for run in found if self._is_own(run.data.tags)]
+        same = [run for run in own if all(run.data.tags.get(tag, "") == value for tag, value in key_tags.items())]
         if same:
             return same[-1]
         given = {tag: value for tag, value in {**key_tags, **tags}.items() if value}
         return self.client.create_run(self.experiment, start_time=self.began, tags=given, run_name=name)
+
+    def _is_own(self, tags: Mapping[str, str]) -> bool:
+        """Check whether this workspace wrote a run; one of an earlier version has the report's directory only."""
+        if WORKSPACE_TAG in tags:
+            return tags[WORKSPACE_TAG] == self.spec.workspace_id
+        return tags.get(DIRECTORY_TAG) == str(self.spec.report)
 
     def _write_figures(self, run_id: str, variant: VariantResult) -> None:
         params = {
@@ -250,7 +264,7 @@ class ReportWriter:
         if directory is None or not (directory / NETWORK_NAME).is_file():
             return TrackedVariant(run_id=run_id)
         if model is None:
-            tags = {REPORT_TAG: self.key, VARIANT_TAG: directory.name}
+            tags = {REPORT_TAG: self.key, VARIANT_TAG: directory.name, WORKSPACE_TAG: self.spec.workspace_id}
             model = self.client.create_logged_model(
                 self.experiment, name=MODEL_NAME, source_run_id=run_id, tags=tags, model_type=variant.name
             )

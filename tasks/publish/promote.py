@@ -98,7 +98,7 @@ def register_challenger(
     tracked, _ = write_report(report, workspace, children)
     synthetic = load_results(report).data.synthetic
     decided = f"{decision.outcome}: {decision.summary}" if decision else ""
-    tags = version_tags(Path(result.directory).name, result.name, report.key, decided, synthetic)
+    tags = version_tags(Path(result.directory).name, result.name, report.key, workspace.id, decided, synthetic)
     registry = ModelRegistry(workspace.root)
     version = registry.register(tracked.variants[result.name], tags)
     if version != registry.champion():

@@ -97,7 +97,12 @@ def write_report(report: Produced, workspace: Workspace, children: Children) -> 
 
 def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[TrackedReport, bool]:
     def write(out: Path) -> None:
-        spec = TrackSpec(report=waiting.report, workspace=workspace.root, flow_run_id=waiting.flow_run_id)
+        spec = TrackSpec(
+            report=waiting.report,
+            workspace=workspace.root,
+            workspace_id=workspace.id,
+            flow_run_id=waiting.flow_run_id,
+        )
         (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
         children.run(commands.TRACKING, out, out / CHILD_LOG_NAME, ignore_event)
 

@@ -38,7 +38,7 @@ def report(workspace, network):
 
 @pytest.fixture(scope="module")
 def tracked(workspace, report):
-    return track_report(TrackSpec(report=report, workspace=workspace, flow_run_id="1234"))
+    return track_report(TrackSpec(report=report, workspace=workspace, workspace_id="here", flow_run_id="1234"))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_a_run_leads_to_its_data_and_keeps_its_files(client, tracked):
 
 def test_written_twice_nothing_is_there_twice(client, tracked, workspace, report):
     before = summarize(client, "report1")
-    assert track_report(TrackSpec(report=report, workspace=workspace)) == tracked
+    assert track_report(TrackSpec(report=report, workspace=workspace, workspace_id="here")) == tracked
     assert summarize(client, "report1") == before
     assert before["compact model LoggedModelStatus.READY"] + before["compact model READY"] == 1
 
@@ -140,7 +140,11 @@ def test_what_an_interruption_left_is_completed(client, workspace, interrupted, 
 
     key = f"{interrupted}{after}"
     report = make_report(workspace, key, workspace / "model.keras", TRAINED)
-    spec, calls, original = TrackSpec(report=report, workspace=workspace), [], getattr(MlflowClient, interrupted)
+    spec, calls, original = (
+        TrackSpec(report=report, workspace=workspace, workspace_id="here"),
+        [],
+        getattr(MlflowClient, interrupted),
+    )
 
     def end(self, *arguments, **named):
         calls.append(interrupted)
@@ -158,8 +162,12 @@ def test_what_an_interruption_left_is_completed(client, workspace, interrupted, 
 
 def test_the_model_scores_in_a_project_with_packages_of_the_same_names(tracked, network, workspace, tmp_path):
     registry = ModelRegistry(workspace)
-    version = registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "first"))
-    assert registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1")) == version
+    version = registry.register(
+        tracked.variants["compact"], version_tags("compact", "compact", "report1", "here", "first")
+    )
+    assert (
+        registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "here")) == version
+    )
     registry.move_champion(version, "test", "the first")
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1)).astype(np.uint8)
     np.save(tmp_path / "images.npy", images)
@@ -202,5 +210,5 @@ def test_an_mlflow_that_is_away_is_told_soon(report, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     started = time.monotonic()
     with pytest.raises(TransientError, match=r"from MLflow at http://127\.0\.0\.1:1"):
-        track_report(TrackSpec(report=report, workspace=tmp_path))
+        track_report(TrackSpec(report=report, workspace=tmp_path, workspace_id="here"))
     assert time.monotonic() - started < 60

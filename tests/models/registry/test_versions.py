@@ -246,7 +246,7 @@ def test_one_variant_has_one_version(registry):
     tracked = TrackedVariant(run_id="", model_id="m-1", source=(registry.workspace / "model").as_uri())
     before = len(registry.list_versions())
     # Without a logged model behind it: tests/models/registry/test_tracking.py registers a real one.
-    assert registry.register(tracked, version_tags("variant2", "compact", "report1", "kept")) == 2
+    assert registry.register(tracked, version_tags("variant2", "compact", "report1", "here", "kept")) == 2
     assert len(registry.list_versions()) == before
     assert registry.show(2).tags["emotion.decision"] == "kept"
 
@@ -254,12 +254,12 @@ def test_one_variant_has_one_version(registry):
 def test_a_model_that_was_deleted_is_not_registered(registry):
     tracked = TrackedVariant(run_id="abc", model_id="m-gone", source="file:///gone")
     with pytest.raises(PipelineError, match="m-gone, which was deleted"):
-        registry.register(tracked, version_tags("variant9", "compact", "report1"))
+        registry.register(tracked, version_tags("variant9", "compact", "report1", "here"))
 
 
 def test_a_variant_without_a_model_is_not_registered(registry):
     with pytest.raises(PipelineError, match="got MLflow run abc without a model"):
-        registry.register(TrackedVariant(run_id="abc"), version_tags("variant9", "compact", "report1"))
+        registry.register(TrackedVariant(run_id="abc"), version_tags("variant9", "compact", "report1", "here"))
 
 
 def test_an_mlflow_that_is_away_is_one_clear_error_and_leaves_nothing(tmp_path, monkeypatch):
