@@ -21,6 +21,16 @@ MODEL_TAG = "emotion.model"
 REGISTRY_TAG = "emotion.registry"
 """Tag of the registered model: an id that stays the same whichever URI leads to the registry."""
 
+CHAMPIONS_TAG = "emotion.champions"
+"""Tag of the registered model: the champions that rollbacks go back through, the present one last, as a JSON list. All
+workspaces on one registry share it."""
+
+CHAMPION_TAGS = "emotion.champion."
+"""Prefix of the tags of a version that say when, by whom and why it became champion."""
+
+ROLLED_BACK_TAG = f"{CHAMPION_TAGS}rolled_back"
+"""Tag of a version: when a rollback took it out of use; empty if it became champion since."""
+
 FORMER_CHAMPION_TAGS = ("emotion.champion.until", "emotion.champion.next")
 """Tags of a version that is no longer champion; empty if it became champion again."""
 
