@@ -226,7 +226,7 @@ STAGE_MODULES = {
     """,
     "reports": """
         data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.cleaning
+        data.base.times data.manifest.decoding data.manifest.measures data.manifest.table data.quality.cleaning
         data.quality.multiple_testing data.quality.odd_images data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
         data.records.dataset data.records.events data.records.label_audit data.records.promotion

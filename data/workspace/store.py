@@ -13,13 +13,18 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from data.base.errors import PipelineError
-from data.workspace.atomic import locked, put_in_place, remove_via_rename, try_lock, write_atomically
-from data.workspace.digests import checksum_files, hash_json
+from data.workspace.atomic import locked, put_in_place, remove_via_rename, sync_tree, try_lock, write_atomically
+from data.workspace.digests import checksum_files, hash_file, hash_json
 from data.workspace.in_use import StagesInUse, read_stages_in_use
 
 logger = logging.getLogger(__name__)
 
 RECORD_NAME = "_complete.json"
+
+CHECKED_BYTES = 8 << 20
+"""Size up to which a record or table is read again to find damage, which takes milliseconds."""
+
+CHECKED_NAMES = (".json", ".parquet")
 
 RESERVE_BYTES = 256 << 20
 """Free space that stages leave for everything else, such as logs and a server's database."""
@@ -149,7 +154,8 @@ class Workspace:
                 seconds=round(time.monotonic() - started, 3),
                 files=checksum_files(work),
             )
-            (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
+            sync_tree(work)  # before the record, which says that the stage is complete
+            write_atomically(work / RECORD_NAME, record.model_dump_json(indent=1))
             put_in_place(work, target)
         return Produced(stage=stage, key=key, path=target, cached=False)
 
@@ -229,17 +235,23 @@ class Workspace:
 
 def read_record(path: Path) -> StageRecord:
     """Return the record of a finished stage directory."""
-    return StageRecord.model_validate_json((path / RECORD_NAME).read_text())
+    return StageRecord.model_validate_json((path / RECORD_NAME).read_bytes())
 
 
 def find_damage(path: Path) -> str:
-    """Check a finished stage by names and sizes; return the first fault, or an empty string."""
+    """Check a finished stage by names and sizes, and its small records and tables by content as well.
+
+    Returns:
+        The first fault, or an empty string.
+    """
     try:
         record = read_record(path)
-        for name, (size, _) in record.files.items():
+        for name, (size, digest) in record.files.items():
             found = (path / name).stat().st_size
             if found != size:
                 return f"{name} has {found} bytes instead of {size}"
+            if size <= CHECKED_BYTES and name.endswith(CHECKED_NAMES) and hash_file(path / name) != digest:
+                return f"{name} has other content than was written"
     except (OSError, ValueError) as error:
         return str(error)
     return ""

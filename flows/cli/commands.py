@@ -120,7 +120,7 @@ def run(
                 promotion=policy_of_promotion,
                 force=force,
             )
-    print_results(RunResults.model_validate_json((report / RESULTS_NAME).read_text()), report)
+    print_results(RunResults.model_validate_json((report / RESULTS_NAME).read_bytes()), report)
 
 
 @app.command()
@@ -183,7 +183,7 @@ def audit(
         )
     from reports.dataset.label_audit_page import AUDIT_NAME
 
-    print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text()), directory)
+    print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_bytes()), directory)
 
 
 @app.command()
@@ -235,7 +235,7 @@ def tune(
         )
         found = Path(out) if out else directory / PRESET_NAME
         measure = repeat_command({**parameters, "preset": str(found)})
-    print_search(SearchRecord.model_validate_json((directory / SEARCH_NAME).read_text()), found, measure)
+    print_search(SearchRecord.model_validate_json((directory / SEARCH_NAME).read_bytes()), found, measure)
 
 
 @app.command()
@@ -311,7 +311,7 @@ def doctor() -> None:
 def _print_verdict(verdict: Path) -> None:
     from reports.dataset.verdict_page import VERDICT_PAGE
 
-    print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_text()), verdict / VERDICT_PAGE)
+    print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_bytes()), verdict / VERDICT_PAGE)
 
 
 @contextmanager

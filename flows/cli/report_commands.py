@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from data.base.times import parse_time
 from data.workspace.layout import RENDERED_FOLDER
 from models.analysis.run_difference import compare_runs
 from reports.difference.page import render_difference
@@ -57,4 +58,4 @@ def compare_again(workspace: Path, first: str, second: str, out: str = "") -> Pa
 
 
 def _age(report: StoredReport) -> tuple[datetime, str]:
-    return datetime.fromisoformat(report.results.started), report.key
+    return parse_time(report.results.started), report.key

@@ -15,6 +15,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, Field, ValidationError
 
 from data.base.record import Record
+from data.workspace.atomic import sync_directory
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Journal:
         finally:
             os.close(descriptor)
         if not size:
-            _force_directory(self.path.parent)
+            sync_directory(self.path.parent)
         return entry
 
     def entries(self, registry: str) -> list[JournalEntry]:
@@ -107,15 +108,6 @@ def _read_entry(line: str) -> JournalEntry | None:
     except ValidationError:
         logger.warning("a line of the journal of moves is torn and left out: %s", line[:80])
         return None
-
-
-def _force_directory(directory: Path) -> None:
-    """Wait until the name of a new file is on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def champions_in_turn(moves: Iterable[ChampionMove]) -> list[int]:

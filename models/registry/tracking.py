@@ -6,17 +6,18 @@ training: a report that is written twice appears once, and a write that was inte
 """
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from data.base.record import Record
+from data.base.times import parse_time
 from data.records.run import RunResults
 from data.records.training import VariantResult
 from data.system.child_process import emit, run_child
@@ -27,15 +28,13 @@ from data.workspace.store import RECORD_NAME
 from models.jobs.events import Started, Tracked, TrackingDone
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
 from models.registry.connection import (
-    EXPERIMENT,
     MODEL_NAME,
-    artifact_location,
     connect,
-    exists_already,
     mlflow_errors,
     shown_uri,
     tracking_uri,
 )
+from models.registry.experiment import find_experiment
 from models.registry.figures import epoch_figures, final_figures
 from models.registry.packaging import save_package
 from models.registry.tags import DECISION_TAG, NAME_TAG, REPORT_TAG, VARIANT_TAG, WORKSPACE_TAG
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
 
+
+logger = logging.getLogger(__name__)
 
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -84,7 +85,7 @@ class TrackedReport(Record):
 def main() -> None:
     """Run the command on the directory named in the arguments."""
     directory = Path(sys.argv[1])
-    spec = TrackSpec.model_validate_json((directory / SPEC_NAME).read_text())
+    spec = TrackSpec.model_validate_json((directory / SPEC_NAME).read_bytes())
     emit(Started())
     tracked = track_report(spec)
     write_atomically(directory / RESULT_NAME, tracked.model_dump_json(indent=1))
@@ -97,7 +98,7 @@ def track_report(spec: TrackSpec) -> TrackedReport:
     Raises:
         TransientError: MLflow is unreachable; what was written stays, and the next write completes it.
     """
-    results = RunResults.model_validate_json((spec.report / RESULTS_NAME).read_text())
+    results = RunResults.model_validate_json((spec.report / RESULTS_NAME).read_bytes())
     client, uri = connect(spec.workspace), tracking_uri(spec.workspace)
     with mlflow_errors(uri):
         writer = ReportWriter(client, find_experiment(client, spec.workspace), spec, results)
@@ -114,29 +115,20 @@ def tracking_inputs(report_key: str, workspace: Path) -> dict[str, str]:
 
 
 def find_tracked(workspace: Path, report_key: str) -> TrackedReport | None:
-    """Find the runs of a report in MLflow; None if it was not written yet or the stage was pruned."""
+    """Find the runs of a report in MLflow; None if it was not written yet, was pruned or is damaged."""
     result = workspace / TRACKED_STAGE / hash_json(tracking_inputs(report_key, workspace)) / RESULT_NAME
-    return TrackedReport.model_validate_json(result.read_text()) if result.is_file() else None
+    try:
+        return TrackedReport.model_validate_json(result.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        logger.warning("%s cannot be read (%s): the report's runs in MLflow are not known", result, error)
+        return None
 
 
 def _decision_text(results: RunResults) -> str:
     """Word the decision on the champion as one sentence; empty if there was none."""
     return f"{results.decision.outcome}: {results.decision.summary}" if results.decision else ""
-
-
-def find_experiment(client: "MlflowClient", workspace: Path) -> str:
-    """Find the id of the experiment of all runs; create the experiment if it is missing."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        try:
-            return client.create_experiment(EXPERIMENT, artifact_location=artifact_location(workspace))
-        except MlflowException as error:  # another run was first
-            found = client.get_experiment_by_name(EXPERIMENT) if exists_already(error) else None
-            if found is None:
-                raise
-    return found.experiment_id
 
 
 class ReportWriter:
@@ -152,7 +144,7 @@ class ReportWriter:
     def __init__(self, client: "MlflowClient", experiment: str, spec: TrackSpec, results: RunResults) -> None:
         self.client, self.experiment, self.spec, self.results = client, experiment, spec, results
         self.key = spec.report.name
-        self.began = round(datetime.fromisoformat(results.started).timestamp() * 1000)
+        self.began = round(parse_time(results.started).timestamp() * 1000)
         self.run = self._find_run(results.run_name, {REPORT_TAG: self.key, VARIANT_TAG: ""}, self._origin())
 
     def write_report(self) -> None:

@@ -23,7 +23,7 @@ from models.training.runtime import use_threads
 def main() -> None:
     """Run the command on the directory named in the arguments."""
     out = Path(sys.argv[1])
-    spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_text())
+    spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_bytes())
     use_threads(spec.threads)
     emit(Started())
     network: Any = keras.saving.load_model(spec.network, compile=False)

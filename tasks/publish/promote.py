@@ -67,7 +67,7 @@ def apply_decision(
             _tell_of(move, version, workspace)
         elif decided.outcome == "ask":
             emit(APPROVAL_REQUESTED, MODEL_NAME, version=version, summary=decided.summary)
-        (out / VERSION_NAME).write_text(json.dumps(version))
+        (out / VERSION_NAME).write_text(json.dumps(version), encoding="utf-8")
 
     done = workspace.produce(APPLIED_DECISIONS_STAGE, inputs, write, give_up=children.is_stopping)
     return finish(json.loads((done.path / VERSION_NAME).read_text()), done.cached)

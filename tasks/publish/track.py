@@ -89,8 +89,7 @@ def write_report(report: Produced, workspace: Workspace, children: Children) -> 
         PipelineError: MLflow is unreachable, or refused the request.
     """
     path = workspace.root / WAITING / f"{report.key}.json"
-    waiting = Waiting.model_validate_json(path.read_text()) if path.exists() else Waiting(report=report.path)
-    tracked, cached = _write(waiting, workspace, children)
+    tracked, cached = _write(_read_queued(path) or Waiting(report=report.path), workspace, children)
     path.unlink(missing_ok=True)
     return tracked, cached
 
@@ -103,12 +102,12 @@ def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[
             workspace_id=workspace.id,
             flow_run_id=waiting.flow_run_id,
         )
-        (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+        (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
         children.run(commands.TRACKING, out, out / CHILD_LOG_NAME, ignore_event)
 
     inputs = tracking_inputs(waiting.report.name, workspace.root)
     stage = workspace.produce(TRACKED_STAGE, inputs, write, give_up=children.is_stopping)
-    return TrackedReport.model_validate_json((stage.path / RESULT_NAME).read_text()), stage.cached
+    return TrackedReport.model_validate_json((stage.path / RESULT_NAME).read_bytes()), stage.cached
 
 
 def _write_waiting(workspace: Workspace, children: Children) -> None:
@@ -127,11 +126,21 @@ def _write_waiting(workspace: Workspace, children: Children) -> None:
 
 def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
     for path in sorted((workspace.root / WAITING).glob("*.json")):
-        try:
-            waiting = Waiting.model_validate_json(path.read_text())
-        except (FileNotFoundError, ValidationError):  # another run wrote it in the meantime, or the disk failed
+        waiting = _read_queued(path)
+        if waiting is None:
             continue
         if waiting.report.is_dir():
             yield waiting
         else:
             path.unlink(missing_ok=True)  # the report was pruned
+
+
+def _read_queued(path: Path) -> Waiting | None:
+    """Read the file of a report that waits; None if another run wrote the report meanwhile, or the file is damaged."""
+    try:
+        return Waiting.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        get_run_logger().warning("%s is damaged and has no effect (%s); delete it", path, error)
+        return None

@@ -5,11 +5,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
-from data.base.errors import TransientError
+from data.base.errors import PipelineError, TransientError
 from data.records.run import RunResults
 from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
+from models.registry.experiment import find_experiment
 from models.registry.packaging import make_input_example
 from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
@@ -136,8 +139,6 @@ class Killed(BaseException):
     ],
 )
 def test_what_an_interruption_left_is_completed(client, workspace, interrupted, after, monkeypatch):
-    from mlflow import MlflowClient
-
     key = f"{interrupted}{after}"
     report = make_report(workspace, key, workspace / "model.keras", TRAINED)
     spec, calls, original = (
@@ -212,3 +213,28 @@ def test_an_mlflow_that_is_away_is_told_soon(report, tmp_path, monkeypatch):
     with pytest.raises(TransientError, match=r"from MLflow at http://127\.0\.0\.1:1"):
         track_report(TrackSpec(report=report, workspace=tmp_path, workspace_id="here"))
     assert time.monotonic() - started < 60
+
+
+def test_an_experiment_that_was_deleted_is_restored_and_written(tmp_path):
+    first = make_report(tmp_path, "first", trained=TRAINED)
+    tracked = track_report(TrackSpec(report=first, workspace=tmp_path, workspace_id="here"))
+    client = connect(tmp_path)
+    client.delete_experiment(tracked.experiment_id)
+    second = make_report(tmp_path, "second", trained=TRAINED)
+    again = track_report(TrackSpec(report=second, workspace=tmp_path, workspace_id="here"))
+    assert again.experiment_id == tracked.experiment_id
+    for run in (tracked.run_id, again.run_id):
+        assert client.get_run(run).info.lifecycle_stage == "active"
+
+
+def test_an_experiment_that_may_not_be_restored_is_named_with_the_command(tmp_path, monkeypatch):
+    client = connect(tmp_path)
+    number = client.create_experiment(EXPERIMENT)
+    client.delete_experiment(number)
+
+    def refuse(*arguments):
+        raise MlflowException("Permission denied")
+
+    monkeypatch.setattr(MlflowClient, "restore_experiment", refuse)
+    with pytest.raises(PipelineError, match=f"mlflow experiments restore --experiment-id {number}"):
+        find_experiment(client, tmp_path)
