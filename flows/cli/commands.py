@@ -203,13 +203,13 @@ def tune(
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     force: ForceOption = False,
-    out: Annotated[str, typer.Option(help="Where to write the preset file that is found.")] = "",
+    out: Annotated[str, typer.Option(help="A new file for the preset that is found.")] = "",
 ) -> None:
     """Search a variant's recipe on the selection part and write the best one found as a preset file."""
     find_variant(variant)
     load_preset(preset)
     parse_source(source)
-    check_search(minutes, trial_minutes, out)
+    check_search(minutes, trial_minutes, out, load_settings().workspace)
     parameters: dict[str, Any] = {
         "source": source,
         "seed": seed,

@@ -29,6 +29,7 @@ from models.jobs.events import Started, Tracked, TrackingDone
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
 from models.registry.connection import (
     MODEL_NAME,
+    artifact_location,
     connect,
     mlflow_errors,
     shown_uri,
@@ -221,10 +222,13 @@ class ReportWriter:
         return self.client.create_run(self.experiment, start_time=self.began, tags=given, run_name=name)
 
     def _is_own(self, tags: Mapping[str, str]) -> bool:
-        """Check whether this workspace wrote a run; one of an earlier version has the report's directory only."""
+        """Check whether this workspace wrote a run; one of an earlier version has the report's directory only.
+
+        That says nothing if the workspace was moved, so without a tag every run in its own database counts.
+        """
         if WORKSPACE_TAG in tags:
             return tags[WORKSPACE_TAG] == self.spec.workspace_id
-        return tags.get(DIRECTORY_TAG) == str(self.spec.report)
+        return artifact_location(self.spec.workspace) is not None or tags.get(DIRECTORY_TAG) == str(self.spec.report)
 
     def _write_figures(self, run_id: str, variant: VariantResult) -> None:
         params = {

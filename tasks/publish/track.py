@@ -16,7 +16,7 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
-from data.workspace.layout import MLFLOW_FOLDER, TRACKED_STAGE
+from data.workspace.layout import MLFLOW_FOLDER, REPORTS_STAGE, TRACKED_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs import commands
 from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
@@ -89,7 +89,8 @@ def write_report(report: Produced, workspace: Workspace, children: Children) -> 
         PipelineError: MLflow is unreachable, or refused the request.
     """
     path = workspace.root / WAITING / f"{report.key}.json"
-    tracked, cached = _write(_read_queued(path) or Waiting(report=report.path), workspace, children)
+    queued = _read_queued(path) or Waiting(report=report.path)
+    tracked, cached = _write(queued.model_copy(update={"report": report.path}), workspace, children)
     path.unlink(missing_ok=True)
     return tracked, cached
 
@@ -129,6 +130,8 @@ def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
         waiting = _read_queued(path)
         if waiting is None:
             continue
+        # Not the stored path: the workspace may have been moved since.
+        waiting = waiting.model_copy(update={"report": workspace.root / REPORTS_STAGE / waiting.report.name})
         if waiting.report.is_dir():
             yield waiting
         else:
