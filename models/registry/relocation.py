@@ -29,7 +29,7 @@ def follow_move(workspace: Path, experiment: str) -> None:
     """Correct the paths of artifacts if the workspace is not where its MLflow database was made.
 
     Only paths below the former `mlflow/artifacts` of this workspace are changed, all of them or none. If that fails,
-    a line is logged, and MLflow goes on with the paths that it has.
+    a line is logged, and MLflow keeps the paths that it has.
 
     Args:
         workspace: with the database; nothing happens if there is none.
