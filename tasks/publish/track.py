@@ -3,6 +3,7 @@
 If MLflow is unreachable, the run still succeeds, and the next run writes the missing reports.
 """
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from tasks.support.child_processes import Children, ChildStopped, ignore_event
 from tasks.support.links import link_mlflow_run
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
+
+logger = logging.getLogger(__name__)
 
 WAITING = Path(MLFLOW_FOLDER) / "waiting"
 
@@ -145,5 +148,5 @@ def _read_queued(path: Path) -> Waiting | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        get_run_logger().warning("%s is damaged and has no effect (%s); delete it", path, error)
+        logger.warning("%s is damaged and has no effect (%s); delete it", path, error)  # also called outside a run
         return None
