@@ -58,13 +58,13 @@ def tune(
         variant: The network.
         preset: Its views and the recipe to start from; a built-in name or the path of a preset file.
         space: What may be tried.
-        out: Path of the preset file; the directory of the search has one anyway.
+        out: Path of a new preset file; the directory of the search has one anyway.
 
     Returns:
         The directory of the search.
     """
     settings, chosen = load_settings(), load_preset(preset)
-    check_search(minutes, trial_minutes, out)
+    check_search(minutes, trial_minutes, out, settings.workspace)
     budget = SearchBudget(trials, minutes, trial_minutes, started=time.time())
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, trials)

@@ -227,8 +227,8 @@ STAGE_MODULES = {
     """,
     "reports": """
         data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.cleaning
-        data.quality.multiple_testing data.quality.odd_images data.quality.rules
+        data.base.times data.manifest.decoding data.manifest.measures data.manifest.table
+        data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
         data.records.dataset data.records.events data.records.label_audit data.records.promotion
         data.records.run data.records.run_difference data.records.training data.system.child_process

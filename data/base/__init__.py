@@ -6,4 +6,5 @@ labels   | what are the classes, the splits, the parts and the image size?
 markdown | how is a table written as Markdown?
 paths    | where are the project's files?
 record   | what is a stored record, and how is a validation error shown?
+times    | how is a stored time compared with another?
 """

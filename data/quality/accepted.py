@@ -1,14 +1,19 @@
 """Record of the data set that was accepted last, for each source."""
 
+import logging
 from pathlib import Path
 
 from filelock import FileLock
+from pydantic import ValidationError
 
 from data.base.record import Record
 from data.sources.source import DatasetSource
+from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
 from data.workspace.layout import ACCEPTED_FOLDER
 from data.workspace.store import Produced, Workspace
+
+logger = logging.getLogger(__name__)
 
 
 class Accepted(Record):
@@ -23,9 +28,19 @@ class Accepted(Record):
 
 
 def read_accepted(source: DatasetSource, workspace: Workspace) -> Accepted:
-    """Return which data set of a source was accepted last; empty keys if there was none."""
+    """Return which data set of a source was accepted last; empty keys if there was none or its record is damaged."""
     path = _accepted_path(source, workspace)
-    return Accepted.model_validate_json(path.read_text()) if path.exists() else Accepted()
+    try:
+        return Accepted.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Accepted()
+    except (OSError, ValidationError) as error:
+        logger.warning(
+            "%s is damaged (%s): the next data set of its source is accepted without a comparison, which replaces it",
+            path,
+            error,
+        )
+        return Accepted()
 
 
 def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspace) -> None:
@@ -35,10 +50,7 @@ def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspac
     with FileLock(path.with_suffix(".lock")):
         accepted = read_accepted(source, workspace)
         if accepted.key != dataset.key:
-            # Renamed when it is complete, so that no later run finds half a file.
-            unfinished = path.with_suffix(".work")
-            unfinished.write_text(Accepted(key=dataset.key, former=accepted.key).model_dump_json())
-            unfinished.replace(path)
+            write_atomically(path, Accepted(key=dataset.key, former=accepted.key).model_dump_json())
 
 
 def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:

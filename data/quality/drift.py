@@ -117,7 +117,7 @@ def read_profile(path: Path) -> DataProfile:
         PipelineError: the file is missing or is not a profile.
     """
     try:
-        return DataProfile.model_validate_json(path.read_text(encoding="utf-8"))
+        return DataProfile.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise PipelineError(
             f"{path} is not a profile of a data set: {error}; remove it, so that it is built again"

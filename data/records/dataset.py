@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from data.base.record import Record
+from data.base.record import NumberOrWords, Record
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -18,7 +18,7 @@ class Finding(Record):
     rule: str = Field(description="Name of the rule, such as no_duplicates_across_splits")
     severity: Severity
     success: bool
-    observed: int | float | str = Field(description="What was seen: a count of offending images, a ratio, a list")
+    observed: int | NumberOrWords = Field(description="What was seen: a count of offending images, a ratio, a list")
     expected: str = Field(description="What the rule asks for, in words")
     message: str = Field(description="One sentence for a person, with the figure in it")
     examples: tuple[str, ...] = Field(default=(), description="Paths of at most 10 offending images")

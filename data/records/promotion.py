@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from data.base.record import Record
+from data.base.record import NumberOrWords, Record
 
 Outcome = Literal["promote", "keep", "ask"]
 """Make the challenger the champion, keep the current champion, or wait for a person's approval."""
@@ -22,8 +22,8 @@ class Criterion(Record):
 
     name: str = Field(description="such as accuracy_gain")
     passed: bool
-    observed: float | str = Field(description="what is compared with the limit; words where there is no figure")
-    limit: float | str
+    observed: NumberOrWords = Field(description="what is compared with the limit; words where there is no figure")
+    limit: NumberOrWords
     message: str = Field(description="one sentence for a person, with the figures in it")
 
 

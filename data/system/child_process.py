@@ -22,7 +22,10 @@ _events: TextIO | None = None
 
 
 def emit(event: Event) -> None:
-    """Print one event as a JSON line to the parent, or to stdout if no pipe to a parent exists."""
+    """Print one event as a JSON line to the parent, or to stdout if no pipe to a parent exists.
+
+    NaN is written as the constant NaN, which `parse_event` reads; these lines are not stored.
+    """
     stream = _events or sys.stdout
     stream.write(json.dumps(event.model_dump()) + "\n")
     stream.flush()

@@ -166,7 +166,7 @@ def _serialize(image: NDArray[np.uint8], label: int, image_id: str, view: int) -
 def write_index(directory: Path, files: Iterable[RecordFile]) -> ViewsIndex:
     """Write `index.json` for these files, and return it."""
     index = ViewsIndex(files=tuple(sorted(files, key=lambda file: (file.part, file.view, file.shard))))
-    (directory / INDEX_NAME).write_text(index.model_dump_json(indent=1))
+    (directory / INDEX_NAME).write_text(index.model_dump_json(indent=1), encoding="utf-8")
     return index
 
 

@@ -1,6 +1,11 @@
-"""Replacement and removal of files and directories as a whole, and the locks that guard them."""
+"""Replacement and removal of files and directories as a whole, and the locks that guard them.
 
+What is replaced is on the disk before it gets its name, so that a power loss leaves the old content or the new one.
+"""
+
+import errno
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +21,9 @@ logger = logging.getLogger(__name__)
 RECORD_NAME = "_complete.json"
 """File with the record of a finished stage, which proves that the directory around it is one."""
 
+SYNCED_ONE_BY_ONE = 500
+"""Files up to which each is written to the disk by itself; for more, all disks are written once, which is faster."""
+
 
 def put_in_place(work: Path, target: Path) -> None:
     """Give a written stage its name; an older stage of that name is renamed first and deleted last.
@@ -24,6 +32,7 @@ def put_in_place(work: Path, target: Path) -> None:
     """
     _move_to_trash(target)
     work.replace(target)
+    sync_directory(target.parent)
     with suppress(OSError):  # the next pruning deletes the rest
         delete_trash(target)
 
@@ -64,13 +73,57 @@ def _trash_path(target: Path) -> Path:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a kill at any moment leaves the old or the new content, even with several writers."""
+    """Write a text file so that a kill or a power loss at any moment leaves the old or the new content.
+
+    Several processes may write it at once; the last one counts.
+    """
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        write_synced(temporary, text)
         temporary.replace(path)
+        sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Write a text file and wait until its content is on the disk."""
+    path.write_text(text, encoding="utf-8")
+    sync_file(path)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk; a file system that cannot do this is left alone."""
+    try:
+        _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+
+
+def sync_tree(root: Path) -> None:
+    """Wait until everything below a directory is on the disk."""
+    below = [path for path in root.rglob("*") if not path.is_symlink()]
+    if len(below) > SYNCED_ONE_BY_ONE:
+        os.sync()
+        return
+    for path in below:
+        sync = sync_directory if path.is_dir() else sync_file
+        sync(path)
+    sync_directory(root)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

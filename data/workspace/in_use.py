@@ -5,7 +5,9 @@ operating system releases the lock, and the file no longer counts.
 """
 
 import fcntl
+import logging
 import os
+import re
 import threading
 import weakref
 from collections.abc import Iterator
@@ -13,7 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+logger = logging.getLogger(__name__)
+
 HOLDS_FOLDER = ".holds"
+
+HOLD_NAME = re.compile("[0-9a-f]{32}")
 
 
 class StagesInUse:
@@ -41,7 +47,8 @@ def read_stages_in_use(root: Path) -> frozenset[tuple[str, str]]:
     """Return stage and key of all stages that living processes use; remove the files of processes that ended."""
     held: set[tuple[str, str]] = set()
     for path in (root / HOLDS_FOLDER).glob("*"):
-        held.update(_read_if_alive(path))
+        if HOLD_NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            held.update(_read_if_alive(path))
     return frozenset(held)
 
 
@@ -54,8 +61,10 @@ def _read_if_alive(path: Path) -> Iterator[tuple[str, str]]:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            for line in file.read().decode().splitlines():
+            for line in file.read().decode(errors="replace").split("\n")[:-1]:
                 stage, _, key = line.partition("/")
+                if not key or "\ufffd" in line:
+                    logger.warning("a line of %s is damaged (%r); its stage is not known to be in use", path, line[:80])
                 yield stage, key
         else:
             path.unlink(missing_ok=True)

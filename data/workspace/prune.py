@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from data.base.times import parse_time
 from data.workspace.atomic import delete_trash, remove_via_rename, try_lock
 from data.workspace.digests import hash_file
 from data.workspace.in_use import read_stages_in_use
@@ -283,7 +284,7 @@ def kept_keys(items: Iterable[Item]) -> frozenset[str]:
 def kept_report_times(items: Iterable[Item]) -> tuple[datetime, ...]:
     """Return when the reports that stay were made."""
     reports = (item.path for item in items if item.kind == REPORTS_STAGE and item.kept_for)
-    return tuple(datetime.fromisoformat(read_record(path).created) for path in reports)
+    return tuple(parse_time(read_record(path).created) for path in reports)
 
 
 class KindCount(NamedTuple):

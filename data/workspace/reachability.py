@@ -6,6 +6,7 @@ too; a match by chance only keeps something that could be removed.
 """
 
 import json
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -15,13 +16,14 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from data.base.errors import PipelineError
 from data.base.record import Record
+from data.base.times import parse_time
 from data.records.search import SEARCH_NAME, SearchRecord
 from data.workspace.in_use import read_stages_in_use
 from data.workspace.layout import (
     ACCEPTED_FOLDER,
     AUDITS_STAGE,
+    DATASETS_STAGE,
     FEATURES_STAGE,
     MARKER_STAGES,
     REPORTS_STAGE,
@@ -30,6 +32,8 @@ from data.workspace.layout import (
     VIEWS_STAGE,
 )
 from data.workspace.stage_record import KEY, RECORD_NAME, StageRecord, find_damage, list_records
+
+logger = logging.getLogger(__name__)
 
 FORMER_INPUT = "last"
 """Input of a comparison that names the former data set: only that one is read again, not what it was made from."""
@@ -169,7 +173,7 @@ def _find_roots(
     yield from (Root(stored.record.key, "latest report") for stored in reports[:1])
     yield from (Root(stored.record.key, "kept reports") for stored in reports[1 : policy.keep])
     yield from _protected_roots(reports, policy.protected)
-    yield from _accepted_roots(root)
+    yield from _accepted_roots(stages, root)
     yield from _recent_roots(stages, by_key, policy.days)
     yield from _page_roots(stages, policy.keep)
     yield from (
@@ -181,7 +185,9 @@ def _find_roots(
 def _newest(stages: Iterable[Stored], stage: str) -> list[Stored]:
     """Return the stages of one kind, the last used first; a time in the future, from a wrong clock, comes last."""
     of_kind, soon = [stored for stored in stages if stored.record.stage == stage], time.time() + CLOCK_SECONDS
-    return sorted(of_kind, key=lambda s: (s.used < soon, s.used, s.record.created, s.record.key), reverse=True)
+    return sorted(
+        of_kind, key=lambda s: (s.used < soon, s.used, parse_time(s.record.created), s.record.key), reverse=True
+    )
 
 
 def _protected_roots(reports: list[Stored], protected: frozenset[str]) -> Iterator[Root]:
@@ -192,18 +198,22 @@ def _protected_roots(reports: list[Stored], protected: frozenset[str]) -> Iterat
         yield from (Root(report.record.key, "protected") for report in of_key[:1])
 
 
-def _accepted_roots(root: Path) -> Iterator[Root]:
-    """Yield the accepted data set of each source and the one before, with which it is compared again."""
+def _accepted_roots(stages: Iterable[Stored], root: Path) -> Iterator[Root]:
+    """Yield the accepted data set of each source and the one before, with which it is compared again.
+
+    If a record is damaged, any data set may be the accepted one: all of them stay until the next data set of the source
+    is accepted, which writes the record again.
+    """
     for path in sorted((root / ACCEPTED_FOLDER).glob("[!.]*.json")):
         try:
-            accepted = json.loads(path.read_text())
-            yield Root(accepted["key"], "accepted data")
-            yield Root(accepted.get("former", ""), "accepted data", deep=False)
-        except (ValueError, KeyError) as error:
-            raise PipelineError(
-                f"got {error!r} from {path}, expected the key of a data set there: nothing is removed; delete that "
-                "file to have the next data set of its source accepted without a comparison"
-            ) from error
+            accepted = json.loads(path.read_bytes())
+            key, former = str(accepted["key"]), str(accepted.get("former", ""))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            logger.warning("%s is damaged (%r): every data set stays until one of its source is accepted", path, error)
+            yield from (Root(s.record.key, "accepted data") for s in stages if s.record.stage == DATASETS_STAGE)
+        else:
+            yield Root(key, "accepted data")
+            yield Root(former, "accepted data", deep=False)
 
 
 def _recent_roots(stages: list[Stored], by_key: Mapping[str, list[Stored]], days: float) -> Iterator[Root]:
@@ -234,7 +244,7 @@ def _page_roots(stages: list[Stored], keep: int) -> Iterator[Root]:
 def _winning_training(search: Path) -> str:
     """Return the key of a search's best training; empty if it has none or its format is not known."""
     try:
-        winner = SearchRecord.model_validate_json((search / SEARCH_NAME).read_text()).winner
+        winner = SearchRecord.model_validate_json((search / SEARCH_NAME).read_bytes()).winner
     except (OSError, ValidationError):
         return ""
     return winner.outcome.training if winner else ""

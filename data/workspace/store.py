@@ -11,7 +11,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from data.base.errors import PipelineError
-from data.workspace.atomic import RECORD_NAME, locked, put_in_place, remove_via_rename, try_lock
+from data.workspace.atomic import (
+    RECORD_NAME,
+    locked,
+    put_in_place,
+    remove_via_rename,
+    sync_tree,
+    try_lock,
+    write_atomically,
+)
 from data.workspace.digests import checksum_files, hash_json
 from data.workspace.in_use import StagesInUse, read_stages_in_use
 from data.workspace.mark import Mark, claim_root
@@ -69,6 +77,11 @@ class Workspace:
         """
         self._mark = self._mark or claim_root(self.root)
         return self._mark
+
+    @property
+    def id(self) -> str:
+        """Return the id of the workspace, which is made once and stays the same if the workspace is moved."""
+        return self.claim().id
 
     def directory(self, stage: str, key: str) -> Path:
         """Return the directory of the stage, whether it is written already or not."""
@@ -145,7 +158,8 @@ class Workspace:
                 seconds=round(time.monotonic() - started, 3),
                 files=checksum_files(work),
             )
-            (work / RECORD_NAME).write_text(record.model_dump_json(indent=1))
+            sync_tree(work)  # before the record, which says that the stage is complete
+            write_atomically(work / RECORD_NAME, record.model_dump_json(indent=1))
             _save_other_files(target)
             put_in_place(work, target)
             forget_owned(self.root, work)

@@ -120,7 +120,7 @@ def run(
                 promotion=policy_of_promotion,
                 force=force,
             )
-    print_results(RunResults.model_validate_json((report / RESULTS_NAME).read_text()), report)
+    print_results(RunResults.model_validate_json((report / RESULTS_NAME).read_bytes()), report)
 
 
 @app.command()
@@ -183,7 +183,7 @@ def audit(
         )
     from reports.dataset.label_audit_page import AUDIT_NAME
 
-    print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text()), directory)
+    print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_bytes()), directory)
 
 
 @app.command()
@@ -203,13 +203,13 @@ def tune(
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     force: ForceOption = False,
-    out: Annotated[str, typer.Option(help="Where to write the preset file that is found.")] = "",
+    out: Annotated[str, typer.Option(help="A new file for the preset that is found.")] = "",
 ) -> None:
     """Search a variant's recipe on the selection part and write the best one found as a preset file."""
     find_variant(variant)
     load_preset(preset)
     parse_source(source)
-    check_search(minutes, trial_minutes, out)
+    check_search(minutes, trial_minutes, out, load_settings().workspace)
     parameters: dict[str, Any] = {
         "source": source,
         "seed": seed,
@@ -235,7 +235,7 @@ def tune(
         )
         found = Path(out) if out else directory / PRESET_NAME
         measure = repeat_command({**parameters, "preset": str(found)})
-    print_search(SearchRecord.model_validate_json((directory / SEARCH_NAME).read_text()), found, measure)
+    print_search(SearchRecord.model_validate_json((directory / SEARCH_NAME).read_bytes()), found, measure)
 
 
 @app.command()
@@ -280,8 +280,9 @@ def prune(
     """Remove what the newest reports do not need from the workspace, and the Prefect runs that made it."""
     settings = load_settings()
     protected = ModelRegistry(settings.workspace).protected_keys()
-    policy, pruners = PrunePolicy(keep=keep, days=days, protected=protected), [MlflowPruner(settings.workspace)]
-    counts, times = prune_workspace(settings.open_workspace(), policy, dry_run, pruners)
+    workspace, policy = settings.open_workspace(), PrunePolicy(keep=keep, days=days, protected=protected)
+    pruners = [MlflowPruner(workspace.root, workspace.id)]
+    counts, times = prune_workspace(workspace, policy, dry_run, pruners)
     if not dry_run:
         from reports.site.index import write_index
 
@@ -311,7 +312,7 @@ def doctor() -> None:
 def _print_verdict(verdict: Path) -> None:
     from reports.dataset.verdict_page import VERDICT_PAGE
 
-    print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_text()), verdict / VERDICT_PAGE)
+    print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_bytes()), verdict / VERDICT_PAGE)
 
 
 @contextmanager

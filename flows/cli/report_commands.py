@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from data.base.times import parse_time
 from data.workspace.layout import RENDERED_FOLDER
 from data.workspace.ownership import finish_owned, start_owned
 from models.analysis.run_difference import compare_runs
@@ -71,4 +72,4 @@ def _start_rendered(root: Path, name: str) -> Path:
 
 
 def _age(report: StoredReport) -> tuple[datetime, str]:
-    return datetime.fromisoformat(report.results.started), report.key
+    return parse_time(report.results.started), report.key

@@ -244,14 +244,14 @@ def _end(pid: int) -> None:
 
 def _read_record(workspace: Path) -> ServerRecord | None:
     try:
-        return ServerRecord.model_validate_json(_record_path(workspace).read_text())
-    except (FileNotFoundError, ValidationError):
+        return ServerRecord.model_validate_json(_record_path(workspace).read_bytes())
+    except (OSError, ValidationError):
         return None
 
 
 def _write_record(record: ServerRecord, workspace: Path) -> None:
     written = _home(workspace) / RECORD_NAME
-    written.write_text(record.model_dump_json())
+    written.write_text(record.model_dump_json(), encoding="utf-8")
     written.replace(_record_path(workspace))
 
 

@@ -16,7 +16,8 @@ from data.workspace.atomic import write_atomically
 from data.workspace.layout import MLFLOW_FOLDER
 from flows.server.environment import LOOPBACK
 from flows.settings import PREFIX, Settings
-from models.registry.connection import URI_VARIABLE
+from models.registry.connection import EXPERIMENT, URI_VARIABLE
+from models.registry.relocation import follow_move
 
 POOL = "emotion"
 ANY_ADDRESS = ("0.0.0.0", "::")
@@ -68,6 +69,7 @@ def configure_mlflow(settings: Settings) -> dict[str, str]:
     """Create MLflow's folder, write who may see its UI, and return the environment of its server."""
     folder = mlflow_folder(settings.workspace)
     (folder / "artifacts").mkdir(parents=True, exist_ok=True)
+    follow_move(settings.workspace, EXPERIMENT)
     user, _, password = settings.mlflow_auth.get_secret_value().partition(":")
     if not user:
         return {}

@@ -39,7 +39,7 @@ def read_schedule(workspace: Path) -> ScheduleChoice:
     """
     path = workspace.resolve() / SCHEDULE_NAME
     try:
-        return ScheduleChoice.model_validate_json(path.read_text())
+        return ScheduleChoice.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return ScheduleChoice()
     except ValidationError as error:

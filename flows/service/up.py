@@ -187,8 +187,8 @@ def part_states(record: UpRecord, workspace: Path) -> list[PartState]:
 def read_up(workspace: Path) -> UpRecord | None:
     """Return the stored `emotion up`, which may be running or may have been killed, or None."""
     try:
-        return UpRecord.model_validate_json(_record_path(workspace).read_text())
-    except (FileNotFoundError, ValidationError):
+        return UpRecord.model_validate_json(_record_path(workspace).read_bytes())
+    except (OSError, ValidationError):
         return None
 
 

@@ -39,7 +39,7 @@ def prune_after_flow(settings: Settings, workspace: Workspace) -> None:
             return
         policy = PrunePolicy(keep=settings.keep_reports, protected=protected)
         owns_server = ends_with_its_runs(PREFECT_API_URL.value() or "", workspace.root)
-        prune_after_run(workspace, policy, owns_server, [MlflowPruner(workspace.root)], return_state=True)
+        prune_after_run(workspace, policy, owns_server, [MlflowPruner(workspace.root, workspace.id)], return_state=True)
 
 
 def publish(

@@ -4,18 +4,21 @@ import time
 from pathlib import Path
 
 from data.base.errors import PipelineError
+from data.records.search import PRESET_NAME
+from data.workspace.layout import SEARCHES_STAGE
 
 
-def check_search(minutes: float, trial_minutes: float, out: str) -> None:
-    """Refuse a search that has no time for a trial, or whose preset file cannot be written.
+def check_search(minutes: float, trial_minutes: float, out: str, workspace: Path) -> None:
+    """Refuse a search that has no time for a trial, or whose preset file cannot or must not be written.
 
     Args:
         minutes: wall time of the whole search.
         trial_minutes: training time of one trial.
         out: path of the preset file, or empty.
+        workspace: with the presets of earlier searches, which may be replaced.
 
     Raises:
-        PipelineError: there is no time for a trial, or the file cannot be written.
+        PipelineError: there is no time for a trial, the file cannot be written, or it is another file of a person.
     """
     if trial_minutes > minutes:
         raise PipelineError(
@@ -26,6 +29,17 @@ def check_search(minutes: float, trial_minutes: float, out: str) -> None:
     if out and (path.is_dir() or not path.parent.is_dir()):
         reason = "which is a folder" if path.is_dir() else "whose folder does not exist"
         raise PipelineError(f"got out {out!r}, {reason}; expected the path of a file in a folder that exists")
+    if out and path.exists() and not _found_by_a_search(path, workspace):
+        raise PipelineError(
+            f"got out {out!r}, a file that exists and is not the preset of a search in {workspace}, expected a new "
+            "file or such a preset: choose another path, or remove the file first"
+        )
+
+
+def _found_by_a_search(path: Path, workspace: Path) -> bool:
+    """Tell whether a file equals a preset that a search stored in the workspace, so that nothing is lost with it."""
+    content = path.read_bytes()
+    return any(found.read_bytes() == content for found in (workspace / SEARCHES_STAGE).glob(f"[!.]*/{PRESET_NAME}"))
 
 
 class SearchBudget:

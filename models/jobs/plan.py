@@ -128,7 +128,7 @@ class Plan(Record):
 def load_plan(run_dir: Path) -> Plan | None:
     """Return the stored plan of an earlier start, or None."""
     path = run_dir / PLAN_NAME
-    return Plan.model_validate_json(path.read_text()) if path.exists() else None
+    return Plan.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def make_plan(spec: FitSpec, images: int, measure: Measure, started: float, head_first: bool = False) -> Plan:

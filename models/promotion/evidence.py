@@ -145,7 +145,7 @@ def score_champion(
         logger.info("scoring the champion %s (%s) from MLflow", champion.variant, champion.key)
         predictions = score(champion.fetch_network())
         return ScoredModel(champion.variant, champion.key, images, predictions, synthetic=champion.synthetic)
-    stored = VariantResult.model_validate_json((training / RESULT_NAME).read_text())
+    stored = VariantResult.model_validate_json((training / RESULT_NAME).read_bytes())
     model = read_scored_model(stored.model_copy(update={"directory": str(training)}), images, champion.synthetic)
     if read_record(training).inputs.get("views") == views:
         return model

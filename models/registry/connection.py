@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from data.base.errors import PipelineError, TransientError
 from data.workspace.layout import MLFLOW_FOLDER
 from data.workspace.mark import claim_root
+from models.registry.relocation import follow_move
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -67,7 +68,10 @@ def connect(workspace: Path) -> "MlflowClient":
     from mlflow import MlflowClient
 
     with mlflow_errors(uri):
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    if not os.environ.get(URI_VARIABLE):
+        follow_move(workspace, EXPERIMENT)
+    return client
 
 
 def configure_environment() -> None:

@@ -9,18 +9,27 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from data.base.record import Record
+from data.workspace.atomic import sync_directory
 
 logger = logging.getLogger(__name__)
 
 JOURNAL = Path("registry") / "moves.jsonl"
 NO_VERSION = 0
 """Stands for a version if there was none."""
+
+
+def _encodable(text: str) -> str:
+    """Replace what UTF-8 cannot encode, such as half characters of a command line that is not UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
 
 
 class ChampionMove(Record):
@@ -31,10 +40,10 @@ class ChampionMove(Record):
     )
     registry: str = Field(description="id of the registry that it happened in")
     kind: Literal["promotion", "rollback", "outside"] = Field(
-        description="outside: found afterwards, made by something that writes no journal, such as MLflow's own page"
+        description="outside: found afterwards, made from another workspace or on MLflow's own page"
     )
-    by: str = Field(description="who or what moved it")
-    reason: str
+    by: Text = Field(description="who or what moved it")
+    reason: Text
     source: int = Field(ge=0, description="version that was champion before; 0 if there was none")
     target: int = Field(ge=0, description="version that became champion; 0 if the champion was deleted")
 
@@ -71,13 +80,14 @@ class Journal:
         finally:
             os.close(descriptor)
         if not size:
-            _force_directory(self.path.parent)
+            sync_directory(self.path.parent)
         return entry
 
     def entries(self, registry: str) -> list[JournalEntry]:
         """Read the lines of one registry, oldest first; a line that was torn by a kill is left out."""
         if not self.path.exists():
             return []
+        # Not splitlines(): a reason may contain other line separators, such as U+2028, which JSON does not escape.
         lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
         entries = (_read_entry(line) for line in lines if line.strip())
         return [entry for entry in entries if entry and entry.move.registry == registry]
@@ -100,15 +110,6 @@ def _read_entry(line: str) -> JournalEntry | None:
         return None
 
 
-def _force_directory(directory: Path) -> None:
-    """Wait until the name of a new file is on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def champions_in_turn(moves: Iterable[ChampionMove]) -> list[int]:
     """List the champions that rollbacks go back through, the present one last.
 
@@ -118,16 +119,19 @@ def champions_in_turn(moves: Iterable[ChampionMove]) -> list[int]:
     row: list[int] = []
     for move in moves:
         if move.kind == "rollback" and move.target in row:
-            last = len(row) - row[::-1].index(move.target)
-            del row[last:]
+            row = cut_back(row, move.target)
         elif not row or row[-1] != move.target:
             row.append(move.target)
     return row
 
 
-def champion_before(moves: Iterable[ChampionMove]) -> int:
-    """Find the version that a rollback goes to; 0 if there is none."""
-    row = champions_in_turn(moves)
+def cut_back(row: list[int], target: int) -> list[int]:
+    """Remove the champions after the last time of this one."""
+    return row[: len(row) - row[::-1].index(target)]
+
+
+def champion_before(row: list[int]) -> int:
+    """Find the version that a rollback goes to in a row of champions; 0 if there is none."""
     return next((version for version in reversed(row[:-1]) if version not in (NO_VERSION, row[-1])), NO_VERSION)
 
 

@@ -3,6 +3,9 @@
 REPORT_TAG = "emotion.report"
 """Key of the report in the workspace."""
 
+WORKSPACE_TAG = "emotion.workspace"
+"""Id of the workspace that wrote the run, model or version."""
+
 VARIANT_TAG = "emotion.variant"
 """Key of the training in the workspace."""
 
@@ -18,13 +21,34 @@ MODEL_TAG = "emotion.model"
 REGISTRY_TAG = "emotion.registry"
 """Tag of the registered model: an id that stays the same whichever URI leads to the registry."""
 
+CHAMPIONS_TAG = "emotion.champions"
+"""Tag of the registered model: the champions that rollbacks go back through, the present one last, as a JSON list. All
+workspaces on one registry share it."""
+
+CHAMPION_TAGS = "emotion.champion."
+"""Prefix of the tags of a version that say when, by whom and why it became champion."""
+
+ROLLED_BACK_TAG = f"{CHAMPION_TAGS}rolled_back"
+"""Tag of a version: when a rollback took it out of use; empty if it became champion since."""
+
 FORMER_CHAMPION_TAGS = ("emotion.champion.until", "emotion.champion.next")
 """Tags of a version that is no longer champion; empty if it became champion again."""
 
 
 def version_tags(
-    variant_key: str, variant_name: str, report: str, decision: str = "", synthetic: bool = False
+    variant_key: str,
+    variant_name: str,
+    report: str,
+    workspace_id: str,
+    decision: str = "",
+    synthetic: bool = False,
 ) -> dict[str, str]:
-    """Make the tags that lead from a version to its training, the report that compared it, and the decision."""
-    tags = {VARIANT_TAG: variant_key, NAME_TAG: variant_name, REPORT_TAG: report, SYNTHETIC_TAG: str(synthetic).lower()}
+    """Make the tags that lead from a version to its training, its workspace, the report, and the decision."""
+    tags = {
+        VARIANT_TAG: variant_key,
+        NAME_TAG: variant_name,
+        REPORT_TAG: report,
+        WORKSPACE_TAG: workspace_id,
+        SYNTHETIC_TAG: str(synthetic).lower(),
+    }
     return {**tags, DECISION_TAG: decision} if decision else tags

@@ -6,17 +6,18 @@ training: a report that is written twice appears once, and a write that was inte
 """
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from data.base.record import Record
+from data.base.times import parse_time
 from data.records.run import RunResults
 from data.records.training import VariantResult
 from data.system.child_process import emit, run_child
@@ -27,25 +28,28 @@ from data.workspace.stage_record import RECORD_NAME
 from models.jobs.events import Started, Tracked, TrackingDone
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
 from models.registry.connection import (
-    EXPERIMENT,
     MODEL_NAME,
     artifact_location,
     connect,
-    exists_already,
     mlflow_errors,
     shown_uri,
     tracking_uri,
 )
+from models.registry.experiment import find_experiment
 from models.registry.figures import epoch_figures, final_figures
 from models.registry.packaging import save_package
-from models.registry.tags import DECISION_TAG, NAME_TAG, REPORT_TAG, VARIANT_TAG
+from models.registry.tags import DECISION_TAG, NAME_TAG, REPORT_TAG, VARIANT_TAG, WORKSPACE_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
 
 
+logger = logging.getLogger(__name__)
+
 PARENT_TAG = "mlflow.parentRunId"
+
+DIRECTORY_TAG = "emotion.report_directory"
 
 BATCH = 100
 """Number of params or tags that MLflow accepts in one call; it accepts ten times as many metrics."""
@@ -58,6 +62,7 @@ class TrackSpec(Record):
 
     report: Path = Field(description="directory of the finished report")
     workspace: Path
+    workspace_id: str = Field(description="id of the workspace; pruning removes only runs with its own id")
     flow_run_id: str = Field(default="", description="Prefect's id of the run that made the report")
 
 
@@ -81,7 +86,7 @@ class TrackedReport(Record):
 def main() -> None:
     """Run the command on the directory named in the arguments."""
     directory = Path(sys.argv[1])
-    spec = TrackSpec.model_validate_json((directory / SPEC_NAME).read_text())
+    spec = TrackSpec.model_validate_json((directory / SPEC_NAME).read_bytes())
     emit(Started())
     tracked = track_report(spec)
     write_atomically(directory / RESULT_NAME, tracked.model_dump_json(indent=1))
@@ -94,7 +99,7 @@ def track_report(spec: TrackSpec) -> TrackedReport:
     Raises:
         TransientError: MLflow is unreachable; what was written stays, and the next write completes it.
     """
-    results = RunResults.model_validate_json((spec.report / RESULTS_NAME).read_text())
+    results = RunResults.model_validate_json((spec.report / RESULTS_NAME).read_bytes())
     client, uri = connect(spec.workspace), tracking_uri(spec.workspace)
     with mlflow_errors(uri):
         writer = ReportWriter(client, find_experiment(client, spec.workspace), spec, results)
@@ -111,29 +116,20 @@ def tracking_inputs(report_key: str, workspace: Path) -> dict[str, str]:
 
 
 def find_tracked(workspace: Path, report_key: str) -> TrackedReport | None:
-    """Find the runs of a report in MLflow; None if it was not written yet or the stage was pruned."""
+    """Find the runs of a report in MLflow; None if it was not written yet, was pruned or is damaged."""
     result = workspace / TRACKED_STAGE / hash_json(tracking_inputs(report_key, workspace)) / RESULT_NAME
-    return TrackedReport.model_validate_json(result.read_text()) if result.is_file() else None
+    try:
+        return TrackedReport.model_validate_json(result.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        logger.warning("%s cannot be read (%s): the report's runs in MLflow are not known", result, error)
+        return None
 
 
 def _decision_text(results: RunResults) -> str:
     """Word the decision on the champion as one sentence; empty if there was none."""
     return f"{results.decision.outcome}: {results.decision.summary}" if results.decision else ""
-
-
-def find_experiment(client: "MlflowClient", workspace: Path) -> str:
-    """Find the id of the experiment of all runs; create the experiment if it is missing."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        try:
-            return client.create_experiment(EXPERIMENT, artifact_location=artifact_location(workspace))
-        except MlflowException as error:  # another run was first
-            found = client.get_experiment_by_name(EXPERIMENT) if exists_already(error) else None
-            if found is None:
-                raise
-    return found.experiment_id
 
 
 class ReportWriter:
@@ -149,7 +145,7 @@ class ReportWriter:
     def __init__(self, client: "MlflowClient", experiment: str, spec: TrackSpec, results: RunResults) -> None:
         self.client, self.experiment, self.spec, self.results = client, experiment, spec, results
         self.key = spec.report.name
-        self.began = round(datetime.fromisoformat(results.started).timestamp() * 1000)
+        self.began = round(parse_time(results.started).timestamp() * 1000)
         self.run = self._find_run(results.run_name, {REPORT_TAG: self.key, VARIANT_TAG: ""}, self._origin())
 
     def write_report(self) -> None:
@@ -200,7 +196,8 @@ class ReportWriter:
     def _origin(self) -> dict[str, str]:
         """Collect the tags that lead back to the origin of the report."""
         tags = {
-            "emotion.report_directory": str(self.spec.report),
+            WORKSPACE_TAG: self.spec.workspace_id,
+            DIRECTORY_TAG: str(self.spec.report),
             "emotion.dataset": self.results.lineage.get(DATASETS_STAGE, ""),
             "prefect.flow_run_id": self.spec.flow_run_id,
             "prefect.flow_run_name": self.results.run_name,
@@ -211,14 +208,27 @@ class ReportWriter:
         return {name: value for name, value in tags.items() if value}
 
     def _find_run(self, name: str, key_tags: Mapping[str, str], tags: Mapping[str, str]) -> "Run":
-        """Find the run with these key tags; create it with all tags in one call if it is missing."""
+        """Find the run of this workspace with these key tags; create it with all tags in one call if it is missing.
+
+        Another workspace may have the same report, since keys depend on contents only: its runs are its own.
+        """
         wanted = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in key_tags.items() if value)
         found = self.client.search_runs([self.experiment], filter_string=wanted, max_results=1000)
-        same = [run for run in found if all(run.data.tags.get(tag, "") == value for tag, value in key_tags.items())]
+        own = [run for run in found if self._is_own(run.data.tags)]
+        same = [run for run in own if all(run.data.tags.get(tag, "") == value for tag, value in key_tags.items())]
         if same:
             return same[-1]
         given = {tag: value for tag, value in {**key_tags, **tags}.items() if value}
         return self.client.create_run(self.experiment, start_time=self.began, tags=given, run_name=name)
+
+    def _is_own(self, tags: Mapping[str, str]) -> bool:
+        """Check whether this workspace wrote a run; one of an earlier version has the report's directory only.
+
+        That says nothing if the workspace was moved, so without a tag every run in its own database counts.
+        """
+        if WORKSPACE_TAG in tags:
+            return tags[WORKSPACE_TAG] == self.spec.workspace_id
+        return artifact_location(self.spec.workspace) is not None or tags.get(DIRECTORY_TAG) == str(self.spec.report)
 
     def _write_figures(self, run_id: str, variant: VariantResult) -> None:
         params = {
@@ -250,7 +260,7 @@ class ReportWriter:
         if directory is None or not (directory / NETWORK_NAME).is_file():
             return TrackedVariant(run_id=run_id)
         if model is None:
-            tags = {REPORT_TAG: self.key, VARIANT_TAG: directory.name}
+            tags = {REPORT_TAG: self.key, VARIANT_TAG: directory.name, WORKSPACE_TAG: self.spec.workspace_id}
             model = self.client.create_logged_model(
                 self.experiment, name=MODEL_NAME, source_run_id=run_id, tags=tags, model_type=variant.name
             )

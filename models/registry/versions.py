@@ -24,6 +24,7 @@ from models.registry.tracking import TrackedVariant
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CHAMPION = "champion"
@@ -139,10 +140,10 @@ class VersionStore:
             self._ensure_registered()
             version = self._find_version(tags[VARIANT_TAG])
             if version is None:
-                self._require_model(tracked)
+                model = self._require_model(tracked)
                 made = self.client.create_model_version(
                     MODEL_NAME,
-                    tracked.source,
+                    model.artifact_location,  # not of `tracked`: the workspace may have been moved since
                     run_id=tracked.run_id,
                     model_id=tracked.model_id,
                     tags={VARIANT_TAG: tags[VARIANT_TAG], MODEL_TAG: tracked.model_id},
@@ -183,12 +184,12 @@ class VersionStore:
         found = self.client.search_model_versions(wanted)
         return max((int(one.version) for one in found), default=None)
 
-    def _require_model(self, tracked: TrackedVariant) -> None:
-        """Raise PipelineError if the tracked model is no longer in MLflow, or is in another MLflow."""
+    def _require_model(self, tracked: TrackedVariant) -> "LoggedModel":
+        """Find the tracked model; raise PipelineError if it is no longer in MLflow, or is in another MLflow."""
         from mlflow.exceptions import MlflowException
 
         try:
-            self.client.get_logged_model(tracked.model_id)
+            return self.client.get_logged_model(tracked.model_id)
         except MlflowException as error:
             if not is_missing(error):
                 raise

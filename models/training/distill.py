@@ -36,7 +36,7 @@ def main() -> None:
     """Run the command on the directory named in the arguments."""
     started = time.monotonic()
     out = Path(sys.argv[1])
-    spec = TeachSpec.model_validate_json((out / SPEC_NAME).read_text())
+    spec = TeachSpec.model_validate_json((out / SPEC_NAME).read_bytes())
     ignore_keras_settings()
     use_threads(spec.threads)
     emit(Started())
@@ -81,7 +81,7 @@ def load_record(out: Path) -> SoftLabelsRecord | None:
 
 def start_record(teacher: Path) -> SoftLabelsRecord:
     """Return the record before the first view, with the cost of the teacher."""
-    result = VariantResult.model_validate_json((teacher / RESULT_NAME).read_text())
+    result = VariantResult.model_validate_json((teacher / RESULT_NAME).read_bytes())
     return SoftLabelsRecord(
         teacher=result.name,
         teacher_core_seconds=result.core_seconds,

@@ -51,7 +51,7 @@ def main() -> None:
     """Run the command on the directory named in the arguments."""
     started = time.monotonic()
     run_dir = Path(sys.argv[1])
-    spec = EnsembleSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
+    spec = EnsembleSpec.model_validate_json((run_dir / SPEC_NAME).read_bytes())
     ignore_keras_settings()
     emit(Started())
     result = build_vote(run_dir, spec).model_copy(update={"made_with": describe_making()})
@@ -111,7 +111,7 @@ def make_ensemble(run_dir: Path, members: Mapping[Path, EnsembleMember]) -> Vari
         run_dir: directory for model.keras and predictions.parquet.
         members: directory of a finished training -> its weight and calibration.
     """
-    results = [VariantResult.model_validate_json((path / RESULT_NAME).read_text()) for path in members]
+    results = [VariantResult.model_validate_json((path / RESULT_NAME).read_bytes()) for path in members]
     networks: list[Any] = [keras.saving.load_model(path / NETWORK_NAME) for path in members]
     model = build_ensemble(networks, list(members.values()))
     model.save(run_dir / NETWORK_NAME)

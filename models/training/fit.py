@@ -69,7 +69,7 @@ def main() -> None:
     """Run the command on the directory named in the arguments."""
     started = time.monotonic()
     run_dir = Path(sys.argv[1])
-    spec = FitSpec.model_validate_json((run_dir / SPEC_NAME).read_text())
+    spec = FitSpec.model_validate_json((run_dir / SPEC_NAME).read_bytes())
     configure_runtime(spec)
     emit(Started(threads=spec.threads))
     result = load_result(run_dir) or make_result(run_dir, spec, started)
@@ -80,7 +80,7 @@ def main() -> None:
 def load_result(run_dir: Path) -> VariantResult | None:
     """Return the result of an earlier start that finished after its parent had ended, or None."""
     path = run_dir / RESULT_NAME
-    return VariantResult.model_validate_json(path.read_text()) if path.exists() else None
+    return VariantResult.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def make_result(run_dir: Path, spec: FitSpec, started: float) -> VariantResult:

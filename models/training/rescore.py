@@ -23,7 +23,7 @@ from models.training.runtime import ignore_keras_settings, use_threads
 def main() -> None:
     """Run the command on the directory named in the arguments."""
     out = Path(sys.argv[1])
-    spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_text())
+    spec = ScoreSpec.model_validate_json((out / SPEC_NAME).read_bytes())
     ignore_keras_settings()
     use_threads(spec.threads)
     emit(Started())

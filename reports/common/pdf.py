@@ -46,12 +46,13 @@ def print_pdf(page: Path, pdf: Path, browser: Path) -> None:
 
     Args:
         page: HTML file.
-        pdf: to write.
+        pdf: to write; an older one is removed first, so that it cannot be taken for the new one.
         browser: see `find_browser`.
 
     Raises:
         PipelineError: the browser wrote none.
     """
+    pdf.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="emotion-pdf-", ignore_cleanup_errors=True) as profile:
         command = [
             str(browser),
@@ -72,8 +73,16 @@ def print_pdf(page: Path, pdf: Path, browser: Path) -> None:
             said = done.stderr.strip()[-500:]
         except (OSError, subprocess.SubprocessError) as error:
             said = str(error)
-    if not pdf.is_file():
+    if not _is_pdf(pdf):
         raise PipelineError(
             f"got no {pdf} from {browser} ({said}), expected it to print {page}: open the page in a browser and print "
             "it from there"
         )
+
+
+def _is_pdf(path: Path) -> bool:
+    """Check that a file is there and begins and ends as a PDF does: a browser that is killed leaves a part."""
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    return content.startswith(b"%PDF-") and b"%%EOF" in content[-1024:]

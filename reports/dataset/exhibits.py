@@ -64,7 +64,7 @@ class DataEvidence(Record):
 
 def load_evidence(verdict: Path) -> DataEvidence:
     """Load the evidence from a verdict's directory."""
-    return DataEvidence.model_validate_json((verdict / EVIDENCE_NAME).read_text(encoding="utf-8"))
+    return DataEvidence.model_validate_json((verdict / EVIDENCE_NAME).read_bytes())
 
 
 def gather_exhibits(findings: Iterable[Finding], manifest: pd.DataFrame, images: Path) -> tuple[Exhibit, ...]:

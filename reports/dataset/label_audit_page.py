@@ -66,7 +66,7 @@ def load_audit(directory: Path | None, classes: Sequence[str]) -> AuditView | No
     """
     if directory is None or not (directory / AUDIT_NAME).is_file():
         return None
-    audit = LabelAudit.model_validate_json((directory / AUDIT_NAME).read_text())
+    audit = LabelAudit.model_validate_json((directory / AUDIT_NAME).read_bytes())
     images, image_ids = _load_thumbnails(directory / THUMBNAILS_NAME)
     sheets = draw_suspect_sheets(audit, images, image_ids, classes) if audit.images else ()
     return AuditView(audit=audit, sentences=tuple(audit_sentences(audit)), sheets=sheets)

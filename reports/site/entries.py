@@ -1,12 +1,13 @@
 """Entries of the reports' index: what it shows of each report."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from data.base.record import Record
+from data.base.times import parse_time
 from data.records.promotion import Outcome
 from data.records.run import RunResults
 from reports.run.summary import best_variant, cautions, scored_variants
@@ -49,7 +50,7 @@ def make_entry(key: str, results: RunResults) -> ReportEntry:
     entry = ReportEntry(
         key=key,
         run_name=results.run_name,
-        started=_moment(results.started),
+        started=parse_time(results.started),
         preset=Path(results.preset).stem,  # a file's path is long
         source=results.data.source,
         synthetic=results.data.synthetic,
@@ -65,12 +66,3 @@ def make_entry(key: str, results: RunResults) -> ReportEntry:
     low, high = results.accuracy_interval(best)
     known = {"best": best.name, "accuracy": best.parts["validation"].accuracy, "low": low, "high": high}
     return entry.model_copy(update={**known, "core_seconds": best.core_seconds})
-
-
-def _moment(text: str) -> datetime:
-    """Parse a time; text that is not a time sorts as the oldest, and a time without a zone counts as UTC."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

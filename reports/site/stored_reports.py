@@ -1,5 +1,6 @@
 """Lookup of published reports, with the files that they were drawn from."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,11 +8,14 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
+from data.base.times import parse_time
 from data.records.run import RunResults
 from data.views.pictures import FACES_NAME, PICTURES_NAME
 from data.workspace.layout import AUDITS_STAGE, REPORTS_STAGE, RESULTS_NAME, VARIANTS_STAGE, VERDICTS_STAGE, VIEWS_STAGE
 from data.workspace.stage_record import RECORD_NAME, read_record
 from reports.run.sources import ReportSources
+
+logger = logging.getLogger(__name__)
 
 LAST = "last"
 
@@ -51,13 +55,14 @@ def list_reports(root: Path) -> tuple[list[StoredReport], list[Path]]:
     for record in (root / REPORTS_STAGE).glob(f"[!.]*/{RECORD_NAME}"):
         try:
             found.append(_load(record.parent, root))
-        except (OSError, ValidationError):
+        except (OSError, ValidationError) as error:
+            logger.warning("%s cannot be read and is left out: %s", record.parent, " ".join(str(error).split())[:200])
             unreadable.append(record.parent)
-    return sorted(found, key=lambda report: (report.created, report.key), reverse=True), sorted(unreadable)
+    return sorted(found, key=lambda report: (parse_time(report.created), report.key), reverse=True), sorted(unreadable)
 
 
 def _load(path: Path, root: Path) -> StoredReport:
-    results = RunResults.model_validate_json((path / RESULTS_NAME).read_text(encoding="utf-8"))
+    results = RunResults.model_validate_json((path / RESULTS_NAME).read_bytes())
     return StoredReport(path, read_record(path).created, _settle(results, root, path.name))
 
 

@@ -50,8 +50,8 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
         write_manifest(corrected.manifest, out / MANIFEST_NAME)
         read_answers(relabel).to_parquet(out / ANSWERS_NAME, index=False)
         corrected.quarantine.to_parquet(out / REMOVED_NAME, index=False)
-        (out / COUNTS_NAME).write_text(corrected.counts.model_dump_json(indent=1))
-        (out / PUBLISHED_COUNTS_NAME).write_text(json.dumps(count_images(published, "split")))
+        (out / COUNTS_NAME).write_text(corrected.counts.model_dump_json(indent=1), encoding="utf-8")
+        (out / PUBLISHED_COUNTS_NAME).write_text(json.dumps(count_images(published, "split")), encoding="utf-8")
 
     produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
     get_run_logger().info("corrected labels by %s: %s", relabel, load_relabel_counts(produced))
@@ -61,7 +61,7 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
 def load_relabel_counts(manifest: Produced) -> RelabelCounts | None:
     """Return the counts of a manifest's corrected labels, or None if nothing was corrected."""
     path = manifest.path / COUNTS_NAME
-    return RelabelCounts.model_validate_json(path.read_text()) if path.exists() else None
+    return RelabelCounts.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def load_answers(stage: Produced) -> pd.DataFrame:

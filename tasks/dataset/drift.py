@@ -64,7 +64,7 @@ def compare_with_last(
             changed.to_parquet(out / CHANGED_IMAGES_NAME, index=False)
             change = add_examples(compare_profiles(former, read_profile(dataset.path / PROFILE_NAME)), changed)
             change = soften(change) if policy == "warn" else change
-            (out / CHANGE_NAME).write_text(change.model_dump_json(indent=1))
+            (out / CHANGE_NAME).write_text(change.model_dump_json(indent=1), encoding="utf-8")
 
     change = workspace.produce(CHANGES_STAGE, inputs, write)
     _publish(load_changes(change), dataset.key)
@@ -74,7 +74,7 @@ def compare_with_last(
 def load_changes(change: Produced) -> tuple[Finding, ...]:
     """Return the changes since the last accepted data set, one finding for each kind; none without such a data set."""
     path = change.path / CHANGE_NAME
-    return ProfileChange.model_validate_json(path.read_text()).findings if path.exists() else ()
+    return ProfileChange.model_validate_json(path.read_bytes()).findings if path.exists() else ()
 
 
 def load_changed_images(change: Produced) -> pd.DataFrame | None:

@@ -104,8 +104,8 @@ def _write_dataset(judgement: Judgement, manifest: Produced, source: DatasetSour
     judgement.clean.to_parquet(out / MANIFEST_NAME, index=False)
     quarantine.to_parquet(out / QUARANTINE_NAME, index=False)
     load_answers(manifest).to_parquet(out / ANSWERS_NAME, index=False)
-    (out / SUMMARY_NAME).write_text(summary.model_dump_json(indent=1))
-    (out / COMPARISON_NAME).write_text(judgement.comparison.model_dump_json(indent=1))
+    (out / SUMMARY_NAME).write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+    (out / COMPARISON_NAME).write_text(judgement.comparison.model_dump_json(indent=1), encoding="utf-8")
     write_datasheet(summary, known_facts(source, summary), out / DATASHEET_NAME)
 
 
@@ -159,7 +159,7 @@ def _remove_old_docs(root: Path) -> None:
 
 def load_summary(dataset: Produced) -> DataSummary:
     """Return the summary of a judged data set."""
-    return DataSummary.model_validate_json((dataset.path / SUMMARY_NAME).read_text())
+    return DataSummary.model_validate_json((dataset.path / SUMMARY_NAME).read_bytes())
 
 
 def load_quarantine(dataset: Produced) -> pd.DataFrame:
@@ -169,7 +169,7 @@ def load_quarantine(dataset: Produced) -> pd.DataFrame:
 
 def load_comparison(dataset: Produced) -> SplitComparison:
     """Return the comparison of the splits of a judged data set, with every statistic that was tested."""
-    return SplitComparison.model_validate_json((dataset.path / COMPARISON_NAME).read_text())
+    return SplitComparison.model_validate_json((dataset.path / COMPARISON_NAME).read_bytes())
 
 
 def log_findings(findings: Iterable[Finding]) -> None:

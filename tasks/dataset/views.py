@@ -57,7 +57,7 @@ def _write_in_child(spec: ViewsSpec) -> None:
             logger.info("wrote %s of %s examples", event.done, event.total)
 
     spec_path = spec.out / SPEC_NAME
-    spec_path.write_text(spec.model_dump_json(indent=1))
+    spec_path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     children = Children()
     try:
         children.run(WRITE_COMMAND, spec_path, spec.out / CHILD_LOG_NAME, log_progress)

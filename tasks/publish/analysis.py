@@ -1,9 +1,9 @@
 """Inputs of a report's analysis: the data set, its suspected labels, and the last report on the same source."""
 
-from datetime import datetime
 from pathlib import Path
 
 from data.base.errors import PipelineError
+from data.base.times import parse_time
 from data.manifest.table import read_manifest
 from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
@@ -58,7 +58,7 @@ def require_stage(results: RunResults, root: Path, stage: str) -> Path:
 
 def load_suspects(audit: Path) -> frozenset[str] | None:
     """Read the ids of the images with suspected labels; None if nothing was audited."""
-    record = LabelAudit.model_validate_json((audit / AUDIT_NAME).read_text())
+    record = LabelAudit.model_validate_json((audit / AUDIT_NAME).read_bytes())
     return frozenset(suspect.image_id for suspect in record.suspects) if record.images else None
 
 
@@ -67,13 +67,13 @@ def find_last_report(results: RunResults, root: Path, own_key: str) -> RunResult
 
     It is not an input of the report's stage: a repeated run finds its report, even if others were made in between.
     """
-    started = datetime.fromisoformat(results.started)
+    started = parse_time(results.started)
     reports, _ = list_reports(root)
     earlier = (
         report.results
         for report in reports
         if report.key != own_key
-        and datetime.fromisoformat(report.created) <= started
+        and parse_time(report.created) <= started
         and report.results.data.source == results.data.source
         and not find_damage(report.path)
     )

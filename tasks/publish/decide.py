@@ -143,7 +143,7 @@ def _decide(contenders: Contenders, policy: PromotionPolicy, out: Path) -> None:
         reload_difference=_reload(contenders, out / "challenger"),
         rolled_back=contenders.registry.rolled_back(),
     )
-    (out / DECISION_NAME).write_text(decide_promotion(policy, evidence).model_dump_json(indent=1))
+    (out / DECISION_NAME).write_text(decide_promotion(policy, evidence).model_dump_json(indent=1), encoding="utf-8")
 
 
 def _find_champion(contenders: Contenders, images: str, out: Path) -> ScoredModel | None:
@@ -180,6 +180,6 @@ def _score(contenders: Contenders, out: Path, network: Path) -> pd.DataFrame:
     out.mkdir()
     threads = threads_per_child(1)
     spec = ScoreSpec(network=network.resolve(), records=contenders.stages.views.path, part=JUDGED_PART, threads=threads)
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     contenders.children.run(commands.RESCORE, out, out / CHILD_LOG_NAME, ignore_event, threads=threads)
     return read_predictions(out, JUDGED_PART)

@@ -95,7 +95,7 @@ def _audit(
     def write(out: Path) -> None:
         manifest, answers = read_manifest(dataset.path / MANIFEST_NAME), load_answers(dataset)
         audit = leave_out_answered(judge(results), manifest, answers)
-        (out / AUDIT_NAME).write_text(audit.model_dump_json(indent=1))
+        (out / AUDIT_NAME).write_text(audit.model_dump_json(indent=1), encoding="utf-8")
         write_audit_csv(audit, manifest, answers, out / SUSPECTS_NAME)
         write_thumbnails(audit, images.path / IMAGES_FOLDER, out / THUMBNAILS_NAME)
         render_audit_page(out, load_summary(dataset))
@@ -107,7 +107,7 @@ def _audit(
 
 def load_label_audit(audited: Produced) -> LabelAudit:
     """Read the record of a finished audit."""
-    return LabelAudit.model_validate_json((audited.path / AUDIT_NAME).read_text())
+    return LabelAudit.model_validate_json((audited.path / AUDIT_NAME).read_bytes())
 
 
 def write_thumbnails(audit: LabelAudit, images: Path, path: Path) -> None:

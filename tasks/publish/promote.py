@@ -68,7 +68,7 @@ def apply_decision(
             _tell_of(move, version, workspace)
         elif decided.outcome == "ask":
             emit(APPROVAL_REQUESTED, MODEL_NAME, version=version, summary=decided.summary)
-        (out / VERSION_NAME).write_text(json.dumps(version))
+        (out / VERSION_NAME).write_text(json.dumps(version), encoding="utf-8")
 
     done = workspace.produce(APPLIED_DECISIONS_STAGE, inputs, write, give_up=children.is_stopping)
     return finish(json.loads((done.path / VERSION_NAME).read_text()), done.cached)
@@ -99,7 +99,7 @@ def register_challenger(
     tracked, _ = write_report(report, workspace, children)
     synthetic = load_results(report).data.synthetic
     decided = f"{decision.outcome}: {decision.summary}" if decision else ""
-    tags = version_tags(Path(result.directory).name, result.name, report.key, decided, synthetic)
+    tags = version_tags(Path(result.directory).name, result.name, report.key, workspace.id, decided, synthetic)
     registry = ModelRegistry(workspace.root)
     version = registry.register(tracked.variants[result.name], tags)
     if version != registry.champion():

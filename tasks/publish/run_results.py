@@ -120,9 +120,9 @@ def load_changes_of(verdict: Produced) -> tuple[Finding, ...]:
 
 def load_decision(stage: Produced) -> Decision:
     """Read the decision of a finished stage."""
-    return Decision.model_validate_json((stage.path / DECISION_NAME).read_text())
+    return Decision.model_validate_json((stage.path / DECISION_NAME).read_bytes())
 
 
 def load_results(report: Produced) -> RunResults:
     """Read the results of a published report."""
-    return RunResults.model_validate_json((report.path / RESULTS_NAME).read_text())
+    return RunResults.model_validate_json((report.path / RESULTS_NAME).read_bytes())

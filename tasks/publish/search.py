@@ -53,8 +53,8 @@ def publish_search(search: SearchRecord, preset: Preset, workspace: Workspace) -
     found = narrow_preset(preset, search.variant, TrainConfig.model_validate(winner.recipe), search_description(search))
 
     def write(out: Path) -> None:
-        (out / SEARCH_NAME).write_text(search.model_dump_json(indent=1))
-        (out / PRESET_NAME).write_text(found.model_dump_json(indent=1))
+        (out / SEARCH_NAME).write_text(search.model_dump_json(indent=1), encoding="utf-8")
+        (out / PRESET_NAME).write_text(found.model_dump_json(indent=1), encoding="utf-8")
 
     published = workspace.produce(SEARCHES_STAGE, inputs, write)
     for sentence in search_sentences(search):

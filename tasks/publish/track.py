@@ -3,6 +3,7 @@
 If MLflow is unreachable, the run still succeeds, and the next run writes the missing reports.
 """
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
-from data.workspace.layout import MLFLOW_FOLDER, TRACKED_STAGE
+from data.workspace.layout import MLFLOW_FOLDER, REPORTS_STAGE, TRACKED_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs import commands
 from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
@@ -25,6 +26,8 @@ from tasks.support.child_processes import Children, ChildStopped, ignore_event
 from tasks.support.links import link_mlflow_run
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
+
+logger = logging.getLogger(__name__)
 
 WAITING = Path(MLFLOW_FOLDER) / "waiting"
 
@@ -89,21 +92,26 @@ def write_report(report: Produced, workspace: Workspace, children: Children) -> 
         PipelineError: MLflow is unreachable, or refused the request.
     """
     path = workspace.root / WAITING / f"{report.key}.json"
-    waiting = Waiting.model_validate_json(path.read_text()) if path.exists() else Waiting(report=report.path)
-    tracked, cached = _write(waiting, workspace, children)
+    queued = _read_queued(path) or Waiting(report=report.path)
+    tracked, cached = _write(queued.model_copy(update={"report": report.path}), workspace, children)
     path.unlink(missing_ok=True)
     return tracked, cached
 
 
 def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[TrackedReport, bool]:
     def write(out: Path) -> None:
-        spec = TrackSpec(report=waiting.report, workspace=workspace.root, flow_run_id=waiting.flow_run_id)
-        (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+        spec = TrackSpec(
+            report=waiting.report,
+            workspace=workspace.root,
+            workspace_id=workspace.id,
+            flow_run_id=waiting.flow_run_id,
+        )
+        (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
         children.run(commands.TRACKING, out, out / CHILD_LOG_NAME, ignore_event)
 
     inputs = tracking_inputs(waiting.report.name, workspace.root)
     stage = workspace.produce(TRACKED_STAGE, inputs, write, give_up=children.is_stopping)
-    return TrackedReport.model_validate_json((stage.path / RESULT_NAME).read_text()), stage.cached
+    return TrackedReport.model_validate_json((stage.path / RESULT_NAME).read_bytes()), stage.cached
 
 
 def _write_waiting(workspace: Workspace, children: Children) -> None:
@@ -122,11 +130,23 @@ def _write_waiting(workspace: Workspace, children: Children) -> None:
 
 def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
     for path in sorted((workspace.root / WAITING).glob("*.json")):
-        try:
-            waiting = Waiting.model_validate_json(path.read_text())
-        except (FileNotFoundError, ValidationError):  # another run wrote it in the meantime, or the disk failed
+        waiting = _read_queued(path)
+        if waiting is None:
             continue
+        # Not the stored path: the workspace may have been moved since.
+        waiting = waiting.model_copy(update={"report": workspace.root / REPORTS_STAGE / waiting.report.name})
         if waiting.report.is_dir():
             yield waiting
         else:
             path.unlink(missing_ok=True)  # the report was pruned
+
+
+def _read_queued(path: Path) -> Waiting | None:
+    """Read the file of a report that waits; None if another run wrote the report meanwhile, or the file is damaged."""
+    try:
+        return Waiting.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        logger.warning("%s is damaged and has no effect (%s); delete it", path, error)  # also called outside a run
+        return None

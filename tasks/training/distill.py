@@ -72,7 +72,7 @@ def write_soft_labels(
 
 
 def _run_child(spec: TeachSpec, children: Children, out: Path) -> None:
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     children.run(commands.DISTILL, out, out / CHILD_LOG_NAME, TeachingLog(), threads=spec.threads)
 
 

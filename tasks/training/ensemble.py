@@ -64,5 +64,5 @@ def unfinished_ensemble(status: Literal["skipped", "failed"], reason: str) -> Va
 
 def _run_child(trained: dict[str, Path], children: Children, out: Path) -> None:
     spec = EnsembleSpec(candidates={name: directory.resolve() for name, directory in trained.items()})
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     children.run(commands.ENSEMBLE, out, out / CHILD_LOG_NAME, ignore_event)

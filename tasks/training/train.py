@@ -157,16 +157,24 @@ def train_in_child(
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
     )
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1))
+    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     children.run(commands.FIT, out, out / CHILD_LOG_NAME, make_log(), threads=spec.threads)
 
 
 def log_unfinished(job: TrainingJob, out: Path) -> None:
     """Log which unfinished trainings of the variant are not resumed, because their code, data or settings differ."""
     for spec in sorted(out.parent.glob(f".*.work/{SPEC_NAME}")):
-        if spec.parent != out and json.loads(spec.read_text()).get("name") == job.variant.name:
+        if spec.parent != out and _name_in(spec) == job.variant.name:
             text = "%s: the unfinished training in %s has other code, data or settings; this one starts at epoch 1"
             get_run_logger().info(text, job.title, spec.parent)
+
+
+def _name_in(spec: Path) -> str:
+    """Read the variant of an unfinished training; empty if its specification was torn or removed meanwhile."""
+    try:
+        return json.loads(spec.read_bytes())["name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:

@@ -49,3 +49,21 @@ def test_a_hold_of_this_process_counts_and_ends_with_its_object(tmp_path):
     del hold
     gc.collect()
     assert read_stages_in_use(tmp_path) == {("views", "b")}
+
+
+def test_a_damaged_line_costs_itself_alone(tmp_path):
+    with start_holder(tmp_path, ("views", "a"), ("variants", "b")) as process:
+        (hold,) = (tmp_path / ".holds").iterdir()
+        hold.write_bytes(b"views/a\n\xff\xfe\nvari\xe2\x80\xa8ants/c\nvariants/b\n")
+        assert {("views", "a"), ("variants", "b")} <= read_stages_in_use(tmp_path)
+        process.kill()
+
+
+def test_only_files_with_the_name_of_a_hold_are_read_or_removed(tmp_path):
+    holds = tmp_path / ".holds"
+    (holds / "folder").mkdir(parents=True)
+    (holds / "notes.txt").write_text("mine")
+    (holds / ("0" * 32)).symlink_to(holds / "notes.txt")
+    before = sorted(holds.iterdir())
+    assert read_stages_in_use(tmp_path) == frozenset()
+    assert sorted(holds.iterdir()) == before

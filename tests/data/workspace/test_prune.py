@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from data.base.errors import PipelineError
 from data.records.search import SearchRecord, TrialOutcome, TrialRecord
 from data.workspace.digests import hash_file
 from data.workspace.layout import (
@@ -179,13 +178,26 @@ def test_of_the_data_set_that_a_report_is_compared_with_its_profile_stays(tree):
     assert counts[DATASETS_STAGE].kept_for["latest report"] == 2
 
 
-def test_an_accepted_file_that_cannot_be_read_stops_it_before_anything_goes(tree):
-    tree.run(1), tree.run(2)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"key": "\xff"}', b"null"])
+def test_a_damaged_accepted_file_keeps_every_data_set_and_nothing_else(tree, content):
+    for week in range(1, 4):
+        tree.run(week)
     tree.accept("")
-    (tree.root / ACCEPTED_FOLDER / "sample.json").write_text("{")
-    with pytest.raises(PipelineError, match="nothing is removed"):
-        tree.prune(keep=1)
-    assert tree.there() == tree.of(1, 2)
+    (tree.root / ACCEPTED_FOLDER / "sample.json").write_bytes(content)
+    tree.prune(keep=1)
+    for week in range(1, 4):
+        assert {f"week{week} dataset", f"week{week} manifest", f"week{week} images"} <= tree.there()
+    assert not {"week1 views", "week1 report", "week2 variant0"} & tree.there()
+
+
+def test_a_record_that_is_not_utf8_costs_itself_alone(tree):
+    for week in range(1, 4):
+        tree.run(week)
+    record = tree.root / "variants" / tree.keys["week2 variant0"] / "_complete.json"
+    record.write_bytes(record.read_bytes().replace(b"variants", b"vari\xffnts"))
+    tree.prune(keep=1)
+    assert tree.of(3) <= tree.there()
+    assert not tree.of(1) & tree.there()
 
 
 def test_what_a_running_process_uses_stays_until_it_ends(tree):

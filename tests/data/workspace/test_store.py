@@ -77,7 +77,7 @@ def test_resumable_write_goes_on_where_it_failed(tmp_path):
     assert not workspace.work_directory("stage", produced.key).exists()
 
 
-@pytest.mark.parametrize("damage", ["shorter", "missing", "no record"])
+@pytest.mark.parametrize("damage", ["shorter", "missing", "no record", "record not UTF-8", "record empty"])
 def test_damaged_directory_is_written_again(tmp_path, damage):
     workspace = Workspace(tmp_path)
     produced = workspace.produce("stage", {}, write_text("whole"))
@@ -85,11 +85,28 @@ def test_damaged_directory_is_written_again(tmp_path, damage):
         (produced.path / "content.txt").write_text("w")
     elif damage == "missing":
         (produced.path / "content.txt").unlink()
+    elif damage.startswith("record"):
+        (produced.path / "_complete.json").write_bytes(b"\xff" if damage == "record not UTF-8" else b"")
     else:
         (produced.path / "_complete.json").unlink()
     again = workspace.produce("stage", {}, write_text("whole"))
     assert not again.cached
     assert (again.path / "content.txt").read_text() == "whole"
+
+
+def test_a_flipped_byte_in_a_record_or_table_is_noticed(tmp_path):
+    def write(out):
+        (out / "results.json").write_text('{"accuracy": 0.71}')
+        (out / "table.parquet").write_bytes(b"a table")
+
+    workspace = Workspace(tmp_path)
+    produced = workspace.produce("stage", {}, write)
+    for name in ("results.json", "table.parquet"):
+        whole = (produced.path / name).read_bytes()
+        (produced.path / name).write_bytes(bytes([whole[0] ^ 128]) + whole[1:])
+        again = workspace.produce("stage", {}, write)
+        assert not again.cached
+        assert (again.path / name).read_bytes() == whole
 
 
 def test_force_writes_again(tmp_path):

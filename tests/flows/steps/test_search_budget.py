@@ -1,6 +1,7 @@
 """A search begins no trial that would not fit, and nothing at all where none would."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +37,21 @@ def test_what_trials_take_beside_their_training_is_learnt():
 )
 def test_a_search_that_cannot_end_well_is_refused(minutes, trial_minutes, out, message):
     with pytest.raises(PipelineError, match=message):
-        check_search(minutes, trial_minutes, out)
+        check_search(minutes, trial_minutes, out, Path())
 
 
 def test_a_file_in_a_folder_that_is_there_is_written(tmp_path):
-    check_search(9, 2, str(tmp_path / "found.json"))
+    check_search(9, 2, str(tmp_path / "found.json"), tmp_path)
+
+
+def test_a_file_of_a_person_is_not_overwritten(tmp_path):
+    out = tmp_path / "notes.json"
+    out.write_text('{"mine": true}')
+    search = tmp_path / "workspace" / "searches" / "0123456789abcdef"
+    search.mkdir(parents=True)
+    (search / "preset.json").write_text('{"found": true}')
+    with pytest.raises(PipelineError, match="a file that exists and is not the preset of a search"):
+        check_search(9, 2, str(out), tmp_path / "workspace")
+    assert out.read_text() == '{"mine": true}'
+    out.write_text('{"found": true}')
+    check_search(9, 2, str(out), tmp_path / "workspace")

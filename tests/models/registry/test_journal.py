@@ -30,7 +30,7 @@ PROMOTED = [move("promotion", 0, 1), move("promotion", 1, 2), move("promotion", 
 )
 def test_a_rollback_walks_back_and_never_forth(moves, row, before):
     assert champions_in_turn(moves) == row
-    assert champion_before(moves) == before
+    assert champion_before(row) == before
 
 
 def test_lines_are_kept_in_order_and_by_registry(tmp_path):
@@ -59,3 +59,19 @@ def test_a_torn_line_has_no_effect_and_spoils_none_after_it(tmp_path, kept):
     journal.append("done", first)
     journal.append("intent", second)
     assert [entry.event for entry in journal.entries("r")] == ["intent", "done", "intent"]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r", "\n", "\r\n"])
+def test_a_line_separator_in_a_reason_tears_no_line(tmp_path, separator):
+    journal = Journal(tmp_path / "moves.jsonl")
+    told = ChampionMove(registry="r", kind="rollback", by="test", reason=f"worse{separator}on sad", source=2, target=1)
+    journal.append("intent", told)
+    journal.append("done", told)
+    assert [(entry.event, entry.move) for entry in journal.entries("r")] == [("intent", told), ("done", told)]
+
+
+def test_what_utf8_cannot_encode_is_replaced(tmp_path):
+    journal = Journal(tmp_path / "moves.jsonl")
+    told = ChampionMove(registry="r", kind="rollback", by="test", reason="worse \udcff", source=2, target=1)
+    journal.append("done", told)
+    assert [entry.move.reason for entry in journal.entries("r")] == ["worse ?"]

@@ -75,9 +75,9 @@ def wait_until_up(process, url, log):
 def test_mlflow_serves_the_champion(tmp_path):
     network = save_tiny_network(tmp_path / "model.keras")
     report = make_report(tmp_path, "report1", tmp_path / "model.keras")
-    tracked = track_report(TrackSpec(report=report, workspace=tmp_path))
+    tracked = track_report(TrackSpec(report=report, workspace=tmp_path, workspace_id="here"))
     registry = ModelRegistry(tmp_path)
-    version = registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1"))
+    version = registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "here"))
     registry.move_champion(version, "test", "the first")
     images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.uint8)
     with served(tmp_path) as url:

@@ -5,12 +5,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
-from data.base.errors import TransientError
+from data.base.errors import PipelineError, TransientError
 from data.records.run import RunResults
 from data.workspace.mark import claim_root
 from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
+from models.registry.experiment import find_experiment
 from models.registry.packaging import make_input_example
 from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
@@ -41,7 +44,7 @@ def report(workspace, network):
 
 @pytest.fixture(scope="module")
 def tracked(workspace, report):
-    return track_report(TrackSpec(report=report, workspace=workspace, flow_run_id="1234"))
+    return track_report(TrackSpec(report=report, workspace=workspace, workspace_id="here", flow_run_id="1234"))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +119,7 @@ def test_a_run_leads_to_its_data_and_keeps_its_files(client, tracked):
 
 def test_written_twice_nothing_is_there_twice(client, tracked, workspace, report):
     before = summarize(client, "report1")
-    assert track_report(TrackSpec(report=report, workspace=workspace)) == tracked
+    assert track_report(TrackSpec(report=report, workspace=workspace, workspace_id="here")) == tracked
     assert summarize(client, "report1") == before
     assert before["compact model LoggedModelStatus.READY"] + before["compact model READY"] == 1
 
@@ -139,11 +142,13 @@ class Killed(BaseException):
     ],
 )
 def test_what_an_interruption_left_is_completed(client, workspace, interrupted, after, monkeypatch):
-    from mlflow import MlflowClient
-
     key = f"{interrupted}{after}"
     report = make_report(workspace, key, workspace / "model.keras", TRAINED)
-    spec, calls, original = TrackSpec(report=report, workspace=workspace), [], getattr(MlflowClient, interrupted)
+    spec, calls, original = (
+        TrackSpec(report=report, workspace=workspace, workspace_id="here"),
+        [],
+        getattr(MlflowClient, interrupted),
+    )
 
     def end(self, *arguments, **named):
         calls.append(interrupted)
@@ -161,8 +166,12 @@ def test_what_an_interruption_left_is_completed(client, workspace, interrupted, 
 
 def test_the_model_scores_in_a_project_with_packages_of_the_same_names(tracked, network, workspace, tmp_path):
     registry = ModelRegistry(workspace)
-    version = registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "first"))
-    assert registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1")) == version
+    version = registry.register(
+        tracked.variants["compact"], version_tags("compact", "compact", "report1", "here", "first")
+    )
+    assert (
+        registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "here")) == version
+    )
     registry.move_champion(version, "test", "the first")
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1)).astype(np.uint8)
     np.save(tmp_path / "images.npy", images)
@@ -205,5 +214,30 @@ def test_an_mlflow_that_is_away_is_told_soon(report, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     started = time.monotonic()
     with pytest.raises(TransientError, match=r"from MLflow at http://127\.0\.0\.1:1"):
-        track_report(TrackSpec(report=report, workspace=tmp_path))
+        track_report(TrackSpec(report=report, workspace=tmp_path, workspace_id="here"))
     assert time.monotonic() - started < 60
+
+
+def test_an_experiment_that_was_deleted_is_restored_and_written(tmp_path):
+    first = make_report(tmp_path, "first", trained=TRAINED)
+    tracked = track_report(TrackSpec(report=first, workspace=tmp_path, workspace_id="here"))
+    client = connect(tmp_path)
+    client.delete_experiment(tracked.experiment_id)
+    second = make_report(tmp_path, "second", trained=TRAINED)
+    again = track_report(TrackSpec(report=second, workspace=tmp_path, workspace_id="here"))
+    assert again.experiment_id == tracked.experiment_id
+    for run in (tracked.run_id, again.run_id):
+        assert client.get_run(run).info.lifecycle_stage == "active"
+
+
+def test_an_experiment_that_may_not_be_restored_is_named_with_the_command(tmp_path, monkeypatch):
+    client = connect(tmp_path)
+    number = client.create_experiment(EXPERIMENT)
+    client.delete_experiment(number)
+
+    def refuse(*arguments):
+        raise MlflowException("Permission denied")
+
+    monkeypatch.setattr(MlflowClient, "restore_experiment", refuse)
+    with pytest.raises(PipelineError, match=f"mlflow experiments restore --experiment-id {number}"):
+        find_experiment(client, tmp_path)

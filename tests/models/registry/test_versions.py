@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from data.base.errors import PipelineError, TransientError
 from models.registry import versions as registry_module
 from models.registry.champion import ModelRegistry
-from models.registry.connection import MODEL_NAME
+from models.registry.connection import MODEL_NAME, URI_VARIABLE
 from models.registry.journal import Journal
 from models.registry.tags import version_tags
 from models.registry.tracking import TrackedVariant
@@ -246,7 +246,7 @@ def test_one_variant_has_one_version(registry):
     tracked = TrackedVariant(run_id="", model_id="m-1", source=(registry.workspace / "model").as_uri())
     before = len(registry.list_versions())
     # Without a logged model behind it: tests/models/registry/test_tracking.py registers a real one.
-    assert registry.register(tracked, version_tags("variant2", "compact", "report1", "kept")) == 2
+    assert registry.register(tracked, version_tags("variant2", "compact", "report1", "here", "kept")) == 2
     assert len(registry.list_versions()) == before
     assert registry.show(2).tags["emotion.decision"] == "kept"
 
@@ -254,12 +254,12 @@ def test_one_variant_has_one_version(registry):
 def test_a_model_that_was_deleted_is_not_registered(registry):
     tracked = TrackedVariant(run_id="abc", model_id="m-gone", source="file:///gone")
     with pytest.raises(PipelineError, match="m-gone, which was deleted"):
-        registry.register(tracked, version_tags("variant9", "compact", "report1"))
+        registry.register(tracked, version_tags("variant9", "compact", "report1", "here"))
 
 
 def test_a_variant_without_a_model_is_not_registered(registry):
     with pytest.raises(PipelineError, match="got MLflow run abc without a model"):
-        registry.register(TrackedVariant(run_id="abc"), version_tags("variant9", "compact", "report1"))
+        registry.register(TrackedVariant(run_id="abc"), version_tags("variant9", "compact", "report1", "here"))
 
 
 def test_an_mlflow_that_is_away_is_one_clear_error_and_leaves_nothing(tmp_path, monkeypatch):
@@ -294,3 +294,108 @@ def test_an_empty_registry_has_no_champion_and_nothing_to_settle(template, tmp_p
     assert empty.recover_interrupted_moves() == []
     with pytest.raises(PipelineError, match="none: a run registers the first"):
         empty.move_champion(1, "test", "why")
+
+
+@pytest.fixture
+def neighbour(registry, tmp_path, monkeypatch):
+    """The same registry, used from another workspace."""
+    monkeypatch.setenv(URI_VARIABLE, f"sqlite:///{registry.workspace}/mlflow/mlflow.db")
+    return ModelRegistry(tmp_path / "neighbour")
+
+
+def test_a_rollback_never_goes_to_what_another_workspace_took_back(registry, neighbour):
+    promote(registry, 1)
+    neighbour.recover_interrupted_moves()
+    promote(registry, 2)
+    neighbour.recover_interrupted_moves()
+    registry.rollback("a person", "2 is worse")
+    with pytest.raises(PipelineError, match="got no earlier champion"):
+        neighbour.rollback("another person", "1 is worse too")
+    assert registry.champion() == 1
+    assert neighbour.rolled_back() == {"variant2"}
+
+
+def test_a_rollback_finds_champions_that_another_workspace_promoted(registry, neighbour):
+    promote(registry, 1, 2, 3)
+    assert neighbour.previous() == 2
+    assert neighbour.rollback("another person", "3 is worse").target == 2
+    assert registry.rollback("a person", "2 is worse").target == 1
+    assert registry.rolled_back() == neighbour.rolled_back() == {"variant2", "variant3"}
+    promote(neighbour, 3)
+    assert registry.rolled_back() == {"variant2"}
+    assert registry.previous() == 1
+
+
+@pytest.mark.parametrize("point", ["set_registered_model_tag", "set_registered_model_alias", "set_model_version_tag"])
+@pytest.mark.parametrize("kind", ["rollback", "promotion"])
+def test_after_a_kill_another_workspace_goes_back_too(registry, neighbour, monkeypatch, point, kind):
+    promote(registry, 1, 2)
+
+    def killed(*arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(registry.client, point, killed)
+        if kind == "rollback":
+            registry.rollback("a person", "2 is worse")
+        else:
+            promote(registry, 3)
+    champion = neighbour.champion()
+    before = neighbour.previous()
+    assert (champion, before) in ([(2, 1), (1, 0)] if kind == "rollback" else [(2, 1), (3, 2)])
+    next_start = ModelRegistry(registry.workspace)
+    next_start.recover_interrupted_moves()
+    assert (next_start.champion(), next_start.previous()) == (champion, before)
+
+
+def test_who_moved_the_champion_from_another_workspace_is_told_and_kept(registry, neighbour):
+    promote(registry, 1)
+    neighbour.recover_interrupted_moves()
+    registry.move_champion(2, "a person", "better on sad", move_id="request")
+    (entry,) = neighbour.recover_interrupted_moves()
+    assert (entry.move.kind, entry.move.by, entry.move.reason, entry.move.source) == (
+        "outside",
+        "a person",
+        "better on sad",
+        1,
+    )
+    assert registry.show(2).tags["emotion.champion.by"] == "a person"
+    assert neighbour.move_champion(2, "a person", "better on sad", move_id="request") == entry.move
+
+
+@pytest.mark.parametrize("lost", ["last line", "every line"])
+def test_a_repeated_rollback_whose_record_is_lost_moves_nothing(registry, lost):
+    promote(registry, 1, 2)
+    registry.rollback("flow run", "worse\u2028on sad", move_id="request")
+    lines = registry.journal.path.read_bytes().split(b"\n")
+    registry.journal.path.write_bytes(b"\n".join([*lines[:4], lines[4][:50], b""]) if lost == "last line" else b"")
+    again = ModelRegistry(registry.workspace).rollback("flow run", "worse", move_id="request")
+    assert (again.source, again.target) == (2, 1) if lost == "last line" else again.target == 1
+    assert registry.champion() == 1
+    with pytest.raises(PipelineError, match="got no earlier champion"):
+        registry.rollback("a person", "another request")
+
+
+def test_a_move_in_the_same_moment_from_another_workspace_is_noticed(registry, neighbour, monkeypatch):
+    promote(registry, 1, 2)
+    append = registry.journal.append
+
+    def overtaken(event, move):
+        entry = append(event, move)
+        if event == "intent":
+            promote(neighbour, 3)
+        return entry
+
+    with monkeypatch.context() as patch, pytest.raises(PipelineError, match="got version 3 as champion, expected 2"):
+        patch.setattr(registry.journal, "append", overtaken)
+        registry.rollback("a person", "2 is worse")
+    assert registry.champion() == 3
+    assert registry.rollback("a person", "3 is worse").target == 2
+
+
+def test_a_registry_of_an_earlier_version_goes_back_by_the_journal(registry):
+    promote(registry, 1, 2, 3)
+    registry.client.delete_registered_model_tag(MODEL_NAME, "emotion.champions")
+    assert registry.rollback("a person", "worse").target == 2
+    registry.client.set_registered_model_tag(MODEL_NAME, "emotion.champions", "not a list")
+    assert registry.previous() == 1

@@ -62,9 +62,11 @@ def test_an_empty_workspace_says_how_to_get_a_report(tmp_path):
         find_report([], "last")
 
 
-def test_a_damaged_report_is_set_apart(workspace):
+@pytest.mark.parametrize("name", ["results.json", "_complete.json"])
+@pytest.mark.parametrize("content", [b"{}", b"", b'{"run_name": "\xff"}'])
+def test_a_damaged_report_is_set_apart(workspace, name, content):
     reports, _ = list_reports(workspace)
-    (reports[0].path / "results.json").write_text("{}")
+    (reports[0].path / name).write_bytes(content)
     left, unreadable = list_reports(workspace)
     assert [report.key for report in left] == [reports[1].key]
     assert unreadable == [reports[0].path]
@@ -79,3 +81,19 @@ def test_sources_and_variants_are_looked_for_in_this_workspace(workspace):
     directories = [variant.directory for variant in report.results.variants if variant.directory]
     assert directories
     assert all(directory.startswith(str(workspace / "variants")) for directory in directories)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2026-03-01T09:30:00+0200", "2026-03-01T08:00:00+0000"),  # two zones on one workspace
+        ("2026-10-25T02:50:00+0200", "2026-10-25T02:10:00+0100"),  # the autumn hour
+        ("not a time", "1999-01-01T00:00:00+0000"),
+    ],
+)
+def test_the_last_report_is_the_last_instant(workspace, first, second):
+    for report in list_reports(workspace)[0]:
+        record = report.path / "_complete.json"
+        made = first if report.results.run_name == "first" else second
+        record.write_text(record.read_text().replace(report.created, made))
+    assert [report.results.run_name for report in list_reports(workspace)[0]] == ["second", "first"]

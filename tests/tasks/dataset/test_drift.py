@@ -108,8 +108,8 @@ def test_a_run_that_is_killed_while_it_accepts_leaves_the_former_answer(compare,
     write_accepted(first, SOURCE, workspace)
     second, _ = compare("second", rows(ALL, 5))
 
-    def write_half(path, text):
-        path.write_bytes(text.encode()[: len(text) // 2])
+    def write_half(path, text, encoding):
+        path.write_bytes(text.encode(encoding)[: len(text) // 2])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

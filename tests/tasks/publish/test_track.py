@@ -72,6 +72,28 @@ def test_a_report_that_is_gone_waits_no_longer(workspace):
     assert list_waiting(workspace) == []
 
 
+def test_a_report_waits_on_in_a_workspace_that_was_moved(workspace, tmp_path):
+    children = Writing()
+    children.away = True
+    track("a", workspace, children)
+    moved = Workspace(workspace.root.rename(tmp_path / "moved"))
+    assert [waiting.report for waiting in list_waiting(moved)] == [moved.root / "reports" / "a"]
+    children.away = False
+    track("b", moved, children)
+    assert [report for report, _ in children.written] == ["b", "a"]
+
+
+def test_a_damaged_file_of_a_waiting_report_costs_itself_alone(workspace):
+    children = Writing()
+    children.away = True
+    track("a", workspace, children), track("b", workspace, children)
+    (workspace.root / "mlflow" / "waiting" / "a.json").write_bytes(b"\xff")
+    assert [waiting.report.name for waiting in list_waiting(workspace)] == ["b"]
+    children.away = False
+    track("c", workspace, children)
+    assert [report for report, _ in children.written] == ["c", "b"]
+
+
 def test_the_child_command_itself_gives_up_on_an_mlflow_that_is_away(workspace, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     children = Children()
