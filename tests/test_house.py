@@ -102,7 +102,8 @@ STAGE_MODULES = {
         data.sample.occlusion data.sample.person
     """,
     "images of an archive": """
-        data.base.errors data.base.labels data.base.record data.sources.archive_entries data.sources.extract
+        data.base.errors data.base.labels data.base.record data.sources.archive_entries
+        data.sources.archive_streams data.sources.extract data.sources.root_search
     """,
     "manifests": """
         data.base.errors data.base.labels data.base.paths data.base.record data.manifest.decoding

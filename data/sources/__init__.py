@@ -5,5 +5,7 @@ source          | which source does a string mean?
 fetch           | how does the archive of each kind of source become a verified local file?
 download        | how is a file downloaded, and why did a download fail?
 extract         | which files of an archive or folder are unpacked?
+root_search     | which folder of an archive is the data set's root?
 archive_entries | what does a zip or tar contain, and is it safe and complete?
+archive_streams | how are archives read without holding in memory what they declare?
 """
