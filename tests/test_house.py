@@ -122,7 +122,7 @@ STAGE_MODULES = {
         data.quality.datasheet data.quality.drift data.quality.label_corrections
         data.quality.multiple_testing data.quality.odd_images data.quality.partition data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
-        data.records.label_audit data.sources.source data.system.child_process expectations.counts
+        data.records.label_audit data.sources.secrets data.sources.source data.system.child_process expectations.counts
         expectations.custom_expectations expectations.judge expectations.policies expectations.rules
         expectations.run_suite expectations.suite expectations.wording tasks.dataset.correct_labels
         tasks.dataset.validate
@@ -130,14 +130,15 @@ STAGE_MODULES = {
     "changes": """
         data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
         data.manifest.table data.quality.accepted data.quality.drift data.quality.rules data.records.dataset
-        data.records.events data.sources.source data.system.child_process tasks.dataset.drift
+        data.records.events data.sources.secrets data.sources.source data.system.child_process
+        tasks.dataset.drift
     """,
     "verdicts": """
         data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
         data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
-        data.sources.source data.system.child_process expectations.counts expectations.policies
+        data.sources.secrets data.sources.source data.system.child_process expectations.counts expectations.policies
         expectations.rules reports.common reports.common.formatting reports.common.images
         reports.common.markdown_text reports.common.templates reports.dataset.exhibits
         reports.dataset.findings reports.dataset.verdict_page tasks.dataset.verdict

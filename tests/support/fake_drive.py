@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
+from pydantic import SecretStr
 
 from data.sources.download import DownloadSettings
 
@@ -96,7 +97,9 @@ class FakeDrive(ThreadingHTTPServer):
 
     def settings(self, retries: int = 2) -> DownloadSettings:
         """Return download settings that lead to this server."""
-        return DownloadSettings(timeout_seconds=30, retries=retries, proxy=self.address, ca_bundle=str(self.ca_bundle))
+        return DownloadSettings(
+            timeout_seconds=30, retries=retries, proxy=SecretStr(self.address), ca_bundle=str(self.ca_bundle)
+        )
 
     def handle_error(self, request, client_address) -> None:
         """Keep quiet about connections that tests break on purpose."""

@@ -5,17 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from data.base.errors import PipelineError, TransientError
-from data.sources.download import (
-    DownloadError,
-    DownloadInterrupted,
-    DownloadSettings,
-    download_file,
-    drive_file_url,
-    find_partial,
-    list_folder,
-)
+from data.sources.download import DownloadSettings, download_file, drive_file_url, find_partial, list_folder
+from data.sources.download_failures import DownloadError, DownloadInterrupted
 from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive
 
 FILE_ID = "1" * 33
@@ -133,7 +127,7 @@ def test_no_network_is_transient(tmp_path: Path) -> None:
 
 
 def test_untrusted_certificate_names_the_setting(drive: FakeDrive, tmp_path: Path) -> None:
-    settings = DownloadSettings(proxy=drive.address, timeout_seconds=30)
+    settings = DownloadSettings(proxy=SecretStr(drive.address), timeout_seconds=30)
     with pytest.raises(DownloadError, match="ca_bundle") as caught:
         download_file(drive_file_url(FILE_ID), tmp_path / "faces", settings)
     assert not isinstance(caught.value, TransientError)
