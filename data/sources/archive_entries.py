@@ -170,7 +170,7 @@ def _next_member(archive: tarfile.TarFile, stream: TarStream) -> tarfile.TarInfo
     with _reading_header():
         member = archive.next()
     stream.end_header()
-    archive.members.clear()  # tarfile keeps every member that it read
+    archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]  # tarfile keeps every member that it read
     if len(archive.pax_headers) > MAX_GLOBAL_FIELDS:
         raise tarfile.ReadError(f"more than {MAX_GLOBAL_FIELDS} fields in global PAX headers")
     return member
