@@ -122,7 +122,11 @@ def open_entries(archive: Path, max_entries: int) -> Iterator[Iterator[Entry]]:
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
-    for info in archive.infolist():
+    infos = archive.infolist()[::-1]
+    archive.filelist.clear()  # so that an entry's memory is free once it was yielded
+    archive.NameToInfo.clear()
+    while infos:
+        info = infos.pop()
         # Zips packed on Windows may separate folders by a backslash, and end a folder's name with one.
         if info.filename.endswith(("/", "\\")):
             yield Entry(parts=())

@@ -33,7 +33,7 @@ XZ_MEMORY_BYTES = 100 << 20
 
 ZIP_ENTRY_MARK = b"PK\x01\x02"
 
-ZIP_ENTRY_BYTES = 160
+ZIP_ENTRY_BYTES = 128
 """Most bytes of an entry in a zip's table of contents, on average: 46 and its name and fields."""
 
 LONGEST_PIECE = 2 << 20

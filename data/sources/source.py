@@ -106,8 +106,8 @@ def parse_source(text: str) -> DatasetSource:
         PipelineError: the text is not a source, holds a secret, or a local path does not exist.
 
     Examples:
-        >>> parse_source("https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view")
-        DatasetSource(kind='drive', location='1AbCdEfGhIjKlMnOpQrStUvWxYz012345', sha256='')
+        >>> parse_source("https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view").location
+        '1AbCdEfGhIjKlMnOpQrStUvWxYz012345'
         >>> parse_source("sample").is_generated
         True
     """
