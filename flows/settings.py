@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     )
     download_timeout_seconds: Annotated[float, DownloadSettings.model_fields["timeout_seconds"]] = 60
     download_retries: Annotated[int, DownloadSettings.model_fields["retries"]] = 4
-    proxy: Annotated[str, DownloadSettings.model_fields["proxy"]] = ""
+    download_max_bytes: Annotated[int, DownloadSettings.model_fields["max_bytes"]] = 8 << 30
+    download_deadline_seconds: Annotated[float, DownloadSettings.model_fields["deadline_seconds"]] = 6 * 3600
+    proxy: Annotated[SecretStr, DownloadSettings.model_fields["proxy"]] = SecretStr("")
     ca_bundle: Annotated[str, DownloadSettings.model_fields["ca_bundle"]] = ""
     max_files: Annotated[int, ExtractLimits.model_fields["max_files"]] = 200_000
     max_total_bytes: Annotated[int, ExtractLimits.model_fields["max_total_bytes"]] = 4 << 30
@@ -106,6 +108,9 @@ class Settings(BaseSettings):
             retries=self.download_retries,
             proxy=self.proxy,
             ca_bundle=self.ca_bundle,
+            max_bytes=self.download_max_bytes,
+            deadline_seconds=self.download_deadline_seconds,
+            reserve_bytes=self.reserve_bytes,
         )
 
     def extract_limits(self) -> ExtractLimits:

@@ -102,7 +102,8 @@ STAGE_MODULES = {
         data.sample.occlusion data.sample.person
     """,
     "images of an archive": """
-        data.base.errors data.base.labels data.base.record data.sources.archive_entries data.sources.extract
+        data.base.errors data.base.labels data.base.record data.sources.archive_entries
+        data.sources.archive_streams data.sources.extract data.sources.root_search
     """,
     "manifests": """
         data.base.errors data.base.labels data.base.paths data.base.record data.manifest.decoding
@@ -121,24 +122,25 @@ STAGE_MODULES = {
         data.quality.datasheet data.quality.drift data.quality.label_corrections
         data.quality.multiple_testing data.quality.odd_images data.quality.partition data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
-        data.records.label_audit data.sources.source data.system.child_process expectations.counts
-        expectations.custom_expectations expectations.judge expectations.policies expectations.rules
-        expectations.run_suite expectations.suite expectations.wording tasks.dataset.correct_labels
-        tasks.dataset.validate
+        data.records.label_audit data.sources.secrets data.sources.source data.system.child_process
+        expectations.counts expectations.custom_expectations expectations.judge expectations.policies
+        expectations.rules expectations.run_suite expectations.suite expectations.wording
+        tasks.dataset.correct_labels tasks.dataset.validate
     """,
     "changes": """
         data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
         data.manifest.table data.quality.accepted data.quality.drift data.quality.rules data.records.dataset
-        data.records.events data.sources.source data.system.child_process tasks.dataset.drift
+        data.records.events data.sources.secrets data.sources.source data.system.child_process
+        tasks.dataset.drift
     """,
     "verdicts": """
         data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
         data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
-        data.sources.source data.system.child_process expectations.counts expectations.policies
-        expectations.rules reports.common reports.common.formatting reports.common.images
-        reports.common.markdown_text reports.common.templates reports.dataset.exhibits
+        data.sources.secrets data.sources.source data.system.child_process expectations.counts
+        expectations.policies expectations.rules reports.common reports.common.formatting
+        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.exhibits
         reports.dataset.findings reports.dataset.verdict_page tasks.dataset.verdict
     """,
     "folds": """

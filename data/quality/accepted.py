@@ -54,4 +54,4 @@ def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspac
 
 
 def _accepted_path(source: DatasetSource, workspace: Workspace) -> Path:
-    return workspace.root / ACCEPTED_FOLDER / f"{hash_json(source.name)}.json"
+    return workspace.root / ACCEPTED_FOLDER / f"{hash_json(source.identity)}.json"

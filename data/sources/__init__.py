@@ -1,9 +1,15 @@
 """Sources: from a source string to the files of a data set on disk.
 
-module          | what it answers
-source          | which source does a string mean?
-fetch           | how does the archive of each kind of source become a verified local file?
-download        | how is a file downloaded, and why did a download fail?
-extract         | which files of an archive or folder are unpacked?
-archive_entries | what does a zip or tar contain, and is it safe and complete?
+module            | what it answers
+source            | which source does a string mean?
+fetch             | how does the archive of each kind of source become a verified local file?
+download          | how is a file downloaded?
+download_failures | why did a download fail?
+transfer_limits   | when is a running download stopped?
+addresses         | where may a download connect to?
+secrets           | what in a URL is not to be shown?
+extract           | which files of an archive or folder are unpacked?
+root_search       | which folder of an archive is the data set's root?
+archive_entries   | what does a zip or tar contain, and is it safe and complete?
+archive_streams   | how are archives read without holding in memory what they declare?
 """

@@ -14,8 +14,21 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from data.base.errors import PipelineError
+from data.sources.archive_streams import HEADER_BYTES, MEAN_HEADER_BYTES, TarStream, ZipBytes, open_tar_stream
 
-NAME_BYTES = 255
+MAX_PART_BYTES = 255
+"""Longest part of a path on the common file systems."""
+
+MAX_NAME_BYTES = 1024
+"""Longest name of an entry; a quarter of the longest path that Linux takes."""
+
+MAX_DEPTH = 32
+"""Most parts of an entry's name."""
+
+MAX_GLOBAL_FIELDS = 64
+"""Most fields of a tar that hold for all of its entries; `git archive` writes one."""
+
+SHOWN_CHARACTERS = 120
 
 ZIP_ENCRYPTED = 0x1
 
@@ -38,21 +51,17 @@ class ArchiveUnreadable(PipelineError):
 
 
 class Entry(NamedTuple):
-    """One file of an archive or folder."""
+    """One file or folder of an archive or folder."""
 
     parts: tuple[str, ...]
-    size_bytes: int
-    open: Callable[[], IO[bytes] | None]
+    """Parts of a file's name; empty for a folder, which is only counted."""
+    size_bytes: int = 0
+    open: Callable[[], IO[bytes] | None] = lambda: None
 
-
-def list_sizes(archive: Path) -> list[int]:
-    """Return the unpacked size in bytes of each file of an archive; a tar is read to its end for that.
-
-    Raises:
-        ArchiveUnreadable, PipelineError: as for `open_entries`.
-    """
-    with open_entries(archive) as entries:
-        return [entry.size_bytes for entry in entries]
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a folder."""
+        return not self.parts
 
 
 def is_html(path: Path) -> bool:
@@ -87,70 +96,152 @@ def unreadable(archive: Path, why: str) -> ArchiveUnreadable:
 
 
 @contextmanager
-def open_entries(archive: Path) -> Iterator[Iterator[Entry]]:
+def open_entries(archive: Path, max_entries: int) -> Iterator[Iterator[Entry]]:
     """Open an archive and yield its entries, to be read inside the block; its format is found from its first bytes.
+
+    The content of an entry is to be read before the next entry is asked for: a tar is read forwards only.
+
+    Args:
+        archive: a zip, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
+        max_entries: most entries in a zip's table of contents.
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
-        PipelineError: it is encrypted, or holds links, devices or unsafe names.
+        PipelineError: it is encrypted, holds links, devices or unsafe names, or describes its entries in so many bytes
+            that reading it costs too much memory.
     """
     with _reading(archive):
         with archive.open("rb") as file:
             is_zip = file.read(2) == b"PK"
         if is_zip:
-            with zipfile.ZipFile(archive) as opened:
+            with ZipBytes(archive, max_entries) as file, zipfile.ZipFile(file) as opened:
                 yield _zip_entries(opened)
         else:
-            with tarfile.open(archive) as opened:
-                yield _tar_entries(opened)
+            with open_tar_stream(archive) as stream, _open_tar(stream) as opened:
+                yield _tar_entries(opened, stream, archive)
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
-    for info in archive.infolist():
+    infos = archive.infolist()[::-1]
+    archive.filelist.clear()  # so that an entry's memory is free once it was yielded
+    archive.NameToInfo.clear()
+    while infos:
+        info = infos.pop()
         # Zips packed on Windows may separate folders by a backslash, and end a folder's name with one.
         if info.filename.endswith(("/", "\\")):
+            yield Entry(parts=())
             continue
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
             raise refusal(info.filename, "a link or a device")
         if info.flag_bits & ZIP_ENCRYPTED:
-            raise PipelineError(f"{info.filename} in the archive is encrypted; pack it again without a password")
+            raise PipelineError(f"{show_name(info.filename)} in the archive is encrypted; pack it without a password")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # zipfile limits neither the memory nor the output of the others.
+            raise PipelineError(
+                f"{show_name(info.filename)} is compressed with method {info.compress_type} of zip; expected deflate "
+                "(8) or none (0), which every zip program writes by default: pack the archive again"
+            )
         yield Entry(_safe_parts(info.filename), info.file_size, partial(archive.open, info))
 
 
-def _tar_entries(archive: tarfile.TarFile) -> Iterator[Entry]:
-    for member in archive:
+def _open_tar(stream: TarStream) -> tarfile.TarFile:
+    with _reading_header():
+        return tarfile.TarFile(fileobj=stream)  # pyright: ignore[reportArgumentType]
+
+
+def _tar_entries(archive: tarfile.TarFile, stream: TarStream, origin: Path) -> Iterator[Entry]:
+    entries = 0
+    while (member := _next_member(archive, stream)) is not None:
+        entries += 1
+        if stream.header_bytes > HEADER_BYTES + MEAN_HEADER_BYTES * entries:
+            raise PipelineError(
+                f"{origin} describes its entries in more than {MEAN_HEADER_BYTES} bytes each; expected plain image "
+                "files: pack the data again as .zip"
+            )
         if member.isdir():
+            yield Entry(parts=())
             continue
-        if not member.isreg():
-            raise refusal(member.name, "a link or a device")
+        _check_member(member)
         yield Entry(_safe_parts(member.name), member.size, partial(archive.extractfile, member))
     # tarfile treats a broken header as the end; the real end is a block of zeros.
-    file = archive.fileobj
-    if file is None:
-        return
-    file.seek(archive.offset)
-    if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+    if stream.last_read != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("the end mark is missing")
+
+
+def _next_member(archive: tarfile.TarFile, stream: TarStream) -> tarfile.TarInfo | None:
+    stream.begin_header(archive.offset)
+    with _reading_header():
+        member = archive.next()
+    stream.end_header()
+    archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]  # tarfile keeps every member that it read
+    if len(archive.pax_headers) > MAX_GLOBAL_FIELDS:
+        raise tarfile.ReadError(f"more than {MAX_GLOBAL_FIELDS} fields in global PAX headers")
+    return member
+
+
+@contextmanager
+def _reading_header() -> Iterator[None]:
+    """Convert what tarfile lets pass: numbers in PAX records that are none."""
+    try:
+        yield
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise tarfile.ReadError(f"the description of an entry is damaged: {error}") from error
+
+
+def _check_member(member: tarfile.TarInfo) -> None:
+    sparse_fields = any(name.startswith("GNU.sparse") for name in member.pax_headers)
+    if member.issparse() or sparse_fields or member.type == tarfile.GNUTYPE_SPARSE:
+        raise refusal(member.name, "a sparse file")
+    if not member.isreg():
+        raise refusal(member.name, "a link or a device")
+    if member.size < 0:
+        raise refusal(member.name, f"a file of {member.size} bytes")
 
 
 def _safe_parts(name: str) -> tuple[str, ...]:
     """Return the parts of a member's name; refuse a name that leads elsewhere or cannot be written."""
+    if len(name) > MAX_NAME_BYTES:
+        raise refusal(name, f"a name of {len(name)} characters, more than {MAX_NAME_BYTES}")
     unified = name.replace("\\", "/")
     parts = tuple(part for part in unified.split("/") if part not in ("", "."))
     if unified.startswith("/") or re.match(r"[A-Za-z]:", unified):
         raise refusal(name, "an absolute name")
     if ".." in parts:
         raise refusal(name, "a name that leads out of the archive")
-    try:
-        too_long = any(len(part.encode()) > NAME_BYTES for part in parts)
-    except UnicodeEncodeError:
-        raise refusal(ascii(name), "a name that is not UTF-8") from None
-    if too_long or not parts or any(ord(character) < ord(" ") for character in name):
-        raise refusal(ascii(name), "a name that cannot be written")
+    check_parts(parts, name)
     return parts
+
+
+def check_parts(parts: tuple[str, ...], name: str) -> None:
+    """Refuse a name that cannot be written on every file system.
+
+    Args:
+        parts: parts of the name.
+        name: for messages.
+    """
+    try:
+        sizes = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError:
+        raise refusal(name, "a name that is not UTF-8") from None
+    if max(sizes, default=0) > MAX_PART_BYTES or sum(sizes) + len(sizes) > MAX_NAME_BYTES:
+        raise refusal(
+            name, f"a name that is too long (more than {MAX_PART_BYTES} bytes in a part or {MAX_NAME_BYTES} in all)"
+        )
+    if len(parts) > MAX_DEPTH:
+        raise refusal(name, f"a file {len(parts) - 1} folders deep, deeper than {MAX_DEPTH - 1}")
+    if not parts or any(ord(character) < ord(" ") for character in name):
+        raise refusal(name, "a name that cannot be written")
 
 
 def refusal(name: str, what: str) -> PipelineError:
     """Return the error for an entry that an image archive must not hold."""
-    return PipelineError(f"{name} is {what}; expected plain image files in folders: remove it and pack the data again")
+    return PipelineError(
+        f"{show_name(name)} is {what}; expected plain image files in folders: remove it and pack the data again"
+    )
+
+
+def show_name(name: str) -> str:
+    """Return a name for a message: short, printable, on one line."""
+    shown = name if name.isprintable() else ascii(name)
+    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."

@@ -6,38 +6,31 @@ page. It reports most refusals by one error; the reason is found by a second req
 
 import logging
 from collections.abc import Callable
-from http import HTTPStatus
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import NamedTuple, NoReturn
 
 import gdown
 import requests
 from gdown.exceptions import FileURLRetrievalError
-from pydantic import Field
+from pydantic import Field, SecretStr
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from data.base.errors import PipelineError, TransientError
 from data.base.record import Record
+from data.sources.addresses import AddressRefused
+from data.sources.download_failures import (
+    DownloadError,
+    explain_answer,
+    explain_request,
+    explain_transfer,
+    failure,
+    shown_cause,
+    speaks_of_quota,
+)
+from data.sources.secrets import mask_secrets
+from data.sources.transfer_limits import LimitExceeded, TransferLimits
 
 logger = logging.getLogger(__name__)
-
-Reason = Literal["quota", "permission", "not_found", "html", "truncated", "wrong_hash", "network"]
-
-QUOTA_WORDS = ("too many users", "quota exceeded", "quota for this file")
-SIGN_IN_HOST = "accounts.google.com"
-
-ADVICE = {
-    "quota": "Too many downloads of this file: Google Drive blocks it for up to 24 hours. Try again tomorrow, or make "
-    "a copy of the file in a Drive of your own, share the copy and give its link",
-    "permission": "The file is not public: open Share on Google Drive, set General access to 'Anyone with the link', "
-    "or download it in a browser and give the local path",
-    "not_found": "Check the id or URL for typing errors and that the file was not deleted or moved",
-    "html": "Open the link in a browser and see what it is: give the link of the archive itself, of a file for a file "
-    "and of a folder for a folder, or download it there and give the local path",
-    "network": "Check the network connection and the proxy settings, then start again: a partial file is continued",
-    "truncated": "Start again: a partial file is continued",
-}
 
 
 class DownloadSettings(Record):
@@ -49,9 +42,20 @@ class DownloadSettings(Record):
     retries: int = Field(
         default=5, ge=0, le=20, description="further tries of a file after connection faults, each after a longer wait"
     )
-    proxy: str = Field(default="", description="URL of a proxy; empty follows the environment's HTTPS_PROXY")
+    proxy: SecretStr = Field(
+        default=SecretStr(""), description="URL of a proxy; empty follows the environment's HTTPS_PROXY"
+    )
     ca_bundle: str = Field(
         default="", description="file of certificates to trust, for a proxy that re-encrypts; empty uses the usual ones"
+    )
+    max_bytes: int = Field(
+        default=8 << 30, ge=1, le=1 << 40, description="most bytes that a download may have, all files of it together"
+    )
+    deadline_seconds: float = Field(
+        default=6 * 3600, gt=0, le=30 * 86_400, description="longest time in seconds that a whole download may take"
+    )
+    reserve_bytes: int = Field(
+        default=0, ge=0, le=1 << 50, description="free bytes that must stay on the disk while a download arrives"
     )
 
     @property
@@ -62,27 +66,19 @@ class DownloadSettings(Record):
     @property
     def proxies(self) -> dict[str, str]:
         """The proxy in the form that requests takes."""
-        return {"http": self.proxy, "https": self.proxy} if self.proxy else {}
+        proxy = self.proxy.get_secret_value()
+        return {"http": proxy, "https": proxy} if proxy else {}
+
+    def limits(self, folder: Path) -> TransferLimits:
+        """Return limits for a download into a folder that starts now."""
+        return TransferLimits(folder, self.max_bytes, self.reserve_bytes, self.deadline_seconds)
 
 
-class DownloadError(PipelineError):
-    """Report a download that failed.
+class _ProxyUrl(str):
+    """URL of a proxy that prints without its password: gdown prints its proxy even if told to be quiet."""
 
-    Args:
-        message: what was got, what was expected and what to do.
-        reason: the kind of failure, for callers that tell them apart.
-    """
-
-    def __init__(self, message: str, reason: Reason) -> None:
-        super().__init__(message)
-        self.reason: Reason = reason
-
-    def __reduce__(self) -> tuple[type["DownloadError"], tuple[str, Reason]]:
-        return type(self), (str(self), self.reason)
-
-
-class DownloadInterrupted(DownloadError, TransientError):
-    """Report a download that a fault of the network or the server interrupted; it may be repeated."""
+    def __str__(self) -> str:
+        return mask_secrets(self[:])
 
 
 class DriveFile(NamedTuple):
@@ -98,7 +94,11 @@ def drive_file_url(file_id: str) -> str:
 
 
 def download_file(
-    url: str, target: Path, settings: DownloadSettings, progress: Callable[[int, int | None], None] | None = None
+    url: str,
+    target: Path,
+    settings: DownloadSettings,
+    progress: Callable[[int, int | None], None] | None = None,
+    limits: TransferLimits | None = None,
 ) -> None:
     """Download a Drive file or any other URL; resume if an earlier attempt left a partial file.
 
@@ -107,64 +107,121 @@ def download_file(
         target: path of the complete file; its partial file is beside it.
         settings: how to download.
         progress: called for every piece with bytes done and bytes in total; the total is None if it is not known.
+        limits: what all files of a source may take together; None allows this file alone what the settings say.
 
     Raises:
-        DownloadError: the file is not available; `reason` says why.
+        DownloadError: the file is not available, over a limit, or cannot be written; `reason` says why.
         DownloadInterrupted: the connection failed, after the retries.
     """
+    limits = limits or settings.limits(target.parent)
     try:
-        gdown.download(
-            url=url,
-            output=str(target),
-            quiet=True,
-            proxy=settings.proxy or None,
-            use_cookies=False,
-            verify=settings.verify,
-            resume=True,
-            progress=progress,
-            timeout=settings.timeout_seconds,
-            retries=settings.retries,
-        )
+        _transfer(url, target, settings, progress, limits)
     except FileURLRetrievalError as error:
-        raise _diagnose_page(url, settings, str(error)) from error
+        raise limits.run(partial(_diagnose_page, url, settings, str(error))) from shown_cause(error)
     except gdown.exceptions.DownloadError as error:
-        raise _explain_transfer(url, error) from error
+        raise explain_transfer(url, error) from shown_cause(error)
     except requests.RequestException as error:
-        raise _explain_request(url, error) from error
+        raise explain_request(url, error) from shown_cause(error)
+    except AddressRefused as error:
+        raise DownloadError(f"{url}: {error}", "address") from None
+    except LimitExceeded as error:
+        if error.limit != "deadline":  # what is too large for a limit or the disk now will be so when it is continued
+            _remove_partial(target)
+        raise DownloadError(f"{url}: {error}", error.limit) from None
+    except OSError as error:
+        _remove_partial(target)
+        message = (
+            f"{url}: cannot write {target} ({error.strerror or error}); make room or give another EMOTION_WORKSPACE"
+        )
+        raise DownloadError(message, "disk") from error
 
 
-def list_folder(folder_id: str, settings: DownloadSettings) -> tuple[DriveFile, ...]:
+def _transfer(
+    url: str,
+    target: Path,
+    settings: DownloadSettings,
+    progress: Callable[[int, int | None], None] | None,
+    limits: TransferLimits,
+) -> None:
+    def arrived(done: int, total: int | None) -> None:
+        limits.check(done, total)
+        if progress:
+            progress(done, total)
+
+    with limits.alarm() as alarm:
+        try:
+            gdown.download(
+                url=url,
+                output=str(target),
+                quiet=True,
+                proxy=_proxy_argument(settings),
+                use_cookies=False,
+                verify=settings.verify,
+                resume=True,
+                progress=arrived,
+                timeout=settings.timeout_seconds,
+                retries=settings.retries,
+                cancel=alarm,
+            )
+        except gdown.DownloadCancelled:
+            raise limits.late() from None
+    limits.finish_file(target.stat().st_size)
+
+
+def list_folder(
+    folder_id: str, settings: DownloadSettings, limits: TransferLimits | None = None
+) -> tuple[DriveFile, ...]:
     """Return the files of a public Drive folder, at any depth.
 
     Args:
         folder_id: the id in the folder's URL.
         settings: how to ask.
+        limits: what all of the download may take; None allows this call alone what the settings say.
 
     Raises:
-        DownloadError: the folder cannot be read, or holds nothing.
+        DownloadError: the folder cannot be read, or holds nothing; or the time is up.
         DownloadInterrupted: the connection failed, after the retries.
     """
     url = f"https://drive.google.com/embeddedfolderview?id={folder_id}"
+    limits = limits or settings.limits(Path())
+    ask = partial(
+        _retrying(settings),
+        gdown.download_folder,
+        id=folder_id,
+        output="",
+        quiet=True,
+        proxy=_proxy_argument(settings),
+        use_cookies=False,
+        verify=settings.verify,
+        skip_download=True,
+        timeout=settings.timeout_seconds,
+    )
     try:
-        listed = _retrying(settings)(
-            gdown.download_folder,
-            id=folder_id,
-            output="",
-            quiet=True,
-            proxy=settings.proxy or None,
-            use_cookies=False,
-            verify=settings.verify,
-            skip_download=True,
-            timeout=settings.timeout_seconds,
-        )
+        listed = limits.run(ask)
+        files = tuple(DriveFile(file.id, file.path) for file in listed if not isinstance(file, str))
+        return files or _refuse_empty(url, settings, limits)
     except gdown.exceptions.DownloadError as error:
-        raise _diagnose_page(url, settings, str(error)) from error
+        raise limits.run(partial(_diagnose_page, url, settings, str(error))) from shown_cause(error)
     except requests.RequestException as error:
-        raise _explain_request(url, error) from error
-    files = tuple(DriveFile(file.id, file.path) for file in listed if not isinstance(file, str))
-    if not files:
-        raise _diagnose_page(url, settings, "the folder holds no files that can be seen")
-    return files
+        raise explain_request(url, error) from shown_cause(error)
+    except AddressRefused as error:
+        raise DownloadError(f"{url}: {error}", "address") from None
+    except LimitExceeded as error:
+        raise DownloadError(f"{url}: {error}", error.limit) from None
+
+
+def _refuse_empty(url: str, settings: DownloadSettings, limits: TransferLimits) -> NoReturn:
+    raise limits.run(partial(_diagnose_page, url, settings, "the folder holds no files that can be seen"))
+
+
+def _proxy_argument(settings: DownloadSettings) -> str | None:
+    proxy = settings.proxy.get_secret_value()
+    return _ProxyUrl(proxy) if proxy else None
+
+
+def _remove_partial(target: Path) -> None:
+    for path in find_partial(target):
+        path.unlink(missing_ok=True)
 
 
 def find_partial(target: Path) -> tuple[Path, ...]:
@@ -195,64 +252,14 @@ def _diagnose_page(url: str, settings: DownloadSettings, said: str) -> DownloadE
         settings: how to ask.
         said: gdown's message about the page; the only information if Drive refuses after its confirmation page.
     """
-    if _speaks_of_quota(said):
-        return _failure(url, "quota", "Google Drive answered that the download quota is exceeded")
+    if speaks_of_quota(said):
+        return failure(url, "quota", "Google Drive answered that the download quota is exceeded")
     try:
         with requests.get(
             url, timeout=settings.timeout_seconds, verify=settings.verify, proxies=settings.proxies, stream=True
         ) as answer:
             if "Content-Disposition" in answer.headers:
-                return _failure(url, "network", "Google Drive refused the file once and offers it now", transient=True)
-            return _explain_answer(url, answer)
+                return failure(url, "network", "Google Drive refused the file once and offers it now", transient=True)
+            return explain_answer(url, answer)
     except requests.RequestException as error:
-        return _explain_request(url, error)
-
-
-def _explain_answer(url: str, answer: requests.Response) -> DownloadError:
-    if urlsplit(answer.url).hostname == SIGN_IN_HOST:
-        return _failure(url, "permission", "Google Drive asked for a sign-in")
-    if answer.status_code == HTTPStatus.OK:
-        if _speaks_of_quota(answer.text):
-            return _failure(url, "quota", "Google Drive answered that the download quota is exceeded")
-        return _failure(url, "html", "the server sent an HTML page instead of a file")
-    return _explain_status(url, answer.status_code)
-
-
-def _explain_status(url: str, status: int) -> DownloadError:
-    got = f"the server answered with status {status}"
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return _failure(url, "permission", got)
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-        return _failure(url, "not_found", got)
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _failure(url, "quota", got)
-    return _failure(url, "network", got, transient=status >= HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def _explain_transfer(url: str, error: gdown.exceptions.DownloadError) -> DownloadError:
-    cause = error.__cause__
-    # A connection that breaks in the middle of the body is a ChunkedEncodingError: bytes are missing, not an answer.
-    if isinstance(cause, requests.ConnectionError | requests.Timeout):
-        return _explain_request(url, cause)
-    return _failure(url, "truncated", f"the file did not arrive whole: {error}", transient=True)
-
-
-def _explain_request(url: str, error: requests.RequestException) -> DownloadError:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return _explain_status(url, error.response.status_code)
-    if isinstance(error, requests.exceptions.SSLError):
-        message = (
-            f"{url}: the server's certificate is not trusted ({error}). Behind a proxy that re-encrypts, give its "
-            "certificates as ca_bundle; else check the clock of this machine"
-        )
-        return DownloadError(message, "network")
-    return _failure(url, "network", f"the server could not be reached ({error})", transient=True)
-
-
-def _failure(url: str, reason: Reason, got: str, transient: bool = False) -> DownloadError:
-    kind = DownloadInterrupted if transient else DownloadError
-    return kind(f"{url}: expected a file to download, but {got}. {ADVICE[reason]}.", reason)
-
-
-def _speaks_of_quota(text: str) -> bool:
-    return any(words in " ".join(text.lower().split()) for words in QUOTA_WORDS)
+        return explain_request(url, error)

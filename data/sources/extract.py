@@ -1,19 +1,23 @@
 """Unpacking of a data set from a zip, a tar or a folder, refusing everything that an image archive does not need."""
 
+import errno
 import logging
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from pydantic import Field
 
 from data.base.errors import PipelineError
 from data.base.labels import SPLITS
 from data.base.record import Record
-from data.sources.archive_entries import Entry, open_entries, refusal, unreadable
+from data.sources.archive_entries import Entry, check_parts, open_entries, refusal, show_name, unreadable
+from data.sources.archive_streams import too_many_entries
+from data.sources.root_search import RootSearch
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +31,22 @@ RATIO_FREE_BYTES = 1 << 20
 
 COPY_BYTES = 1 << 20
 
+FREE_FOLDERS = 1000
+"""Folders that may be made whatever the limit of files is; most archives do not list their folders."""
+
+FREE_NAME_BYTES = 1 << 20
+
+
+NAME_BYTES = 160
+"""Most bytes of an archive's names, on average over the files that it may hold: the names are kept in memory."""
+
 
 class ExtractLimits(Record):
     """Limits on the content of an archive."""
 
-    max_files: int = Field(default=200_000, ge=1, le=10_000_000, description="most files in an archive or folder")
+    max_files: int = Field(
+        default=200_000, ge=1, le=10_000_000, description="most files and folders in an archive or folder"
+    )
     max_total_bytes: int = Field(
         default=4 << 30, ge=1, le=1 << 40, description="most bytes of all files together, unpacked"
     )
@@ -40,11 +55,53 @@ class ExtractLimits(Record):
     )
 
 
+class _Tally:
+    """Counts of entries and bytes; an exceeded limit is an error.
+
+    Args:
+        limits: how much there may be.
+        origin: for messages.
+        packed_bytes: size of the archive, None for a folder.
+    """
+
+    def __init__(self, limits: ExtractLimits, origin: Path, packed_bytes: int | None) -> None:
+        self._limits, self._origin, self._packed_bytes = limits, origin, packed_bytes
+        self._entries = self._total_bytes = self._name_bytes = 0
+
+    def add(self, entries: int = 0, size_bytes: int = 0, name_bytes: int = 0) -> None:
+        """Count, and raise a PipelineError at the first exceeded limit."""
+        self._entries += entries
+        self._total_bytes += size_bytes
+        self._name_bytes += name_bytes
+        limits = self._limits
+        if self._entries > limits.max_files or self._name_bytes > max(FREE_NAME_BYTES, NAME_BYTES * limits.max_files):
+            raise too_many_entries(self._origin, limits.max_files)
+        if self._total_bytes > limits.max_total_bytes:
+            raise PipelineError(
+                f"{self._origin} unpacks to more than {limits.max_total_bytes} bytes; set "
+                "EMOTION_MAX_TOTAL_BYTES higher if you expect that"
+            )
+        if self._packed_bytes and self._total_bytes > max(RATIO_FREE_BYTES, limits.max_ratio * self._packed_bytes):
+            raise PipelineError(
+                f"{self._origin} unpacks to more than {limits.max_ratio:g} times its size, which images never do; set "
+                "EMOTION_MAX_RATIO higher if you trust it"
+            )
+
+
+class _Plan(NamedTuple):
+    """What is unpacked of an archive or folder, found before anything is written."""
+
+    root: tuple[str, ...]
+    places: dict[bytes, int]
+    """Names of the files below the root, and which entry counts for each: a name may occur twice."""
+
+
 def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
     """Write everything below an archive's data set root directly under `out`.
 
     The root is the folder, at any depth, with train, validation or test in it. If two members have one name, the
-    later one counts, as with tar and unzip. Files beside the root are left out.
+    later one counts, as with tar and unzip. Files beside the root are left out. The archive is read twice and never
+    held in memory; with the default limits, that needs at most 200 MB.
 
     Args:
         archive: a zip, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
@@ -53,11 +110,14 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
-        PipelineError: it is encrypted, over a limit, holds links, devices or names that lead out of `out`, or has no
-            data set root.
+        PipelineError: it is encrypted, over a limit, holds links, devices, sparse files or names that lead out of
+            `out`, or has no data set root.
     """
-    with open_entries(archive) as entries:
-        _unpack(_admit(entries, limits, archive, archive.stat().st_size), archive, out)
+    packed_bytes = archive.stat().st_size
+    with open_entries(archive, limits.max_files) as entries:
+        plan = _plan(entries, _Tally(limits, archive, packed_bytes), archive)
+    with open_entries(archive, limits.max_files) as entries:
+        _Writer(archive, out, limits, packed_bytes).write(entries, plan)
 
 
 def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
@@ -71,7 +131,8 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
     Raises:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
-    _unpack(_admit_folder(folder, limits), folder, out)
+    plan = _plan_folder(folder, limits)
+    _Writer(folder, out, limits, None).write(_folder_entries(folder.resolve()), plan)
 
 
 def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
@@ -84,8 +145,20 @@ def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
     Raises:
         PipelineError: as for `copy_folder`.
     """
-    below = _below_root(_admit_folder(folder, limits), folder)
-    return {"/".join(parts): folder.joinpath(*entry.parts) for parts, entry in below.items()}
+    plan = _plan_folder(folder, limits)
+    names = [name.decode() for name in plan.places]
+    return {name: folder.joinpath(*plan.root, name) for name in names}
+
+
+def list_sizes(archive: Path, limits: ExtractLimits) -> list[int]:
+    """Return the unpacked size in bytes of each file of an archive; a tar is read to its end for that.
+
+    Raises:
+        ArchiveUnreadable, PipelineError: as for `extract_archive`.
+    """
+    tally = _Tally(limits, archive, archive.stat().st_size)
+    with open_entries(archive, limits.max_files) as entries:
+        return [entry.size_bytes for entry in _counted(entries, tally) if not entry.is_folder]
 
 
 def check_archive(archive: Path) -> None:
@@ -97,141 +170,156 @@ def check_archive(archive: Path) -> None:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
         PipelineError: it is encrypted, or holds links, devices or unsafe names.
     """
-    allowed_bytes = ExtractLimits().max_total_bytes
-    with open_entries(archive) as entries:
+    limits = ExtractLimits()
+    files, total_bytes = 0, 0
+    with open_entries(archive, limits.max_files) as entries:
         for entry in entries:
-            allowed_bytes -= entry.size_bytes
-            if allowed_bytes < 0:
+            files += 1
+            total_bytes += entry.size_bytes
+            if files > limits.max_files or total_bytes > limits.max_total_bytes:
                 return
 
 
-def _admit_folder(folder: Path, limits: ExtractLimits) -> dict[tuple[str, ...], Entry]:
+def _plan_folder(folder: Path, limits: ExtractLimits) -> _Plan:
     if not folder.is_dir():
         raise PipelineError(f"{folder} is not a folder; give a folder with {', '.join(SPLITS)} in it")
-    return _admit(_folder_entries(folder.resolve()), limits, folder, None)
+    return _plan(_folder_entries(folder.resolve()), _Tally(limits, folder, None), folder)
 
 
 def _folder_entries(folder: Path) -> Iterator[Entry]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable):
         folders[:] = sorted(name for name in folders if not _is_ignored(name))
         for name in [*folders, *sorted(files)]:
             path = Path(parent, name)
             mode = path.lstat().st_mode
             if stat.S_ISDIR(mode):
+                yield Entry(parts=())
                 continue
             if not stat.S_ISREG(mode) and not _is_ignored(name):
                 raise refusal(str(path), "a link or a device")
-            yield Entry(path.relative_to(folder).parts, path.lstat().st_size, partial(path.open, "rb"))
+            parts = path.relative_to(folder).parts
+            check_parts(parts, str(path))
+            yield Entry(parts, path.lstat().st_size, partial(path.open, "rb"))
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise PipelineError(
+        f"cannot read the folder {error.filename} ({error.strerror}); make it readable, or leave it out"
+    ) from error
 
 
 def _is_ignored(part: str) -> bool:
     return part.lower() in IGNORED_NAMES or part.startswith("._")
 
 
-def _admit(
-    entries: Iterable[Entry], limits: ExtractLimits, origin: Path, packed_bytes: int | None
-) -> dict[tuple[str, ...], Entry]:
-    """Return the entries to unpack by the parts of their names, in their order; raise at the first exceeded limit.
-
-    Args:
-        entries: entries of the archive or folder.
-        limits: how much it may hold.
-        origin: for messages.
-        packed_bytes: size of the archive, None for a folder.
-    """
-    admitted: dict[tuple[str, ...], Entry] = {}
-    files, total_bytes, repeated = 0, 0, 0
+def _counted(entries: Iterable[Entry], tally: _Tally) -> Iterator[Entry]:
+    """Yield the entries, and raise at the first exceeded limit on what they declare."""
     for entry in entries:
-        files += 1
-        total_bytes += entry.size_bytes
-        _check_limits(files, total_bytes, limits, origin, packed_bytes)
-        if any(_is_ignored(part) for part in entry.parts):
+        tally.add(entries=1, size_bytes=entry.size_bytes)
+        yield entry
+
+
+def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path) -> _Plan:
+    """Find out what to unpack; hold names only, because an archive may have many entries."""
+    named: dict[bytes, int] = {}
+    roots = RootSearch(origin)
+    repeated = 0
+    for number, entry in enumerate(_counted(entries, tally)):
+        if entry.is_folder or any(_is_ignored(part) for part in entry.parts):
             continue
-        # Removed first, so that the later entry also keeps its own place: a tar is read forwards only.
-        repeated += admitted.pop(entry.parts, None) is not None
-        admitted[entry.parts] = entry
+        name = "/".join(entry.parts).encode()
+        tally.add(name_bytes=len(name))
+        repeated += name in named
+        named[name] = number
+        roots.add(entry.parts)
     if repeated:
         logger.warning("%s holds %d names twice; the later file of each counts", origin, repeated)
-    return admitted
+    root = roots.find()
+    start = "".join(f"{part}/" for part in root).encode()
+    places = {name.removeprefix(start): number for name, number in named.items() if name.startswith(start)}
+    logger.info("%s: %d files below the data set root %s", origin, len(places), "/".join(root) or ".")
+    return _Plan(root, places)
 
 
-def _check_limits(files: int, total_bytes: int, limits: ExtractLimits, origin: Path, packed_bytes: int | None) -> None:
-    if files > limits.max_files:
-        raise PipelineError(
-            f"{origin} holds more than {limits.max_files} files; set EMOTION_MAX_FILES higher if you expect that"
-        )
-    if total_bytes > limits.max_total_bytes:
-        raise PipelineError(
-            f"{origin} unpacks to more than {limits.max_total_bytes} bytes; set "
-            "EMOTION_MAX_TOTAL_BYTES higher if you expect that"
-        )
-    if packed_bytes and total_bytes > max(RATIO_FREE_BYTES, limits.max_ratio * packed_bytes):
-        raise PipelineError(
-            f"{origin} unpacks to more than {limits.max_ratio:g} times its size, which images never do; set "
-            "EMOTION_MAX_RATIO higher if you trust it"
-        )
+class _Writer:
+    """Write the files of an archive or folder, counting bytes and folders while they are written.
 
+    Args:
+        origin: the archive or folder.
+        out: the directory to write into.
+        limits: how much may be written, whatever the entries declare.
+        packed_bytes: size of the archive, None for a folder.
+    """
 
-def _unpack(admitted: dict[tuple[str, ...], Entry], origin: Path, out: Path) -> None:
-    below = _below_root(admitted, origin)
-    out.mkdir(parents=True, exist_ok=True)
-    for folder in sorted({parts[:-1] for parts in below}):
-        _make_folder(out.joinpath(*folder), out, origin)
-    for parts, entry in below.items():
-        _write(entry, out.joinpath(*parts), origin)
+    def __init__(self, origin: Path, out: Path, limits: ExtractLimits, packed_bytes: int | None) -> None:
+        self._origin, self._out = origin, out
+        self._written = _Tally(limits, origin, packed_bytes)
+        most_folders = max(limits.max_files, FREE_FOLDERS)
+        self._folders = _Tally(limits.model_copy(update={"max_files": most_folders}), origin, None)
 
+    def write(self, entries: Iterable[Entry], plan: _Plan) -> None:
+        """Write the planned entries; raise a PipelineError if there are others than planned."""
+        self._out.mkdir(parents=True, exist_ok=True)
+        depth = len(plan.root)
+        written = 0
+        for number, entry in enumerate(entries):
+            below = entry.parts[depth:]
+            if entry.parts[:depth] == plan.root and plan.places.get("/".join(below).encode()) == number:
+                self._make_folder(self._out.joinpath(*below[:-1]))
+                self._write_file(entry, self._out.joinpath(*below))
+                written += 1
+        if written != len(plan.places):
+            raise self._changed()
 
-def _below_root(admitted: dict[tuple[str, ...], Entry], origin: Path) -> dict[tuple[str, ...], Entry]:
-    """Return the entries below the data set's root by their parts below it, in their order."""
-    root = _find_root(admitted, origin)
-    below = {parts[len(root) :]: entry for parts, entry in admitted.items() if parts[: len(root)] == root}
-    logger.info("%s: %d files below the data set root %s", origin, len(below), "/".join(root) or ".")
-    return below
+    def _make_folder(self, folder: Path) -> None:
+        missing = [parent for parent in (folder, *folder.parents) if parent.is_relative_to(self._out)]
+        with self._placing(folder):
+            for parent in reversed(missing):
+                if not parent.is_dir():
+                    self._folders.add(entries=1)
+                    parent.mkdir()
 
+    def _write_file(self, entry: Entry, path: Path) -> None:
+        # Mode x: on a disk that ignores case, two names may be one file, and neither may replace the other.
+        with self._placing(path):
+            target = path.open("xb")
+        with target:
+            source = entry.open()
+            if source is None:
+                raise unreadable(self._origin, f"{show_name(path.name)} has no content")
+            with source:
+                self._copy(source, target, entry)
 
-def _find_root(names: Iterable[tuple[str, ...]], origin: Path) -> tuple[str, ...]:
-    """Return the folder with most of the splits in it; of those the one nearest to the top."""
-    found: dict[tuple[str, ...], set[str]] = {}
-    tops = set()
-    for parts in names:
-        tops.add(parts[0])
-        for depth, part in enumerate(parts[:-1]):
-            if part in SPLITS:
-                found.setdefault(parts[:depth], set()).add(part)
-    if not found:
-        raise PipelineError(
-            f"{origin} has no folder with {', '.join(SPLITS)} in it (names are case-sensitive); at the "
-            f"top is {', '.join(sorted(tops)[:5]) or 'no file'}; expected SPLIT/CLASS/IMAGE: rename and pack again"
-        )
-    ranks = {root: (-len(splits), len(root)) for root, splits in found.items()}
-    best = sorted(root for root, rank in ranks.items() if rank == min(ranks.values()))
-    if len(best) > 1:
-        roots = ", ".join("/".join(root) for root in best[:5])
-        raise PipelineError(f"{origin} holds more than one data set: {roots}; leave one of them")
-    return best[0]
+    def _copy(self, source: IO[bytes], target: IO[bytes], entry: Entry) -> None:
+        copied = 0
+        while piece := source.read(COPY_BYTES):
+            copied += len(piece)
+            self._written.add(size_bytes=len(piece))
+            if copied > entry.size_bytes:
+                break
+            target.write(piece)
+        if copied != entry.size_bytes:
+            raise self._changed(f"{show_name('/'.join(entry.parts))} has not the {entry.size_bytes} bytes it declares")
 
+    def _changed(self, why: str = "it changed while it was read") -> PipelineError:
+        if self._origin.is_dir():
+            return PipelineError(f"{self._origin} cannot be copied: {why}; start again when nothing writes into it")
+        return unreadable(self._origin, why)
 
-def _make_folder(folder: Path, out: Path, origin: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise _collision(folder, origin) from error
-
-
-def _write(entry: Entry, path: Path, origin: Path) -> None:
-    source = entry.open()
-    if source is None:
-        raise unreadable(origin, f"{path.name} has no content")
-    # Mode x: on a disk that ignores case, two names may be one file, and neither may replace the other.
-    try:
-        with source, path.open("xb") as target:
-            shutil.copyfileobj(source, target, COPY_BYTES)
-    except (FileExistsError, IsADirectoryError) as error:
-        raise _collision(path, origin) from error
-
-
-def _collision(path: Path, origin: Path) -> PipelineError:
-    return PipelineError(
-        f"{origin} holds two entries that cannot both be written as {path.name}: names that differ by case only, or a "
-        "file and a folder of one name; rename one"
-    )
+    @contextmanager
+    def _placing(self, path: Path) -> Iterator[None]:
+        """Convert the errors of a name that cannot be written."""
+        try:
+            yield
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+            raise PipelineError(
+                f"{self._origin} holds two entries that cannot both be written as {show_name(path.name)}: names that "
+                "differ by case only, or a file and a folder of one name; rename one"
+            ) from error
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise PipelineError(
+                f"{self._origin} holds a file whose path would have {len(os.fsencode(path))} bytes, too long for the "
+                f"disk: {show_name(str(path))}; set EMOTION_WORKSPACE to a shorter path, or rename and pack again"
+            ) from error

@@ -15,19 +15,22 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from data.base.errors import PipelineError
-from data.sources.archive_entries import ArchiveUnreadable, is_html
-from data.sources.download import (
-    ADVICE,
-    DownloadError,
-    DownloadSettings,
-    DriveFile,
-    download_file,
-    drive_file_url,
-    find_partial,
-    list_folder,
-)
+from data.sources.addresses import public_only
+from data.sources.archive_entries import ArchiveUnreadable, check_parts, is_html, show_name
+from data.sources.download import DownloadSettings, DriveFile, download_file, drive_file_url, find_partial, list_folder
+from data.sources.download_failures import ADVICE, DownloadError
 from data.sources.extract import check_archive
-from data.sources.source import DatasetSource, DriveItem, Kind, is_archive_name, is_url, parse_drive_location
+from data.sources.secrets import mask_secrets
+from data.sources.source import (
+    DatasetSource,
+    DriveItem,
+    Kind,
+    is_archive_name,
+    is_image_path,
+    is_url,
+    parse_drive_location,
+)
+from data.sources.transfer_limits import TransferLimits
 from data.workspace.digests import hash_file
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,8 @@ Progress = Callable[[int, int | None, float | None], None]
 
 PROGRESS_SECONDS = 5.0
 PROGRESS_FRACTION = 0.1
+
+SHOWN_NAMES = 5
 
 
 class FetchedArchive(NamedTuple):
@@ -54,6 +59,7 @@ class _DownloadRequest(NamedTuple):
     sha256: str
     settings: DownloadSettings
     progress: Progress | None
+    limits: TransferLimits
 
 
 class ProgressMeter:
@@ -127,14 +133,15 @@ def fetch_archive(
         raise PipelineError(
             f"a source of kind {source.kind} has no archive to fetch; expected one of {', '.join(FETCHERS)}"
         )
-    request = _DownloadRequest(downloads, source.sha256, settings or DownloadSettings(), progress)
-    return FETCHERS[source.kind](source.location, request)
+    settings = settings or DownloadSettings()
+    request = _DownloadRequest(downloads, source.sha256, settings, progress, settings.limits(downloads))
+    return FETCHERS[source.kind](source.full_location, request)
 
 
 def name_downloads(source: DatasetSource) -> tuple[str, ...]:
     """Return the names that a source's archive, or its directory, may get among the downloads; none if it is local."""
     if source.kind == "archive" and is_url(source.location):
-        name = _url_name(source.location)
+        name = _url_name(source.full_location)
     elif source.kind == "drive" and (item := parse_drive_location(source.location)):
         name = _drive_name(item)
     else:
@@ -179,12 +186,12 @@ def _fetch_remote(origin: DriveItem | str, name: str, request: _DownloadRequest)
             logger.info("%s has the pinned content already; nothing is downloaded", target)
             os.utime(target)  # prune keeps recently used downloads
             return FetchedArchive(target, transferred=False)
-        if isinstance(origin, str):
-            path = _fetch_file(origin, target, request)
-        elif origin.is_folder:
-            path = _fetch_folder(origin.id, target, request)
-        else:
-            path = _fetch_file(drive_file_url(origin.id), target, request)
+        url = origin if isinstance(origin, str) else drive_file_url(origin.id)
+        with public_only(url, request.settings.proxy.get_secret_value()):
+            if isinstance(origin, DriveItem) and origin.is_folder:
+                path = _fetch_folder(origin.id, target, request)
+            else:
+                path = _fetch_file(url, target, request)
         return FetchedArchive(path, transferred=True)
 
 
@@ -199,19 +206,20 @@ def _fetch_file(url: str, target: Path, request: _DownloadRequest) -> Path:
         grew = _count_bytes(find_partial(incoming)) > partial_bytes
         if not partial_bytes or grew or error.reason not in ("truncated", "wrong_hash", "html"):
             raise
-        logger.warning("the partial file of %s cannot be used; the download starts from the beginning (%s)", url, error)
+        shown = mask_secrets(url)
+        logger.warning("the partial file of %s cannot be used; the download starts again (%s)", shown, error)
         for part in find_partial(incoming):
             part.unlink()
         _transfer(url, incoming, request)
     incoming.replace(target)
     if not request.sha256:
-        logger.info("to download %s only once, pin it: add #sha256=%s", url, hash_file(target))
+        logger.info("to download %s only once, pin it: add #sha256=%s", mask_secrets(url), hash_file(target))
     return target
 
 
 def _transfer(url: str, incoming: Path, request: _DownloadRequest) -> None:
     incoming.unlink(missing_ok=True)
-    download_file(url, incoming, request.settings, ProgressMeter(request.progress))
+    download_file(url, incoming, request.settings, ProgressMeter(request.progress), request.limits)
     try:
         _verify(incoming, url, request.sha256)
         check_archive(incoming)
@@ -237,7 +245,7 @@ def _verify(path: Path, origin: str, sha256: str) -> None:
 
 def _fetch_folder(folder_id: str, target: Path, request: _DownloadRequest) -> Path:
     """Download the one archive of a Drive folder, or all of its files into a directory."""
-    files = list_folder(folder_id, request.settings)
+    files = list_folder(folder_id, request.settings, request.limits)
     archives = [file for file in files if is_archive_name(file.path)]
     if len(archives) == 1:
         return _fetch_file(drive_file_url(archives[0].id), target, request)
@@ -246,13 +254,36 @@ def _fetch_folder(folder_id: str, target: Path, request: _DownloadRequest) -> Pa
             f"the Drive folder {folder_id} holds {len(archives)} archives, so a sha256 pin cannot be checked; "
             "give the link of one file, or leave the pin out"
         )
+    images = _choose_images(files, folder_id)
     directory = target.with_suffix(".folder")
     incoming = directory.with_name(f"{directory.name}.incoming")
-    _download_all(files, incoming, request)
+    _download_all(images, incoming, request)
     if directory.exists():
         shutil.rmtree(directory)
     incoming.replace(directory)
     return directory
+
+
+def _choose_images(files: tuple[DriveFile, ...], folder_id: str) -> tuple[DriveFile, ...]:
+    """Return the images of a Drive folder; nothing else is written under a name that the folder's owner chose."""
+    images = tuple(file for file in files if is_image_path(file.path))
+    left_out = [show_name(file.path) for file in files if not is_image_path(file.path)]
+    if left_out:
+        logger.warning(
+            "the Drive folder %s holds %d files that are not images or lie in hidden folders; they are left out: %s%s",
+            folder_id,
+            len(left_out),
+            ", ".join(left_out[:SHOWN_NAMES]),
+            ", ..." if len(left_out) > SHOWN_NAMES else "",
+        )
+    if not images:
+        raise PipelineError(
+            f"the Drive folder {folder_id} holds no images and not one archive, but "
+            f"{', '.join(left_out[:SHOWN_NAMES])}; give the link of the folder or archive with the images"
+        )
+    for image in images:
+        check_parts(tuple(image.path.split("/")), image.path)
+    return images
 
 
 def _download_all(files: tuple[DriveFile, ...], incoming: Path, request: _DownloadRequest) -> None:
@@ -272,6 +303,7 @@ def _download_all(files: tuple[DriveFile, ...], incoming: Path, request: _Downlo
                 path,
                 request.settings,
                 lambda done, _, start=start: meter(start + done, None),
+                request.limits,
             )
         bytes_done += path.stat().st_size
 

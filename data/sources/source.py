@@ -1,23 +1,33 @@
 """Origin of a data set: the typed source, and the parser that makes one from a `--source` string."""
 
+import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from data.base.errors import PipelineError
 from data.base.record import Record
+from data.sources.secrets import has_secrets, mask_secrets
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 """Endings of the names of archives that can be extracted. A URL may have any name: its content is checked instead."""
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+"""Endings of the names of images that are taken from a Drive folder."""
+
+ENVIRONMENT_PREFIX = "env:"
+"""Start of a source that stands in an environment variable, because it holds a secret."""
 
 Kind = Literal["sample", "folder", "archive", "drive"]
 """Kinds of sources. How the files of each kind are obtained is in `data.sources.fetch.FETCHERS`."""
 
 SOURCE_HELP = (
-    '"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin an archive.'
+    '"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin an archive. '
+    "For a URL with a password or token: env:NAME, the name of an environment variable that holds it."
 )
 """Description of a source string, for commands and flows."""
 
@@ -39,6 +49,23 @@ class DatasetSource(Record):
     sha256: str = Field(
         default="", pattern="^([0-9a-f]{64})?$", description="expected SHA-256 of the archive; empty accepts any"
     )
+
+    secret_location: SecretStr = Field(
+        default=SecretStr(""), exclude=True, description="the whole URL, if the location is masked; never stored"
+    )
+    digest: str = Field(
+        default="", description="digest of the whole URL, if the location is masked: tells two such sources apart"
+    )
+
+    @property
+    def full_location(self) -> str:
+        """Location with its secrets, for the request alone."""
+        return self.secret_location.get_secret_value() or self.location
+
+    @property
+    def identity(self) -> str:
+        """Text that is different for different sources, and holds no secret."""
+        return f"{self.name} {self.digest}" if self.digest else self.name
 
     @property
     def is_generated(self) -> bool:
@@ -68,21 +95,51 @@ def parse_source(text: str) -> DatasetSource:
 
     Args:
         text: `sample`; the path of a folder or of an archive; an http(s) URL of an archive; a Google Drive file id,
-            share URL or folder URL. `#sha256=` and 64 hex digits after an archive pin its content.
+            share URL or folder URL. `#sha256=` and 64 hex digits after an archive pin its content. `env:NAME` takes
+            any of these from an environment variable, and is the only way to give a URL with a secret in it.
 
     Returns:
         The source. Local paths are made absolute; a Drive file is reduced to its id, so that every spelling of
         one file is the same source.
 
     Raises:
-        PipelineError: the text is not a source, or a local path does not exist.
+        PipelineError: the text is not a source, holds a secret, or a local path does not exist.
 
     Examples:
-        >>> parse_source("https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view")
-        DatasetSource(kind='drive', location='1AbCdEfGhIjKlMnOpQrStUvWxYz012345', sha256='')
+        >>> parse_source("https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view").location
+        '1AbCdEfGhIjKlMnOpQrStUvWxYz012345'
         >>> parse_source("sample").is_generated
         True
     """
+    if text.strip().startswith(ENVIRONMENT_PREFIX):
+        return _parse_unmasked(_read_variable(text.strip()))
+    if holds_secret(text):
+        raise PipelineError(
+            f"got {mask_secrets(text.strip())}, a URL with a password or token in it, which would be stored with the "
+            "run. Put the whole URL into an environment variable where the run is executed and give env:NAME as the "
+            "source; or put user and password into ~/.netrc and leave them out of the URL"
+        )
+    return _parse_unmasked(text)
+
+
+def holds_secret(text: str) -> bool:
+    """Return whether a source is a URL with a password or token in it; links of Drive hold none that is used."""
+    location = text.strip().partition("#")[0]
+    return is_url(location) and has_secrets(location) and _split_url(location).hostname not in DRIVE_HOSTS
+
+
+def _read_variable(text: str) -> str:
+    name, mark, pin = text.removeprefix(ENVIRONMENT_PREFIX).partition("#")
+    value = os.environ.get(name, "").strip()
+    if not value or value.startswith(ENVIRONMENT_PREFIX):
+        raise PipelineError(
+            f"got the source {ENVIRONMENT_PREFIX}{name}, but the environment variable {name} holds no source here; "
+            "set it where the run is executed, such as in the environment of the worker or of `emotion up`"
+        )
+    return f"{value}{mark}{pin}"
+
+
+def _parse_unmasked(text: str) -> DatasetSource:
     location, sha256 = _split_pin(text.strip())
     if not location:
         raise PipelineError("got an empty source; give sample, a path, a URL or a Google Drive id")
@@ -124,6 +181,13 @@ def is_archive_name(name: str) -> bool:
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
+def is_image_path(path: str) -> bool:
+    """Return whether a file of a Drive folder is taken: an image by its name, in no hidden or oddly named folder."""
+    *folders, name = path.lower().split("/")
+    own = any(folder.startswith(".") or folder.endswith(".json") for folder in folders)
+    return name.endswith(IMAGE_SUFFIXES) and not name.startswith(".") and not own
+
+
 def _split_pin(text: str) -> tuple[str, str]:
     match = _PIN.match(text)
     if not match:
@@ -140,9 +204,11 @@ def _parse_url(location: str) -> DatasetSource:
     url = location if is_url(location) else f"https://{location}"
     host = _split_url(url).hostname
     if not host:
-        raise PipelineError(f"got the URL {location!r} without a host; expected https://HOST/PATH of a zip or tar")
+        raise PipelineError(
+            f"got the URL {mask_secrets(location)!r} without a host; expected https://HOST/PATH of a zip or tar"
+        )
     if host not in DRIVE_HOSTS:
-        return DatasetSource(kind="archive", location=url)
+        return _archive_at(url)
     item = parse_drive_location(url)
     if item is None:
         raise PipelineError(
@@ -150,6 +216,13 @@ def _parse_url(location: str) -> DatasetSource:
         )
     folder_url = f"https://drive.google.com/drive/folders/{item.id}"
     return DatasetSource(kind="drive", location=folder_url if item.is_folder else item.id)
+
+
+def _archive_at(url: str) -> DatasetSource:
+    if not has_secrets(url):
+        return DatasetSource(kind="archive", location=url)
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return DatasetSource(kind="archive", location=mask_secrets(url), secret_location=SecretStr(url), digest=digest)
 
 
 def _parse_path_or_id(location: str) -> DatasetSource:
@@ -164,7 +237,9 @@ def _parse_path_or_id(location: str) -> DatasetSource:
             )
         return DatasetSource(kind="archive", location=str(path))
     if "://" in location:
-        raise PipelineError(f"cannot read {location!r}; expected an http or https URL, a path or a Google Drive id")
+        raise PipelineError(
+            f"cannot read {mask_secrets(location)!r}; expected an http or https URL, a path or a Google Drive id"
+        )
     if parse_drive_location(location):
         return DatasetSource(kind="drive", location=location)
     raise PipelineError(
@@ -177,4 +252,6 @@ def _split_url(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise PipelineError(f"cannot read the URL {url!r} ({error}); expected https://HOST/PATH") from error
+        raise PipelineError(
+            f"cannot read the URL {mask_secrets(url)!r} ({error}); expected https://HOST/PATH"
+        ) from error

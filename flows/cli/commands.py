@@ -18,7 +18,6 @@ from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.records.search import PRESET_NAME, SEARCH_NAME, SearchRecord
-from data.sources.source import parse_source
 from data.workspace.layout import RESULTS_NAME, SUMMARY_NAME
 from data.workspace.prune import prune_workspace
 from data.workspace.reachability import PrunePolicy
@@ -40,6 +39,7 @@ from flows.cli.options import (
     TimeBudgetOption,
     TrialMinutesOption,
     TrialsOption,
+    check_source,
     parse_choices,
     parse_data_choices,
 )
@@ -95,7 +95,7 @@ def run(
     for name in names:
         find_variant(name)
     load_preset(preset)
-    parse_source(source)
+    source = check_source(source)
     training_seeds(seed, seeds)
     choices = parse_data_choices(policy, limit)
     policy_of_promotion = parse_choices("--promotion", promotion, PromotionPolicy)
@@ -133,7 +133,7 @@ def ingest(
     force: ForceOption = False,
 ) -> None:
     """Download and validate a data set; nothing is trained."""
-    parse_source(source)
+    source = check_source(source)
     choices = parse_data_choices(policy, limit)
     try:
         with _server():
@@ -164,7 +164,7 @@ def audit(
     """List the labels of a data set that are suspected to be wrong, including those of the train part."""
     find_variant(variant)
     load_preset(preset)
-    parse_source(source)
+    source = check_source(source)
     choices = parse_data_choices(policy, limit)
     with _server():
         from flows.audit import audit as audit_flow
@@ -208,7 +208,7 @@ def tune(
     """Search a variant's recipe on the selection part and write the best one found as a preset file."""
     find_variant(variant)
     load_preset(preset)
-    parse_source(source)
+    source = check_source(source)
     check_search(minutes, trial_minutes, out, load_settings().workspace)
     parameters: dict[str, Any] = {
         "source": source,

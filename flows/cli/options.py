@@ -1,5 +1,6 @@
 """Options that several commands of `emotion` share: made from the parameters of the flows, and parsed into forms."""
 
+import os
 from typing import Annotated, Any, TypeVar, get_args
 
 import typer
@@ -9,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from data.base.errors import PipelineError
 from data.base.record import describe_faults
+from data.sources.source import ENVIRONMENT_PREFIX, holds_secret, parse_source
 from flows.parameters import (
     Folds,
     Force,
@@ -24,6 +26,9 @@ from flows.parameters import (
     Trials,
 )
 from models.catalog.presets import PRESETS
+
+SOURCE_VARIABLE = "EMOTION_SECRET_SOURCE"
+"""Environment variable in which a command hands a URL with a secret to its own run."""
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -88,6 +93,21 @@ PromotionOption = Annotated[
     ),
 ]
 PlainOption = Annotated[bool, typer.Option("--plain", help="Print only the log, without the live view of a terminal.")]
+
+
+def check_source(source: str) -> str:
+    """Return a source as the parameter of a flow: checked, and without a secret, because Prefect stores parameters.
+
+    A URL with a password or token is put into this process' environment, and the parameter names the variable.
+
+    Raises:
+        PipelineError: the text is not a source.
+    """
+    if holds_secret(source):
+        os.environ[SOURCE_VARIABLE] = source
+        source = f"{ENVIRONMENT_PREFIX}{SOURCE_VARIABLE}"
+    parse_source(source)
+    return source
 
 
 def parse_data_choices(policy: list[str], limit: list[str]) -> dict[str, Any]:

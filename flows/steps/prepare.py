@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+from data.sources.secrets import mask_secrets
 from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
@@ -25,7 +26,7 @@ Limits = Annotated[
 
 def short_source(source: str) -> str:
     """Return the last part of a source, as a short name of the data set."""
-    return source.partition("#")[0].rstrip("/").rsplit("/", 1)[-1]
+    return mask_secrets(source).partition("#")[0].rstrip("/").rsplit("/", 1)[-1]
 
 
 class DataChoices(NamedTuple):

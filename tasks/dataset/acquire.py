@@ -8,9 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources import extract
-from data.sources.archive_entries import list_sizes
 from data.sources.download import DownloadSettings
-from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied
+from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
 from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive, name_downloads
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources, hash_file, hash_json
@@ -86,7 +85,7 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
         IMAGES_STAGE,
         inputs,
         lambda out: extract_archive(archive, out / IMAGES_FOLDER, limits),
-        need=lambda: count_file_bytes(list_sizes(archive)),
+        need=lambda: count_file_bytes(list_sizes(archive, limits)),
     )
     get_run_logger().info("images of %s are in %s", archive.name, images.path)
     return finish(images, images.cached)

@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
+from pydantic import SecretStr
 
 from data.sources.download import DownloadSettings
 
@@ -50,6 +51,14 @@ class FakeFile:
     """Bytes after which the connection breaks, one number for each of the next answers with a body."""
     stalls: list[float] = field(default_factory=list)
     """Seconds of silence before the body, one number for each of the next answers with a body."""
+    encoding: str = ""
+    """Content-Encoding that the content has."""
+    endless: bool = False
+    """Whether the content is sent again and again, and its length is not announced."""
+    drip_seconds: float = 0
+    """Seconds between the single bytes of the content; 0 sends it at once."""
+    location: str = ""
+    """URL to which the server redirects."""
 
 
 @dataclass
@@ -72,7 +81,8 @@ class Request:
 
 
 class FakeDrive(ThreadingHTTPServer):
-    """The server; `files` and `folders` are by Drive id, `urls` by path; the next `drops` requests get no answer."""
+    """The server; `files` and `folders` are by Drive id, `urls` by path; the next `drops` requests get no
+    answer, and a folder's page comes after `folder_seconds`."""
 
     daemon_threads = True
 
@@ -83,6 +93,7 @@ class FakeDrive(ThreadingHTTPServer):
         self.urls: dict[str, FakeFile] = {}
         self.requests: list[Request] = []
         self.drops = 0
+        self.folder_seconds = 0.0
         authority = trustme.CA()
         self.ca_bundle = directory / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_bundle))
@@ -96,7 +107,9 @@ class FakeDrive(ThreadingHTTPServer):
 
     def settings(self, retries: int = 2) -> DownloadSettings:
         """Return download settings that lead to this server."""
-        return DownloadSettings(timeout_seconds=30, retries=retries, proxy=self.address, ca_bundle=str(self.ca_bundle))
+        return DownloadSettings(
+            timeout_seconds=30, retries=retries, proxy=SecretStr(self.address), ca_bundle=str(self.ca_bundle)
+        )
 
     def handle_error(self, request, client_address) -> None:
         """Keep quiet about connections that tests break on purpose."""
@@ -152,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_page(QUOTA_PAGE)
         elif behaviour == "sign_in":
             self._redirect("https://accounts.google.com/ServiceLogin?service=wise")
+        elif file and file.location:
+            self._redirect(file.location)
         elif behaviour == "html":
             self._send_page(PLAIN_PAGE)
         elif file is None or behaviour in ("forbidden", "not_found", "server_error"):
@@ -169,8 +184,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(status)
         self.send_header("Content-Type", file.content_type)
-        self.send_header("Content-Length", str(len(body) - start))
+        if file.endless:
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(len(body) - start))
         self.send_header("ETag", file.etag)
+        if file.encoding:
+            self.send_header("Content-Encoding", file.encoding)
         if self.host:
             self.send_header("Content-Disposition", f'attachment; filename="{file.name}"')
         if status == 206:
@@ -184,9 +204,17 @@ class _Handler(BaseHTTPRequestHandler):
         if file.cuts:
             body = body[: file.cuts.pop(0)]
             self.close_connection = True
+        if file.drip_seconds:
+            for place in range(len(body)):
+                self.wfile.write(body[place : place + 1])
+                time.sleep(file.drip_seconds)
+            return
         self.wfile.write(body)
+        while file.endless:
+            self.wfile.write(body)
 
     def _answer_folder(self, folder_id: str) -> None:
+        time.sleep(self.server.folder_seconds)
         folder = self.server.folders.get(folder_id)
         if folder is None:
             self._send_page(PLAIN_PAGE, 404)

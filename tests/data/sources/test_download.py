@@ -1,21 +1,21 @@
 """The real gdown against the fake Drive, over TLS."""
 
+import errno
+import gzip
 import pickle
+import shutil
+import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from data.base.errors import PipelineError, TransientError
-from data.sources.download import (
-    DownloadError,
-    DownloadInterrupted,
-    DownloadSettings,
-    download_file,
-    drive_file_url,
-    find_partial,
-    list_folder,
-)
+from data.sources.download import DownloadSettings, download_file, drive_file_url, find_partial, list_folder
+from data.sources.download_failures import DownloadError, DownloadInterrupted
+from data.sources.transfer_limits import TransferLimits
 from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive
 
 FILE_ID = "1" * 33
@@ -126,6 +126,107 @@ def test_cut_short_file_is_kept_and_continued(drive: FakeDrive, tmp_path: Path) 
     assert find_partial(tmp_path / "faces") == ()
 
 
+def fails(drive: FakeDrive, target: Path, file: FakeFile, **settings) -> DownloadError:
+    drive.urls["/faces.zip"] = file
+    with pytest.raises(DownloadError) as caught:
+        download_file(f"{drive.address}/faces.zip", target, DownloadSettings(**settings))
+    assert not isinstance(caught.value, TransientError)
+    return caught.value
+
+
+def test_endless_answer_is_stopped_and_nothing_is_left(drive: FakeDrive, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    error = fails(drive, tmp_path / "d/faces", FakeFile(CONTENT, endless=True), max_bytes=3_000_000)
+    assert error.reason == "too_large"
+    assert "EMOTION_DOWNLOAD_MAX_BYTES" in str(error)
+    assert list((tmp_path / "d").iterdir()) == []
+
+
+def test_answer_that_announces_too_much_is_stopped_at_its_start(drive: FakeDrive, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    told: list[int] = []
+    drive.urls["/faces.zip"] = FakeFile(CONTENT)
+    with pytest.raises(DownloadError, match="more than 1000000 bytes"):
+        download_file(
+            f"{drive.address}/faces.zip",
+            tmp_path / "d/faces",
+            DownloadSettings(max_bytes=1_000_000),
+            lambda done, _: told.append(done),
+        )
+    assert told == []
+    assert list((tmp_path / "d").iterdir()) == []
+
+
+def test_bytes_are_counted_as_they_are_written_and_not_as_they_are_sent(drive: FakeDrive, tmp_path: Path) -> None:
+    packed = gzip.compress(bytes(20_000_000))
+    assert len(packed) < 100_000
+    error = fails(drive, tmp_path / "faces", FakeFile(packed, encoding="gzip"), max_bytes=1_000_000)
+    assert error.reason == "too_large"
+    assert find_partial(tmp_path / "faces") == ()
+
+
+def test_reserve_of_the_disk_is_kept(drive: FakeDrive, tmp_path: Path) -> None:
+    reserve = shutil.disk_usage(tmp_path).free + (1 << 40)
+    error = fails(drive, tmp_path / "faces", FakeFile(CONTENT), reserve_bytes=reserve)
+    assert error.reason == "no_room"
+    assert "emotion prune" in str(error)
+    assert find_partial(tmp_path / "faces") == ()
+
+
+def test_full_disk_is_told(drive: FakeDrive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TransferLimits, "check", no_space)
+    error = fails(drive, tmp_path / "faces", FakeFile(CONTENT))
+    assert error.reason == "disk"
+    assert "No space left" in str(error)
+    assert find_partial(tmp_path / "faces") == ()
+
+
+def test_slow_answer_ends_at_the_deadline_and_can_be_continued(drive: FakeDrive, tmp_path: Path) -> None:
+    started = time.monotonic()
+    error = fails(drive, tmp_path / "faces", FakeFile(CONTENT, drip_seconds=0.05), deadline_seconds=1)
+    assert time.monotonic() - started < 10
+    assert error.reason == "deadline"
+    assert "EMOTION_DOWNLOAD_DEADLINE_SECONDS" in str(error)
+    drive.urls["/faces.zip"] = FakeFile(CONTENT)
+    download_file(f"{drive.address}/faces.zip", tmp_path / "faces", DownloadSettings())
+    assert (tmp_path / "faces").read_bytes() == CONTENT
+
+
+def test_slow_folder_ends_at_the_deadline(drive: FakeDrive) -> None:
+    drive.folder_seconds = 5.0
+    settings = drive.settings().model_copy(update={"deadline_seconds": 0.5})
+    with pytest.raises(DownloadError) as caught:
+        list_folder(FOLDER_ID, settings)
+    assert caught.value.reason == "deadline"
+
+
+def test_password_of_a_proxy_is_not_printed(
+    drive: FakeDrive, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    drive.files[FILE_ID] = FakeFile(CONTENT)
+    proxy = SecretStr(drive.address.replace("://", "://user:secret@"))
+    settings = drive.settings().model_copy(update={"proxy": proxy})
+    download_file(drive_file_url(FILE_ID), tmp_path / "faces", settings)
+    printed = "".join(capfd.readouterr())
+    assert "***@127.0.0.1" in printed
+    assert "secret" not in printed + repr(settings) + settings.model_dump_json()
+
+
+def test_errors_show_no_secret_of_the_url(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.urls["/gone.zip"] = FakeFile(CONTENT, behaviour="not_found")
+    for address in (drive.address, "http://127.0.0.1:9"):
+        url = f"{address.replace('://', '://user:secret@')}/gone.zip?token=abc123&download=1"
+        with pytest.raises(DownloadError) as caught:
+            download_file(url, tmp_path / "faces", DownloadSettings(retries=0))
+        shown = "".join(traceback.format_exception(caught.value))
+        assert "***" in str(caught.value)
+        assert "secret@" not in shown
+        assert "abc123" not in shown
+
+
 def test_no_network_is_transient(tmp_path: Path) -> None:
     with pytest.raises(DownloadInterrupted, match="network connection") as caught:
         download_file("http://127.0.0.1:9/faces.zip", tmp_path / "faces", DownloadSettings(retries=1))
@@ -133,7 +234,7 @@ def test_no_network_is_transient(tmp_path: Path) -> None:
 
 
 def test_untrusted_certificate_names_the_setting(drive: FakeDrive, tmp_path: Path) -> None:
-    settings = DownloadSettings(proxy=drive.address, timeout_seconds=30)
+    settings = DownloadSettings(proxy=SecretStr(drive.address), timeout_seconds=30)
     with pytest.raises(DownloadError, match="ca_bundle") as caught:
         download_file(drive_file_url(FILE_ID), tmp_path / "faces", settings)
     assert not isinstance(caught.value, TransientError)

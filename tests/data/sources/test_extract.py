@@ -3,10 +3,14 @@
 import bz2
 import gzip
 import io
+import lzma
 import random
 import stat
+import subprocess
+import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,6 +226,216 @@ def test_zip_that_lies_about_a_size_is_refused(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes().replace(true_size, (10).to_bytes(4, "little")))
     with pytest.raises(ArchiveUnreadable):
         extract_archive(archive, tmp_path / "out", LIMITS)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_methods_without_a_bound_are_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w", method) as archive:
+        archive.writestr("train/happy/1.jpg", b"x")
+    with pytest.raises(PipelineError, match="pack the archive again"):
+        extract_archive(tmp_path / "faces.zip", tmp_path / "out", LIMITS)
+
+
+def pax_member(name: str, records: dict[str, str], kind: bytes = tarfile.XHDTYPE, content: bytes = b"x") -> bytes:
+    """Return the bytes of a tar's file behind a PAX header that says whatever `records` say."""
+    lines = [f" {key}={value}\n".encode() for key, value in records.items()]
+    body = b"".join(str(len(line) + len(str(len(line) + 3))).encode() + line for line in lines)
+    header, member = tarfile.TarInfo("PaxHeaders/1"), tarfile.TarInfo(name)
+    header.type, header.size, member.size = kind, len(body), len(content)
+    pieces = [header.tobuf(tarfile.USTAR_FORMAT), body, member.tobuf(tarfile.USTAR_FORMAT), content]
+    return b"".join(piece + bytes(-len(piece) % tarfile.BLOCKSIZE) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        {"GNU.sparse.size": "-9000000000", "GNU.sparse.numblocks": "0"},
+        {"GNU.sparse.size": "6400000000", "GNU.sparse.map": "0,1"},
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "5"},
+        {"GNU.sparse.size": "many"},
+        {"size": "-1024"},
+    ],
+)
+def test_sparse_and_negative_sizes_in_a_tar_are_refused(tmp_path: Path, records: dict[str, str]) -> None:
+    hostile = pax_member("train/happy/0.jpg", records, content=b"1\n0\n1\n".ljust(512, b"\0"))
+    large = pax_member("train/happy/1.jpg", {"GNU.sparse.size": "6400000000", "GNU.sparse.map": "0,1"})
+    for name, members in (("first", hostile + large), ("alone", hostile), ("later", pax_member("a", {}) + hostile)):
+        (tmp_path / name).write_bytes(members + bytes(1024))
+        with pytest.raises(PipelineError, match=r"sparse file|-1024 bytes|is damaged"):
+            extract_archive(tmp_path / name, tmp_path / "out", LIMITS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_old_sparse_member_is_refused(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("train/happy/1.jpg")
+    member.type = tarfile.GNUTYPE_SPARSE
+    (tmp_path / "faces.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(PipelineError, match="sparse"):
+        extract_archive(tmp_path / "faces.tar", tmp_path / "out", LIMITS)
+
+
+def test_bytes_are_counted_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that gives more than it declares is stopped, whatever let its size through."""
+    archive = write_tar(tmp_path / "faces.tar", {"train/happy/1.jpg": b"a" * 5000})
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", lambda *_: io.BytesIO(bytes(50 << 20)))
+    with pytest.raises(PipelineError, match="has not the 5000 bytes"):
+        extract_archive(archive, tmp_path / "out", LIMITS)
+    assert (tmp_path / "out/train/happy/1.jpg").stat().st_size == 0
+
+
+def test_usual_descriptions_of_a_tar_are_read(tmp_path: Path) -> None:
+    name = f"train/happy/{'n' * 200}.jpg"
+    for kind in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        with tarfile.open(tmp_path / "faces.tar", "w", format=kind, pax_headers={"comment": "a commit"}) as archive:
+            member = tarfile.TarInfo(name)
+            member.mtime = 1.5
+            archive.addfile(member)
+        extract_archive(tmp_path / "faces.tar", tmp_path / str(kind), LIMITS)
+        assert read_tree(tmp_path / str(kind)) == {name: b""}
+
+
+def test_xz_of_several_streams_is_read_and_its_memory_is_bounded(tmp_path: Path) -> None:
+    whole = write_tar(tmp_path / "faces.tar", FILES).read_bytes()
+    halves = lzma.compress(whole[:700]) + bytes(8) + lzma.compress(whole[700:])
+    (tmp_path / "faces.tar.xz").write_bytes(halves)
+    extract_archive(tmp_path / "faces.tar.xz", tmp_path / "out", LIMITS)
+    assert read_tree(tmp_path / "out") == FILES
+    # The field of an LZMA2 filter that says how large the window is: 40 means 4 GiB.
+    start = halves.index(b"\x21\x01") + 2
+    header = bytearray(halves[12 : 12 + (halves[12] + 1) * 4])
+    header[start - 12] = 40
+    header[-4:] = zlib.crc32(header[:-4]).to_bytes(4, "little")
+    (tmp_path / "faces.tar.xz").write_bytes(halves[:12] + header + halves[12 + len(header) :])
+    with pytest.raises(PipelineError, match="MiB of memory"):
+        extract_archive(tmp_path / "faces.tar.xz", tmp_path / "bomb", LIMITS)
+
+
+def test_folders_count_as_entries(tmp_path: Path) -> None:
+    names = {f"train/{number}/": b"" for number in range(20)}
+    with pytest.raises(PipelineError, match="files and folders"):
+        extract_archive(write_zip(tmp_path / "a.zip", {**names, **FILES}), tmp_path / "a", ExtractLimits(max_files=20))
+    deep = {f"train/{number}/{'d/' * 28}1.jpg": b"" for number in range(40)}
+    with pytest.raises(PipelineError, match="more than 1000 files and folders"):
+        extract_archive(write_zip(tmp_path / "b.zip", deep), tmp_path / "b", ExtractLimits(max_files=40))
+
+
+def test_table_of_a_zip_is_bounded_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write_zip(tmp_path / "faces.zip", FILES)
+    monkeypatch.setattr(zipfile, "ZipInfo", None)  # an object that zipfile makes of each entry
+    with pytest.raises(PipelineError, match="EMOTION_MAX_FILES"):
+        extract_archive(archive, tmp_path / "out", ExtractLimits(max_files=3))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("train/" + "train/" * 40 + "1.jpg", "folders deep"),
+        ("train/" + "d" * 200 + ("/" + "d" * 200) * 24, "more than 1024"),
+        ("train/" + "e" * 200_000, "..."),
+    ],
+)
+@pytest.mark.parametrize("write", [write_zip, write_tar])
+def test_names_have_bounds(tmp_path: Path, write: Callable[..., Path], name: str, said: str) -> None:
+    if write is write_zip and len(name) > 65_535:
+        name = name[:65_000]
+    archive = write(tmp_path / "faces.any", {**FILES, name: b"x"})
+    with pytest.raises(PipelineError, match=said if write is write_zip else f"{said}|8192 bytes") as caught:
+        extract_archive(archive, tmp_path / "out", LIMITS)
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def test_path_that_is_too_long_for_the_disk_is_told(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "faces.zip", {"train/happy/" + "n" * 200 + ".jpg": b"x"})
+    out = tmp_path
+    while len(str(out)) < 3900:
+        out = out / ("d" * min(200, max(1, 3900 - len(str(out)))))
+    with pytest.raises(PipelineError, match="EMOTION_WORKSPACE to a shorter path"):
+        extract_archive(archive, out, LIMITS)
+    with pytest.raises(PipelineError, match="EMOTION_WORKSPACE to a shorter path"):
+        extract_archive(archive, out / ("e" * 190), LIMITS)
+
+
+def test_more_roots_than_a_data_set_has_are_refused(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "a.zip", {f"{number}/train/1.jpg": b"" for number in range(1001)})
+    with pytest.raises(PipelineError, match="more than 1000 folders"):
+        extract_archive(archive, tmp_path / "out", LIMITS)
+
+
+def bomb_of_one_header(path: Path, kind: bytes) -> None:
+    member = tarfile.TarInfo("header")
+    member.type, member.size = kind, 400 << 20
+    packer = bz2.BZ2Compressor()
+    with path.open("wb") as file:
+        file.write(packer.compress(member.tobuf(tarfile.USTAR_FORMAT)))
+        for _ in range(400):
+            file.write(packer.compress(b"1" * (1 << 20)))
+        file.write(packer.flush())
+
+
+def bomb_of_folders(path: Path) -> None:
+    member = tarfile.TarInfo("folder")
+    member.type = tarfile.DIRTYPE
+    path.write_bytes(bz2.compress(member.tobuf() * 60_000))
+
+
+def bomb_of_records(path: Path) -> None:
+    """Write a PAX header whose records lie in one another: 4,000 keywords of up to 8,000 bytes."""
+    body = b"2 " * 3_700 + b"k=v\n"
+    member = tarfile.TarInfo("header")
+    member.type, member.size = tarfile.XHDTYPE, len(body)
+    padding = bytes(-len(body) % tarfile.BLOCKSIZE)
+    path.write_bytes(member.tobuf(tarfile.USTAR_FORMAT) + body + padding + tarfile.TarInfo("train/1").tobuf())
+
+
+def bomb_of_a_zip_entry(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("train/1.jpg", "w") as file:
+        for _ in range(400):
+            file.write(bytes(1 << 20))
+    path.write_bytes(path.read_bytes().replace((400 << 20).to_bytes(4, "little"), (1000).to_bytes(4, "little")))
+
+
+def many_entries(path: Path) -> None:
+    write_zip(path, {f"train/happy/{number:06d}.jpg": b"" for number in range(20_000)})
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from data.base.errors import PipelineError
+from data.sources.extract import ExtractLimits, check_archive, extract_archive, list_sizes
+resource.setrlimit(resource.RLIMIT_AS, (450 << 20, 450 << 20))  # 200 MB and what Python and pydantic map at the start
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for use in (check_archive, lambda path: list_sizes(path, ExtractLimits(max_files=50_000)),
+            lambda path: extract_archive(path, Path(sys.argv[2]), ExtractLimits(max_files=50_000))):
+    try:
+        use(Path(sys.argv[1]))
+    except PipelineError as error:
+        print(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: bomb_of_one_header(path, tarfile.XHDTYPE),
+        lambda path: bomb_of_one_header(path, tarfile.XGLTYPE),
+        lambda path: bomb_of_one_header(path, tarfile.GNUTYPE_LONGNAME),
+        lambda path: bomb_of_one_header(path, tarfile.GNUTYPE_LONGLINK),
+        bomb_of_folders,
+        bomb_of_records,
+        bomb_of_a_zip_entry,
+        many_entries,
+    ],
+    ids=["pax", "global pax", "long name", "long link", "folders", "records", "zip entry", "many entries"],
+)
+def test_memory_is_bounded_whatever_the_archive(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    path = tmp_path / "bomb.any"
+    write(path)
+    command = [sys.executable, "-c", MEASURE, str(path), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT_ROOT, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1]) < 200
 
 
 def test_encrypted_zip_is_refused(tmp_path: Path) -> None:

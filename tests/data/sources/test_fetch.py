@@ -11,9 +11,10 @@ from typing import get_args
 import pytest
 
 from data.base.errors import PipelineError
-from data.sources.download import DownloadError, DownloadInterrupted, DownloadSettings
+from data.sources.download import DownloadSettings
+from data.sources.download_failures import DownloadError, DownloadInterrupted
 from data.sources.fetch import FETCHERS, FetchedArchive, ProgressMeter, fetch_archive
-from data.sources.source import DatasetSource, Kind
+from data.sources.source import DatasetSource, Kind, parse_source
 from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive
 
 FILE_ID = "1" * 33
@@ -161,6 +162,76 @@ def test_folder_that_cannot_be_pinned_or_holds_a_name_twice(drive: FakeDrive, tm
     drive.folders[FOLDER_ID] = FakeFolder("Faces", {"a.jpg": FILE_ID, "a.jpg ": "2" * 33})
     with pytest.raises(PipelineError, match="several files named"):
         fetch(drive, DatasetSource(kind="drive", location=FOLDER_URL), tmp_path / "downloads")
+
+
+def test_folder_gives_images_and_nothing_else(
+    drive: FakeDrive, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = ["_complete.json", ".hidden.jpg", "notes.html", "page.svg", "relabel.csv", "no-ending"]
+    drive.folders[FOLDER_ID] = FakeFolder(
+        "Faces", dict.fromkeys(others, "9" * 33), {"train": "T" * 33, ".git": "G" * 33, "_complete.json": "J" * 33}
+    )
+    drive.folders["T" * 33] = FakeFolder(
+        "train", {"1.JPG": "2" * 33, "_MG_1.png": "2" * 33, "_complete.json": "9" * 33}
+    )
+    drive.folders["G" * 33] = FakeFolder(".git", {"2.jpg": "9" * 33})
+    drive.folders["J" * 33] = FakeFolder("_complete.json", {"2.jpg": "9" * 33})
+    drive.files["2" * 33] = FakeFile(b"one")
+    drive.files["9" * 33] = FakeFile(b'{"stage": "/home/user"}')
+    with caplog.at_level("WARNING"):
+        directory = fetch(drive, DatasetSource(kind="drive", location=FOLDER_URL), tmp_path / "downloads")
+    written = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    assert written == ["train/1.JPG", "train/_MG_1.png"]
+    assert not any("9" * 33 in request.path for request in drive.requests)
+    assert "9 files that are not images" in caplog.text
+
+
+def test_folder_without_images_and_with_long_names_is_told(drive: FakeDrive, tmp_path: Path) -> None:
+    source = DatasetSource(kind="drive", location=FOLDER_URL)
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"notes.html": FILE_ID})
+    with pytest.raises(PipelineError, match=r"holds no images.*notes\.html"):
+        fetch(drive, source, tmp_path / "downloads")
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"n" * 300 + ".jpg": FILE_ID})
+    with pytest.raises(PipelineError, match="too long"):
+        fetch(drive, source, tmp_path / "downloads")
+
+
+def test_limit_of_bytes_holds_for_a_folder_as_a_whole(drive: FakeDrive, tmp_path: Path) -> None:
+    ids = [str(number) * 33 for number in range(4)]
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {f"{i[0]}.jpg": i for i in ids})
+    drive.files.update({i: FakeFile(bytes(1000)) for i in ids})
+    settings = drive.settings().model_copy(update={"max_bytes": 3500})
+    with pytest.raises(DownloadError) as caught:
+        fetch_archive(DatasetSource(kind="drive", location=FOLDER_URL), tmp_path / "downloads", settings=settings)
+    assert caught.value.reason == "too_large"
+
+
+def test_redirect_into_this_machine_is_refused(
+    drive: FakeDrive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", drive.address)
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    # The proxy is for http alone, so that this connection is made directly.
+    drive.urls["/faces.zip"] = FakeFile(b"", location=f"https://127.0.0.2:{drive.server_port}/secret.zip")
+    source = DatasetSource(kind="archive", location="http://faces.invalid/faces.zip")
+    with pytest.raises(DownloadError, match=r"leads to 127\.0\.0\.2") as caught:
+        fetch_archive(source, tmp_path / "downloads", settings=DownloadSettings(retries=0))
+    assert caught.value.reason == "address"
+
+
+def test_secret_of_a_url_is_sent_and_not_shown(
+    drive: FakeDrive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    drive.urls["/faces.zip"] = FakeFile(ZIP)
+    monkeypatch.setenv("FACES", f"{drive.address.replace('://', '://user:hidden@')}/faces.zip?token=abc123")
+    with caplog.at_level("INFO"):
+        path = fetch_archive(parse_source("env:FACES"), tmp_path / "downloads").path
+    assert path.read_bytes() == ZIP
+    assert "token=abc123" in drive.requests[-1].path
+    assert "token=***" in caplog.text
+    assert "hidden" not in caplog.text + str(path)
+    assert "abc123" not in caplog.text + str(path)
 
 
 def test_local_archive_stays_where_it_is(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
-from data.sources.source import DatasetSource, parse_drive_location, parse_source
+from data.sources.source import DatasetSource, holds_secret, parse_drive_location, parse_source
 
 FILE_ID = "1AbC-dEf_" + "2" * 24
 PIN = "0123456789abcdef" * 4
@@ -87,3 +87,44 @@ def test_what_cannot_be_a_source_is_refused(tmp_path: Path, monkeypatch, text: s
 def test_a_source_refuses_a_malformed_pin() -> None:
     with pytest.raises(ValidationError):
         DatasetSource(kind="archive", location="faces.zip", sha256="12")
+
+
+SECRET_URL = "https://user:hidden@host/x.zip?token=abc123"
+
+
+@pytest.mark.parametrize("text", [SECRET_URL, f"{SECRET_URL}#sha256={'0' * 64}", "http://host/x.zip?X-Amz-Signature=1"])
+def test_url_with_a_secret_is_refused_with_advice(text: str) -> None:
+    with pytest.raises(PipelineError, match="env:NAME") as caught:
+        parse_source(text)
+    assert "hidden" not in str(caught.value)
+    assert "abc123" not in str(caught.value)
+
+
+def test_url_with_a_secret_comes_from_the_environment_and_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACES", SECRET_URL)
+    monkeypatch.setenv("OTHERS", SECRET_URL.replace("abc123", "def456"))
+    source, other = parse_source(f"env:FACES#sha256={'0' * 64}"), parse_source("env:OTHERS")
+    assert source.full_location == SECRET_URL
+    assert source.is_remote
+    assert source.sha256 == "0" * 64
+    assert source.name == other.name == "https://***@host/x.zip?token=***"
+    assert source.identity != other.identity
+    assert source.model_dump() != other.model_dump()
+    for shown in (repr(source), source.model_dump_json(), source.identity):
+        assert "hidden" not in shown
+        assert "abc123" not in shown
+
+
+def test_any_source_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACES", "sample")
+    assert parse_source("env:FACES") == DatasetSource()
+    monkeypatch.setenv("FACES", "env:FACES")
+    for name in ("FACES", "NOT_SET_HERE"):
+        with pytest.raises(PipelineError, match="holds no source here"):
+            parse_source(f"env:{name}")
+
+
+def test_links_of_drive_hold_no_secret() -> None:
+    link = "https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view?resourcekey=0-abc"
+    assert not holds_secret(link)
+    assert parse_source(link).kind == "drive"

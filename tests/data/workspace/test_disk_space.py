@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.base.labels import CLASSES
-from data.sources.archive_entries import list_sizes
+from data.sources.extract import ExtractLimits, list_sizes
 from data.views.tfrecords import ShardKey, write_records
 from data.workspace.disk_space import count_file_bytes, count_view_bytes
 
@@ -34,4 +34,4 @@ def test_an_archive_is_measured_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "faces.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("train/happy/0.jpg", b"0" * 5000)
         archive.writestr("train/happy/1.jpg", json.dumps({}))
-    assert list_sizes(tmp_path / "faces.zip") == [5000, 2]
+    assert list_sizes(tmp_path / "faces.zip", ExtractLimits()) == [5000, 2]

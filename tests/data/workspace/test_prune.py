@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from data.base.errors import PipelineError
 from data.records.search import SearchRecord, TrialOutcome, TrialRecord
 from data.workspace.digests import hash_file
 from data.workspace.layout import (

@@ -11,13 +11,14 @@ from typer.testing import CliRunner
 from data.base.errors import PipelineError
 from data.sources.download import DownloadSettings
 from data.sources.extract import ExtractLimits
+from data.sources.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.cli.app import main
 from flows.cli.commands import app
 from flows.cli.doctor import examine
-from flows.cli.options import parse_choices
-from flows.settings import Settings, load_settings
+from flows.cli.options import SOURCE_VARIABLE, check_source, parse_choices
+from flows.settings import Settings, load_settings, settings_environment
 from tests.support.emotion_command import EMOTION
 
 
@@ -118,6 +119,8 @@ def test_a_wrong_setting_is_named_with_its_variable(variable, value, monkeypatch
     [
         ("download_timeout_seconds", DownloadSettings, "timeout_seconds"),
         ("download_retries", DownloadSettings, "retries"),
+        ("download_max_bytes", DownloadSettings, "max_bytes"),
+        ("download_deadline_seconds", DownloadSettings, "deadline_seconds"),
         ("max_files", ExtractLimits, "max_files"),
         ("max_total_bytes", ExtractLimits, "max_total_bytes"),
         ("max_ratio", ExtractLimits, "max_ratio"),
@@ -132,6 +135,30 @@ def test_limits_of_a_data_set_are_settings(monkeypatch):
     monkeypatch.setenv("EMOTION_MAX_TOTAL_BYTES", "8")
     monkeypatch.setenv("EMOTION_MAX_RATIO", "9")
     assert load_settings().extract_limits() == ExtractLimits(max_files=7, max_total_bytes=8, max_ratio=9)
+
+
+def test_limits_of_a_download_are_settings_and_its_proxy_is_masked(monkeypatch):
+    monkeypatch.setenv("EMOTION_DOWNLOAD_MAX_BYTES", "7")
+    monkeypatch.setenv("EMOTION_DOWNLOAD_DEADLINE_SECONDS", "8")
+    monkeypatch.setenv("EMOTION_RESERVE_BYTES", "9")
+    monkeypatch.setenv("EMOTION_PROXY", "http://user:hidden@proxy:3128")
+    settings = load_settings()
+    download = settings.download_settings()
+    assert (download.max_bytes, download.deadline_seconds, download.reserve_bytes) == (7, 8, 9)
+    assert download.proxies["https"] == "http://user:hidden@proxy:3128"
+    assert settings_environment(settings)["EMOTION_PROXY"] == "http://user:hidden@proxy:3128"
+    assert "hidden" not in f"{settings!r} {download!r} {settings.model_dump_json()}"
+
+
+def test_a_url_with_a_secret_does_not_become_a_parameter(monkeypatch):
+    monkeypatch.delenv(SOURCE_VARIABLE, raising=False)
+    assert check_source("sample") == "sample"
+    assert SOURCE_VARIABLE not in os.environ
+    monkeypatch.setenv(SOURCE_VARIABLE, "")  # so that it is gone after the test
+    assert check_source("https://user:hidden@host/x.zip?token=abc") == f"env:{SOURCE_VARIABLE}"
+    assert parse_source(f"env:{SOURCE_VARIABLE}").full_location == "https://user:hidden@host/x.zip?token=abc"
+    with pytest.raises(PipelineError, match="NOT_SET_HERE holds no source"):
+        check_source("env:NOT_SET_HERE")
 
 
 def test_policies_are_read_from_the_command_line():

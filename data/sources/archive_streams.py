@@ -1,0 +1,214 @@
+"""Bounded byte streams below zipfile and tarfile.
+
+Both read what describes an entry whole, whatever size the archive declares for it, and some decompressors return as
+much as the archive holds. These streams refuse before that costs memory.
+"""
+
+import gzip
+import io
+import re
+import tarfile
+from bz2 import BZ2File
+from collections.abc import Iterator
+from contextlib import contextmanager
+from lzma import FORMAT_XZ, LZMADecompressor, LZMAError
+from pathlib import Path
+from typing import IO, Protocol
+
+from data.base.errors import PipelineError
+
+READ_BYTES = 1 << 16
+
+HEADER_BYTES = 8 << 10
+"""Most bytes that describe one entry of a tar: its header, a long name, PAX records. Usual are 512 to 2,048."""
+
+MEAN_HEADER_BYTES = 4 << 10
+"""Most bytes that describe an entry of a tar on average."""
+
+LONGEST_NUMBER = 1024
+"""Most digits in a row in the description of a tar's entry; tarfile needs quadratic time for longer ones."""
+
+XZ_MEMORY_BYTES = 100 << 20
+"""Most memory of the xz decoder; the strongest preset of xz, -9, needs 65 MiB."""
+
+ZIP_ENTRY_MARK = b"PK\x01\x02"
+
+ZIP_ENTRY_BYTES = 128
+"""Most bytes of an entry in a zip's table of contents, on average: 46 and its name and fields."""
+
+LONGEST_PIECE = 2 << 20
+"""More than the longest piece in which content is read."""
+
+
+class ByteReader(Protocol):
+    """Anything that gives its bytes in order; fewer than asked for is allowed, none means the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most `size`."""
+        ...
+
+
+class TarStream:
+    """Bytes of a tar after decompression, forwards only, in the form that tarfile reads.
+
+    Args:
+        file: the decompressed bytes.
+        archive: for messages.
+    """
+
+    def __init__(self, file: ByteReader, archive: Path) -> None:
+        self._file = file
+        self._archive = archive
+        self._position = 0
+        self._header_end: int | None = HEADER_BYTES
+        self.header_bytes = 0
+        self.last_read = b""
+
+    def begin_header(self, start: int) -> None:
+        """Allow `HEADER_BYTES` from `start` on until `end_header`."""
+        self._header_end = start + HEADER_BYTES
+
+    def end_header(self) -> None:
+        """Allow any number of bytes, for an entry's content."""
+        self._header_end = None
+
+    def tell(self) -> int:
+        """Return the number of bytes read or skipped."""
+        return self._position
+
+    def seek(self, position: int) -> int:
+        """Skip bytes up to a position; an archive that leads back is refused."""
+        if position < self._position:
+            raise tarfile.ReadError("an entry of negative size")
+        while missing := position - self._position:
+            if not self._take(min(missing, READ_BYTES)):
+                raise tarfile.ReadError("unexpected end of data")
+        return position
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes, fewer at the end."""
+        if size < 0:
+            raise tarfile.ReadError("an entry of negative size")
+        if self._header_end is not None:
+            self._check_header(size)
+        self.last_read = self._take(size)
+        if self._header_end is not None and re.search(rb"\d{%d}" % (LONGEST_NUMBER + 1), self.last_read):
+            raise tarfile.ReadError(f"a number of more than {LONGEST_NUMBER} digits in the description of an entry")
+        return self.last_read
+
+    def _check_header(self, size: int) -> None:
+        self.header_bytes += size
+        if self._header_end is not None and self._position + size > self._header_end:
+            raise PipelineError(
+                f"{self._archive} describes an entry in more than {HEADER_BYTES} bytes (a very long name or many "
+                "extended attributes); expected plain image files: pack the data again as .zip"
+            )
+
+    def _take(self, size: int) -> bytes:
+        pieces = []
+        while size and (piece := self._file.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+            self._position += len(piece)
+        return b"".join(pieces)
+
+
+class XzReader:
+    """Decompressed bytes of an xz file, with a bound on memory, which the standard library's `LZMAFile` lacks.
+
+    Args:
+        file: the compressed bytes; several streams one after another are one file, as for xz.
+        archive: for messages.
+    """
+
+    def __init__(self, file: ByteReader, archive: Path) -> None:
+        self._file = file
+        self._archive = archive
+        self._decoder = _new_xz_decoder()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+        data = b""
+        while not data:
+            packed = b""
+            if self._decoder.eof:
+                packed = (self._decoder.unused_data or self._file.read(READ_BYTES)).lstrip(b"\0")
+                if not packed:
+                    break
+                self._decoder = _new_xz_decoder()
+            elif self._decoder.needs_input:
+                packed = self._file.read(READ_BYTES)
+                if not packed:
+                    raise EOFError("the file ends before its end mark")
+            data = self._decode(packed, size)
+        return data
+
+    def _decode(self, packed: bytes, size: int) -> bytes:
+        try:
+            return self._decoder.decompress(packed, size)
+        except LZMAError as error:
+            if "limit" not in str(error):
+                raise
+            raise PipelineError(
+                f"{self._archive} needs more than {XZ_MEMORY_BYTES >> 20} MiB of memory to be unpacked; "
+                "pack it again with `xz -9` or weaker, or as .zip"
+            ) from error
+
+
+def _new_xz_decoder() -> LZMADecompressor:
+    return LZMADecompressor(format=FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
+
+
+class ZipBytes(io.FileIO):
+    """Bytes of a zip, in the form that zipfile reads; a table of contents that is too long is refused.
+
+    zipfile reads the table in one piece and makes an object of every entry in it.
+
+    Args:
+        archive: path of the zip.
+        max_entries: most entries in its table of contents.
+    """
+
+    def __init__(self, archive: Path, max_entries: int) -> None:
+        super().__init__(archive, "r")
+        self._archive = archive
+        self._max_entries = max_entries
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next `size` bytes, fewer at the end."""
+        if size is not None and size > max(LONGEST_PIECE, ZIP_ENTRY_BYTES * self._max_entries):
+            self._refuse()
+        data = super().read(-1 if size is None else size)
+        if data.count(ZIP_ENTRY_MARK) > self._max_entries:
+            self._refuse()
+        return data
+
+    def _refuse(self) -> None:
+        raise too_many_entries(self._archive, self._max_entries)
+
+
+def too_many_entries(origin: Path, max_entries: int) -> PipelineError:
+    """Return the error for an archive or folder with too many entries."""
+    return PipelineError(
+        f"{origin} holds more than {max_entries} files and folders, or their names are too long; "
+        "set EMOTION_MAX_FILES higher if you expect that"
+    )
+
+
+@contextmanager
+def open_tar_stream(archive: Path) -> Iterator[TarStream]:
+    """Open a tar that is uncompressed or compressed with gzip, bzip2 or xz, which its first bytes tell."""
+    with archive.open("rb") as file:
+        start = file.read(6)
+        file.seek(0)
+        yield TarStream(_decompressed(file, start, archive), archive)
+
+
+def _decompressed(file: IO[bytes], start: bytes, archive: Path) -> ByteReader:
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)
+    if start.startswith(b"BZh"):
+        return BZ2File(file)
+    if start == b"\xfd7zXZ\0":
+        return XzReader(file, archive)
+    return file
