@@ -52,7 +52,7 @@ from flows.cli.printing import (
     print_search,
 )
 from flows.cli.up_commands import app as up_app
-from flows.server.shared import ends_with_its_runs, prefect_server
+from flows.server.shared import ends_with_its_runs, has_server, prefect_server
 from flows.settings import load_settings, read_settings
 from flows.steps.search_budget import check_search
 from models.catalog.presets import load_preset
@@ -288,6 +288,8 @@ def prune(
 
         write_index(settings.workspace)
     print_pruned(counts, dry_run)
+    if dry_run and not has_server(settings.workspace):
+        return  # nothing to count, and starting a server would make its database
     with _server() as url:  # last, since a server may not start on a full disk
         from tasks.publish.housekeeping import prune_flow_runs
 

@@ -123,6 +123,11 @@ def forget_kept_server(workspace: Path) -> None:
             _record_path(workspace).unlink(missing_ok=True)
 
 
+def has_server(workspace: Path) -> bool:
+    """Tell whether runs of the workspace have a server: one that is named, or a database of an earlier one."""
+    return bool(os.environ.get(API_URL_VARIABLE)) or (_home(workspace) / "prefect.db").exists()
+
+
 def find_kept_server(workspace: Path) -> str:
     """Return the API URL of the server that `emotion up` keeps for the workspace, or an empty string."""
     record = _read_record(workspace)

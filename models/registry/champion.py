@@ -18,7 +18,7 @@ from typing import Literal
 from uuid import uuid4
 
 from data.base.errors import PipelineError
-from models.registry.connection import MODEL_NAME
+from models.registry.connection import MODEL_NAME, store_exists
 from models.registry.journal import (
     JOURNAL,
     NO_VERSION,
@@ -91,7 +91,12 @@ class ModelRegistry(VersionStore):
         return self._keys_of(refused, (VARIANT_TAG,))
 
     def protected_keys(self) -> frozenset[str]:
-        """List the keys in the workspace behind the champion, its predecessor and a challenger that waits."""
+        """List the keys in the workspace behind the champion, its predecessor and a challenger that waits.
+
+        Without an MLflow there are none, and none is created: pruning has to work on a full disk.
+        """
+        if not store_exists(self.workspace):
+            return frozenset()
         serving = {self.champion(), self.previous(), self.challenger()} - {NO_VERSION}
         return self._keys_of(serving, (VARIANT_TAG, REPORT_TAG))
 

@@ -45,6 +45,11 @@ def tracking_uri(workspace: Path) -> str:
     return os.environ.get(URI_VARIABLE) or f"sqlite:///{workspace.resolve() / MLFLOW_FOLDER / 'mlflow.db'}"
 
 
+def store_exists(workspace: Path) -> bool:
+    """Tell whether there is an MLflow to ask: one that MLFLOW_TRACKING_URI names, or a database in the workspace."""
+    return bool(os.environ.get(URI_VARIABLE)) or (workspace.resolve() / MLFLOW_FOLDER / "mlflow.db").exists()
+
+
 def artifact_location(workspace: Path) -> str | None:
     """Find the folder of artifacts in the workspace; None if the server in MLFLOW_TRACKING_URI has its own."""
     return None if os.environ.get(URI_VARIABLE) else (workspace.resolve() / MLFLOW_FOLDER / "artifacts").as_uri()

@@ -14,7 +14,15 @@ from pydantic import ValidationError
 from data.workspace.layout import MLFLOW_FOLDER, TRACKED_STAGE
 from data.workspace.prune import KindCount
 from models.jobs.files import RESULT_NAME
-from models.registry.connection import EXPERIMENT, MODEL_NAME, URI_VARIABLE, connect, mlflow_errors, tracking_uri
+from models.registry.connection import (
+    EXPERIMENT,
+    MODEL_NAME,
+    URI_VARIABLE,
+    connect,
+    mlflow_errors,
+    store_exists,
+    tracking_uri,
+)
 from models.registry.tags import REPORT_TAG, WORKSPACE_TAG
 from models.registry.tracking import TrackedReport
 
@@ -58,7 +66,7 @@ class MlflowPruner:
         Raises:
             TransientError: MLflow is unreachable.
         """
-        if not self._exists():
+        if not store_exists(self.workspace):
             return KindCount(KIND, 0, 0, 0, 0, {})
         client = connect(self.workspace)
         with mlflow_errors(tracking_uri(self.workspace)):
@@ -72,10 +80,6 @@ class MlflowPruner:
         stay = len(runs) - len(gone)
         reasons["kept reports"] = stay - reasons["a version of the model"]
         return KindCount(KIND, len(gone), 0, stay, 0, {reason: count for reason, count in reasons.items() if count})
-
-    def _exists(self) -> bool:
-        """Check whether an MLflow exists; pruning does not create one."""
-        return bool(os.environ.get(URI_VARIABLE)) or (self.workspace / MLFLOW_FOLDER / "mlflow.db").exists()
 
     def _is_ours(self, run: "Run") -> bool:
         owner = run.data.tags.get(WORKSPACE_TAG)
