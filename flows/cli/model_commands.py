@@ -12,8 +12,7 @@ from rich.table import Table
 
 from data.base.errors import PipelineError
 from flows.cli.printing import console
-from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT
-from flows.server.shared import live_server
+from flows.server.shared import client_environment, live_server
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
 from models.registry.connection import shown_uri, tracking_uri
@@ -117,7 +116,7 @@ def _report(move: ChampionMove, registry: ModelRegistry) -> None:
     )
     url = live_server(registry.workspace)
     if url:
-        os.environ.update({**RUN_ENVIRONMENT, API_URL_VARIABLE: url})
+        os.environ.update(client_environment(url, registry.workspace))
         from tasks.publish.promote import announce_move  # after the environment: prefect reads it when it is imported
 
         announce_move(move)

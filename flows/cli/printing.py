@@ -20,9 +20,11 @@ from data.records.search import SearchRecord
 from data.records.training import VariantResult
 from data.workspace.prune import KindCount
 from flows.cli.last_run import RunLine
+from flows.server.password import password_path, workspace_login
 from flows.service.schedule import ScheduleChoice
 from flows.service.supervisor import PartState
 from flows.service.up import UpRecord
+from flows.settings import Settings
 from reports.common.formatting import MISSING
 
 console = Console()
@@ -140,12 +142,28 @@ def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
         console.print(f"[bold]{'Would free' if dry_run else 'Freed'}:[/] {freed / 1e6:.1f} MB", highlight=False)
 
 
-def print_up(record: UpRecord, schedule: ScheduleChoice) -> None:
-    """Print the address of each part, the schedule and the notifications."""
+def print_up(record: UpRecord, schedule: ScheduleChoice, settings: Settings) -> None:
+    """Print the address of each part, how to log in, the schedule and the notifications."""
     for name, address in record.addresses.items():
         console.print(f"  [bold]{PART_TITLES.get(name, name):16}[/] {address}", highlight=False, soft_wrap=True)
+    print_login(settings)
     print_schedule(schedule)
     print_notifications(record)
+
+
+def print_login(settings: Settings) -> None:
+    """Print the password on a terminal, and elsewhere where it stands: what goes to a file or a log has no secret."""
+    chosen = {"Prefect and the reports": settings.prefect_auth, "MLflow": settings.mlflow_auth}
+    unset = [parts for parts, login in chosen.items() if not login.get_secret_value()]
+    if not unset:
+        console.print("log in: with EMOTION_PREFECT_AUTH, and with EMOTION_MLFLOW_AUTH to MLflow", highlight=False)
+        return
+    path = password_path(settings.workspace)
+    where = f"user and password are in {path}"
+    what = workspace_login(settings.workspace) if console.file.isatty() else where
+    only = f" to {unset[0]}" if len(unset) == 1 else ""
+    hint = "" if unset == ["MLflow"] else "; Prefect asks for both in one, as they stand"
+    console.print(f"log in{only}: {escape(what)}{hint}", highlight=False, soft_wrap=True)
 
 
 def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from base64 import b64encode
 from http.client import HTTPConnection
 
 import pytest
@@ -10,6 +11,7 @@ from data.workspace.store import Workspace
 from flows.service.report_site import make_server
 from models.registry.tracking import TrackedReport, tracking_inputs
 
+LOGIN = ("emotion", "secret")
 REPORT = "reports/0123456789abcdef/index.html"
 
 
@@ -31,7 +33,7 @@ def site(tmp_path):
         (workspace / name).write_text(text)
     (tmp_path / "outside.html").write_text("outside")
     (workspace / "reports" / "link.html").symlink_to(tmp_path / "outside.html")
-    server = make_server("127.0.0.1", 0, workspace)
+    server = make_server("127.0.0.1", 0, workspace, ":".join(LOGIN))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
@@ -40,8 +42,10 @@ def site(tmp_path):
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
 
-    def ask(path, method="GET", header="", **sent):
+    def ask(path, method="GET", header="", login=LOGIN, **sent):
         connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        if login:
+            sent["Authorization"] = f"Basic {b64encode(':'.join(login).encode()).decode()}"
         connection.request(method, path, headers=sent)
         response = connection.getresponse()
         body = response.read().decode()
@@ -57,6 +61,13 @@ def test_pages_are_served_with_what_they_link_to(site):
     assert site("/reports/0123456789abcdef/../../verdicts/1/verdict.html") == (200, "verdict")
     assert site("/datasets/1/datasheet.md") == (200, "datasheet")
     assert site(f"/{REPORT}", "HEAD") == (200, "")
+
+
+def test_only_the_right_password_from_our_own_address_opens_a_page(site):
+    assert site(f"/{REPORT}", login=None) == (401, "Unauthorized")
+    assert site(f"/{REPORT}", login=("emotion", "wrong"))[0] == 401
+    assert site(f"/{REPORT}", Host="foreign.example")[0] == 400
+    assert site(f"/{REPORT}", Origin="http://foreign.example")[0] == 403
 
 
 def test_a_page_says_what_it_is(site):
