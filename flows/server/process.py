@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from data.system.child_process import EXIT_ORPHANED
+from flows.server.connections import ImpatientProtocol
 from flows.server.environment import SERVER_LOGIN_VARIABLE
 from flows.server.gate import guard
 from flows.settings import load_settings
@@ -38,6 +39,7 @@ def main() -> None:
         factory=True,
         host=host,
         port=int(port),
+        http=ImpatientProtocol,
         log_level="warning",
     )
 

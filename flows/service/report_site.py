@@ -20,10 +20,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from data.workspace.layout import RENDERED_FOLDER
+from flows.server.connections import ImpatientProtocol
 from flows.server.gate import PasswordGate, guard
 from flows.server.password import server_login
 from flows.settings import load_settings
 from models.registry.tracking import find_tracked
+from reports.common.templates import TABLES_SCRIPT, hash_script
 from reports.site.index import write_index
 from tasks.support.links import MLFLOW_PATH, mlflow_run_page
 
@@ -34,7 +36,18 @@ SHOWN_AS_TEXT = {".md", ".csv"}
 """Browsers would download these under their own media types."""
 
 REPORTS_PATH = "/reports/"
-HEADERS = [("X-Content-Type-Options", "nosniff")]
+POLICY = (
+    f"default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self'; "
+    f"script-src '{hash_script(TABLES_SCRIPT)}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What a page may load and run: pictures and styles of its own, and of all scripts the one that sorts our tables."""
+
+HEADERS = [
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
 STOP_SECONDS = 1
 
 
@@ -51,7 +64,10 @@ class Pages(StaticFiles):
 
     def lookup_path(self, path: str) -> tuple[str, stat_result | None]:
         """Find the file of a URL, unless it may not be seen."""
-        found, status = super().lookup_path(path)
+        try:
+            found, status = super().lookup_path(path)
+        except (OSError, ValueError):  # such as a path that is longer than the file system allows
+            return "", None
         return (found, status) if status and is_served(Path(found), self.workspace) else ("", None)
 
     def file_response(
@@ -98,6 +114,7 @@ def make_server(host: str, port: int, workspace: Path, login: str, names: Sequen
         guard(PasswordGate(make_site(workspace), login), host, names),
         host,
         port,
+        http=ImpatientProtocol,
         headers=HEADERS,
         server_header=False,
         access_log=False,

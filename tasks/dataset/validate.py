@@ -32,10 +32,10 @@ from data.workspace.layout import (
 )
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, choose_profile
+from expectations.data_docs import prune_data_docs, write_data_docs
 from expectations.judge import Judgement, judge_data_set
 from expectations.policies import RulePolicies, policies_to_rules
 from expectations.rules import DataLimits, DataRules, published_rules
-from expectations.run_suite import prune_data_docs, write_data_docs
 from tasks.dataset import correct_labels
 from tasks.dataset.correct_labels import (
     ANSWERS_NAME,

@@ -3,7 +3,6 @@
 test_judge shows that every rule passes good data and fails a targeted corruption.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from data.quality.cleaning import CleaningPolicy, clean_manifest
 from data.quality.rules import RULES as RULES_TABLE
 from data.records.dataset import Finding, Verdict
 from expectations.rules import DataRules, RuleName, cleaned_rules, published_rules
-from expectations.run_suite import prune_data_docs, validate_manifest, write_data_docs
+from expectations.run_suite import validate_manifest
 from tests.support.image_tree import PLANTERS, make_manifest, write_image_tree
 
 RULES = DataRules(
@@ -147,27 +146,3 @@ def test_frames_that_are_no_manifest_are_refused() -> None:
 def test_importing_the_entry_points_does_not_import_great_expectations() -> None:
     program = "import sys, expectations.rules, expectations.run_suite; sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, check=False).returncode == 0
-
-
-def test_data_docs_show_suite_and_findings(tmp_path: Path) -> None:
-    manifest = build_manifest(write_image_tree(tmp_path / "images", faults=["unknown_split", "colour"]))
-    index = write_data_docs(manifest, RULES, tmp_path / "docs")
-    assert index == tmp_path / "docs/index.html"
-    assert "manifest" in index.read_text()
-    [page] = (tmp_path / "docs/validations").rglob("*.html")
-    assert "holdout" in page.read_text() and "train/happy/colour.png" in page.read_text()
-    assert (tmp_path / "docs/expectations/manifest.html").is_file()
-    with pytest.raises(PipelineError, match="no row"):
-        write_data_docs(manifest.head(0), RULES, tmp_path / "none")
-
-
-def test_the_newest_data_docs_are_kept(tmp_path: Path) -> None:
-    for age, name in enumerate(("newest", "middle", "oldest", ".lock")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "index.html").write_text(name)
-        os.utime(tmp_path / name, (1_000_000 - age, 1_000_000 - age))
-    assert prune_data_docs(tmp_path, keep=2) == [tmp_path / "oldest"]
-    assert {path.name for path in tmp_path.iterdir()} == {"newest", "middle", ".lock"}
-    assert prune_data_docs(tmp_path, keep=5) == []
-    with pytest.raises(PipelineError, match="keep is 0"):
-        prune_data_docs(tmp_path, keep=0)

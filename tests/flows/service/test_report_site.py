@@ -1,5 +1,6 @@
 """The pages of a workspace: reports and what they link to, nothing else."""
 
+import socket
 import threading
 import time
 from base64 import b64encode
@@ -8,8 +9,10 @@ from http.client import HTTPConnection
 import pytest
 
 from data.workspace.store import Workspace
+from flows.server import connections
 from flows.service.report_site import make_server
 from models.registry.tracking import TrackedReport, tracking_inputs
+from reports.common.templates import TABLES_SCRIPT, hash_script
 
 LOGIN = ("emotion", "secret")
 REPORT = "reports/0123456789abcdef/index.html"
@@ -51,6 +54,7 @@ def site(tmp_path):
         body = response.read().decode()
         return response.status, response.headers[header] if header else body
 
+    ask.port = port
     yield ask
     server.should_exit = True
     thread.join(20)
@@ -107,10 +111,42 @@ def test_the_index_of_the_reports_is_the_first_page(site, tmp_path):
         "/datasets/1/",
         "/schedule.json",
         "/verdicts/",
+        f"/reports/{'a' * 256}.html",
+        f"/reports/{'a/' * 3000}index.html",
+        f"/mlflow/{'a' * 5000}",
+        "/reports/%00/index.html",
+        "/reports/%ff%fe.html",
     ],
 )
-def test_nothing_else_is_served(site, path):
+def test_nothing_else_is_served(site, path, caplog):
     assert site(path)[0] == 404
+    assert not caplog.records
+
+
+def test_a_page_runs_our_own_script_alone_and_loads_nothing_from_elsewhere(site):
+    for path in (f"/{REPORT}", "/verdicts/1/verdict.html", "/no-such-page"):
+        policy = site(path, header="Content-Security-Policy")[1]
+        assert f"script-src '{hash_script(TABLES_SCRIPT)}';" in policy
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert "http" not in policy
+        assert site(path, header="Referrer-Policy")[1] == "same-origin"
+        assert site(path, header="Cross-Origin-Resource-Policy")[1] == "same-origin"
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+def test_a_connection_without_another_whole_request_is_closed(site, begun, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + begun)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))  # until the server closes
+    assert answer.startswith(b"HTTP/1.1 401")
+
+
+def test_a_connection_that_never_asks_is_closed(site, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(b"GET /rep")
+        assert client.recv(1) == b""
 
 
 def test_the_key_of_a_report_leads_to_its_run_in_mlflow(site, tmp_path, monkeypatch):
