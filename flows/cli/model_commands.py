@@ -32,7 +32,9 @@ def list_models() -> None:
     registry = _registry()
     versions = registry.list_versions()
     if not versions:
-        console.print(f"No version is registered at {shown_uri(tracking_uri(registry.workspace))}.", soft_wrap=True)
+        console.print(
+            f"No version is registered at {escape(shown_uri(tracking_uri(registry.workspace)))}.", soft_wrap=True
+        )
         return
     console.print(_version_table(versions))
     moves = registry.history()
@@ -71,7 +73,7 @@ def promote(
     registry = _registry()
     move = registry.move_champion(_number(version, registry), _user(), reason)
     if move is None:
-        console.print(f"Version {version} is the champion already; nothing was moved.", highlight=False)
+        console.print(f"Version {escape(version)} is the champion already; nothing was moved.", highlight=False)
     else:
         _report(move, registry)
 
@@ -127,9 +129,9 @@ def _version_table(versions: list[VersionRecord]) -> Table:
     for heading in ("version", "aliases", "variant", "created", "training", "report"):
         table.add_column(heading)
     for one in versions:
-        aliases = ", ".join(f"[bold]{alias}[/]" for alias in one.aliases)
-        places = (one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
-        table.add_row(str(one.version), aliases, one.tags.get(NAME_TAG, ""), one.created, *places)
+        aliases = ", ".join(f"[bold]{escape(alias)}[/]" for alias in one.aliases)
+        texts = (one.tags.get(NAME_TAG, ""), one.created, one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
+        table.add_row(str(one.version), aliases, *map(escape, texts))
     return table
 
 

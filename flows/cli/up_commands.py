@@ -57,7 +57,9 @@ def down() -> None:
     """End everything that emotion up keeps running, including runs."""
     settings = load_settings()
     was_up = end_up(settings)
-    console.print(f"{settings.workspace.resolve()} {'is down' if was_up else 'was not up'}", highlight=False)
+    console.print(
+        f"{escape(str(settings.workspace.resolve()))} {'is down' if was_up else 'was not up'}", highlight=False
+    )
 
 
 @app.command()
@@ -67,7 +69,9 @@ def status() -> None:
     record = find_up(settings.workspace)
     schedule_choice = read_schedule(settings.workspace)
     if not record:
-        console.print(f"{settings.workspace.resolve()} is not up: run emotion up", highlight=False, soft_wrap=True)
+        console.print(
+            f"{escape(str(settings.workspace.resolve()))} is not up: run emotion up", highlight=False, soft_wrap=True
+        )
         print_schedule(schedule_choice)
         sys.exit(EXIT_DOWN)
     print_parts(record, part_states(record, settings.workspace))
