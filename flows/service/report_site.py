@@ -64,10 +64,7 @@ class Pages(StaticFiles):
 
     def lookup_path(self, path: str) -> tuple[str, stat_result | None]:
         """Find the file of a URL, unless it may not be seen."""
-        try:
-            found, status = super().lookup_path(path)
-        except (OSError, ValueError):  # such as a path that is longer than the file system allows
-            return "", None
+        found, status = super().lookup_path(path)
         return (found, status) if status and is_served(Path(found), self.workspace) else ("", None)
 
     def file_response(
