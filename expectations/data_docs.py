@@ -136,7 +136,7 @@ def make_self_contained(pages: Path) -> None:
 
 def _escape_names(manifest: pd.DataFrame) -> pd.DataFrame:
     """Escape paths and whatever else is text, such as names of folders that are taken for classes."""
-    texts = [name for name in manifest if is_string_dtype(manifest[name])]
+    texts = [str(name) for name in manifest.columns if is_string_dtype(manifest[name])]
     escaped = {name: manifest[name].map(_escape, na_action="ignore").astype(manifest[name].dtype) for name in texts}
     return manifest.assign(**escaped)
 

@@ -10,7 +10,7 @@ REQUEST_SECONDS = 20.0
 
 
 class ImpatientProtocol(H11Protocol):
-    """Uvicorn's protocol, which by itself waits without end for the rest of a request that has begun."""
+    """Uvicorn's protocol, which by itself waits without end for the rest of a request that has started."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a new connection."""

@@ -133,11 +133,11 @@ def test_a_page_runs_our_own_script_alone_and_loads_nothing_from_elsewhere(site)
         assert site(path, header="Cross-Origin-Resource-Policy")[1] == "same-origin"
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
-def test_a_connection_without_another_whole_request_is_closed(site, begun, monkeypatch):
+@pytest.mark.parametrize("started", [b"", b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+def test_a_connection_without_another_whole_request_is_closed(site, started, monkeypatch):
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
-        client.sendall(b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + begun)
+        client.sendall(b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + started)
         answer = b"".join(iter(lambda: client.recv(65536), b""))  # until the server closes
     assert answer.startswith(b"HTTP/1.1 401")
 
