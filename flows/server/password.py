@@ -36,14 +36,14 @@ def workspace_login(workspace: Path) -> str:
         PipelineError: another account made the file or may not let this one read it, or it holds something else.
     """
     path = password_path(workspace)
-    if not path.exists():
-        _make(path)
     try:
+        if not path.exists():
+            _make(path)
         _keep_private(path)
         login = path.read_text().strip()
     except (OSError, ValueError) as error:
         raise PipelineError(
-            f"got {path}, which cannot be read ({error}): use a workspace of your own account, or set "
+            f"got {path}, which cannot be made or read ({error}): use a workspace of your own account, or set "
             "EMOTION_PREFECT_AUTH and EMOTION_MLFLOW_AUTH to USER:PASSWORD"
         ) from error
     user, _, password = login.partition(":")

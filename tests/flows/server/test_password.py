@@ -44,6 +44,12 @@ def test_a_file_without_a_password_is_named(text, tmp_path):
         workspace_login(tmp_path)
 
 
+def test_a_workspace_in_which_nothing_can_be_made_is_named(tmp_path):
+    (tmp_path / "prefect").write_text("a file in the place of the folder")
+    with pytest.raises(PipelineError, match="cannot be made or read"):
+        workspace_login(tmp_path)
+
+
 def test_a_file_of_another_account_is_not_believed(tmp_path, monkeypatch):
     workspace_login(tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
