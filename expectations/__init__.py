@@ -7,6 +7,7 @@ counts              | how many images does a data set have, and how many does it
 custom_expectations | which checks does Great Expectations not have?
 suite               | which expectation checks which rule?
 run_suite           | what does the suite find in a manifest?
+data_docs           | how are Great Expectations' own pages written and pruned?
 judge               | is a data set accepted, and which images are used?
 wording             | how are findings put into words?
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -39,53 +38,22 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts
     Raises:
         PipelineError: columns of the manifest are missing, or it has no row.
     """
-    _require_rows(manifest)
-    return Verdict(findings=tuple(map(_to_finding, _run_suite(_open_context(), manifest, rules, published_counts))))
+    require_rows(manifest)
+    return Verdict(findings=tuple(map(_to_finding, run_suite(open_context(), manifest, rules, published_counts))))
 
 
-def write_data_docs(
-    manifest: pd.DataFrame, rules: DataRules, out: Path, published_counts: Counts | None = None
-) -> Path:
-    """Write Great Expectations' own pages on a manifest: the suite, and what each expectation observed.
-
-    About 4 MB, mostly fonts. The pages can be opened from disk; the browser downloads their style sheets.
-
-    Args:
-        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
-        rules: as for `validate_manifest`, whose verdict decides.
-        out: an empty directory, created if it is missing; the caller names it after the data set, so that the pages
-            of one data set are always in one place.
-        published_counts: as for `validate_manifest`.
-
-    Returns:
-        The path of index.html.
+def require_rows(manifest: pd.DataFrame) -> None:
+    """Check that there is something to validate.
 
     Raises:
         PipelineError: columns of the manifest are missing, or it has no row.
     """
-    _require_rows(manifest)
-    context = _open_context()
-    context.add_data_docs_site(
-        "pages",
-        {
-            "class_name": "SiteBuilder",
-            "show_how_to_buttons": False,
-            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(out.resolve())},
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        },
-    )
-    _run_suite(context, manifest, rules, published_counts)
-    context.build_data_docs(site_names=["pages"])
-    return out / "index.html"
-
-
-def _require_rows(manifest: pd.DataFrame) -> None:
     require_columns(manifest)
     if manifest.empty:
         raise PipelineError("the manifest has no row; expected one for each image: check the source and the quarantine")
 
 
-def _open_context() -> Any:
+def open_context() -> Any:
     """Open a context of Great Expectations: in memory, without progress bars, telemetry off."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
@@ -102,7 +70,7 @@ def _open_context() -> Any:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published_counts: Counts | None) -> list[Any]:
+def run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published_counts: Counts | None) -> list[Any]:
     """Run the suite; return one result for each expectation, in the suite's order."""
     import great_expectations as gx
 

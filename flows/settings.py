@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     max_total_bytes: Annotated[int, ExtractLimits.model_fields["max_total_bytes"]] = 4 << 30
     max_ratio: Annotated[float, ExtractLimits.model_fields["max_ratio"]] = 100
     host: str = Field(default="127.0.0.1", min_length=1, description="Address on which the parts of emotion up listen")
+    host_names: str = Field(
+        default="",
+        pattern=r"^$|^[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*$",
+        description="Comma-separated host names by which the parts may be reached, besides their addresses",
+    )
     prefect_port: Port = Field(default=4200, description="Port of Prefect's API and UI")
     mlflow_port: Port = Field(default=5000, description="Port of MLflow's UI")
     reports_port: Port = Field(default=8060, description="Port of the report and verdict pages")
@@ -70,10 +75,12 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="PostgreSQL of the Prefect server; empty: SQLite in the workspace"
     )
     prefect_auth: UserAndPassword = Field(
-        default=SecretStr(""), description="USER:PASSWORD that the Prefect server asks for"
+        default=SecretStr(""),
+        description="USER:PASSWORD of the Prefect server and the report pages; empty: the workspace's own",
     )
     mlflow_auth: UserAndPassword = Field(
-        default=SecretStr(""), description="USER:PASSWORD of MLflow's administrator, for which its UI asks"
+        default=SecretStr(""),
+        description="USER:PASSWORD of MLflow's administrator, for which its UI asks; empty: the workspace's own",
     )
     notify_block: str = Field(
         default="",
@@ -96,6 +103,10 @@ class Settings(BaseSettings):
         le=1 << 50,
         description="Free bytes that must stay on the disk beside what a stage needs",
     )
+
+    def listed_host_names(self) -> list[str]:
+        """Return the names of EMOTION_HOST_NAMES in lower case."""
+        return [name.lower() for name in self.host_names.split(",") if name]
 
     def open_workspace(self, force: bool = False) -> Workspace:
         """Return the workspace; `force` makes it write every stage again."""

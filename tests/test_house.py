@@ -123,9 +123,9 @@ STAGE_MODULES = {
         data.quality.multiple_testing data.quality.odd_images data.quality.partition data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
         data.records.label_audit data.sources.secrets data.sources.source data.system.child_process
-        expectations.counts expectations.custom_expectations expectations.judge expectations.policies
-        expectations.rules expectations.run_suite expectations.suite expectations.wording
-        tasks.dataset.correct_labels tasks.dataset.validate
+        expectations.counts expectations.custom_expectations expectations.data_docs expectations.judge
+        expectations.policies expectations.rules expectations.run_suite expectations.suite
+        expectations.wording tasks.dataset.correct_labels tasks.dataset.validate
     """,
     "changes": """
         data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures

@@ -23,8 +23,8 @@ VERSION = 1
 PRIVATE_MODE = 0o700
 """Only the owner may read a workspace: it holds databases, passwords and faces."""
 
-SERVER_USERS = "prefect/server.users"
-"""File that every workspace has in which a server ran."""
+OF_SERVERS = {"mlflow", "prefect", "up"}
+"""Folders of servers, which may start before the first run and in containers of their own."""
 
 OF_THE_SYSTEM = {"lost+found", ".DS_Store"}
 """Names that file systems put into an empty directory."""
@@ -115,7 +115,7 @@ def _refuse_other_directories(root: Path) -> None:
     if root.exists() and not root.is_dir():
         raise PipelineError(f"got the file {root}, expected a directory: set EMOTION_WORKSPACE to a directory")
     others = sorted(entry.name for entry in os.scandir(root) if not _may_be_new(entry.name)) if root.exists() else []
-    if others and not (root / SERVER_USERS).is_file() and next(list_records(root), None) is None:
+    if others and next(list_records(root), None) is None:
         raise PipelineError(
             f"got {root}, which holds {', '.join(others[:3])}{' and more' if len(others) > 3 else ''} but no "
             f"{MARK_NAME}; expected a workspace, or a new or empty directory: set EMOTION_WORKSPACE to one. Nothing "
@@ -124,4 +124,6 @@ def _refuse_other_directories(root: Path) -> None:
 
 
 def _may_be_new(name: str) -> bool:
-    return name in (MARK_NAME, *OF_THE_SYSTEM) or name.startswith(f".{MARK_NAME}.")  # another process makes it now
+    return name in (MARK_NAME, *OF_SERVERS, *OF_THE_SYSTEM) or name.startswith(
+        f".{MARK_NAME}."
+    )  # another process makes it now

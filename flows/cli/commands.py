@@ -306,7 +306,7 @@ def doctor() -> None:
         failed = failed or not check.ok
         mark = "[green]ok[/]  " if check.ok else "[yellow]look[/]"
         advice = f": {check.advice}" if check.advice and not check.ok else ""
-        console.print(f"{mark} {check.name}: {check.seen}{advice}", highlight=False, soft_wrap=True)
+        console.print(f"{mark} {check.name}: {escape(check.seen + advice)}", highlight=False, soft_wrap=True)
     if failed:
         console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")
 

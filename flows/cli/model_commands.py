@@ -12,8 +12,7 @@ from rich.table import Table
 
 from data.base.errors import PipelineError
 from flows.cli.printing import console
-from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT
-from flows.server.shared import live_server
+from flows.server.shared import client_environment, live_server
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
 from models.registry.connection import shown_uri, tracking_uri
@@ -33,7 +32,9 @@ def list_models() -> None:
     registry = _registry()
     versions = registry.list_versions()
     if not versions:
-        console.print(f"No version is registered at {shown_uri(tracking_uri(registry.workspace))}.", soft_wrap=True)
+        console.print(
+            f"No version is registered at {escape(shown_uri(tracking_uri(registry.workspace)))}.", soft_wrap=True
+        )
         return
     console.print(_version_table(versions))
     moves = registry.history()
@@ -72,7 +73,7 @@ def promote(
     registry = _registry()
     move = registry.move_champion(_number(version, registry), _user(), reason)
     if move is None:
-        console.print(f"Version {version} is the champion already; nothing was moved.", highlight=False)
+        console.print(f"Version {escape(version)} is the champion already; nothing was moved.", highlight=False)
     else:
         _report(move, registry)
 
@@ -117,7 +118,7 @@ def _report(move: ChampionMove, registry: ModelRegistry) -> None:
     )
     url = live_server(registry.workspace)
     if url:
-        os.environ.update({**RUN_ENVIRONMENT, API_URL_VARIABLE: url})
+        os.environ.update(client_environment(url, registry.workspace))
         from tasks.publish.promote import announce_move  # after the environment: prefect reads it when it is imported
 
         announce_move(move)
@@ -128,9 +129,9 @@ def _version_table(versions: list[VersionRecord]) -> Table:
     for heading in ("version", "aliases", "variant", "created", "training", "report"):
         table.add_column(heading)
     for one in versions:
-        aliases = ", ".join(f"[bold]{alias}[/]" for alias in one.aliases)
-        places = (one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
-        table.add_row(str(one.version), aliases, one.tags.get(NAME_TAG, ""), one.created, *places)
+        aliases = ", ".join(f"[bold]{escape(alias)}[/]" for alias in one.aliases)
+        texts = (one.tags.get(NAME_TAG, ""), one.created, one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
+        table.add_row(str(one.version), aliases, *map(escape, texts))
     return table
 
 

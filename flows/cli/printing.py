@@ -20,13 +20,16 @@ from data.records.search import SearchRecord
 from data.records.training import VariantResult
 from data.workspace.prune import KindCount
 from flows.cli.last_run import RunLine
+from flows.server.password import password_path, workspace_login
 from flows.service.schedule import ScheduleChoice
 from flows.service.supervisor import PartState
 from flows.service.up import UpRecord
+from flows.settings import Settings
 from reports.common.formatting import MISSING
 
-console = Console()
-error_console = Console(stderr=True)
+console = Console(emoji=False)
+error_console = Console(stderr=True, emoji=False)
+"""Both take [brackets] for markup: escape names, paths and whatever else comes from outside."""
 
 BEST_TRIALS = 10
 
@@ -37,7 +40,7 @@ MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 def print_data(summary: DataSummary, page: Path) -> None:
     """Print the findings of validation, the counts, and which images were set aside."""
-    table = Table(title=f"Data quality of {summary.source}", title_justify="left", box=SIMPLE)
+    table = Table(title=f"Data quality of {escape(summary.source)}", title_justify="left", box=SIMPLE)
     for heading in ("", "rule", "as published", "after cleaning"):
         table.add_column(heading)
     after = {finding.rule: finding for finding in summary.after.findings}
@@ -48,8 +51,8 @@ def print_data(summary: DataSummary, page: Path) -> None:
     for name, count in _duplicate_counts(summary):
         console.print(f"  {name}: [bold]{count}[/]", highlight=False)
     for quarantined in summary.quarantine:
-        console.print(f"  set aside, {quarantined.reason}: [bold]{quarantined.images}[/]", highlight=False)
-    console.print(f"[bold]Verdict:[/] {page}", soft_wrap=True)
+        console.print(f"  set aside, {escape(quarantined.reason)}: [bold]{quarantined.images}[/]", highlight=False)
+    console.print(f"[bold]Verdict:[/] {escape(str(page))}", soft_wrap=True)
 
 
 def print_results(results: RunResults, report: Path) -> None:
@@ -60,7 +63,9 @@ def print_results(results: RunResults, report: Path) -> None:
     console.print(_comparison_table(results))
     for variant in results.variants:
         if variant.status != "trained":
-            console.print(f"[yellow]{variant.status}[/] {variant.name}: {escape(variant.reason)}", highlight=False)
+            console.print(
+                f"[yellow]{variant.status}[/] {escape(variant.name)}: {escape(variant.reason)}", highlight=False
+            )
     _print_spreads(results)
     if results.decision:
         console.print(f"{OUTCOMES[results.decision.outcome]}: {escape(results.decision.summary)}", highlight=False)
@@ -68,7 +73,7 @@ def print_results(results: RunResults, report: Path) -> None:
         console.print(
             "[yellow]Synthetic data: these figures show that the pipeline works, and nothing about real faces.[/]"
         )
-    console.print(f"\n[bold]Report:[/] {report / 'index.html'}", soft_wrap=True)
+    console.print(f"\n[bold]Report:[/] {escape(str(report / 'index.html'))}", soft_wrap=True)
     console.print("[bold]Next:[/] open the report in a browser, then train on your own images:")
     console.print("  .venv/bin/emotion run --source PATH_OR_URL_OR_DRIVE_ID    (emotion run --help, emotion doctor)")
 
@@ -79,7 +84,7 @@ def _print_spreads(results: RunResults) -> None:
 
     spreads = [spread for spread in seed_spreads(results) if spread.trained]
     for spread in spreads:
-        console.print(f"{spread.name}, validation over seeds: [bold]{spread.cell}[/]", highlight=False)
+        console.print(f"{escape(spread.name)}, validation over seeds: [bold]{spread.cell}[/]", highlight=False)
     if spreads:
         console.print("Mean ± standard deviation (seeds): the spread of training, on the same images.")
 
@@ -89,7 +94,7 @@ def print_audit(audit: LabelAudit, directory: Path) -> None:
     from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
 
     for sentence in audit_sentences(audit):
-        console.print(sentence, highlight=False)
+        console.print(escape(sentence), highlight=False)
     if not audit.images:
         return
     table = Table(box=SIMPLE)
@@ -98,8 +103,8 @@ def print_audit(audit: LabelAudit, directory: Path) -> None:
     for row in zip(CLASSES, audit.images_per_class, audit.suspected_per_class, strict=True):
         table.add_row(*map(str, row))
     console.print(table)
-    console.print(f"[bold]Suspects:[/] {directory / SUSPECTS_NAME}", soft_wrap=True)
-    console.print(f"[bold]Pictures:[/] {directory / AUDIT_PAGE_NAME}", soft_wrap=True)
+    console.print(f"[bold]Suspects:[/] {escape(str(directory / SUSPECTS_NAME))}", soft_wrap=True)
+    console.print(f"[bold]Pictures:[/] {escape(str(directory / AUDIT_PAGE_NAME))}", soft_wrap=True)
 
 
 def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
@@ -107,15 +112,15 @@ def print_search(search: SearchRecord, preset: Path, measure: str) -> None:
     from reports.tuning import search_sentences, trial_rows
 
     rows = trial_rows(search)[:BEST_TRIALS]
-    table = Table(title=f"Trials of {search.variant} by selection accuracy", title_justify="left", box=SIMPLE)
+    table = Table(title=f"Trials of {escape(search.variant)} by selection accuracy", title_justify="left", box=SIMPLE)
     for heading in rows[0]:
         table.add_column(heading, justify="left" if heading in ("state", "optimizer") else "right")
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*map(escape, row.values()))
     console.print(table)
     for sentence in search_sentences(search):
-        console.print(sentence, highlight=False)
-    console.print(f"[bold]Preset:[/] {preset}", soft_wrap=True)
+        console.print(escape(sentence), highlight=False)
+    console.print(f"[bold]Preset:[/] {escape(str(preset))}", soft_wrap=True)
     console.print("[bold]Next:[/] measure the winner on validation; its training is already in the workspace:")
     console.print(f"  {escape(measure)}", highlight=False, soft_wrap=True)
 
@@ -128,24 +133,40 @@ def print_pruned(counts: Sequence[KindCount], dry_run: bool) -> None:
     for count in counts:
         reasons = ", ".join(f"{reason} {number}" for reason, number in count.kept_for.items())
         table.add_row(
-            count.kind,
+            escape(count.kind),
             str(count.removed),
             f"{count.removed_bytes / 1e6:.1f}",
             str(count.kept),
             f"{count.kept_bytes / 1e6:.1f}",
-            reasons,
+            escape(reasons),
         )
     console.print(table)
     if freed := sum(count.removed_bytes for count in counts):
         console.print(f"[bold]{'Would free' if dry_run else 'Freed'}:[/] {freed / 1e6:.1f} MB", highlight=False)
 
 
-def print_up(record: UpRecord, schedule: ScheduleChoice) -> None:
-    """Print the address of each part, the schedule and the notifications."""
+def print_up(record: UpRecord, schedule: ScheduleChoice, settings: Settings) -> None:
+    """Print the address of each part, how to log in, the schedule and the notifications."""
     for name, address in record.addresses.items():
-        console.print(f"  [bold]{PART_TITLES.get(name, name):16}[/] {address}", highlight=False, soft_wrap=True)
+        console.print(f"  [bold]{PART_TITLES.get(name, name):16}[/] {escape(address)}", highlight=False, soft_wrap=True)
+    print_login(settings)
     print_schedule(schedule)
     print_notifications(record)
+
+
+def print_login(settings: Settings) -> None:
+    """Print the password on a terminal, and elsewhere where it stands: what goes to a file or a log has no secret."""
+    chosen = {"Prefect and the reports": settings.prefect_auth, "MLflow": settings.mlflow_auth}
+    unset = [parts for parts, login in chosen.items() if not login.get_secret_value()]
+    if not unset:
+        console.print("log in: with EMOTION_PREFECT_AUTH, and with EMOTION_MLFLOW_AUTH to MLflow", highlight=False)
+        return
+    path = password_path(settings.workspace)
+    where = f"user and password are in {path}"
+    what = workspace_login(settings.workspace) if console.file.isatty() else where
+    only = f" to {unset[0]}" if len(unset) == 1 else ""
+    hint = "" if unset == ["MLflow"] else "; Prefect asks for both in one, as they stand"
+    console.print(f"log in{only}: {escape(what)}{hint}", highlight=False, soft_wrap=True)
 
 
 def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:
@@ -158,7 +179,7 @@ def print_parts(record: UpRecord, states: Iterable[PartState]) -> None:
         mark = "green" if since else "yellow"
         shown = f"{since:%Y-%m-%d %H:%M:%S %z}" if since else escape(part.description)
         state = f"[{mark}]{part.state.lower()}[/]"
-        table.add_row(PART_TITLES.get(part.name, part.name), state, shown, record.addresses.get(part.name, ""))
+        table.add_row(PART_TITLES.get(part.name, part.name), state, shown, escape(record.addresses.get(part.name, "")))
     console.print(table)
 
 
@@ -174,7 +195,7 @@ def print_notifications(record: UpRecord) -> None:
     """Print which events are notified, or how to switch notifications on."""
     none = "none: EMOTION_NOTIFY_BLOCK names the Prefect block to notify, such as slack-webhook/team"
     what = "; ".join(name.removeprefix("emotion: ") for name in record.notifications)
-    console.print(f"notifications: {what or none}", highlight=False, soft_wrap=True)
+    console.print(f"notifications: {escape(what or none)}", highlight=False, soft_wrap=True)
 
 
 def print_last_run(run: RunLine | None) -> None:
@@ -184,11 +205,13 @@ def print_last_run(run: RunLine | None) -> None:
 
 
 def _comparison_table(results: RunResults) -> Table:
-    table = Table(title=f"{results.run_name}: variants by validation accuracy", title_justify="left", box=SIMPLE)
+    table = Table(
+        title=f"{escape(results.run_name)}: variants by validation accuracy", title_justify="left", box=SIMPLE
+    )
     for heading in ("variant", "validation (95 % interval)", "test", "core-s", "epochs", "memory"):
         table.add_column(heading, justify="left" if heading == "variant" else "right")
     for variant in results.variants:
-        table.add_row(variant.name, *_comparison_cells(variant))
+        table.add_row(escape(variant.name), *_comparison_cells(variant))
     return table
 
 

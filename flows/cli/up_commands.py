@@ -11,13 +11,21 @@ from rich.markup import escape
 from data.base.errors import PipelineError
 from data.sources.source import parse_source
 from flows.cli.options import PRESET_HELP
-from flows.cli.printing import console, print_last_run, print_notifications, print_parts, print_schedule, print_up
-from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT, auth_environment
-from flows.server.shared import find_kept_server
+from flows.cli.printing import (
+    console,
+    print_last_run,
+    print_login,
+    print_notifications,
+    print_parts,
+    print_schedule,
+    print_up,
+)
+from flows.server.environment import API_URL_VARIABLE
+from flows.server.shared import client_environment, find_kept_server
 from flows.service.deploy import deploy_all
 from flows.service.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
 from flows.service.up import UpRecord, end_up, find_up, part_states, run_up, start_detached
-from flows.settings import Settings, load_settings
+from flows.settings import Settings, load_settings, settings_environment
 from models.catalog.presets import load_preset
 
 app = typer.Typer()
@@ -33,12 +41,12 @@ def up(
     """Keep Prefect's server, a worker, MLflow's UI and the reports running, until Ctrl-C."""
     settings = load_settings()
     if detach:
-        print_up(start_detached(settings), read_schedule(settings.workspace))
+        print_up(start_detached(settings), read_schedule(settings.workspace), settings)
         console.print("It runs until [bold]emotion down[/]; emotion status shows it.", highlight=False)
         return
 
     def ready(record: UpRecord) -> None:
-        print_up(record, read_schedule(settings.workspace))
+        print_up(record, read_schedule(settings.workspace), settings)
         console.print("Ctrl-C ends everything. Logs of the parts:", highlight=False)
 
     run_up(settings, lambda line: console.print(escape(line), highlight=False, soft_wrap=True), ready)
@@ -49,7 +57,9 @@ def down() -> None:
     """End everything that emotion up keeps running, including runs."""
     settings = load_settings()
     was_up = end_up(settings)
-    console.print(f"{settings.workspace.resolve()} {'is down' if was_up else 'was not up'}", highlight=False)
+    console.print(
+        f"{escape(str(settings.workspace.resolve()))} {'is down' if was_up else 'was not up'}", highlight=False
+    )
 
 
 @app.command()
@@ -59,10 +69,13 @@ def status() -> None:
     record = find_up(settings.workspace)
     schedule_choice = read_schedule(settings.workspace)
     if not record:
-        console.print(f"{settings.workspace.resolve()} is not up: run emotion up", highlight=False, soft_wrap=True)
+        console.print(
+            f"{escape(str(settings.workspace.resolve()))} is not up: run emotion up", highlight=False, soft_wrap=True
+        )
         print_schedule(schedule_choice)
         sys.exit(EXIT_DOWN)
     print_parts(record, part_states(record, settings.workspace))
+    print_login(settings)
     print_schedule(schedule_choice)
     print_notifications(record)
     _use_server(settings)
@@ -96,6 +109,20 @@ def schedule(
 
 
 @app.command()
+def worker(
+    name: Annotated[str, typer.Option(help="Its name in Prefect; by default a new one at each start.")] = "",
+) -> None:
+    """Start runs of the server that is up, or that PREFECT_API_URL names, on this machine too, until Ctrl-C."""
+    settings = load_settings()
+    if not _use_server(settings):
+        raise PipelineError("got no server to work for: run emotion up, which has a worker, or set PREFECT_API_URL")
+    os.environ.update(settings_environment(settings))
+    from flows.service.worker import work  # after the environment: prefect reads it when it is imported
+
+    work(name)
+
+
+@app.command()
 def deploy() -> None:
     """Deploy the flows, the schedule and the automations to the server that is up, or that PREFECT_API_URL names."""
     settings = load_settings()
@@ -107,10 +134,9 @@ def deploy() -> None:
 
 def _use_server(settings: Settings) -> bool:
     """Make prefect use the server in PREFECT_API_URL, or else that of `emotion up`; tell whether there is a server."""
-    os.environ.update({**RUN_ENVIRONMENT, **auth_environment(settings)})
     url = os.environ.get(API_URL_VARIABLE) or find_kept_server(settings.workspace)
     if url:
-        os.environ[API_URL_VARIABLE] = url
+        os.environ.update(client_environment(url, settings.workspace))
     return bool(url)
 
 

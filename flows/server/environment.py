@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from flows.logs import LOG_ENVIRONMENT
+from flows.server.password import server_login
 from flows.settings import Settings, load_settings
 
 API_URL_VARIABLE = "PREFECT_API_URL"
+SERVER_LOGIN_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
+CLIENT_LOGIN_VARIABLE = "PREFECT_API_AUTH_STRING"
 
 LOOPBACK = "127.0.0.1"
 
@@ -21,14 +24,15 @@ RUN_ENVIRONMENT = {
     **LOG_ENVIRONMENT,
 }
 """Settings of every run on any server: telemetry off, complete logs, heartbeats on.
-prefect.yaml repeats them for runs that a worker starts."""
+The work pool has them too, for runs that a worker starts."""
 
 
 def server_environment(workspace: Path) -> dict[str, str]:
     """Return the settings with which a server of this project and its runs store everything in the workspace."""
     home, settings = _home(workspace), load_settings()
     return {
-        **auth_environment(settings),
+        **login_environment(server_login(settings, workspace)),
+        "EMOTION_HOST_NAMES": settings.host_names,
         "PREFECT_HOME": str(home),
         "PREFECT_API_DATABASE_CONNECTION_URL": _database_url(settings, home),
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
@@ -36,10 +40,9 @@ def server_environment(workspace: Path) -> dict[str, str]:
     }
 
 
-def auth_environment(settings: Settings) -> dict[str, str]:
-    """Return the settings with which a server asks for EMOTION_PREFECT_AUTH and its clients send it."""
-    auth = settings.prefect_auth.get_secret_value()
-    return dict.fromkeys(("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"), auth) if auth else {}
+def login_environment(login: str) -> dict[str, str]:
+    """Return the settings with which a server asks for USER:PASSWORD and its clients send it."""
+    return dict.fromkeys((SERVER_LOGIN_VARIABLE, CLIENT_LOGIN_VARIABLE), login) if login else {}
 
 
 def _database_url(settings: Settings, home: Path) -> str:

@@ -30,12 +30,14 @@ from data.base.paths import PROJECT_ROOT
 from data.workspace.mark import claim_root
 from flows.server.environment import (
     API_URL_VARIABLE,
+    CLIENT_LOGIN_VARIABLE,
     LOOPBACK,
     RUN_ENVIRONMENT,
     _home,
-    auth_environment,
+    login_environment,
     server_environment,
 )
+from flows.server.password import workspace_login
 from flows.server.waiting import wait_until
 from flows.settings import load_settings
 
@@ -68,20 +70,35 @@ def prefect_server(workspace: Path, start_seconds: float) -> Iterator[str]:
         start_seconds: time that a server may take to start.
 
     Raises:
-        PipelineError: the named server does not answer, or the started server was not ready in time.
+        PipelineError: the named server does not answer or asks for another password, or the started server was not
+            ready in time.
     """
-    os.environ.update({**RUN_ENVIRONMENT, **auth_environment(load_settings())})
+    os.environ.update(RUN_ENVIRONMENT)
     named = os.environ.get(API_URL_VARIABLE)
     if named:
+        os.environ.update(client_environment(named, workspace))
         _require_answer(named)
+        _require_login(named)
         yield named
         return
     with _shared_server(workspace, start_seconds) as url:
         os.environ.update({**server_environment(workspace), API_URL_VARIABLE: url})
         try:
+            _require_login(url)
             yield url
         finally:
             del os.environ[API_URL_VARIABLE]
+
+
+def client_environment(url: str, workspace: Path) -> dict[str, str]:
+    """Return the environment with which prefect uses the server at this API URL, with the password that we know for it.
+
+    The workspace's own password is for the workspace's own server, and is sent to no other.
+    """
+    login, record = load_settings().prefect_auth.get_secret_value(), _read_record(workspace)
+    if not login and record and record.url == url and _lives(record, workspace):
+        login = workspace_login(workspace)
+    return {**RUN_ENVIRONMENT, API_URL_VARIABLE: url, **login_environment(login)}
 
 
 def ends_with_its_runs(url: str, workspace: Path) -> bool:
@@ -289,6 +306,18 @@ def _require_answer(url: str) -> None:
         raise PipelineError(
             f"PREFECT_API_URL names {url}, but no Prefect server answers there: start it, or unset PREFECT_API_URL so "
             "that the run starts a server"
+        )
+
+
+def _require_login(url: str) -> None:
+    """Check that the server accepts the password of this process; Prefect Cloud has a key instead."""
+    if os.environ.get("PREFECT_API_KEY"):
+        return
+    user, _, password = os.environ.get(CLIENT_LOGIN_VARIABLE, "").partition(":")
+    answer = requests.get(f"{url}/admin/version", auth=(user, password) if user else None, timeout=ANSWER_SECONDS)
+    if answer.status_code == requests.codes.unauthorized:
+        raise PipelineError(
+            f"the Prefect server at {url} asks for another password: set EMOTION_PREFECT_AUTH to its USER:PASSWORD"
         )
 
 

@@ -7,6 +7,7 @@ supervisor    | how the parts are started again and logged
 part_process  | how one part runs as a child command
 process_marks | which processes belong to an `emotion up`
 report_site   | how the report pages are served
+worker        | which runs are started, and which are refused?
 deploy        | how the server is set up
 schedule      | whether flows run on a schedule
 automations   | which events notify, and which runs are marked as crashed

@@ -6,9 +6,16 @@ from pathlib import Path
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
+from flows.server.environment import RUN_ENVIRONMENT
 from flows.service.parts import POOL, SCRIPTS
 from flows.service.schedule import apply_schedule, read_schedule
 from flows.settings import Settings, settings_environment
+
+JOB_TEMPLATE = {
+    "job_configuration": {"env": RUN_ENVIRONMENT, "stream_output": True},
+    "variables": {"type": "object", "properties": {}, "additionalProperties": False},
+}
+"""How a worker starts the process of a run."""
 
 
 def deploy_all(settings: Settings) -> list[str]:
@@ -29,22 +36,29 @@ def deploy_all(settings: Settings) -> list[str]:
 
 
 def make_pool() -> None:
-    """Create the work pool if the server does not have it."""
+    """Create the work pool if the server does not have it, and give it our template of a job.
+
+    The template has no variables: neither a deployment nor a run can choose the command, the folder or the environment
+    of its process.
+    """
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
     from prefect.workers.process import ProcessWorker
 
     with get_client(sync_client=True) as client:
         try:
-            client.read_work_pool(POOL)
+            found = client.read_work_pool(POOL)
         except ObjectNotFound:
-            template = ProcessWorker.get_default_base_job_template()
-            pool = WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template)
             try:
-                client.create_work_pool(pool)
+                client.create_work_pool(
+                    WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=JOB_TEMPLATE)
+                )
             except ObjectAlreadyExists:  # another process created it first
                 return
+        else:
+            if found.base_job_template != JOB_TEMPLATE:
+                client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
 
 
 def deploy_flows(settings: Settings) -> None:

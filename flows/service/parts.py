@@ -2,7 +2,10 @@
 
 import os
 import socket
+import sqlite3
 import sys
+from configparser import ConfigParser
+from contextlib import closing
 from pathlib import Path
 from secrets import token_hex
 from typing import NamedTuple
@@ -15,12 +18,13 @@ from data.base.errors import PipelineError
 from data.workspace.atomic import write_atomically
 from data.workspace.layout import MLFLOW_FOLDER
 from flows.server.environment import LOOPBACK
+from flows.server.own_hosts import ANY_ADDRESS, own_hosts
+from flows.server.password import mlflow_login
 from flows.settings import PREFIX, Settings
 from models.registry.connection import EXPERIMENT, URI_VARIABLE
 from models.registry.relocation import follow_move
 
 POOL = "emotion"
-ANY_ADDRESS = ("0.0.0.0", "::")
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -40,7 +44,7 @@ def list_parts(settings: Settings) -> list[Part]:
     """Return the parts in the order of their start, without MLflow's UI if MLFLOW_TRACKING_URI names another server."""
     python, host, workspace = sys.executable, settings.host, settings.workspace.resolve()
     server = (python, "-m", "flows.server.process", host, str(settings.prefect_port))
-    worker = (str(SCRIPTS / "prefect"), "worker", "start", "--pool", POOL, "--name", "emotion-up")
+    worker = (python, "-m", "flows.service.worker", "emotion-up")
     site = (python, "-m", "flows.service.report_site", host, str(settings.reports_port), str(workspace))
     parts = [
         Part("server", server, "prefect_port", settings.prefect_port, "/api/health"),
@@ -53,11 +57,10 @@ def list_parts(settings: Settings) -> list[Part]:
 
 def _mlflow_command(settings: Settings) -> tuple[str, ...]:
     folder = mlflow_folder(settings.workspace)
-    auth = ("--app-name", "basic-auth") if settings.mlflow_auth.get_secret_value() else ()
     store = ("--backend-store-uri", f"sqlite:///{quote(str(folder / 'mlflow.db'))}")
     artifacts = ("--artifacts-destination", str(folder / "artifacts"))
     place = ("--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1")
-    return (str(SCRIPTS / "mlflow"), "server", *store, *artifacts, *place, *auth)
+    return (str(SCRIPTS / "mlflow"), "server", *store, *artifacts, *place, "--app-name", "basic-auth")
 
 
 def mlflow_folder(workspace: Path) -> Path:
@@ -70,18 +73,64 @@ def configure_mlflow(settings: Settings) -> dict[str, str]:
     folder = mlflow_folder(settings.workspace)
     (folder / "artifacts").mkdir(parents=True, exist_ok=True)
     follow_move(settings.workspace, EXPERIMENT)
-    user, _, password = settings.mlflow_auth.get_secret_value().partition(":")
-    if not user:
-        return {}
+    user, _, password = mlflow_login(settings).partition(":")
     users, config = folder / "users.db", folder / "auth.ini"
-    users.unlink(missing_ok=True)  # MLflow creates its administrator only once and would keep an old password
+    if users.exists():
+        renew_administrator(users, user, password, _administrator_of(config))
     uri = f"sqlite:///{quote(str(users))}".replace("%", "%%")
-    write_atomically(config, f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = {uri}\n")
+    written = f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = {uri}\nadmin_username = {user}\n"
+    write_atomically(config, written)
     return {
+        **_mlflow_hosts(settings),
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_AUTH_ADMIN_USERNAME": user,
         "MLFLOW_AUTH_ADMIN_PASSWORD": password,
         "MLFLOW_FLASK_SERVER_SECRET_KEY": token_hex(32),
+    }
+
+
+def renew_administrator(users: Path, user: str, password: str, former: str) -> None:
+    """Give MLflow's administrator the present password, and lock a former one out; other accounts stay.
+
+    MLflow itself sets the password only when it creates the account.
+
+    Args:
+        users: MLflow's database of accounts.
+        user: name of the administrator.
+        password: of the administrator.
+        former: name of the administrator at the last start; empty if it is not known, and then no account stays.
+    """
+    from werkzeug.security import check_password_hash, generate_password_hash
+
+    if not former:
+        users.unlink()
+        return
+    with closing(sqlite3.connect(users)) as database, database:
+        if former != user:
+            database.execute("UPDATE users SET is_admin = 0, password_hash = '' WHERE username = ?", (former,))
+        stored = database.execute("SELECT password_hash FROM users WHERE username = ?", (user,)).fetchone()
+        if stored and not check_password_hash(stored[0], password):
+            change = "UPDATE users SET is_admin = 1, password_hash = ? WHERE username = ?"
+            database.execute(change, (generate_password_hash(password), user))
+
+
+def _administrator_of(config: Path) -> str:
+    """Return the administrator at the last start; empty if the configuration is missing or older than that entry."""
+    parser = ConfigParser(interpolation=None)
+    parser.read(config)
+    return parser.get("mlflow", "admin_username", fallback="")
+
+
+def _mlflow_hosts(settings: Settings) -> dict[str, str]:
+    """Return which hosts a request to MLflow may name, and whose pages may send one."""
+    names, port = settings.listed_host_names(), settings.mlflow_port
+    hosts = own_hosts(settings.host, names)
+    behind_proxy = [f"{name}:*" for name in names]
+    origins = [f"http://{host}:{port}" for host in hosts]
+    origins += [f"{scheme}://{name}{end}" for name in names for scheme in ("http", "https") for end in ("", ":*")]
+    return {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([*hosts, *(f"{host}:{port}" for host in hosts), *behind_proxy]),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
     }
 
 

@@ -6,6 +6,7 @@ report's link to MLflow leads through this server.
 """
 
 import sys
+from collections.abc import Sequence
 from os import PathLike, stat_result
 from pathlib import Path
 
@@ -19,7 +20,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from data.workspace.layout import RENDERED_FOLDER
+from flows.server.connections import ImpatientProtocol
+from flows.server.gate import PasswordGate, guard
+from flows.server.password import server_login
+from flows.settings import load_settings
 from models.registry.tracking import find_tracked
+from reports.common.templates import TABLES_SCRIPT, hash_script
 from reports.site.index import write_index
 from tasks.support.links import MLFLOW_PATH, mlflow_run_page
 
@@ -30,7 +36,18 @@ SHOWN_AS_TEXT = {".md", ".csv"}
 """Browsers would download these under their own media types."""
 
 REPORTS_PATH = "/reports/"
-HEADERS = [("X-Content-Type-Options", "nosniff")]
+POLICY = (
+    f"default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self'; "
+    f"script-src '{hash_script(TABLES_SCRIPT)}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What a page may load and run: pictures and styles of its own, and of all scripts the one that sorts our tables."""
+
+HEADERS = [
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
 STOP_SECONDS = 1
 
 
@@ -80,18 +97,21 @@ def make_site(workspace: Path) -> Starlette:
     return Starlette(routes=[*routes, Mount("/", Pages(workspace))])
 
 
-def make_server(host: str, port: int, workspace: Path) -> uvicorn.Server:
+def make_server(host: str, port: int, workspace: Path, login: str, names: Sequence[str] = ()) -> uvicorn.Server:
     """Return the server of a workspace's pages; its `run` serves until it is told to stop.
 
     Args:
         host: address to listen on.
         port: TCP port.
         workspace: root of the workspace.
+        login: USER:PASSWORD for which it asks.
+        names: host names by which it may be reached, besides its address.
     """
     config = uvicorn.Config(
-        make_site(workspace),
+        guard(PasswordGate(make_site(workspace), login), host, names),
         host,
         port,
+        http=ImpatientProtocol,
         headers=HEADERS,
         server_header=False,
         access_log=False,
@@ -132,8 +152,10 @@ def is_served(path: Path, root: Path) -> bool:
 def main() -> None:
     """Serve until told to stop."""
     host, port, workspace = sys.argv[1:]
+    settings = load_settings()
+    login = server_login(settings, Path(workspace))
     write_index(Path(workspace))
-    make_server(host, int(port), Path(workspace)).run()
+    make_server(host, int(port), Path(workspace), login, settings.listed_host_names()).run()
 
 
 if __name__ == "__main__":

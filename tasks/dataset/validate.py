@@ -34,10 +34,10 @@ from data.workspace.layout import (
 from data.workspace.ownership import finish_owned, forget_owned, holds_only_ours, list_owned, start_owned
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, choose_profile
+from expectations.data_docs import write_data_docs
 from expectations.judge import Judgement, judge_data_set
 from expectations.policies import RulePolicies, policies_to_rules
 from expectations.rules import DataLimits, DataRules, published_rules
-from expectations.run_suite import write_data_docs
 from tasks.dataset import correct_labels
 from tasks.dataset.correct_labels import (
     ANSWERS_NAME,

@@ -3,6 +3,8 @@
 import importlib
 import shutil
 import subprocess
+from configparser import ConfigParser
+from pathlib import Path
 
 import pytest
 import yaml
@@ -43,6 +45,31 @@ def test_volumes_and_commands_exist():
             assert hasattr(importlib.import_module(command[2]), "main")
 
 
+def test_every_published_service_asks_for_the_password():
+    password = "${EMOTION_PASSWORD}"
+    for name in ("server", "reports", "worker"):
+        environment = SERVICES[name]["environment"]
+        assert environment["EMOTION_PREFECT_AUTH"] == f"emotion:{password}"
+        assert environment["PREFECT_API_AUTH_STRING"].startswith("emotion:${EMOTION_PASSWORD:?")
+    assert SERVICES["server"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"] == f"emotion:{password}"
+    assert SERVICES["mlflow"]["command"][-2:] == ["--app-name", "basic-auth"]
+    assert SERVICES["mlflow"]["environment"]["MLFLOW_AUTH_ADMIN_PASSWORD"] == password
+    assert SERVICES["worker"]["environment"]["MLFLOW_TRACKING_PASSWORD"] == password
+
+
+def test_no_password_is_on_a_command_line():
+    for service in SERVICES.values():
+        assert "PASSWORD" not in str(service.get("command", "")) + str(service.get("healthcheck", ""))
+
+
+def test_mlflow_keeps_its_accounts_in_the_volume_and_lets_nobody_else_in():
+    settings = ConfigParser()
+    name = SERVICES["mlflow"]["environment"]["MLFLOW_AUTH_CONFIG_PATH"]
+    settings.read(PROJECT_ROOT / Path(name).relative_to("/opt/emotion"))
+    assert settings["mlflow"]["default_permission"] == "NO_PERMISSIONS"
+    assert settings["mlflow"]["database_uri"].startswith("sqlite:////var/lib/emotion/")
+
+
 def test_nothing_phones_home():
     for name in ("server", "worker", "mlflow"):
         assert SERVICES[name]["environment"]["DO_NOT_TRACK"] == "1"
@@ -55,7 +82,7 @@ def test_systemd_takes_the_units(unit, tmp_path):
     """The paths that the units name are made to exist: whether they do is a matter of the machine."""
     shutil.copy("/bin/true", tmp_path / "emotion")
     text = unit.read_text().replace("/opt/emotion/.venv/bin/emotion", str(tmp_path / "emotion"))
-    text = text.replace("/opt/emotion/.venv/bin/prefect", str(tmp_path / "emotion")).replace("User=emotion\n", "")
+    text = text.replace("User=emotion\n", "")
     (tmp_path / unit.name).write_text(text)
     outcome = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", tmp_path / unit.name], capture_output=True, text=True, check=False

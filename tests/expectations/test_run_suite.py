@@ -19,7 +19,7 @@ from data.quality.cleaning import CleaningPolicy, clean_manifest
 from data.quality.rules import RULES as RULES_TABLE
 from data.records.dataset import Finding, Verdict
 from expectations.rules import DataRules, RuleName, cleaned_rules, published_rules
-from expectations.run_suite import validate_manifest, write_data_docs
+from expectations.run_suite import validate_manifest
 from tests.support.image_tree import PLANTERS, make_manifest, write_image_tree
 
 RULES = DataRules(
@@ -146,15 +146,3 @@ def test_frames_that_are_no_manifest_are_refused() -> None:
 def test_importing_the_entry_points_does_not_import_great_expectations() -> None:
     program = "import sys, expectations.rules, expectations.run_suite; sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, check=False).returncode == 0
-
-
-def test_data_docs_show_suite_and_findings(tmp_path: Path) -> None:
-    manifest = build_manifest(write_image_tree(tmp_path / "images", faults=["unknown_split", "colour"]))
-    index = write_data_docs(manifest, RULES, tmp_path / "docs")
-    assert index == tmp_path / "docs/index.html"
-    assert "manifest" in index.read_text()
-    [page] = (tmp_path / "docs/validations").rglob("*.html")
-    assert "holdout" in page.read_text() and "train/happy/colour.png" in page.read_text()
-    assert (tmp_path / "docs/expectations/manifest.html").is_file()
-    with pytest.raises(PipelineError, match="no row"):
-        write_data_docs(manifest.head(0), RULES, tmp_path / "none")

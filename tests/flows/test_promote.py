@@ -6,7 +6,6 @@ import sys
 import time
 
 import pytest
-import requests
 
 from models.registry.champion import ModelRegistry
 from tests.support.emotion_command import environment, run_emotion
@@ -42,9 +41,7 @@ def champion_events(server, expected, seconds=30):
     deadline = time.monotonic() + seconds
     while True:
         asked = {"filter": {"event": {"name": ["emotion.champion.changed"]}}, "limit": 50}
-        response = requests.post(f"{server.url}/events/filter", json=asked, timeout=10)
-        response.raise_for_status()
-        events = response.json()["events"]
+        events = server.post("events/filter", asked).json()["events"]
         if len(events) >= expected or time.monotonic() > deadline:
             return sorted(events, key=lambda event: event["occurred"])
         time.sleep(0.5)

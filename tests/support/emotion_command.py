@@ -13,24 +13,25 @@ EMOTION = Path(sys.executable).with_name("emotion")
 
 
 class Server:
-    """The API of a running server."""
+    """The API of a running server, with the USER:PASSWORD for which it asks."""
 
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, url, login):
+        self.url, self.login = url, login
+
+    def post(self, what, body):
+        response = requests.post(f"{self.url}/{what}", json=body, auth=tuple(self.login.split(":")), timeout=10)
+        response.raise_for_status()
+        return response
 
     def ask(self, what, **body):
-        response = requests.post(f"{self.url}/{what}/filter", json=body, timeout=10)
-        response.raise_for_status()
-        return response.json()
+        return self.post(f"{what}/filter", body).json()
 
     def events_named(self, name):
         """Return the events of this name; the server stores events with a delay."""
         deadline = time.monotonic() + EVENT_SECONDS
         while True:
             wanted = {"filter": {"event": {"name": [name]}}}
-            response = requests.post(f"{self.url}/events/filter", json=wanted, timeout=10)
-            response.raise_for_status()
-            found = response.json()["events"]
+            found = self.post("events/filter", wanted).json()["events"]
             if found or time.monotonic() > deadline:
                 return found
             time.sleep(0.5)

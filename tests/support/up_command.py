@@ -12,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from data.base.paths import PROJECT_ROOT
+from flows.server.password import workspace_login
 from flows.service.parts import addresses
 from flows.service.process_marks import find_up_processes
 from flows.service.up import find_up
@@ -35,7 +36,8 @@ def _make_session():
 
 
 API = _make_session()
-"""Session for Prefect's API: it repeats a request if Prefect answers 503 because SQLite is busy."""
+"""Session for Prefect's API: it repeats a request if Prefect answers 503 because SQLite is busy. It has the password of
+the `emotion up` that was started last."""
 
 
 class Up:
@@ -47,9 +49,11 @@ class Up:
         self.addresses = addresses(self.settings)
         self.api = f"{self.addresses['server']}/api"
         self.log = workspace.parent / "up.log"
+        self.login = workspace_login(workspace)
         self.start()
 
     def start(self):
+        API.auth = tuple(self.login.split(":"))
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "flows.cli.app", "up"],

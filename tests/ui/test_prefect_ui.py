@@ -29,10 +29,24 @@ pytestmark = [
 def visit(up):
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 900}, device_scale_factor=1)
+        user, _, password = up.login.partition(":")
+        page = browser.new_page(
+            viewport={"width": 1400, "height": 900},
+            device_scale_factor=1,
+            http_credentials={"username": user, "password": password},  # for MLflow and the reports
+        )
         page.set_default_timeout(60_000)
+        log_in(page, up)
         yield Visit(page, up)
         browser.close()
+
+
+def log_in(page, up):
+    """Give Prefect's page the password, for which it asks by itself."""
+    page.goto(up.addresses["server"])
+    page.locator("input[type=password]").fill(up.login)
+    page.get_by_role("button", name="Login").click()
+    page.wait_for_url(re.compile("/dashboard"))
 
 
 class Visit:

@@ -55,9 +55,9 @@ def test_a_workspace_of_an_earlier_version_is_recognised_by_its_stages(tmp_path)
     assert find_mark(tmp_path)
 
 
-def test_one_that_only_ran_a_server_is_recognised_too(tmp_path):
+def test_one_in_which_only_servers_ran_is_recognised_too(tmp_path):
     (tmp_path / "prefect").mkdir()
-    (tmp_path / "prefect" / "server.users").touch()
+    (tmp_path / "mlflow" / "artifacts").mkdir(parents=True)
     assert claim_root(tmp_path)
 
 

@@ -14,6 +14,7 @@ from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from data.workspace.mark import claim_root
 from flows.server.environment import RUN_ENVIRONMENT
+from flows.server.password import workspace_login
 from flows.server.shared import ServerRecord, ends_with_its_runs, prefect_server
 
 HOLDER = """
@@ -143,7 +144,35 @@ def test_nothing_is_told_to_anybody_whichever_server_is_used(start_holder, tmp_p
     for name in RUN_ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PREFECT_API_URL", start_holder().read_url())
+    monkeypatch.setenv("EMOTION_PREFECT_AUTH", workspace_login(tmp_path / "workspace"))
     with prefect_server(tmp_path / "other", 5):
         assert os.environ["DO_NOT_TRACK"] == "1"
         assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
         assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+
+
+def test_the_server_of_a_run_asks_for_the_password_of_its_workspace(start_holder, tmp_path, monkeypatch):
+    url = start_holder().read_url()
+
+    def status(login=None, **headers):
+        auth = tuple(login.split(":")) if login else None
+        return requests.post(f"{url}/flows/count", json={}, auth=auth, headers=headers, timeout=20).status_code
+
+    login = workspace_login(tmp_path / "workspace")
+    assert (status(), status("emotion:wrong"), status(login)) == (401, 401, 200)
+    assert status(login, Host="foreign.example") == 400
+    assert status(login, Origin="http://foreign.example") == 403
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    refused = pytest.raises(PipelineError, match="asks for another password: set EMOTION_PREFECT_AUTH")
+    with refused, prefect_server(tmp_path / "other", 5):
+        pass
+    with prefect_server(tmp_path / "workspace", 5):  # the same server by its address: the password is known
+        assert os.environ["PREFECT_API_AUTH_STRING"] == login
+
+
+def test_a_server_without_a_password_does_not_start(monkeypatch):
+    monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING", raising=False)
+    command = [sys.executable, "-m", "flows.server.process", "127.0.0.1", "1"]
+    ended = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert "got no PREFECT_SERVER_API_AUTH_STRING" in ended.stderr

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-import requests
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Completed, Paused, Pending, Running, Suspended
 
 from flows.server.environment import HEARTBEAT_SECONDS
@@ -30,11 +29,12 @@ def send_heartbeat(server, run):
     resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
     event = {"id": str(uuid4()), "event": "prefect.flow-run.heartbeat", "resource": resource, "related": []}
     event["occurred"] = datetime.now(UTC).isoformat()
-    requests.post(f"{server.url}/events", json=[event], timeout=20).raise_for_status()
+    server.post("events", [event])
 
 
 def test_runs_that_fall_silent_are_crashed_and_those_that_wait_are_not(server):
-    with temporary_settings({PREFECT_API_URL: server.url}), get_client(sync_client=True) as client:
+    settings = {PREFECT_API_URL: server.url, PREFECT_API_AUTH_STRING: server.login}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
         apply_automations("")
         time.sleep(5)  # the server takes up automations a little later than they are made
         runs = {}

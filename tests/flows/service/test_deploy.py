@@ -8,6 +8,8 @@ from prefect.flows import load_flow_from_entrypoint
 
 from data.base.paths import PROJECT_ROOT
 from flows.server.environment import RUN_ENVIRONMENT
+from flows.service.deploy import JOB_TEMPLATE
+from flows.service.parts import POOL
 from flows.service.schedule import SCHEDULED
 from models.search.space import SearchSpace
 
@@ -23,9 +25,10 @@ def test_entrypoint_loads_and_parameters_fit(deployment, monkeypatch):
     flow.validate_parameters(deployment["parameters"])
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
-def test_runs_of_a_worker_have_the_settings_of_the_command(deployment):
-    assert deployment["work_pool"]["job_variables"]["env"] == RUN_ENVIRONMENT
+def test_runs_of_a_worker_have_the_settings_of_the_command_and_can_choose_no_other():
+    assert JOB_TEMPLATE["job_configuration"] == {"env": RUN_ENVIRONMENT, "stream_output": True}
+    assert JOB_TEMPLATE["variables"] == {"type": "object", "properties": {}, "additionalProperties": False}
+    assert all(deployment["work_pool"] == {"name": POOL} for deployment in DEPLOYMENTS)
 
 
 def test_the_form_offers_choices_and_limits(monkeypatch):

@@ -2,12 +2,16 @@
 
 import os
 import socket
+import sqlite3
+from contextlib import closing
 
 import pytest
+from werkzeug.security import check_password_hash, generate_password_hash
 
 from data.base.errors import PipelineError
 from flows.server.environment import server_environment
-from flows.service.parts import addresses, configure_mlflow, list_parts, require_free_ports
+from flows.server.password import mlflow_login, server_login
+from flows.service.parts import addresses, configure_mlflow, list_parts, renew_administrator, require_free_ports
 from flows.settings import Settings, load_settings, settings_environment
 from tests.support.up_command import free_port
 
@@ -41,21 +45,71 @@ def test_mlflow_is_not_started_where_another_is_named(monkeypatch):
     assert addresses(Settings())["mlflow"] == "http://elsewhere:5000"
 
 
-def test_no_command_line_and_no_configuration_has_a_secret(monkeypatch, tmp_path):
-    secrets = {
-        "prefect_auth": "me:hunter-two",
-        "mlflow_auth": "me:hunter-three",
-        "database_url": "postgresql://a:b4@c/d",
-    }
-    settings = Settings(workspace=tmp_path, **secrets)
+LOGINS = {"prefect_auth": "me:hunter-two", "mlflow_auth": "me:hunter-three"}
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_no_command_line_and_no_configuration_has_a_secret(chosen, tmp_path):
+    settings = Settings(workspace=tmp_path, database_url="postgresql://a:b4@c/d", **(LOGINS if chosen else {}))
     environment = configure_mlflow(settings)
     words = [word for part in list_parts(settings) for word in part.command]
-    for secret in ("hunter", "b4"):
+    secrets = [login.partition(":")[2] for login in (server_login(settings, tmp_path), mlflow_login(settings))]
+    assert all(len(secret) > 8 for secret in secrets)
+    for secret in ("b4", *secrets):
         assert not any(secret in word for word in words)
         assert secret not in (tmp_path / "mlflow" / "auth.ini").read_text()
         assert secret not in repr(settings)
-    assert environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == "hunter-three"
-    assert settings_environment(settings)["EMOTION_PREFECT_AUTH"] == "me:hunter-two"
+    assert environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == secrets[1]
+    assert (secrets == ["hunter-two", "hunter-three"]) is chosen
+    assert settings_environment(settings)["EMOTION_PREFECT_AUTH"] == (LOGINS["prefect_auth"] if chosen else "")
+
+
+def make_users(users):
+    """Make MLflow's table of accounts, as far as it is read here: an administrator, and a person that he let in."""
+    with closing(sqlite3.connect(users)) as database, database:
+        database.execute("CREATE TABLE users (username TEXT, password_hash TEXT, is_admin BOOLEAN)")
+        rows = [("emotion", generate_password_hash("first"), 1), ("ann", generate_password_hash("hers"), 0)]
+        database.executemany("INSERT INTO users VALUES (?, ?, ?)", rows)
+
+
+def accounts(users):
+    with closing(sqlite3.connect(users)) as database:
+        return {name: (hashed, admin) for name, hashed, admin in database.execute("SELECT * FROM users")}
+
+
+def test_accounts_of_mlflow_stay_and_its_administrator_gets_the_present_password(tmp_path):
+    users = tmp_path / "users.db"
+    make_users(users)
+    before = accounts(users)
+    renew_administrator(users, "emotion", "first", "emotion")
+    assert accounts(users) == before
+    renew_administrator(users, "emotion", "second", "emotion")
+    after = accounts(users)
+    assert after["ann"] == before["ann"]
+    assert check_password_hash(after["emotion"][0], "second")
+    renew_administrator(users, "ann", "third-password", "emotion")
+    after = accounts(users)
+    assert (check_password_hash(after["ann"][0], "third-password"), after["ann"][1]) == (True, 1)
+    assert after["emotion"] == ("", 0)  # no password opens it
+
+
+def test_accounts_of_an_unknown_former_administrator_go(tmp_path):
+    settings = Settings(workspace=tmp_path)
+    configure_mlflow(settings)
+    users = tmp_path / "mlflow" / "users.db"
+    make_users(users)
+    configure_mlflow(settings)
+    assert set(accounts(users)) == {"emotion", "ann"}
+    (tmp_path / "mlflow" / "auth.ini").write_text("[mlflow]\ndefault_permission = READ\n")  # as we wrote it before
+    configure_mlflow(settings)
+    assert not users.exists()
+
+
+def test_mlflow_knows_the_names_by_which_it_may_be_reached(tmp_path):
+    found = configure_mlflow(Settings(workspace=tmp_path, mlflow_port=5001, host_names="GPU-box,faces.example"))
+    hosts = found["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    assert {"127.0.0.1:5001", "localhost:5001", "[::1]:5001", "gpu-box:*", "faces.example"} <= set(hosts)
+    assert "https://faces.example" in found["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
 
 
 def test_a_wrong_secret_is_not_shown(monkeypatch):

@@ -1,16 +1,21 @@
 """The pages of a workspace: reports and what they link to, nothing else."""
 
+import socket
 import threading
 import time
+from base64 import b64encode
 from http.client import HTTPConnection
 
 import pytest
 
 from data.workspace.mark import claim_root
 from data.workspace.store import Workspace
+from flows.server import connections
 from flows.service.report_site import make_server
 from models.registry.tracking import TrackedReport, tracking_inputs
+from reports.common.templates import TABLES_SCRIPT, hash_script
 
+LOGIN = ("emotion", "secret")
 REPORT = "reports/0123456789abcdef/index.html"
 
 
@@ -33,7 +38,7 @@ def site(tmp_path):
         (workspace / name).write_text(text)
     (tmp_path / "outside.html").write_text("outside")
     (workspace / "reports" / "link.html").symlink_to(tmp_path / "outside.html")
-    server = make_server("127.0.0.1", 0, workspace)
+    server = make_server("127.0.0.1", 0, workspace, ":".join(LOGIN))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
@@ -42,13 +47,16 @@ def site(tmp_path):
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
 
-    def ask(path, method="GET", header="", **sent):
+    def ask(path, method="GET", header="", login=LOGIN, **sent):
         connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        if login:
+            sent["Authorization"] = f"Basic {b64encode(':'.join(login).encode()).decode()}"
         connection.request(method, path, headers=sent)
         response = connection.getresponse()
         body = response.read().decode()
         return response.status, response.headers[header] if header else body
 
+    ask.port = port
     yield ask
     server.should_exit = True
     thread.join(20)
@@ -59,6 +67,13 @@ def test_pages_are_served_with_what_they_link_to(site):
     assert site("/reports/0123456789abcdef/../../verdicts/1/verdict.html") == (200, "verdict")
     assert site("/datasets/1/datasheet.md") == (200, "datasheet")
     assert site(f"/{REPORT}", "HEAD") == (200, "")
+
+
+def test_only_the_right_password_from_our_own_address_opens_a_page(site):
+    assert site(f"/{REPORT}", login=None) == (401, "Unauthorized")
+    assert site(f"/{REPORT}", login=("emotion", "wrong"))[0] == 401
+    assert site(f"/{REPORT}", Host="foreign.example")[0] == 400
+    assert site(f"/{REPORT}", Origin="http://foreign.example")[0] == 403
 
 
 def test_a_page_says_what_it_is(site):
@@ -98,10 +113,42 @@ def test_the_index_of_the_reports_is_the_first_page(site, tmp_path):
         "/datasets/1/",
         "/schedule.json",
         "/verdicts/",
+        f"/reports/{'a' * 256}.html",
+        f"/reports/{'a/' * 3000}index.html",
+        f"/mlflow/{'a' * 5000}",
+        "/reports/%00/index.html",
+        "/reports/%ff%fe.html",
     ],
 )
-def test_nothing_else_is_served(site, path):
+def test_nothing_else_is_served(site, path, caplog):
     assert site(path)[0] == 404
+    assert not caplog.records
+
+
+def test_a_page_runs_our_own_script_alone_and_loads_nothing_from_elsewhere(site):
+    for path in (f"/{REPORT}", "/verdicts/1/verdict.html", "/no-such-page"):
+        policy = site(path, header="Content-Security-Policy")[1]
+        assert f"script-src '{hash_script(TABLES_SCRIPT)}';" in policy
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert "http" not in policy
+        assert site(path, header="Referrer-Policy")[1] == "same-origin"
+        assert site(path, header="Cross-Origin-Resource-Policy")[1] == "same-origin"
+
+
+@pytest.mark.parametrize("started", [b"", b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+def test_a_connection_without_another_whole_request_is_closed(site, started, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(b"GET /reports/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + started)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))  # until the server closes
+    assert answer.startswith(b"HTTP/1.1 401")
+
+
+def test_a_connection_that_never_asks_is_closed(site, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(b"GET /rep")
+        assert client.recv(1) == b""
 
 
 def test_the_key_of_a_report_leads_to_its_run_in_mlflow(site, tmp_path, monkeypatch):

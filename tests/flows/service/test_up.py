@@ -10,15 +10,18 @@ import psutil
 import pytest
 import requests
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.workers.process import ProcessWorker
 
 from data.base.errors import PipelineError
 from flows.cli.last_run import last_run
 from flows.server.environment import RUN_ENVIRONMENT
+from flows.server.password import password_path
 from flows.server.shared import ends_with_its_runs, find_kept_server, prefect_server
 from flows.service.automations import apply_automations, with_explicit_defaults
-from flows.service.deploy import deploy_flows, make_pool
+from flows.service.deploy import JOB_TEMPLATE, deploy_flows, make_pool
 from flows.service.parts import POOL
 from flows.service.schedule import SCHEDULED, ScheduleChoice, apply_schedule, read_schedule
 from flows.service.up import part_states, run_up
@@ -26,21 +29,18 @@ from tests.support.up_command import SLOW_SECONDS, Up, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-PREFECT_AUTH = ("admin", "prefect-secret")
-MLFLOW_AUTH = ("admin", "mlflow-secret-12")
-
-
-def asks_for_password(url):
-    return requests.get(url, timeout=60).status_code == 401
+FOREIGN = {"Origin": "http://foreign.example"}
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+PATHS = {
+    "server": "/api/admin/version",
+    "mlflow": "/api/2.0/mlflow/experiments/search?max_results=1",
+    "reports": "/reports/",
+}
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
-    started = Up(
-        tmp_path_factory.mktemp("up") / "workspace",
-        prefect_auth=":".join(PREFECT_AUTH),
-        mlflow_auth=":".join(MLFLOW_AUTH),
-    )
+    started = Up(tmp_path_factory.mktemp("up") / "workspace")
     wait_until(started.is_ready)
     yield started
     started.end()
@@ -49,27 +49,48 @@ def up(tmp_path_factory):
 @pytest.fixture
 def client(up, monkeypatch):
     """A client of the server, which subprocesses use too."""
-    auth = ":".join(PREFECT_AUTH)
-    for name, value in {**RUN_ENVIRONMENT, "PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": auth}.items():
+    for name, value in {**RUN_ENVIRONMENT, "PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": up.login}.items():
         monkeypatch.setenv(name, value)
     with (
-        temporary_settings({PREFECT_API_URL: up.api, PREFECT_API_AUTH_STRING: auth}),
+        temporary_settings({PREFECT_API_URL: up.api, PREFECT_API_AUTH_STRING: up.login}),
         get_client(sync_client=True) as found,
     ):
         yield found
 
 
-def test_everything_answers_and_asks_for_its_password(up):
-    prefect, mlflow = (
-        f"{up.api}/admin/version",
-        f"{up.addresses['mlflow']}/api/2.0/mlflow/experiments/search?max_results=1",
-    )
-    assert asks_for_password(prefect)
-    assert requests.get(prefect, auth=PREFECT_AUTH, timeout=60).ok
-    assert asks_for_password(mlflow)
-    assert requests.get(mlflow, auth=MLFLOW_AUTH, timeout=60).ok
-    assert "Reports" in requests.get(up.addresses["reports"], timeout=60).text
+@pytest.mark.parametrize("part", PATHS)
+def test_a_part_answers_its_own_account_and_nobody_else(up, part):
+    """Another account of this machine, a foreign page and a host name that leads here: each against every port."""
+    login, url = tuple(up.login.split(":")), up.addresses[part] + PATHS[part]
+
+    def status(method="GET", auth=login, **headers):
+        return requests.request(method, url, auth=auth, headers=headers, timeout=60).status_code
+
+    assert status() == 200
+    assert status(Origin=up.addresses[part]) == 200
+    assert status(auth=None) == 401
+    assert status(auth=(login[0], "wrong")) == 401
+    assert status(Host="foreign.example") in (400, 403)
+    assert status(Host=f"foreign.example:{up.addresses[part].rsplit(':')[-1]}") in (400, 403)
+    preflight = requests.options(url, headers={**FOREIGN, **PREFLIGHT}, timeout=60)
+    assert preflight.status_code in (400, 403)
+    assert "access-control-allow-origin" not in preflight.headers
+    posted = requests.post(url, data=b"{}", auth=login, headers=FOREIGN, timeout=60)  # needs no preflight
+    assert posted.status_code == 403
+    assert "access-control-allow-origin" not in posted.headers
+
+
+def test_everything_answers_the_right_password(up):
+    login = tuple(up.login.split(":"))
+    assert "Reports" in requests.get(up.addresses["reports"], auth=login, timeout=60).text
     assert requests.get(f"{up.addresses['server']}/ui-settings", timeout=60).json()["api_url"] == "/api"
+    assert password_path(up.settings.workspace).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_password_says_who_may_log_in_and_status_where_it_is(up):
+    said = up.run("status").stdout
+    assert "log in: user and password are in" in " ".join(said.split())
+    assert str(password_path(up.settings.workspace)) in said.replace("\n", "")
 
 
 def test_nothing_listens_elsewhere(up):
@@ -87,8 +108,7 @@ def test_no_secret_is_in_a_log_or_a_command_line(up):
     folder = up.settings.workspace / "up"
     texts += [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]
     assert len(texts) > 8
-    for secret in (PREFECT_AUTH[1], MLFLOW_AUTH[1]):
-        assert not any(secret in text for text in texts)
+    assert not any(up.login.partition(":")[2] in text for text in texts)
 
 
 def test_every_part_runs_and_a_second_up_says_so(up):
@@ -160,9 +180,36 @@ def test_a_worker_runs_what_the_form_starts_and_a_bad_value_starts_nothing(clien
     assert last_run().state == "Completed"
 
 
+def test_a_run_with_its_own_command_is_refused_and_a_foreign_deployment_does_not_run(client, tmp_path):
+    ingest = client.read_deployment_by_name("ingest/ingest")
+    for variables in ({"command": f"touch {tmp_path / 'ran'}"}, {"env": {"PYTHONPATH": str(tmp_path)}}):
+        with pytest.raises(PrefectHTTPStatusError, match="Additional properties are not allowed"):
+            client.create_flow_run_from_deployment(ingest.id, job_variables=variables)
+    foreign = client.create_deployment(
+        ingest.flow_id,
+        "foreign",
+        work_pool_name=POOL,
+        entrypoint=ingest.entrypoint,
+        pull_steps=[{"prefect.deployments.steps.run_shell_script": {"script": f"touch {tmp_path / 'ran'}"}}],
+    )
+    run = client.create_flow_run_from_deployment(foreign)
+    wait_until(lambda: client.read_flow_run(run.id).state.is_final())
+    state = client.read_flow_run(run.id).state
+    assert state.name == "Crashed"
+    assert "which this worker does not start" in state.message
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pool_with_another_template_gets_ours(client):
+    ours = client.read_work_pool(POOL).base_job_template
+    client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=ProcessWorker.get_default_base_job_template()))
+    make_pool()
+    assert client.read_work_pool(POOL).base_job_template == ours == JOB_TEMPLATE
+
+
 def when_written(up):
     """Return id and time of the last change of each automation."""
-    found = requests.post(f"{up.api}/automations/filter", json={}, auth=PREFECT_AUTH, timeout=60).json()
+    found = requests.post(f"{up.api}/automations/filter", json={}, auth=tuple(up.login.split(":")), timeout=60).json()
     return {automation["id"]: automation["updated"] for automation in found}
 
 

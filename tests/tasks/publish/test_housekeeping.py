@@ -1,5 +1,6 @@
 """Which Prefect runs stay, and that the others go with their task runs, artifacts and logs: on a real server."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,9 +10,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Running
 
+from flows.server.environment import CLIENT_LOGIN_VARIABLE
 from flows.server.shared import prefect_server
 from tasks.publish.housekeeping import OUR_TAG, _kept_runs, prune_flow_runs
 
@@ -40,7 +42,7 @@ def test_the_newest_of_each_flow_stay_and_those_that_made_a_kept_report():
 def client(tmp_path_factory):
     with (
         prefect_server(tmp_path_factory.mktemp("server"), 120) as url,
-        temporary_settings({PREFECT_API_URL: url}),
+        temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: os.environ[CLIENT_LOGIN_VARIABLE]}),
         get_client(sync_client=True) as client,
     ):
         yield client
