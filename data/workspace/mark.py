@@ -124,6 +124,5 @@ def _refuse_other_directories(root: Path) -> None:
 
 
 def _may_be_new(name: str) -> bool:
-    return name in (MARK_NAME, *OF_SERVERS, *OF_THE_SYSTEM) or name.startswith(
-        f".{MARK_NAME}."
-    )  # another process makes it now
+    being_made = name == MARK_NAME or name.startswith(f".{MARK_NAME}.")  # by another process
+    return being_made or name in OF_SERVERS | OF_THE_SYSTEM
