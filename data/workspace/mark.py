@@ -6,13 +6,15 @@ workspace of an earlier version, which is recognised by its finished stages. Any
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.base.errors import PipelineError
+from data.workspace.atomic import write_atomically
 from data.workspace.stage_record import list_records
 
 MARK_NAME = "emotion_workspace.json"
@@ -95,27 +97,22 @@ def _explained(root: Path) -> Iterator[None]:
 
 
 def _make_mark(root: Path) -> Mark:
-    """Write the mark under a temporary name and link it in place: of two processes, the first one's id counts."""
+    """Write the mark; of two processes that do it at once, the first one's id counts."""
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(PRIVATE_MODE)
-    temporary = root / f".{MARK_NAME}.{uuid4().hex}.tmp"
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(Mark(version=VERSION, id=uuid4().hex).model_dump_json() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(temporary, root / MARK_NAME)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return Mark.model_validate_json((root / MARK_NAME).read_bytes())
+    path = root / MARK_NAME
+    with FileLock(path.with_name(f".{MARK_NAME}.lock")):
+        if not path.exists():
+            write_atomically(path, Mark(version=VERSION, id=uuid4().hex).model_dump_json() + "\n")
+    return _parse(path.read_bytes(), root)
 
 
 def _refuse_other_directories(root: Path) -> None:
     if root.exists() and not root.is_dir():
         raise PipelineError(f"got the file {root}, expected a directory: set EMOTION_WORKSPACE to a directory")
     others = sorted(entry.name for entry in os.scandir(root) if not _may_be_new(entry.name)) if root.exists() else []
-    if others and next(list_records(root), None) is None:
+    marked_meanwhile = (root / MARK_NAME).exists()  # by another process, which then made the first folder
+    if others and not marked_meanwhile and next(list_records(root), None) is None:
         raise PipelineError(
             f"got {root}, which holds {', '.join(others[:3])}{' and more' if len(others) > 3 else ''} but no "
             f"{MARK_NAME}; expected a workspace, or a new or empty directory: set EMOTION_WORKSPACE to one. Nothing "

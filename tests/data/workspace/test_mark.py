@@ -26,7 +26,7 @@ def test_a_new_or_empty_directory_is_marked_for_its_owner_alone(tmp_path, make):
     assert claim_root(root) == mark == find_mark(root)
     assert (mark.version, len(mark.id)) == (VERSION, 32)
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
-    assert [path.name for path in root.iterdir()] == [MARK_NAME]
+    assert [path.name for path in root.glob("[!.]*")] == [MARK_NAME]
 
 
 def test_what_a_file_system_puts_into_an_empty_directory_does_not_count(tmp_path):
@@ -98,3 +98,13 @@ def test_of_several_that_mark_at_once_one_counts(tmp_path):
     for thread in threads:
         thread.join()
     assert len(found) == 8 and len({mark.id for mark in found}) == 1
+
+
+def test_a_folder_made_by_another_process_meanwhile_is_no_reason_to_refuse(tmp_path, monkeypatch):
+    def read_too_early(path):
+        monkeypatch.undo()
+        Workspace(tmp_path).produce("texts", {}, write)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_too_early)
+    assert claim_root(tmp_path) == find_mark(tmp_path)

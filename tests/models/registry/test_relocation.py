@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from data.base.errors import TransientError
+from data.workspace.mark import claim_root
 from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
 from models.registry.prune import MlflowPruner
@@ -43,7 +44,7 @@ def paths_in_mlflow(workspace):
 @pytest.fixture
 def former(tmp_path):
     root = tmp_path / "former"
-    root.mkdir()
+    claim_root(root)
     save_tiny_network(root / "model.keras")
     ModelRegistry(root).move_champion(register(root, track(root, "first"), "first"), "test", "the first")
     return root
