@@ -48,6 +48,11 @@ def find_mark(root: Path) -> Mark | None:
     Raises:
         PipelineError: the directory cannot be read, is something else, or is a workspace of a later version.
     """
+    if "?" in str(root):
+        raise PipelineError(
+            f"got {root}, expected a path without a question mark, which no address of an SQLite database can hold: "
+            "set EMOTION_WORKSPACE to another directory"
+        )
     with _explained(root):
         try:
             text = (root / MARK_NAME).read_bytes()

@@ -84,6 +84,12 @@ def test_a_file_a_later_version_and_a_damaged_mark_are_refused(tmp_path):
         claim_root(root)
 
 
+def test_a_path_that_databases_cannot_have_is_refused(tmp_path):
+    with pytest.raises(PipelineError, match="without a question mark"):
+        claim_root(tmp_path / "faces?")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_path_that_cannot_be_made_is_one_clear_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(PipelineError, match="set EMOTION_WORKSPACE to a directory of your own"):
