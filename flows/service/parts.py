@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from secrets import token_hex
 from typing import NamedTuple
-from urllib.parse import quote
 
 import psutil
 import requests
@@ -57,7 +56,7 @@ def list_parts(settings: Settings) -> list[Part]:
 
 def _mlflow_command(settings: Settings) -> tuple[str, ...]:
     folder = mlflow_folder(settings.workspace)
-    store = ("--backend-store-uri", f"sqlite:///{quote(str(folder / 'mlflow.db'))}")
+    store = ("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}")
     artifacts = ("--artifacts-destination", str(folder / "artifacts"))
     place = ("--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1")
     return (str(SCRIPTS / "mlflow"), "server", *store, *artifacts, *place, "--app-name", "basic-auth")
@@ -77,7 +76,7 @@ def configure_mlflow(settings: Settings) -> dict[str, str]:
     users, config = folder / "users.db", folder / "auth.ini"
     if users.exists():
         renew_administrator(users, user, password, _administrator_of(config))
-    uri = f"sqlite:///{quote(str(users))}".replace("%", "%%")
+    uri = f"sqlite:///{users}".replace("%", "%%")
     written = f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = {uri}\nadmin_username = {user}\n"
     write_atomically(config, written)
     return {

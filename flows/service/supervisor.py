@@ -16,7 +16,7 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 
 from data.base.paths import PROJECT_ROOT
-from flows.service.part_process import GRACE_SECONDS, end_with_parent
+from flows.service.part_process import GRACE_SECONDS, end_with_parent, write_commands
 from flows.service.parts import Part
 
 RETRIES = 1_000_000
@@ -25,6 +25,9 @@ RETRIES = 1_000_000
 LOG_BYTES = "10MB"
 LOG_BACKUPS = "3"
 SECONDS_UNTIL_UP = "3"
+
+LONGEST_TEMPORARY_BYTES = 70
+"""Length of the path of the folder for temporary files that leaves room for a socket's own names."""
 
 
 class PartState(NamedTuple):
@@ -85,9 +88,10 @@ def write_config(parts: list[Part], config: Path) -> Supervisor:
     """Write the daemon's configuration, which contains no secret, and return the daemon.
 
     The path of a socket may have at most 107 bytes and that of a workspace may be longer, so the socket has its own
-    temporary folder.
+    temporary folder, in /tmp if TMPDIR is long too.
     """
-    socket = Path(tempfile.mkdtemp(prefix="emotion-up-")) / "supervisor.sock"
+    long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY_BYTES
+    socket = Path(tempfile.mkdtemp(prefix="emotion-up-", dir="/tmp" if long else None)) / "supervisor.sock"
     (config.parent / "logs").mkdir(parents=True, exist_ok=True)
     parser = RawConfigParser()
     parser["supervisord"] = {
@@ -100,6 +104,7 @@ def write_config(parts: list[Part], config: Path) -> Supervisor:
     parser["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
+    write_commands({part.name: part.command for part in parts}, config.parent)
     for order, part in enumerate(parts):
         parser[f"program:{part.name}"] = _program(part, order)
     with config.open("w") as file:
@@ -129,7 +134,7 @@ def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 def _program(part: Part, order: int) -> dict[str, str]:
-    command = [sys.executable, "-m", "flows.service.part_process", part.name, *part.command]
+    command = [sys.executable, "-m", "flows.service.part_process", part.name]
     return {
         "command": _literal(shlex.join(command)),
         "directory": _literal(PROJECT_ROOT),

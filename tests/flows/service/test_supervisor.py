@@ -43,8 +43,8 @@ def wait_until(condition):
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    """A folder with a space and a percent sign, whose marked processes end with the test."""
-    folder = tmp_path / "100% mine"
+    """A folder with a space, a percent sign and a hash, whose marked processes end with the test."""
+    folder = tmp_path / "100% mine #1"
     folder.mkdir()
     monkeypatch.setenv(UP_VARIABLE, str(folder))
     monkeypatch.setenv("PYTHONPATH", str(PROJECT_ROOT))
@@ -58,7 +58,7 @@ def up(workspace):
     """A process that starts the supervisor of one part, as `emotion up` does, and the supervisor."""
     (workspace / "part.py").write_text(COMMAND)
     parts = [Part("server", (sys.executable, str(workspace / "part.py")))]
-    supervisor = write_config(parts, workspace / "supervisord.conf")
+    supervisor = write_config(parts, workspace / "up" / "supervisord.conf")
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, supervisor.config, supervisor.socket],
         cwd=PROJECT_ROOT,
@@ -75,7 +75,7 @@ def up(workspace):
 
 
 def read(workspace):
-    log = log_path(workspace, "server")
+    log = log_path(workspace / "up", "server")
     return log.read_text() if log.exists() else ""
 
 

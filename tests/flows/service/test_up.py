@@ -40,7 +40,7 @@ PATHS = {
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
-    started = Up(tmp_path_factory.mktemp("up") / "workspace")
+    started = Up(tmp_path_factory.mktemp("up") / "my faces é 100%20 #1 [x]")  # what a path may hold
     wait_until(started.is_ready)
     yield started
     started.end()
