@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xmlrpc.client import Fault, ServerProxy
 
-import psutil
-
 from data.base.paths import PROJECT_ROOT
 from flows.service.part_process import GRACE_SECONDS, end_with_parent, write_commands
 from flows.service.parts import Part
@@ -24,7 +22,9 @@ RETRIES = 1_000_000
 
 LOG_BYTES = "10MB"
 LOG_BACKUPS = "3"
-SECONDS_UNTIL_UP = "3"
+SECONDS_UNTIL_UP = "10"
+"""Time after which a part counts as running. One that ends before is started again after a wait that grows by a second
+each time; one that crashed later would be started again at once, for ever."""
 
 LONGEST_TEMPORARY_BYTES = 70
 """Length of the path of the folder for temporary files that leaves room for a socket's own names."""
@@ -183,11 +183,3 @@ class LogFollower:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def is_alive(pid: int, started_seconds: float) -> bool:
-    """Tell whether the process that started at that time still runs; a later one may have the same number."""
-    try:
-        return abs(psutil.Process(pid).create_time() - started_seconds) < 2
-    except psutil.Error:
-        return False

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
-from data.workspace.atomic import write_atomically
+from data.workspace.atomic import try_lock, write_atomically
 from data.workspace.mark import claim_root
 from flows.server.environment import API_URL_VARIABLE, RUN_ENVIRONMENT, server_environment
 from flows.server.shared import forget_kept_server, keep_server, kept_mark
@@ -33,7 +33,6 @@ from flows.service.supervisor import (
     LogFollower,
     PartState,
     Supervisor,
-    is_alive,
     log_path,
     remove_socket,
     stop,
@@ -44,6 +43,9 @@ from models.registry.connection import shown_uri
 from tasks.support.links import MLFLOW_PAGE_VARIABLE, REPORTS_URL_VARIABLE
 
 FOLLOW_SECONDS = 0.5
+LOOK_SECONDS = 1.0
+"""Time for which another command that looks whether this one runs may hold its lock, many times over."""
+
 DOWN_SECONDS = 3 * GRACE_SECONDS
 
 
@@ -53,7 +55,6 @@ class UpRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     pid: int
-    started_seconds: float
     socket: Path
     addresses: dict[str, str]
     notifications: tuple[str, ...] = ()
@@ -174,9 +175,15 @@ def clear_leftovers(workspace: Path) -> bool:
 
 
 def find_up(workspace: Path) -> UpRecord | None:
-    """Return the `emotion up` of the workspace, or None if it is not running."""
-    record = read_up(workspace)
-    return record if record and is_alive(record.pid, record.started_seconds) else None
+    """Return the `emotion up` of the workspace, or None if it is not running.
+
+    It holds a lock as long as it runs. The time at which a process started changes if the clock is set.
+    """
+    record, lock = read_up(workspace), _lock_path(workspace)
+    if not record or not lock.exists():
+        return None
+    with try_lock(lock) as is_free:
+        return None if is_free else record
 
 
 def part_states(record: UpRecord, workspace: Path) -> list[PartState]:
@@ -197,11 +204,15 @@ def up_folder(workspace: Path) -> Path:
     return workspace.resolve() / "up"
 
 
+def _lock_path(workspace: Path) -> Path:
+    return up_folder(workspace) / "up.lock"
+
+
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    lock = FileLock(up_folder(settings.workspace) / "up.lock")
+    lock = FileLock(_lock_path(settings.workspace))
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOK_SECONDS)
     except Timeout as error:
         record = read_up(settings.workspace)
         who = f"process {record.pid}" if record else "another process that is starting"
@@ -314,7 +325,6 @@ def _new_record(supervisor: Supervisor, settings: Settings, **changes: object) -
     return UpRecord.model_validate(
         {
             "pid": os.getpid(),
-            "started_seconds": psutil.Process().create_time(),
             "socket": supervisor.socket,
             "addresses": addresses(settings),
             **changes,

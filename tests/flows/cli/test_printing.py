@@ -19,7 +19,6 @@ from tests.support.results_factory import make_data, make_results
 NAME = r"faces [bold] [/x] [link=x]y :smile: C:\[a] [red"
 UP = UpRecord(
     pid=1,
-    started_seconds=1,
     socket=Path("/s"),
     addresses={"mlflow": f"http://{NAME}"},
     notifications=(f"emotion: {NAME}",),

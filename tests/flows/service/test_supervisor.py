@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -50,7 +51,8 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(PROJECT_ROOT))
     yield folder
     for process in find_up_processes(up=str(folder)):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # it ends with its parent
+            process.kill()
 
 
 @pytest.fixture
@@ -113,3 +115,17 @@ def test_logs_are_followed_line_by_line_and_past_a_rotation(tmp_path):
     assert list(follower.lines()) == [("part", "two")]
     log.write_text("new\n")
     assert list(follower.lines()) == [("part", "new")]
+
+
+def test_a_part_that_ends_after_some_seconds_is_never_called_running(workspace):
+    parts = [Part("server", (sys.executable, "-c", "import time; time.sleep(4)"))]
+    supervisor = write_config(parts, workspace / "up" / "supervisord.conf")
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, supervisor.config, supervisor.socket], cwd=PROJECT_ROOT)
+    seen, deadline = set(), time.monotonic() + 10
+    while time.monotonic() < deadline:
+        seen.update(part.state for part in supervisor.states())
+        time.sleep(0.2)
+    starter.kill()
+    starter.wait()
+    remove_socket(supervisor.socket)
+    assert "BACKOFF" in seen and "RUNNING" not in seen
