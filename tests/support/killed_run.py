@@ -27,14 +27,19 @@ class Training:
 
     def __init__(self, up, folder, epochs, seed):
         self.up, self.epochs, self.seed, self.started = up, epochs, seed, time.monotonic()
-        preset = folder / f"of-seed-{seed}.json"
+        self.preset = folder / f"of-seed-{seed}.json"
         recipe = TrainConfig(epochs=epochs, batch_size=32, optimizer="adam", learning_rate=1e-3, precision="float32")
         chosen = Preset(description="one", variants=("compact",), augment=LIGHT_AUGMENT, views=2, train=recipe)
-        preset.write_text(chosen.model_dump_json())
+        self.preset.write_text(chosen.model_dump_json())
+        self.start()
+
+    def start(self):
+        """Start a run with these parameters; the last one is looked at."""
+        wait_until(self.is_answered, 300)
         deployment = self.get("deployments/name/retrain/retrain")["id"]
-        parameters = {"source": "sample", "preset": str(preset), "seed": seed}
+        parameters = {"source": "sample", "preset": str(self.preset), "seed": self.seed}
         made = self.post(f"deployments/{deployment}/create_flow_run", parameters=parameters)
-        self.id, self.name = made["id"], made["name"]
+        self.id, self.name, self.asked = made["id"], made["name"], time.monotonic()
 
     def get(self, path):
         answer = API.get(f"{self.up.api}/{path}", timeout=60)
@@ -45,6 +50,12 @@ class Training:
         answer = API.post(f"{self.up.api}/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
+
+    def is_answered(self):
+        """Tell whether the server answers: it may be the one that was killed."""
+        with suppress(requests.RequestException):
+            return API.get(f"{self.up.api}/ready", timeout=10).ok
+        return False
 
     def state(self):
         with suppress(requests.RequestException):  # the server may be the one that was killed
