@@ -115,6 +115,35 @@ def test_a_wrong_setting_is_named_with_its_variable(variable, value, monkeypatch
 
 
 @pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("~nobody-of-this-name/x", "home directory"),
+        ("loop", "symbolic links"),
+        ("d/" * 2500, "too long"),
+        ("a\0b", "null"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_named_with_its_variable(value, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / ".env").write_text(f"EMOTION_WEIGHTS_DIR={value}\n")
+    with pytest.raises(PipelineError, match=f"EMOTION_WEIGHTS_DIR=.*{said}") as caught:
+        load_settings()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("content", [b"EMOTION_HOST=\xff\n", "EMOTION_HOST=x".encode("utf-16"), None])
+def test_a_file_of_settings_that_cannot_be_read_is_named(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if content is None:
+        (tmp_path / ".env").symlink_to(".env")
+    else:
+        (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(PipelineError, match=r"\.env, which cannot be read"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
     ("name", "model", "field"),
     [
         ("download_timeout_seconds", DownloadSettings, "timeout_seconds"),
