@@ -1,7 +1,9 @@
 """The `emotion` command: errors before anything starts, and the doctor."""
 
+import errno
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 
@@ -46,6 +48,27 @@ def test_an_error_is_a_message_and_no_traceback(tmp_path):
     assert "cnn_9" in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space"), RuntimeError("the server answered 500")])
+def test_a_full_disk_is_told_without_a_traceback(error, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EMOTION_WORKSPACE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["emotion", "status"])
+
+    def fail():
+        raise ValueError("further up") from error
+
+    monkeypatch.setattr("flows.cli.commands.app", fail)
+    if isinstance(error, RuntimeError):
+        with pytest.raises(ValueError, match="further up"):
+            main()
+        usage = shutil.disk_usage(tmp_path)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    with pytest.raises(SystemExit):
+        main()
+    said = " ".join(capsys.readouterr().err.split())
+    assert "free bytes on the disk" in said and "emotion prune" in said
 
 
 @pytest.mark.parametrize("files", [["data/__init__.py"], ["models/networks.py"]], ids=["package", "no __init__"])
