@@ -18,10 +18,11 @@ def find_full_disk(error: BaseException) -> str:
         root = read_settings().workspace
         free = shutil.disk_usage(root).free
         if free < FULL_BYTES or any(isinstance(one, OSError) and one.errno in FULL_DISK for one in _causes(error)):
+            said = " ".join(str(error).split())[:200]
             return (
-                f"got {free} free bytes on the disk of {root} and the error {' '.join(str(error).split())[:200]}; expected "
-                "room: run `emotion prune`, or set EMOTION_WORKSPACE to a directory on a larger disk, then start again; "
-                "what was finished is kept"
+                f"got {free} free bytes on the disk of {root} and the error {said}; expected room: run "
+                "`emotion prune`, or set EMOTION_WORKSPACE to a directory on a larger disk, then start again; what "
+                "was finished is kept"
             )
     return ""
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.server.shared import prefect_server
 from tests.faults.limited_child import Case, LimitedChild, Outcome, Refused
+from tests.faults.stages import INGEST, digest_stages, start_command
 from tests.support.reliability_page import write_table
 
 KINDS = ("archives", "images", "records", "settings", "drive", "requests", "names")
+SERVER_SECONDS = 300
 LONGEST_MESSAGE = 2_000
 """Characters of an error that a person still reads."""
 
@@ -57,3 +60,20 @@ def check(child, tallies, request, tmp_path):
         tallies[request.module.KIND].append((case, outcome))
 
     return check
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A Prefect server on another disk than the workspaces that become full."""
+    with prefect_server(tmp_path_factory.mktemp("server"), SERVER_SECONDS) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def undisturbed(server, tmp_path_factory):
+    """Stages of an ingest that nothing disturbs, with digests of their files."""
+    root = tmp_path_factory.mktemp("undisturbed") / "workspace"
+    process = start_command(root, *INGEST)
+    said = process.communicate()
+    assert not process.returncode, said[1][-3000:]
+    return digest_stages(root)

@@ -303,7 +303,7 @@ def test_a_disk_that_becomes_full_is_told_and_leaves_nothing(tmp_path):
         return write
 
     for number in (errno.ENOSPC, errno.EDQUOT):
-        with pytest.raises(PipelineError, match="while views was written.*emotion prune"):
+        with pytest.raises(PipelineError, match=r"while views was written.*emotion prune"):
             workspace.produce("views", {}, fill(number))
     with pytest.raises(OSError, match="of the disk"):
         workspace.produce("views", {}, fill(errno.EIO))
