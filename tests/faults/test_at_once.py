@@ -9,7 +9,6 @@ from tests.support.reliability_page import write_table
 pytestmark = pytest.mark.faults
 
 PRUNE = ("prune", "--keep", "1", "--days", "0")
-ROUNDS = 2
 
 
 def end(*processes) -> list[str]:
@@ -21,16 +20,13 @@ def end(*processes) -> list[str]:
 def test_two_ingests_and_prunes_at_once_end_well(server, undisturbed, tmp_path):
     root, prunes = tmp_path / "workspace", 0
     Workspace(root).claim()
-    for _ in range(ROUNDS):
-        ingests = [start_command(root, *INGEST) for _ in range(2)]
-        while any(process.poll() is None for process in ingests):
-            assert not end(start_command(root, *PRUNE))
-            prunes += 1
-        assert not end(*ingests)
+    ingests = [start_command(root, *INGEST) for _ in range(2)]
+    while any(process.poll() is None for process in ingests):
+        assert not end(start_command(root, *PRUNE))
+        prunes += 1
+    assert not end(*ingests)
     assert not end(start_command(root, *INGEST))
     assert digest_stages(root) == undisturbed
-    assert prunes >= ROUNDS
+    assert prunes
     header = ["commands at once", "runs", "prunes", "ended in an error", "stages unlike those of a run alone"]
-    write_table(
-        "at once", header, [["two ingests, and prunes one after the other", str(2 * ROUNDS), str(prunes), "0", "0"]]
-    )
+    write_table("at once", header, [["two ingests, and prunes one after the other", "2", str(prunes), "0", "0"]])
