@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
     signal: int
     """Signal that ended the process, 0 if none did."""
     memory_bytes: int
-    """Largest resident memory in addition to what the imports took."""
+    """Largest resident memory in addition to that at the start of the case."""
     seconds: float
 
     def is_as(self, expected: Refused | Handled) -> bool:
@@ -126,14 +126,16 @@ def _act(case: Case, folder: Path) -> tuple[Any, list[str], str]:
 
 def _fork(case: Case, folder: Path) -> Outcome:
     """Run a case in a fork of this process, and wait for its end."""
-    level_bytes = psutil.Process().memory_info().rss
     started = time.monotonic()
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
+        level_bytes = (
+            psutil.Process().memory_info().rss
+        )  # less than before the fork: files are mapped again when needed
         with os.fdopen(writing, "w") as answer:
-            json.dump(_act(case, folder), answer)
+            json.dump([*_act(case, folder), level_bytes], answer)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as answer:
@@ -141,9 +143,8 @@ def _fork(case: Case, folder: Path) -> Outcome:
     _, status, usage = os.wait4(pid, 0)
     seconds = time.monotonic() - started
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    memory_bytes = max(0, usage.ru_maxrss * 1024 - level_bytes)
-    value, errors, message = json.loads(text) if text else (None, ["no answer"], f"status {status}")
-    return Outcome(value, errors, message, ended_by, memory_bytes, seconds)
+    value, errors, message, level_bytes = json.loads(text) if text else (None, ["no answer"], f"status {status}", 0)
+    return Outcome(value, errors, message, ended_by, usage.ru_maxrss * 1024 - level_bytes, seconds)
 
 
 def main() -> None:

@@ -67,8 +67,7 @@ def workspace_at(what: str, make: Callable[[Path], str], expected: Refused | Han
 
     def prepare(folder: Path) -> None:
         write_variables({}, folder)
-        write_variables_again = {f"{PREFIX}WORKSPACE": make(folder)}
-        (folder / VARIABLES).write_text(json.dumps(write_variables_again))
+        (folder / VARIABLES).write_text(json.dumps({f"{PREFIX}WORKSPACE": make(folder)}))
 
     return Case(f"workspace: {what}", prepare, partial(load, "workspace"), expected)
 
