@@ -117,7 +117,7 @@ def finish_stage(folder: Path) -> list[int]:
 
 
 def read_reports(folder: Path) -> list[int]:
-    """Count the reports that can be read and those that cannot; the index and pruning work all the same."""
+    """Count the reports that can be read and those that cannot; the index and pruning work anyway."""
     root = folder / "workspace"
     found, unreadable = list_reports(root)
     write_index(root)
