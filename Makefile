@@ -1,6 +1,6 @@
 # `make run` and `make test` need only make and Python 3.11 to 3.13; they create .venv on first use.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-ui check format lock bench clean
+.PHONY: help run test test-slow test-ui test-faults check format lock bench clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -19,10 +19,13 @@ test: $(INSTALLED)  ## Run the test suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(INSTALLED)  ## Run all tests, including the slow ones and those on the real images
-	$(BIN)/python -m pytest -m "slow or shared_data or not slow"
+	$(BIN)/python -m pytest -m "(slow or shared_data or not slow) and not faults"
 
 test-ui: $(INSTALLED_UI)  ## Test pages in Chromium, and emotion up over several weeks of one minute each
 	$(BIN)/python -m pytest -m ui
+
+test-faults: $(INSTALLED)  ## Test hostile inputs, full disks and commands at once, and write docs/reliability.md
+	EMOTION_WRITE_RELIABILITY=1 $(BIN)/python -m pytest -m faults
 
 check: $(INSTALLED)  ## Check lint rules, formatting, types, import directions, spelling and plain words
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data.base.errors import PipelineError
+from data.sources.archive_entries import show_name
 from data.sources.download import DownloadSettings
 from data.sources.extract import ExtractLimits
 from data.workspace.mark import find_mark
@@ -28,7 +30,17 @@ def _require_user_and_password(value: SecretStr) -> SecretStr:
     return value
 
 
-ExpandedPath = Annotated[Path, AfterValidator(Path.expanduser)]
+def _expand(path: Path) -> Path:
+    try:
+        expanded = path.expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            expanded.stat()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a link to itself, no such user, a NUL
+        raise ValueError(f"expected a path that can be used ({getattr(error, 'strerror', None) or error})") from error
+    return expanded
+
+
+ExpandedPath = Annotated[Path, AfterValidator(_expand)]
 """Path whose leading ~ means the home directory."""
 
 UserAndPassword = Annotated[SecretStr, AfterValidator(_require_user_and_password)]
@@ -144,11 +156,18 @@ def read_settings() -> Settings:
     """Return the settings of this installation without looking at the workspace.
 
     Raises:
-        PipelineError: a variable has a value that is not allowed, or another user can change the file of settings.
+        PipelineError: a variable has a value that is not allowed, or the file of settings cannot be read, or another
+            user can change it.
     """
-    _refuse_unsafe_file(Path(ENV_FILE).resolve())
+    path = Path(ENV_FILE).absolute()
     try:
+        _refuse_unsafe_file(path)
         return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(
+            f"got {path}, which cannot be read ({error}); expected lines EMOTION_NAME=VALUE in UTF-8: correct it, or "
+            "delete it"
+        ) from error
     except ValidationError as error:
         faults = [f"{_name_fault(str(fault['loc'][0]), fault['input'])}: {fault['msg']}" for fault in error.errors()]
         raise PipelineError(f"got {'; '.join(faults)}; correct it in the environment or in .env") from error
@@ -186,4 +205,4 @@ def _as_text(value: object) -> str:
 
 def _name_fault(name: str, value: object) -> str:
     secret = Settings.model_fields[name].annotation is SecretStr
-    return f"{PREFIX}{name.upper()}={'(not shown)' if secret else value}"
+    return f"{PREFIX}{name.upper()}={'(not shown)' if secret else show_name(str(value))}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import ValidationError
 
-from data.base.record import Record
+from data.records.dataset import Accepted
 from data.sources.source import DatasetSource
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
@@ -16,31 +16,20 @@ from data.workspace.store import Produced, Workspace
 logger = logging.getLogger(__name__)
 
 
-class Accepted(Record):
-    """Keys of the accepted data set of a source and of the one before."""
-
-    key: str = ""
-    former: str = ""
-
-    def last_before(self, key: str) -> str:
-        """Return the key of the data set to compare this one with; a repeated run gets the same answer."""
-        return self.former if key == self.key else self.key
-
-
 def read_accepted(source: DatasetSource, workspace: Workspace) -> Accepted:
     """Return which data set of a source was accepted last; empty keys if there was none or its record is damaged."""
     path = _accepted_path(source, workspace)
     try:
         return Accepted.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Accepted()
+        return Accepted(key="")
     except (OSError, ValidationError) as error:
         logger.warning(
             "%s is damaged (%s): the next data set of its source is accepted without a comparison, which replaces it",
             path,
             error,
         )
-        return Accepted()
+        return Accepted(key="")
 
 
 def write_accepted(dataset: Produced, source: DatasetSource, workspace: Workspace) -> None:

@@ -74,3 +74,14 @@ class DataSummary(Record):
     after: Verdict = Field(description="the verdict on what is left after cleaning")
     quarantine: tuple[QuarantineCount, ...]
     relabel: RelabelCounts | None = Field(default=None, description="a person's corrections, where there were some")
+
+
+class Accepted(Record):
+    """Keys of the accepted data set of a source and of the one before."""
+
+    key: str = Field(description="empty if no data set of the source was accepted")
+    former: str = ""
+
+    def last_before(self, key: str) -> str:
+        """Return the key of the data set to compare this one with; a repeated run gets the same answer."""
+        return self.former if key == self.key else self.key

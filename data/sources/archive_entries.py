@@ -167,6 +167,7 @@ def _tar_entries(archive: tarfile.TarFile, stream: TarStream, origin: Path) -> I
     # tarfile treats a broken header as the end; the real end is a block of zeros.
     if stream.last_read != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("the end mark is missing")
+    stream.read_rest()
 
 
 def _next_member(archive: tarfile.TarFile, stream: TarStream) -> tarfile.TarInfo | None:

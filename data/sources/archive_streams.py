@@ -31,6 +31,9 @@ LONGEST_NUMBER = 1024
 XZ_MEMORY_BYTES = 100 << 20
 """Most memory of the xz decoder; the strongest preset of xz, -9, needs 65 MiB."""
 
+REST_BYTES = 16 << 20
+"""Most bytes behind the end mark of a tar; tar itself fills up to a multiple of 10 KiB by default."""
+
 ZIP_ENTRY_MARK = b"PK\x01\x02"
 
 ZIP_ENTRY_BYTES = 128
@@ -103,6 +106,16 @@ class TarStream:
                 f"{self._archive} describes an entry in more than {HEADER_BYTES} bytes (a very long name or many "
                 "extended attributes); expected plain image files: pack the data again as .zip"
             )
+
+    def read_rest(self) -> None:
+        """Read what stands behind the end mark: only at their end do gzip and xz compare their checksums."""
+        start = self._position
+        while self._take(READ_BYTES):
+            if self._position - start > REST_BYTES:
+                raise PipelineError(
+                    f"{self._archive} holds more than {REST_BYTES >> 20} MiB behind the end mark of its tar; expected "
+                    "nothing there: pack the data again"
+                )
 
     def _take(self, size: int) -> bytes:
         pieces = []

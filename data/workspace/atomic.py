@@ -128,7 +128,11 @@ def _sync(path: Path, flags: int) -> None:
 
 @contextmanager
 def locked(path: Path, give_up: Callable[[], bool]) -> Iterator[None]:
-    """Hold the lock on a key; if another process has it, log that and wait until `give_up` returns True."""
+    """Hold the lock on a key; if another process has it, log that and wait until `give_up` returns True.
+
+    The folder of the lock is made if it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)

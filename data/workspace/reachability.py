@@ -5,7 +5,6 @@ the key of a stage count as a reference, whatever the field is called, so that s
 too; a match by chance only keeps something that could be removed.
 """
 
-import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from data.base.record import Record
 from data.base.times import parse_time
+from data.records.dataset import Accepted
 from data.records.search import SEARCH_NAME, SearchRecord
 from data.workspace.in_use import read_stages_in_use
 from data.workspace.layout import (
@@ -206,14 +206,13 @@ def _accepted_roots(stages: Iterable[Stored], root: Path) -> Iterator[Root]:
     """
     for path in sorted((root / ACCEPTED_FOLDER).glob("[!.]*.json")):
         try:
-            accepted = json.loads(path.read_bytes())
-            key, former = str(accepted["key"]), str(accepted.get("former", ""))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            accepted = Accepted.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
             logger.warning("%s is damaged (%r): every data set stays until one of its source is accepted", path, error)
             yield from (Root(s.record.key, "accepted data") for s in stages if s.record.stage == DATASETS_STAGE)
         else:
-            yield Root(key, "accepted data")
-            yield Root(former, "accepted data", deep=False)
+            yield Root(accepted.key, "accepted data")
+            yield Root(accepted.former, "accepted data", deep=False)
 
 
 def _recent_roots(stages: list[Stored], by_key: Mapping[str, list[Stored]], days: float) -> Iterator[Root]:

@@ -1,10 +1,12 @@
 """Store of finished stages: each is found by the key of its inputs, and written as a whole or not at all."""
 
+import errno
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,10 @@ logger = logging.getLogger(__name__)
 
 RESERVE_BYTES = 256 << 20
 """Free space that stages leave for everything else, such as logs and a server's database."""
+
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors of a full disk and of a used up quota."""
 
 
 class Produced(BaseModel):
@@ -135,14 +141,13 @@ class Workspace:
             need: called before the stage is written; returns about how many bytes the write needs at its peak.
 
         Raises:
-            PipelineError: `give_up` ended the wait, or there is no room for the stage.
+            PipelineError: `give_up` ended the wait, or there is no room for the stage, before or while it is written.
             Whatever `write` raises; nothing is left under the stage's name then.
         """
         key = hash_json(inputs)
         target, work = self.directory(stage, key), self.work_directory(stage, key)
         self.claim()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with locked(self._lock_path(stage, key), give_up):
+        with _full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
             self._in_use.add(stage, key)
             if not self.force and self.find(stage, key, verify):
                 os.utime(target / RECORD_NAME)  # pruning depends on when a stage was last used
@@ -242,6 +247,21 @@ class Workspace:
                 shutil.rmtree(work, ignore_errors=True)
                 forget_owned(self.root, work)
             raise
+
+
+@contextmanager
+def _full_disk_explained(root: Path, stage: str) -> Iterator[None]:
+    """Turn the error of a disk that became full into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        raise PipelineError(
+            f"got {os.strerror(error.errno)} while {stage} was written in {root}, expected room for it: run `emotion "
+            "prune`, or set EMOTION_WORKSPACE to a directory on a larger disk, then start again; what was finished is "
+            "kept"
+        ) from error
 
 
 def _save_other_files(target: Path) -> None:

@@ -12,4 +12,5 @@ printing        | what the commands print
 live_view       | what a terminal shows during a run
 last_run        | which run started last
 doctor          | whether this machine is ready
+full_disk       | whether a full disk is behind an error
 """

@@ -24,12 +24,18 @@ def main() -> None:
 
     from data.base.errors import PipelineError
     from flows.cli.commands import app
+    from flows.cli.full_disk import find_full_disk
     from flows.cli.printing import error_console
 
     try:
         app()
     except PipelineError as error:
         error_console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(EXIT_FAILED)
+    except Exception as error:
+        if not (message := find_full_disk(error)):
+            raise
+        error_console.print(f"[bold red]error[/] {escape(message)}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from data.quality.accepted import Accepted, read_accepted, write_accepted
+from data.quality.accepted import read_accepted, write_accepted
+from data.records.dataset import Accepted
 from data.sources.source import parse_source
 from data.workspace.store import Produced, Workspace
 
@@ -15,19 +16,19 @@ def accept(workspace, key):
 
 def test_the_last_and_the_one_before_are_known(tmp_path):
     workspace = Workspace(tmp_path)
-    assert read_accepted(SOURCE, workspace) == Accepted()
+    assert read_accepted(SOURCE, workspace) == Accepted(key="")
     for key in ("first", "second", "second"):
         accept(workspace, key)
     assert read_accepted(SOURCE, workspace) == Accepted(key="second", former="first")
     assert read_accepted(SOURCE, workspace).last_before("second") == "first"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"other": 1}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"other": 1}', b"{}"])
 def test_a_damaged_record_counts_as_none_and_is_replaced(tmp_path, content):
     workspace = Workspace(tmp_path)
     accept(workspace, "first")
     (path,) = (tmp_path / "accepted").glob("*.json")
     path.write_bytes(content)
-    assert read_accepted(SOURCE, workspace) == Accepted()
+    assert read_accepted(SOURCE, workspace) == Accepted(key="")
     accept(workspace, "second")
     assert read_accepted(SOURCE, workspace) == Accepted(key="second")

@@ -461,12 +461,26 @@ def flip(content: bytes) -> bytes:
 @pytest.mark.parametrize("damage", [cut, flip])
 @pytest.mark.parametrize("mode", ["zip", "w:gz", "w:bz2", "w:xz"])
 def test_damaged_archives_are_told(tmp_path: Path, mode: str, damage: Callable[[bytes], bytes]) -> None:
-    noise = {"train/happy/1.jpg": random.Random(1).randbytes(200_000), **FILES}
+    noise = {**FILES, "train/happy/1.jpg": random.Random(1).randbytes(200_000)}
     path = tmp_path / "faces.any"
     archive = write_zip(path, noise) if mode == "zip" else write_tar(path, noise, mode)
     archive.write_bytes(damage(archive.read_bytes()))
     with pytest.raises(ArchiveUnreadable, match="get the archive again"):
         extract_archive(archive, tmp_path / "out", LIMITS)
+
+
+@pytest.mark.parametrize(("mode", "compress"), [("w:gz", gzip.compress), ("w:xz", lzma.compress)])
+def test_a_checksum_behind_the_last_entry_is_compared(tmp_path: Path, mode: str, compress: Callable) -> None:
+    archive = write_tar(tmp_path / "faces.any", FILES, mode)
+    archive.write_bytes(archive.read_bytes()[:-6])
+    with pytest.raises(ArchiveUnreadable):
+        check_archive(archive)
+    whole = write_tar(tmp_path / "faces.tar", FILES).read_bytes()
+    archive.write_bytes(compress(whole + bytes(1 << 20)))
+    check_archive(archive)
+    archive.write_bytes(compress(whole + bytes(17 << 20)))
+    with pytest.raises(PipelineError, match="more than 16 MiB behind the end mark"):
+        check_archive(archive)
 
 
 @pytest.mark.parametrize("blocks", [2, 3, 4, 7])

@@ -179,7 +179,9 @@ def test_of_the_data_set_that_a_report_is_compared_with_its_profile_stays(tree):
     assert counts[DATASETS_STAGE].kept_for["latest report"] == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"key": "\xff"}', b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b'{"key": "\xff"}', b"null", b'{"key": ["a"]}', b"[" * 100_000]
+)
 def test_a_damaged_accepted_file_keeps_every_data_set_and_nothing_else(tree, content):
     for week in range(1, 4):
         tree.run(week)

@@ -1,5 +1,6 @@
 """The workspace: complete or absent, keyed by what counts, one writer a key."""
 
+import errno
 import gc
 import json
 import os
@@ -289,3 +290,21 @@ def test_files_of_a_person_in_a_stage_that_is_replaced_are_kept(tmp_path, caplog
     (saved,) = again.path.parent.glob("*.saved-*")
     assert (saved / "notes.txt").read_text() == "mine"
     assert str(saved) in caplog.text
+
+
+def test_a_disk_that_becomes_full_is_told_and_leaves_nothing(tmp_path):
+    workspace = Workspace(tmp_path, reserve_bytes=0)
+
+    def fill(number):
+        def write(out):
+            (out / "half").write_text("half")
+            raise OSError(number, "of the disk")
+
+        return write
+
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        with pytest.raises(PipelineError, match=r"while views was written.*emotion prune"):
+            workspace.produce("views", {}, fill(number))
+    with pytest.raises(OSError, match="of the disk"):
+        workspace.produce("views", {}, fill(errno.EIO))
+    assert [path.name for path in (tmp_path / "views").iterdir() if path.suffix != ".lock"] == []

@@ -1,7 +1,9 @@
 """The `emotion` command: errors before anything starts, and the doctor."""
 
+import errno
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 
@@ -46,6 +48,27 @@ def test_an_error_is_a_message_and_no_traceback(tmp_path):
     assert "cnn_9" in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space"), RuntimeError("the server answered 500")])
+def test_a_full_disk_is_told_without_a_traceback(error, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EMOTION_WORKSPACE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["emotion", "status"])
+
+    def fail():
+        raise ValueError("further up") from error
+
+    monkeypatch.setattr("flows.cli.commands.app", fail)
+    if isinstance(error, RuntimeError):
+        with pytest.raises(ValueError, match="further up"):
+            main()
+        usage = shutil.disk_usage(tmp_path)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    with pytest.raises(SystemExit):
+        main()
+    said = " ".join(capsys.readouterr().err.split())
+    assert "free bytes on the disk" in said and "emotion prune" in said
 
 
 @pytest.mark.parametrize("files", [["data/__init__.py"], ["models/networks.py"]], ids=["package", "no __init__"])
@@ -111,6 +134,35 @@ def test_a_search_that_cannot_be_is_refused_before_anything_starts(arguments, me
 def test_a_wrong_setting_is_named_with_its_variable(variable, value, monkeypatch):
     monkeypatch.setenv(variable, value)
     with pytest.raises(PipelineError, match=f"{variable}={value}: Input should be"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("~nobody-of-this-name/x", "home directory"),
+        ("loop", "symbolic links"),
+        ("d/" * 2500, "too long"),
+        ("a\0b", "null"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_named_with_its_variable(value, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / ".env").write_text(f"EMOTION_WEIGHTS_DIR={value}\n")
+    with pytest.raises(PipelineError, match=f"EMOTION_WEIGHTS_DIR=.*{said}") as caught:
+        load_settings()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("content", [b"EMOTION_HOST=\xff\n", "EMOTION_HOST=x".encode("utf-16"), None])
+def test_a_file_of_settings_that_cannot_be_read_is_named(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if content is None:
+        (tmp_path / ".env").symlink_to(".env")
+    else:
+        (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(PipelineError, match=r"\.env, which cannot be read"):
         load_settings()
 
 

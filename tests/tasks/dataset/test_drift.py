@@ -6,8 +6,9 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from data.manifest.table import write_manifest
-from data.quality.accepted import Accepted, read_accepted, write_accepted
+from data.quality.accepted import read_accepted, write_accepted
 from data.quality.drift import make_profile, write_profile
+from data.records.dataset import Accepted
 from data.sources.source import DatasetSource
 from data.workspace.store import Workspace
 from tasks.dataset import drift
