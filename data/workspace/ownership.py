@@ -76,13 +76,14 @@ def list_files(path: Path) -> dict[str, int]:
     """Return relative path and size in bytes of every file and link in a directory; "" is the path of a file itself."""
     if not path.is_dir() or path.is_symlink():
         return {"": path.lstat().st_size}
-    found = {}
+    return {inside.relative_to(path).as_posix(): inside.lstat().st_size for inside in walk_files(path)}
+
+
+def walk_files(path: Path) -> Iterator[Path]:
+    """Yield every file and link below a directory; links to directories are not followed."""
     for folder, folders, files in os.walk(path):
         links = [name for name in folders if Path(folder, name).is_symlink()]
-        for name in (*files, *links):
-            inside = Path(folder, name)
-            found[inside.relative_to(path).as_posix()] = inside.lstat().st_size
-    return found
+        yield from (Path(folder, name) for name in (*files, *links))
 
 
 def _entry_path(root: Path, relative: str) -> Path:

@@ -1,7 +1,6 @@
 """Records of finished stages: what a stage directory holds, whether it is whole, and which ones a workspace has."""
 
 import logging
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.workspace.atomic import RECORD_NAME
 from data.workspace.digests import hash_file
+from data.workspace.ownership import walk_files
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +86,4 @@ def find_damage(path: Path, contents: bool = False) -> str:
 def find_other_files(path: Path) -> Iterator[Path]:
     """Yield the files and links below a stage directory that its record does not list: a person put them there."""
     listed = {RECORD_NAME, *read_record(path).files}
-    for folder, folders, files in os.walk(path):
-        links = [name for name in folders if Path(folder, name).is_symlink()]
-        for name in (*files, *links):
-            found = Path(folder, name)
-            if found.relative_to(path).as_posix() not in listed:
-                yield found
+    yield from (found for found in walk_files(path) if found.relative_to(path).as_posix() not in listed)
