@@ -18,8 +18,8 @@ run: $(INSTALLED)  ## Train on the generated sample data set and show the compar
 test: $(INSTALLED)  ## Run the test suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-test-slow: $(INSTALLED)  ## Run all tests but those of test-ui and test-faults, also the slow ones and those on the real images
-	$(BIN)/python -m pytest -m "not ui and not faults and not gpu and not network"
+test-slow: $(INSTALLED)  ## Run the tests that make test leaves out because they take minutes or need the real images
+	$(BIN)/python -m pytest -m "(slow or shared_data) and not ui and not faults and not gpu and not network"
 
 test-ui: $(INSTALLED_UI)  ## Test pages in Chromium, and emotion up over several weeks of one minute each
 	$(BIN)/python -m pytest -m ui

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES, IMAGE_SIZE
+from data.manifest import near_duplicates
 from data.manifest.near_duplicates import (
     NearDuplicateConfig,
     band_pass,
@@ -124,6 +125,17 @@ def test_the_limits_are_the_config_s(faces: tuple[pd.DataFrame, Path]) -> None:
     assert 0 < len(close) < len(pairs) and close["distance"].max() <= 2
     plain = find_similar_pairs(manifest, root, NearDuplicateConfig(mirrored=False))
     assert not plain["mirrored"].any() and pairs["mirrored"].sum() >= PLANTED_PER_KIND
+
+
+def test_the_rough_comparison_drops_no_pair(faces: tuple[pd.DataFrame, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(margin: float) -> set[tuple[str, str]]:
+        monkeypatch.setattr(near_duplicates, "ROUGH_MARGIN", margin)
+        return {(str(pair.first), str(pair.second)) for pair in find_similar_pairs(*faces).itertuples()}
+
+    margin = near_duplicates.ROUGH_MARGIN
+    in_full = find(2.0)  # correlations are -1..1, so that every candidate is compared in full
+    assert find(margin) == in_full
+    assert find(0.0) < in_full, "on this data a margin is needed"
 
 
 def test_two_dark_faces_with_equal_hashes_are_no_pair(tmp_path: Path) -> None:

@@ -121,6 +121,14 @@ def test_what_spreadsheets_save_is_read(tmp_path, separator):
     assert {name: entry.new_label for name, entry in read_relabel(path).items()} == {SMILE: "happy"}
 
 
+@pytest.mark.parametrize(("separator", "other"), [(",", ";"), (";", ",")])
+def test_a_column_of_a_person_s_own_does_not_decide_the_separator(tmp_path, separator, other):
+    path = tmp_path / "relabel.csv"
+    table = pd.DataFrame([row(SMILE, "happy")], columns=list(CSV_COLUMNS))
+    table.assign(**{f"yes{other}no{other}maybe": "yes"}).to_csv(path, index=False, sep=separator)
+    assert {name: entry.new_label for name, entry in read_relabel(path).items()} == {SMILE: "happy"}
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

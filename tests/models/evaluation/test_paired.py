@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, chi2_contingency
 
 from models.evaluation.intervals import wilson_interval
-from models.evaluation.paired import best_of_many, compare_with_best, mcnemar_p_value
+from models.evaluation.paired import best_of_many, compare_proportions, compare_with_best, mcnemar_p_value
 from models.promotion.gain_bound import gain_lower_bounds
 
 
@@ -121,3 +121,32 @@ def test_no_variance_and_few_differences_show_no_gain(differences):
 
 def test_a_gain_on_every_image_is_shown():
     assert 0.8 < gain_lower_bounds(won_and_lost(1000, 0), seed=0)[0] < 1
+
+
+def test_proportions_of_two_runs_give_the_p_value_of_the_chi_square_test():
+    """The pooled z test of two proportions is the chi-square test of the two-by-two table."""
+    (before, after), (images_before, images_after) = (60, 150), (100, 200)
+    (found,) = compare_proportions([(before, images_before)], [(after, images_after)])
+    table = [[before, images_before - before], [after, images_after - after]]
+    assert found.p_value == pytest.approx(chi2_contingency(table, correction=False).pvalue, rel=1e-9)
+    assert found.p_holm == found.p_value
+    assert found.gain == pytest.approx(0.15)
+
+
+def test_intervals_of_two_runs_are_newcombe_s():
+    """Example (a) of table II in Newcombe (1998): 56 of 70 and 48 of 80, method 10: 0.0524 to 0.3339."""
+    (found,) = compare_proportions([(48, 80)], [(56, 70)])
+    assert (found.low, found.high) == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
+
+
+def test_intervals_of_two_runs_hold_for_all_pairs_at_once():
+    (alone,) = compare_proportions([(48, 80)], [(56, 70)])
+    first, second = compare_proportions([(48, 80), (40, 80)], [(56, 70), (30, 70)])
+    assert first.low < alone.low < alone.high < first.high
+    assert first.p_holm == pytest.approx(2 * first.p_value)
+    assert second.gain < 0 < second.high
+
+
+def test_two_runs_that_are_right_on_all_images_do_not_differ():
+    (found,) = compare_proportions([(50, 50)], [(70, 70)])
+    assert (found.gain, found.p_value) == (0, 1.0)

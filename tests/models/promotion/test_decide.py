@@ -227,6 +227,47 @@ def test_a_first_champion_has_to_be_better_than_the_most_frequent_class(name):
     assert "class_recall" not in [criterion.name for criterion in decision.criteria]
 
 
+FIRST = make_model("first", right_on(3))
+LENIENT = PromotionPolicy(largest_calibration_error=1)
+GAIN = "+10.00 points of accuracy, with 95 % confidence at least +8.79, on 2,000 images"
+FIRST_GAIN = "+45.00 points of accuracy, with 95 % confidence at least +42.10, on 2,000 images"
+SUMMARIES = [
+    (
+        POLICY,
+        make_evidence(),
+        f"better (key-of-better) is promoted in place of champion (key-of-champion): {GAIN}; all 9 criteria hold.",
+    ),
+    (
+        PromotionPolicy(approval="manual"),
+        make_evidence(),
+        "better (key-of-better) waits for approval in place of champion (key-of-champion): "
+        f"{GAIN}; all 9 criteria hold.",
+    ),
+    (
+        POLICY,
+        make_evidence(make_model("worse", right_on(4))),
+        "champion (key-of-champion) stays: worse (key-of-worse) fails 3 of 9 criteria (accuracy_gain, class_recall, "
+        "calibration_error); -10.00 points of accuracy, with 95 % confidence at least -11.21, on 2,000 images.",
+    ),
+    (
+        LENIENT,
+        Evidence((FIRST,), FIRST.key, None, (find("info"),), 0.0),
+        f"first (key-of-first) is promoted as the first champion: {FIRST_GAIN}; all 7 criteria hold.",
+    ),
+    (
+        LENIENT,
+        Evidence((FIRST,), FIRST.key, None, (), 0.0),
+        "There is still no champion: first (key-of-first) fails 1 of 7 criteria (data_findings); " + f"{FIRST_GAIN}.",
+    ),
+    (POLICY, make_evidence(CHAMPION, CHAMPION), "Nothing changes: champion (key-of-champion) is the champion already."),
+]
+
+
+@pytest.mark.parametrize(("policy", "evidence", "summary"), SUMMARIES)
+def test_the_summary_names_outcome_gain_and_failed_criteria(policy, evidence, summary):
+    assert decide_promotion(policy, evidence).summary == summary
+
+
 def test_figures_of_the_decision_are_those_of_the_predictions():
     decision = decide_promotion(POLICY, make_evidence(make_model("better", worse_in_one_class(66))))
     of = {criterion.name: criterion for criterion in decision.criteria}

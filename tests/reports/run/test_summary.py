@@ -67,6 +67,19 @@ def test_leaderboard_ranks_by_validation_and_keeps_the_missing_last(tmp_path):
     json.dumps(rows, allow_nan=False)
 
 
+def test_only_trained_variants_with_validation_scores_are_ranked(tmp_path):
+    results = make_results(tmp_path, trained=3)
+    first, second, third, *others = results.variants
+    failed = first.model_copy(update={"status": "failed"})
+    unscored = second.model_copy(update={"parts": {"test": third.parts["validation"]}})
+    changed = results.model_copy(update={"variants": (failed, unscored, third, *others)})
+    assert [variant.name for variant in scored_variants(changed)] == [third.name]
+    assert best_variant(changed) == third
+    notes = {row["variant"]: row["note"] for row in leaderboard_rows(changed)}
+    assert notes[second.name] == "trained: trained, but there are no validation scores of it"
+    assert notes[first.name].startswith("failed: ")
+
+
 def test_undefined_accuracy_ranks_last_and_is_never_best(tmp_path):
     results = make_results(tmp_path, trained=3)
     first, *rest = results.variants
