@@ -243,7 +243,8 @@ def report(
     run: Annotated[str, typer.Argument(help="A report's key or its beginning, a run's name, or last.")] = "last",
     compare: Annotated[str, typer.Option(help="A second run: write what changed between the two runs instead.")] = "",
     out: Annotated[
-        str, typer.Option(help="Directory to write into; by default a directory in the workspace's rendered folder.")
+        str,
+        typer.Option(help="New or empty directory to write into; by default one in the workspace."),
     ] = "",
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Also print the page as a PDF, with an installed Chromium.")

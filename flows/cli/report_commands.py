@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from data.base.errors import PipelineError
 from data.base.times import parse_time
 from data.workspace.layout import RENDERED_FOLDER
 from data.workspace.ownership import finish_owned, start_owned
@@ -21,17 +22,17 @@ def render_again(workspace: Path, wanted: str, out: str = "") -> Path:
     Args:
         workspace: root of the workspace.
         wanted: see `reports.site.stored_reports.find_report`.
-        out: directory to write into; empty for one in the workspace.
+        out: new or empty directory to write into; an empty text for one in the workspace.
 
     Returns:
         The page.
 
     Raises:
-        PipelineError: the report does not exist.
+        PipelineError: the report does not exist, or `out` holds files.
     """
     root = workspace.resolve()
     report = find_report(list_reports(root)[0], wanted)
-    directory = Path(out).resolve() if out else _start_rendered(root, report.key)
+    directory = _new_directory(out) if out else _start_rendered(root, report.key)
     render_report(report.results, directory, report_sources(report))
     return directory / "index.html"
 
@@ -43,18 +44,18 @@ def compare_again(workspace: Path, first: str, second: str, out: str = "") -> Pa
         workspace: root of the workspace.
         first: see `reports.site.stored_reports.find_report`.
         second: the other run, in either order.
-        out: directory to write into; empty for one in the workspace.
+        out: new or empty directory to write into; an empty text for one in the workspace.
 
     Returns:
         The page.
 
     Raises:
-        PipelineError: the report does not exist.
+        PipelineError: the report does not exist, or `out` holds files.
     """
     root = workspace.resolve()
     reports, _ = list_reports(root)
     earlier, later = sorted((find_report(reports, first), find_report(reports, second)), key=_age)
-    directory = Path(out).resolve() if out else _start_rendered(root, f"{earlier.key}-{later.key}")
+    directory = _new_directory(out) if out else _start_rendered(root, f"{earlier.key}-{later.key}")
     return render_difference(compare_runs(earlier.results, later.results), directory)
 
 
@@ -63,6 +64,17 @@ def finish_rendered(workspace: Path, page: Path) -> None:
     root = workspace.resolve()
     if page.parent.parent == root / RENDERED_FOLDER:
         finish_owned(root, page.parent)
+
+
+def _new_directory(out: str) -> Path:
+    """Return a directory that a person named, which must hold nothing that a page could overwrite."""
+    directory = Path(out).resolve()
+    if directory.exists() and not (directory.is_dir() and next(directory.iterdir(), None) is None):
+        raise PipelineError(
+            f"got --out {out}, which is {'not empty' if directory.is_dir() else 'a file'}, expected a new or empty "
+            "directory: name another one, or empty it first"
+        )
+    return directory
 
 
 def _start_rendered(root: Path, name: str) -> Path:

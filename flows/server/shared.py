@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
+from data.workspace.atomic import write_atomically
 from data.workspace.mark import claim_root
 from flows.server.environment import (
     API_URL_VARIABLE,
@@ -272,9 +273,7 @@ def _read_record(workspace: Path) -> ServerRecord | None:
 
 
 def _write_record(record: ServerRecord, workspace: Path) -> None:
-    written = _home(workspace) / RECORD_NAME
-    written.write_text(record.model_dump_json(), encoding="utf-8")
-    written.replace(_record_path(workspace))
+    write_atomically(_record_path(workspace), record.model_dump_json())
 
 
 def _record_path(workspace: Path) -> Path:

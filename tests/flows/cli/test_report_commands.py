@@ -39,6 +39,19 @@ def test_the_directory_can_be_chosen(reports, tmp_path):
     assert (tmp_path / "here" / "index.html").is_file()
 
 
+@pytest.mark.parametrize("compared", [False, True])
+def test_a_directory_with_files_is_refused_and_stays(reports, tmp_path, compared):
+    mine = tmp_path / "here" / ("compare.html" if compared else "index.html")
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    pair = ("--compare", *reports) if compared else (reports[0],)
+    for out in (mine.parent, mine):
+        with pytest.raises(PipelineError, match=r"--out .*, expected a new or empty directory"):
+            CliRunner().invoke(app, ["report", *pair, "--out", str(out)], catch_exceptions=False)
+    assert [path.name for path in mine.parent.iterdir()] == [mine.name]
+    assert mine.read_text() == "mine"
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_two_runs_are_compared_from_the_one_that_started_first(reports, tmp_path, turned):
     pair = reports[::-1] if turned else reports
