@@ -58,7 +58,6 @@ def print_pdf(page: Path, pdf: Path, browser: Path) -> None:
             str(browser),
             "--headless",
             "--disable-gpu",
-            "--disable-dev-shm-usage",  # Docker gives /dev/shm 64 MB, which a long page fills
             "--disable-extensions",
             "--no-first-run",
             f"--user-data-dir={profile}",
