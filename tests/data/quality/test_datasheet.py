@@ -63,6 +63,7 @@ def test_measured_figures_are_filled_in() -> None:
     assert "| selection | 70 | 0 | 0 | 0 | 70 |" in text
     assert "| Of these, groups across splits | 47 |" in text
     assert "| leaking_train | 1,058 |" in text
+    assert text.count("| Reason | Images |") == text.count("| Found | Count |") == 1
     assert "1 of 1 rules were broken" in text and "# forged &lt;b&gt;heading" in text and "\n# forged" not in text
 
 

@@ -40,6 +40,12 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(np.array([0, 1, 0, 0]), probabilities) == pytest.approx(0.4)
 
 
+def test_calibration_error_counts_certain_answers_apart_from_nearly_certain_ones():
+    # A wrong answer at 1.0 is 1 off; a right one at 0.92 is 0.08 off, the other way: in one bin they would cancel out.
+    probabilities = np.array([[1.0, 0, 0, 0], [0.92, 0.08, 0, 0]])
+    assert expected_calibration_error(np.array([1, 0]), probabilities) == pytest.approx((1 + 0.08) / 2)
+
+
 def test_certain_and_right_has_no_error():
     assert expected_calibration_error(np.array([0, 3]), np.eye(4)[[0, 3]]) == 0
 

@@ -12,12 +12,10 @@ from data.base.errors import OtherImages, PipelineError
 from data.base.labels import CLASSES
 from data.records.dataset import Finding
 from data.records.promotion import Decision
-from data.records.training import Latency, VariantPlan, VariantResult
-from data.views.tfrecords import RecordFile, ViewsIndex
+from data.records.training import Latency
 from models.evaluation.predictions import PROBABILITY_COLUMNS
-from models.jobs.files import PREDICTIONS_NAME
 from models.promotion.decide import decide_promotion, recall_differences
-from models.promotion.evidence import Evidence, ScoredModel, identify_images, identify_machine, read_scored_model
+from models.promotion.evidence import Evidence, ScoredModel
 from models.promotion.policy import PromotionPolicy
 
 IMAGES = 2000
@@ -371,39 +369,3 @@ def test_every_field_of_the_form_is_explained_and_bounded():
     for name, field in PromotionPolicy.model_json_schema()["properties"].items():
         assert field["description"] and "default" in field, name
         assert field["type"] == "boolean" or "enum" in field or {"minimum", "maximum"} <= set(field), name
-
-
-def test_a_stored_training_is_evidence(tmp_path):
-    directory = tmp_path / "variants" / "0123"
-    directory.mkdir(parents=True)
-    predict(right_on(2)).to_parquet(directory / PREDICTIONS_NAME)
-    made_with = {"processor": "p", "cores": "2", "memory": "8 GiB", "gpus": "none"}
-    result = VariantResult(
-        name="compact",
-        description="",
-        status="trained",
-        directory=str(directory),
-        latency=timed(3.0),
-        made_with=made_with,
-        plan=VariantPlan(threads=1),
-    )
-    model = read_scored_model(result, "clean")
-    assert (model.identity.variant, model.identity.key, model.latency) == ("compact", "0123", timed(3.0))
-    assert len(model.predictions) == IMAGES
-    more_threads = result.model_copy(update={"plan": VariantPlan(threads=2)})
-    assert model.machine == identify_machine(result) != identify_machine(more_threads)
-    assert identify_machine(result.model_copy(update={"made_with": {}})) == ""
-
-
-def index_of(**sums):
-    files = (
-        RecordFile(name=part, part=part, view=0, shard=0, images=9, bytes=9, sha256=sha256)
-        for part, sha256 in sums.items()
-    )
-    return ViewsIndex(files=tuple(files))
-
-
-def test_images_are_the_same_where_the_validation_records_are():
-    images = identify_images(index_of(train="1", validation="2"))
-    assert images == identify_images(index_of(train="augmented otherwise", validation="2"))
-    assert images != identify_images(index_of(train="1", validation="relabelled"))
