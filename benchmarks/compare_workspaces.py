@@ -28,6 +28,9 @@ VOLATILE = re.compile(
 
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:[.,]\d+)*")
 KEY = re.compile(r"\b[0-9a-f]{16}\b")
+NO_JSON_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""Texts for figures that JSON has no number for; older records hold them without quotation marks."""
+
 TIMED = re.compile(r"latency|milliseconds|memory|wait|seconds", re.IGNORECASE)
 
 
@@ -64,7 +67,7 @@ def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         for number, inner in enumerate(value):
             yield from flatten(inner, f"{name}[{number}]")
     else:
-        yield name, value
+        yield name, NO_JSON_NUMBERS.get(value, value) if isinstance(value, str) else value
 
 
 def compare_json(tally: Tally, where: str, before: Path, after: Path) -> None:
