@@ -1,5 +1,7 @@
 """The lower bound of the best of several against formulas for one and for independent candidates."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq
@@ -55,7 +57,8 @@ def test_candidates_that_win_where_others_lose_are_correlated_by_minus_one():
 def test_a_correlation_is_that_of_the_deviations_from_the_mean():
     """Both win 300 images of their own and tie on the others, so that their deviations correlate by -1/3."""
     table = np.stack([differ(300, 0), differ(300, 0, start=300)], axis=1)
-    pair = multivariate_normal([0, 0], [[1, -1 / 3], [-1 / 3, 1]])
+    correlation: Any = [[1, -1 / 3], [-1 / 3, 1]]
+    pair = multivariate_normal([0, 0], correlation)
     quantile = brentq(lambda end: pair.cdf([end, end]) - 0.95, 0, 5)
     expected = (300 - quantile * np.sqrt(300) - 1) / IMAGES
     bounds = np.mean([gain_lower_bounds(table, seed) for seed in range(10)], axis=0)
