@@ -1,6 +1,7 @@
 """The statistics of comparison against independent computations and simulations."""
 
 from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_proportions_of_two_runs_give_the_p_value_of_the_chi_square_test():
     (before, after), (images_before, images_after) = (60, 150), (100, 200)
     (found,) = compare_proportions([(before, images_before)], [(after, images_after)])
     table = [[before, images_before - before], [after, images_after - after]]
-    assert found.p_value == pytest.approx(chi2_contingency(table, correction=False).pvalue, rel=1e-9)
+    chi_square: Any = chi2_contingency(table, correction=False)
+    assert found.p_value == pytest.approx(chi_square.pvalue, rel=1e-9)
     assert found.p_holm == found.p_value
     assert found.gain == pytest.approx(0.15)
 
