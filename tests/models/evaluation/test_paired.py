@@ -1,5 +1,6 @@
 """The statistics of comparison against independent computations and simulations."""
 
+from dataclasses import FrozenInstanceError
 from math import comb
 from typing import Any
 
@@ -264,6 +265,12 @@ def test_a_variant_is_compared_with_itself_in_an_earlier_run():
     names = {"one": before, "two": worse_before, "one later": after, "two later": worse_after}
     intervals = paired_intervals(names, [("one later", "one"), ("two later", "two")], seed=0)
     assert [(won.low, won.high), (lost.low, lost.high)] == [pytest.approx(interval) for interval in intervals]
+
+
+def test_a_difference_does_not_change():
+    (found,) = compare_proportions([(48, 80)], [(56, 70)])
+    with pytest.raises(FrozenInstanceError):
+        found.gain = 0.5  # type: ignore[misc]
 
 
 def test_runs_without_a_variant_in_common_have_no_differences():
