@@ -278,6 +278,20 @@ def test_runs_without_a_variant_in_common_have_no_differences():
     assert compare_proportions([], []) == []
 
 
+def test_a_report_that_is_made_again_has_the_same_intervals():
+    """Figures that were computed once, so that a change of the draws is seen; it would change every report."""
+    correct = {"a": np.arange(100) >= 12, "b": np.arange(100) >= 5, "c": np.arange(100) >= 30}
+    ((low, high), _) = paired_intervals(correct, [("b", "a"), ("b", "c")], seed=1)
+    assert (low, high) == pytest.approx((0.017183143288, 0.122816856712), abs=1e-10)
+
+
+def test_variants_that_do_not_match_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        compare_proportions([(48, 80), (40, 80)], [(56, 70)])
+    with pytest.raises(KeyError, match="gone"):
+        compare_matched({"gone": np.ones(3, bool)}, {"other": np.ones(3, bool)}, seed=0)
+
+
 def test_bootstraps_follow_their_seed():
     first = best_of_many(DISJOINT, seed=1)
     assert first == best_of_many(DISJOINT, seed=1)
