@@ -27,6 +27,7 @@ from models.promotion.evidence import (
     measure_reload,
     read_scored_model,
     score_champion,
+    sorted_predictions,
 )
 from models.promotion.gain_bound import gain_lower_bounds
 from tests.models.promotion.test_decide import (
@@ -169,6 +170,7 @@ def test_rows_in_another_order_are_the_same_images():
     evidence = Evidence((make_model("first", right_on(2)), shuffled), "key-of-first", None, (), 0.0)
     assert find_challenger(evidence).variant == "first"
     np.testing.assert_array_equal(line_up(evidence, shuffled).labels, LABELS)
+    pd.testing.assert_frame_equal(sorted_predictions(shuffled), frame)
 
 
 @pytest.mark.parametrize(("excess", "refused"), [(LARGEST_EXCESS / 2, False), (2 * LARGEST_EXCESS, True)])
@@ -183,8 +185,8 @@ def test_a_probability_may_exceed_one_by_rounding_alone(excess, refused):
         find_challenger(evidence)
 
 
-@pytest.mark.parametrize("excess", [0.0, 0.0005, 0.00095])
-def test_half_precision_exceeds_one_by_less_than_a_thousandth(excess):
+@pytest.mark.parametrize("excess", [0.0, 0.0005, 0.001])
+def test_half_precision_exceeds_one_by_a_thousandth_at_most(excess):
     frame = predict(right_on(2))
     frame.loc[0, list(PROBABILITY_COLUMNS)] = [1 + excess, 0, 0, 0]
     model = make_model("first", True, predictions=frame)
