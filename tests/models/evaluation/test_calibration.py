@@ -87,6 +87,11 @@ def test_calibration_error_has_fifteen_bins_of_equal_width(edge):
     assert expected_calibration_error(*pair_at(at, above)) == pytest.approx(abs(at + above - 1) / 2)
 
 
+def test_calibration_error_counts_certain_answers_in_the_last_bin():
+    """A right answer at 0.95 and a wrong one at 1.0 cancel out as far as they can: 0.05 too low, 1 too high."""
+    assert expected_calibration_error(*pair_at(0.95, 1.0)) == pytest.approx((1 - 0.05) / 2)
+
+
 def test_calibration_error_weights_bins_by_their_images():
     """Three images at 0.7, two of them right, and one wrong at 0.5."""
     probabilities = np.array([[0.7, 0.3, 0, 0]] * 3 + [[0.5, 0.3, 0.2, 0]])
