@@ -1,6 +1,7 @@
 """Evidence is read from stored trainings, and a champion is scored again if it was scored on other images."""
 
 import json
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.base.errors import PipelineError
+from data.base.errors import OtherImages, PipelineError
 from data.base.labels import CLASSES
 from data.records.training import VariantPlan, VariantResult
 from data.views.tfrecords import RecordFile, ViewsIndex
@@ -26,8 +27,19 @@ from models.promotion.evidence import (
     measure_reload,
     read_scored_model,
     score_champion,
+    sorted_predictions,
 )
-from tests.models.promotion.test_decide import IMAGES, LABELS, make_model, predict, right_on, timed
+from models.promotion.gain_bound import gain_lower_bounds
+from tests.models.promotion.test_decide import (
+    IMAGES,
+    LABELS,
+    make_evidence,
+    make_model,
+    predict,
+    right_on,
+    right_on_few_more,
+    timed,
+)
 
 OTHER_FACTS = {"processor": "p", "cores": "2", "memory": "8 GiB", "gpus": "none"}
 
@@ -92,8 +104,8 @@ def test_reload_is_measured_as_the_largest_difference_of_a_probability(tmp_path)
     again = predict(right_on(2))
     directory = tmp_path / "0123456789abcdef"
     assert stored.name == "compact" and measure_reload(again, directory) == 0
-    again.loc[7, PROBABILITY_COLUMNS[1]] += 0.0625
-    again.loc[9, PROBABILITY_COLUMNS[2]] -= 0.125
+    again[PROBABILITY_COLUMNS[1]] += 0.0625 * (again.index == 7)
+    again[PROBABILITY_COLUMNS[2]] -= 0.125 * (again.index == 9)
     assert measure_reload(again, directory) == pytest.approx(0.125, abs=1e-6)
 
 
@@ -158,6 +170,7 @@ def test_rows_in_another_order_are_the_same_images():
     evidence = Evidence((make_model("first", right_on(2)), shuffled), "key-of-first", None, (), 0.0)
     assert find_challenger(evidence).variant == "first"
     np.testing.assert_array_equal(line_up(evidence, shuffled).labels, LABELS)
+    pd.testing.assert_frame_equal(sorted_predictions(shuffled), frame)
 
 
 @pytest.mark.parametrize(("excess", "refused"), [(LARGEST_EXCESS / 2, False), (2 * LARGEST_EXCESS, True)])
@@ -170,3 +183,155 @@ def test_a_probability_may_exceed_one_by_rounding_alone(excess, refused):
             find_challenger(evidence)
     else:
         find_challenger(evidence)
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.0005, 0.001])
+def test_half_precision_exceeds_one_by_a_thousandth_at_most(excess):
+    frame = predict(right_on(2))
+    frame.loc[0, list(PROBABILITY_COLUMNS)] = [1 + excess, 0, 0, 0]
+    model = make_model("first", True, predictions=frame)
+    assert find_challenger(Evidence((model,), model.key, None, (), 0.0)) is model
+
+
+@pytest.mark.parametrize("value", [1.0011, -1e-6, np.nan, np.inf, -np.inf])
+def test_what_is_no_probability_is_refused(value):
+    frame = predict(right_on(2))
+    frame.loc[[3, 1999], PROBABILITY_COLUMNS[2]] = value
+    model = make_model("first", True, predictions=frame)
+    message = (
+        r"^got 2 of 2,000 predictions of first \(key-of-first\) with NaN or a value outside 0\.\.1, expected "
+        "probabilities: train it again with --force, with float32 or a lower learning rate$"
+    )
+    with pytest.raises(PipelineError, match=message):
+        find_challenger(Evidence((model,), model.key, None, (), 0.0))
+
+
+@pytest.mark.parametrize(
+    ("threads", "named"), [(1, "threads 1"), (16, "threads 16"), (None, "threads all")], ids=["1", "16", "all"]
+)
+def test_a_machine_is_named_by_its_facts_and_threads(threads, named):
+    result = store_result(plan=VariantPlan(threads=threads), made_with={**OTHER_FACTS, "code": "abc"})
+    assert identify_machine(result) == f"processor p, cores 2, memory 8 GiB, gpus none, {named}"
+
+
+@pytest.mark.parametrize("fact", OTHER_FACTS)
+def test_a_machine_of_which_a_fact_is_missing_is_not_known(fact):
+    known = {name: value for name, value in OTHER_FACTS.items() if name != fact}
+    assert identify_machine(store_result(made_with=known)) == ""
+
+
+def store_result(**changes) -> VariantResult:
+    return VariantResult(name="compact", description="", status="trained", made_with=OTHER_FACTS).model_copy(
+        update=changes
+    )
+
+
+def test_only_the_part_that_is_judged_is_read(tmp_path):
+    directory = tmp_path / "0123"
+    stored = store_training(directory).model_copy(update={"directory": str(directory)})
+    frame = predict(right_on(2))
+    test = frame.assign(part="test", image_id="test/" + frame["image_id"])
+    pd.concat([test, frame.iloc[::-1]]).to_parquet(directory / PREDICTIONS_NAME)
+    model = read_scored_model(stored, "clean")
+    pd.testing.assert_frame_equal(model.predictions, frame)
+    assert (model.images, model.synthetic, model.name) == ("clean", False, "compact (0123)")
+    assert read_scored_model(stored, "clean", synthetic=True).synthetic
+    assert measure_reload(frame, directory) == 0
+
+
+def test_images_are_those_of_all_shards_of_validation():
+    def index(*sums: str) -> ViewsIndex:
+        shards = (RecordFile(name=s, part="validation", view=0, shard=0, images=1, bytes=1, sha256=s) for s in sums)
+        return ViewsIndex(files=tuple(shards))
+
+    identities = [identify_images(index(*sums)) for sums in (("1",), ("1", "2"), ("2",), ("1", "3"))]
+    assert len(set(identities)) == 4
+    assert identities[0] == identify_images(index("1"))
+
+
+FIRST, SECOND = make_model("first", right_on(2)), make_model("second", right_on(3))
+LISTED = "['key-of-first', 'key-of-second']"
+ONCE = "expected it to be one of them and each to be listed once: give the key of a trained variant"
+
+
+@pytest.mark.parametrize(
+    ("candidates", "challenger", "message"),
+    [
+        ((FIRST, SECOND), "other", f"got challenger 'other' of the candidates {LISTED}, {ONCE}"),
+        ((), "other", f"got challenger 'other' of the candidates [], {ONCE}"),
+        (
+            (FIRST, SECOND, FIRST),
+            "key-of-second",
+            "got challenger 'key-of-second' of the candidates ['key-of-first', 'key-of-second', 'key-of-first'], "
+            + ONCE,
+        ),
+        (
+            (replace(FIRST, predictions=predict(right_on(2)).head(0)),),
+            "key-of-first",
+            "got no validation image, expected some: a promotion needs a validation split",
+        ),
+        (
+            (FIRST, replace(SECOND, images="dirty")),
+            "key-of-first",
+            "got predictions of second on other validation images than those of first, expected the same: run again "
+            "with --force",
+        ),
+        (
+            (FIRST, replace(SECOND, predictions=predict(right_on(3)).head(IMAGES - 1))),
+            "key-of-second",
+            "got predictions of first on other validation images than those of second, expected the same: run again "
+            "with --force",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_candidates_is_said(candidates, challenger, message):
+    with pytest.raises(PipelineError) as raised:
+        find_challenger(Evidence(candidates, challenger, None, (), 0.0))
+    assert str(raised.value) == message
+
+
+def test_the_challenger_is_found_by_its_key():
+    assert find_challenger(Evidence((FIRST, SECOND), "key-of-second", None, (), 0.0)) is SECOND
+    assert SECOND.identity.model_dump() == {"variant": "second", "key": "key-of-second"}
+
+
+def test_what_differs_between_the_images_of_champion_and_challenger_is_said():
+    fewer = make_model("champion", True, images="dirty", predictions=predict(right_on(3)).head(1500))
+    evidence = make_evidence(champion=fewer)
+    with pytest.raises(OtherImages) as raised:
+        line_up(evidence, find_challenger(evidence))
+    assert str(raised.value) == (
+        "got predictions of the champion champion (key-of-champion) on other images (1,500 of 'dirty'), expected those "
+        "of the challenger better (2,000 of 'clean'): score it again first"
+    )
+
+
+def test_the_gain_and_its_bound_are_those_of_the_challenger_among_all_rivals():
+    """The champion was trained again from the same inputs, so that it is a candidate, but no rival."""
+    right = {"weak": right_on(6), "lucky": right_on_few_more(40), "strong": right_on(1)}
+    weak, lucky, strong = (make_model(name, answers) for name, answers in right.items())
+    champion = make_model("champion", right_on(3))
+    evidence = Evidence((weak, champion, lucky, strong), lucky.key, champion, (), 0.0)
+    paired = line_up(evidence, find_challenger(evidence))
+    assert (paired.challenger, paired.champion, paired.candidates) == (lucky, champion, 3)
+    assert paired.correct.tolist() == right["lucky"].tolist()
+    assert paired.opponent.tolist() == right_on(3).tolist()
+    assert paired.gain == pytest.approx(40 / IMAGES)
+    differences = np.stack([answers.astype(int) - right_on(3) for answers in right.values()], axis=1)
+    # With another seed than that of the stored decisions, the same evidence would give another bound.
+    assert paired.gain_low == gain_lower_bounds(differences, 42)[1]
+
+
+def test_models_and_evidence_do_not_change_and_are_compared_as_things():
+    """Frames of predictions have no single truth value, so that fields cannot be compared."""
+    evidence = make_evidence()
+    paired = line_up(evidence, find_challenger(evidence))
+    for thing, field in (
+        (FIRST, "images"),
+        (evidence, "challenger"),
+        (paired, "gain"),
+        (champion(fetch_nothing), "key"),
+    ):
+        assert thing == thing and thing != replace(thing) and len({thing, replace(thing)}) == 2
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, field, "another")
