@@ -591,7 +591,7 @@ def test_the_last_change_is_the_newest_of_a_directory_and_all_below(tmp_path):
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_stores_beside_the_workspace_learn_which_stages_stay(tree, dry_run):
-    tree.run(1), tree.run(2)
+    add_reports(tree)
     add_page(tree.root, "rendered/" + tree.keys["week2 report"])
     add_page(tree.root, "rendered/page")
     gc.collect()
@@ -618,14 +618,21 @@ def add_page(root: Path, name: str) -> Path:
     return page
 
 
+def add_reports(tree) -> None:
+    """Add two reports with nothing but the data set that each is of."""
+    for week in (1, 2):
+        dataset = tree.add(f"week{week} dataset", DATASETS_STAGE, week)
+        tree.add(f"week{week} report", REPORTS_STAGE, week, dataset=dataset)
+
+
 def test_reports_are_removed_before_the_stages_that_they_show(tree):
-    tree.run(1), tree.run(2)
+    add_reports(tree)
     kinds = [item.kind for item in plan_prune(Workspace(tree.root), PrunePolicy())]
     assert kinds[:2] == [REPORTS_STAGE] * 2 and REPORTS_STAGE not in kinds[2:]
 
 
 def test_pages_stay_with_what_they_show(tree):
-    tree.run(1), tree.run(2)
+    add_reports(tree)
     reports = [tree.keys[f"week{week} report"] for week in (1, 2)]
     for name in (*reports, "-".join(reports), f"{reports[0]}-{'0' * 16}"):
         add_page(tree.root, f"{RENDERED_FOLDER}/{name}")
@@ -733,10 +740,9 @@ def test_the_archive_of_images_that_stay_is_kept_and_no_other_file_with_its_cont
 
 
 def test_what_is_left_of_a_removed_stage_is_found_by_its_record_or_by_being_empty(tree):
-    tree.run(1)
-    gc.collect()
     folder = tree.root / "variants"
-    stage = folder / tree.keys["week1 variant0"]
+    stage = folder / tree.add("variant", "variants", 1)
+    gc.collect()
     stage.replace(stage.with_name(f".{stage.name}.old"))
     (folder / ".0123456789abcdef.old").mkdir()
     shutil.copytree(stage.with_name(f".{stage.name}.old"), folder / f".{'1' * 16}.old")  # a record of another name
