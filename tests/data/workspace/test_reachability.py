@@ -223,12 +223,14 @@ def test_a_search_without_a_winner_stays_alone(tmp_path, content):
     assert kept(tmp_path, [search, stored(tmp_path, "variants", 2)]) == {1: "latest pages"}
 
 
+def write_suspects(out: Path) -> None:
+    (out / "suspects.csv").write_text("image_id")
+
+
 def test_an_edited_audit_stays_without_what_it_was_made_from_and_no_other_edited_stage(tmp_path):
     stages = []
     for number, stage in enumerate(("audits", "audits", "decisions"), 1):
-        made = Workspace(tmp_path).produce(
-            stage, {"variant": name(9), "n": number}, lambda out: (out / "suspects.csv").write_text("image_id") and None
-        )
+        made = Workspace(tmp_path).produce(stage, {"variant": name(9), "n": number}, write_suspects)
         record = StageRecord.model_validate_json((made.path / RECORD_NAME).read_bytes())
         stages.append(Stored(record, made.path, NOW - LONG_AGO - number))
     assert [is_edited(stage) for stage in stages] == [False, False, False]
