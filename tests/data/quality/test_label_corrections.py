@@ -225,8 +225,8 @@ def test_the_first_five_wrong_rows_are_named_and_the_others_counted(tmp_path, im
         read_relabel(path)
     named = ", ".join(f"odd{n}" for n in range(min(images, 5)))
     assert str(refusal.value) == (
-        f"{path}: got new_label {named}{more}; expected happy, neutral, sad, surprise, remove or nothing: correct these "
-        "rows"
+        f"{path}: got new_label {named}{more}; expected happy, neutral, sad, surprise, remove or nothing: correct "
+        "these rows"
     )
 
 

@@ -84,6 +84,6 @@ def test_the_oddest_statistic_is_told_in_interquartile_ranges_with_its_sign() ->
 def test_an_image_just_above_blank_is_judged_and_of_copies_the_first_by_path() -> None:
     manifest = make_spread(6)
     manifest["standard_deviation"] = [1.0, 1.01, 5, 5, 5, 5]
-    manifest.loc[5, "pixel_sha256"] = manifest.loc[3, "pixel_sha256"]
+    manifest["pixel_sha256"] = manifest["pixel_sha256"].where(manifest.index != 5, manifest["pixel_sha256"].iloc[3])
     for rows in (manifest, manifest[::-1]):
         assert sorted(find_odd_images(rows)["path"]) == [f"train/sad/{n}.jpg" for n in (1, 2, 3, 4)]
