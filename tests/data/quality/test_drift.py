@@ -267,6 +267,13 @@ def test_without_a_choice_a_share_may_change_by_two_points_and_never_by_ten(poin
     assert find(compare_profiles(old, new), "class_mix_unchanged").severity == severity
 
 
+def test_the_share_of_a_single_image_is_all() -> None:
+    old, new = (DataProfile(counts={"train": {label: 1}}) for label in ("happy", "sad"))
+    finding = find(compare_profiles(old, new), "class_mix_unchanged")
+    assert finding.message == "the largest change is that of sad in train, from 0.0% to 100.0%"
+    assert (finding.observed, finding.severity) == (1, "critical")
+
+
 def test_nothing_to_compare_is_no_change() -> None:
     old = DataProfile(counts={"train": {"happy": 5}})
     for new in (old, DataProfile(counts={"test": {"happy": 5}}), DataProfile(counts={})):
