@@ -274,9 +274,26 @@ def test_the_share_of_a_single_image_is_all() -> None:
     assert (finding.observed, finding.severity) == (1, "critical")
 
 
+def test_figures_of_a_finding_have_four_digits() -> None:
+    third = DataProfile(counts={"train": {"happy": 2, "sad": 1}})
+    mix = find(compare_profiles(DataProfile(counts={"train": {"happy": 3}}), third), "class_mix_unchanged")
+    shift = compare_profiles(with_statistics(100), with_statistics(100, noise=(1 / 3, 4 / 3)))
+    assert mix.observed == find(shift, "statistics_unchanged").observed == 0.3333
+
+
+def test_a_split_on_one_side_alone_is_no_shift_of_statistics() -> None:
+    old, new = with_statistics(100), with_statistics(100)
+    more = {**new.quantiles, "test": new.quantiles["train"]}
+    counts = {**new.counts, "test": {"happy": 100}}
+    wider = new.model_copy(update={"quantiles": more, "counts": counts})
+    for change in (compare_profiles(old, wider), compare_profiles(wider, old)):
+        assert find(change, "statistics_unchanged").message == "no statistic changed"
+
+
 def test_nothing_to_compare_is_no_change() -> None:
-    old = DataProfile(counts={"train": {"happy": 5}})
-    for new in (old, DataProfile(counts={"test": {"happy": 5}}), DataProfile(counts={})):
+    old = DataProfile(counts={"train": {"happy": 5}, "validation": {}})
+    empty = DataProfile(counts={"validation": {}})
+    for new in (old, empty, DataProfile(counts={"test": {"happy": 5}}), DataProfile(counts={})):
         finding = find(compare_profiles(old, new), "class_mix_unchanged")
         assert (finding.message, finding.observed, finding.success) == ("no share changed", 0, True)
 

@@ -257,6 +257,18 @@ def test_the_three_columns_that_are_needed_are_enough(tmp_path):
     ]
 
 
+def test_a_header_with_as_many_semicolons_as_commas_is_separated_by_commas(tmp_path):
+    path = tmp_path / "relabel.csv"
+    path.write_text(f"image_id,new_label,pixel_sha256,a;b;c;d\n{SMILE},happy,{'0' * 64},x\n")
+    assert read_relabel(path) == {SMILE: Correction(new_label="happy", pixel_sha256="0" * 64)}
+
+
+def test_texts_that_tables_take_for_no_value_stay_texts(tmp_path):
+    path = write_rows(tmp_path / "relabel.csv", [("NA", "null", "nan", "None", 0.9, "happy", "0" * 64)])
+    answers = read_answers(path).iloc[0]
+    assert answers[["image_id", "split", "label", "suggested_label"]].tolist() == ["NA", "null", "nan", "None"]
+
+
 def test_missing_columns_are_told_with_those_that_are_there(tmp_path):
     path = write_rows(tmp_path / "relabel.csv", [(SMILE, "happy")], columns=("image_id", "label"))
     with pytest.raises(PipelineError) as refusal:
