@@ -321,6 +321,31 @@ def test_an_area_has_to_be_above_its_limit_and_a_distance_at_it(limits: dict[str
     assert pair.severity == severity
 
 
+def make_overlapping() -> pd.DataFrame:
+    """Return splits of which every statistic overlaps: two fifths of the first lie among those of the second."""
+    values = np.r_[np.arange(40), np.arange(40) + 24]
+    return make_two(40).assign(**dict.fromkeys(FEATURES, values))
+
+
+def test_the_lower_end_of_the_interval_is_judged_and_all_three_figures_are_told() -> None:
+    manifest = make_overlapping()
+    pair = compare_two(manifest, SimilarityConfig(minimum_drawn_images=40))
+    assert pair.auc is not None and pair.auc_low is not None and pair.auc_high is not None
+    assert 0.5 < pair.auc_low < pair.auc < pair.auc_high < 1
+    told = f"; AUC of telling them apart {pair.auc:.2f} ({pair.auc_low:.2f} to {pair.auc_high:.2f})"
+    assert pair.message.endswith(told)
+    below = math.nextafter(pair.auc_low, 0)
+    for warning, critical, severity in ((pair.auc_low, 1.0, "info"), (below, pair.auc_low, "warning")):
+        config = SimilarityConfig(minimum_drawn_images=40, warning_auc=warning, critical_auc=critical)
+        assert compare_two(manifest, config).severity == severity
+
+
+def test_a_weak_tendency_of_one_split_in_the_layout_of_the_other_is_a_full_correlation() -> None:
+    manifest = make_two(28)
+    manifest.loc[:6, "perceptual_hash"] = hash_with(63, first_bit=True)
+    assert compare_two(manifest).layout_correlation == pytest.approx(1)
+
+
 def test_without_a_classifier_a_significant_distance_at_its_critical_limit_is_a_warning() -> None:
     manifest = make_two(40)
     manifest["noise"] = np.r_[np.arange(40), np.arange(40) + 24]
