@@ -16,6 +16,7 @@ from data.base.errors import PipelineError
 from data.base.labels import CLASSES
 from data.manifest.decoding import unpack_hashes
 from data.manifest.table import FEATURES, build_manifest
+from data.quality import split_classifier
 from data.quality.split_similarity import (
     SimilarityConfig,
     SplitComparison,
@@ -238,7 +239,13 @@ def test_a_class_with_too_few_images_does_not_end_the_comparison() -> None:
     assert {difference.label for difference in compare_two(manifest).differences} == {"sad"}
 
 
-def test_the_classifier_is_tried_from_80_images_of_each_split() -> None:
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the classifier be quick where only the limits of its figures matter."""
+    monkeypatch.setattr(split_classifier, "TREES", 6)
+
+
+def test_the_classifier_is_tried_from_80_images_of_each_split(few_trees: None) -> None:
     assert compare_two(make_two(79)).message == (
         "train and validation look alike: too few images to try to tell them apart"
     )
@@ -314,7 +321,9 @@ SEPARATE = {"hashes": ("f" * 16, "0" * 16), "different": len(FEATURES)}
         ({"critical_auc": 1, "critical_distance": 1, "warning_distance": 1}, "warning"),
     ],
 )
-def test_an_area_has_to_be_above_its_limit_and_a_distance_at_it(limits: dict[str, float], severity: str) -> None:
+def test_an_area_has_to_be_above_its_limit_and_a_distance_at_it(
+    few_trees: None, limits: dict[str, float], severity: str
+) -> None:
     config = SimilarityConfig.model_validate({"minimum_drawn_images": 25, **limits})
     pair = compare_two(make_two(25, **SEPARATE), config)
     assert (pair.auc, pair.auc_low, pair.auc_high, pair.differences[0].distance) == (1, 1, 1, 1)
@@ -327,7 +336,7 @@ def make_overlapping() -> pd.DataFrame:
     return make_two(40).assign(**dict.fromkeys(FEATURES, values))
 
 
-def test_the_lower_end_of_the_interval_is_judged_and_all_three_figures_are_told() -> None:
+def test_the_lower_end_of_the_interval_is_judged_and_all_three_figures_are_told(few_trees: None) -> None:
     manifest = make_overlapping()
     pair = compare_two(manifest, SimilarityConfig(minimum_drawn_images=40))
     assert pair.auc is not None and pair.auc_low is not None and pair.auc_high is not None

@@ -577,6 +577,24 @@ def test_the_disk_usage_is_that_of_du(tmp_path):
     assert disk_usage(tmp_path / "gone") == 0
 
 
+def test_a_file_that_is_removed_while_a_directory_is_measured_does_not_count(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / name).write_text("content")
+    expected = sum(path.lstat().st_blocks * 512 for path in (tmp_path, tmp_path / "a", tmp_path / "c"))
+    status, asked = Path.lstat, []
+
+    def find_it_gone_at_the_second(path):
+        if path.parent == tmp_path:
+            asked.append(path.name)
+        if path.parent == tmp_path and len(asked) == 2:
+            raise FileNotFoundError(path)
+        return status(path)
+
+    monkeypatch.setattr(Path, "lstat", find_it_gone_at_the_second)
+    assert disk_usage(tmp_path) == expected, "files of equal size"
+    assert len(asked) == 3
+
+
 def test_the_last_change_is_the_newest_of_a_directory_and_all_below(tmp_path):
     folder = tmp_path / "folder"
     (folder / "deeper").mkdir(parents=True)
@@ -690,6 +708,16 @@ def test_what_its_writer_locks_after_the_plan_stays(tree, name, of, lock):
     assert not path.exists()
     partial = ".incoming" in name
     assert list(list_owned(tree.root)) == ([tree.root / of] if partial else []), "a download that goes on keeps its own"
+
+
+def test_broken_off_work_is_found_among_everything_else_that_is_ours(tree):
+    Workspace(tree.root).claim()
+    works = [tree.root / "variants" / f".{digit * 16}.work" for digit in "01234"]
+    for number, work in enumerate(works):
+        add_page(tree.root, f"rendered/{number}")
+        add_old(tree.root, work, work)
+    plan = plan_prune(Workspace(tree.root), PrunePolicy())
+    assert sorted(item.path for item in plan if item.kind == "broken-off work") == works
 
 
 def test_a_stage_that_is_written_now_is_in_use(tree):
