@@ -119,7 +119,7 @@ def test_a_link_is_never_ours(tmp_path):
 
 
 def test_partial_files_are_found_in_order_and_no_others(tmp_path):
-    names = ["a.archive", "a.archive.incoming", "a.archive.incomingx.part", "b.archive.incomingx.part", "a.archiv"]
+    names = ["a.archive", "a.archive.incoming", "a.archive.incomingx.part", "b.archive.incomingx.part", "a.zip"]
     for name in names:
         (tmp_path / name).touch()
     assert find_partial(tmp_path / "a.archive") == [tmp_path / names[1], tmp_path / names[2]]

@@ -627,7 +627,7 @@ def test_stores_beside_the_workspace_learn_which_stages_stay(tree, dry_run):
 
 
 def add_page(root: Path, name: str) -> Path:
-    """Write an old page of ours."""
+    """Write a page as this project writes it."""
     page = root / name
     start_owned(root, page)
     page.mkdir(parents=True)

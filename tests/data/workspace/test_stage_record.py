@@ -54,7 +54,7 @@ def sha256_of(content: bytes) -> str:
     ("content", "damage"),
     [
         (b"three", ""),
-        (b"thre", "table.bin has 4 bytes instead of 5"),
+        (b"four", "table.bin has 4 bytes instead of 5"),
         (b"threes", "table.bin has 6 bytes instead of 5"),
         (b"threE", "table.bin has other content than was written"),
         (None, "No such file or directory"),
