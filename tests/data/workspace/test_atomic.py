@@ -168,7 +168,7 @@ def test_a_stage_takes_its_name_although_the_older_one_cannot_be_deleted(tmp_pat
 
 
 def test_a_lock_is_held_by_one_and_free_afterwards(tmp_path):
-    lock = tmp_path / "folder" / ".key.lock"
+    lock = tmp_path / "folder" / "deeper" / ".key.lock"
     with locked(lock, lambda: False), try_lock(lock) as mine:
         assert mine is False
     with try_lock(lock) as mine:

@@ -144,3 +144,8 @@ def test_a_workspace_of_version_two_is_refused_with_both_versions(tmp_path):
     (tmp_path / MARK_NAME).write_text(json.dumps({"version": 2, "id": "0" * 32}))
     with pytest.raises(PipelineError, match=r"got a workspace of version 2 in .*, expected at most 1: use the release"):
         find_mark(tmp_path)
+
+
+def test_the_folders_above_a_new_workspace_are_made_too(tmp_path):
+    root = tmp_path / "new" / "deeper" / "workspace"
+    assert claim_root(root) == find_mark(root)
