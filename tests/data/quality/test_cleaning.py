@@ -187,3 +187,79 @@ def test_wrong_policies_and_frames_are_refused() -> None:
         CleaningPolicy.model_validate({"blanks": True})
     with pytest.raises(PipelineError, match="lacks the columns"):
         clean_manifest(pd.DataFrame({"path": []}), CleaningPolicy())
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "wrong"), [(48, 48, False), (47, 48, True), (48, 49, True), (64, 64, True)]
+)
+def test_width_and_height_both_count(width: int, height: int, wrong: bool) -> None:
+    manifest = make_manifest([("train", "happy", "a")]).assign(width=width, height=height)
+    assert find_faults(manifest)["wrong_size"].tolist() == [wrong]
+    assert not find_faults(manifest.assign(decodable=False))["wrong_size"].any(), "it is damaged, not of a wrong size"
+
+
+@pytest.mark.parametrize(("split", "label"), [("holdout", "happy"), ("train", "disgust"), ("holdout", "disgust")])
+def test_a_split_or_a_class_that_is_not_known_is_a_fault_and_no_copy(split: str, label: str) -> None:
+    manifest = make_manifest([("train", "happy", "a"), (split, label, "a"), ("test", "happy", "b")])
+    found = find_faults(manifest)
+    assert {fault: found.index[found[fault]].tolist() for fault in FAULTS if found[fault].any()} == {
+        "unknown_folder": [1]
+    }
+
+
+@pytest.mark.parametrize("fault", ["not_gray", "blank"])
+def test_a_damaged_image_is_neither_coloured_nor_blank(fault: str) -> None:
+    manifest = make_manifest([("train", "happy", "a")]).assign(gray=False, standard_deviation=0.0)
+    assert find_faults(manifest)[fault].all()
+    assert not find_faults(manifest.assign(decodable=False))[fault].any()
+
+
+def test_without_a_choice_an_image_of_one_gray_level_deviation_is_blank() -> None:
+    manifest = make_manifest([("train", "happy", content) for content in "abc"])
+    manifest["standard_deviation"] = [0.0, 1.0, 1.001]
+    assert find_faults(manifest)["blank"].tolist() == [True, True, False]
+    assert summarize_duplicates(manifest).blank_images == 2
+    assert summarize_duplicates(manifest, 0.5).blank_images == 1
+    assert CleaningPolicy().blank_standard_deviation == 1
+
+
+@pytest.mark.parametrize(("allowed", "refused"), [(0, -0.5), (128, 128.5)])
+def test_the_blank_threshold_is_a_gray_level(allowed: float, refused: float) -> None:
+    assert CleaningPolicy(blank_standard_deviation=allowed).blank_standard_deviation == allowed
+    with pytest.raises(ValidationError):
+        CleaningPolicy(blank_standard_deviation=refused)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "faults"),
+    [
+        (("train", "happy"), ("train", "happy"), {"repeated_train": [1]}),
+        (("train", "happy"), ("validation", "happy"), {"leaking_train": [0]}),
+        (("test", "happy"), ("train", "happy"), {"leaking_train": [1]}),
+        (("validation", "happy"), ("test", "happy"), {"leaking_validation": [0]}),
+        (("validation", "happy"), ("validation", "happy"), {}),
+        (("test", "happy"), ("test", "sad"), {"label_conflict": [0, 1]}),
+    ],
+)
+def test_which_of_two_equal_images_has_a_fault(first, second, faults) -> None:
+    found = find_faults(make_manifest([(*first, "a"), (*second, "a"), ("train", "sad", "b")]))
+    assert {fault: found.index[found[fault]].tolist() for fault in FAULTS if found[fault].any()} == faults
+
+
+def test_reasons_of_a_person_come_before_the_faults_in_their_order() -> None:
+    reasons = ["repeated_train", "undecodable", "relabel_removed", "blank", "undecodable", "another", "blank", "blank"]
+    assert [(count.reason, count.images) for count in count_quarantine(pd.DataFrame({"reason": reasons}))] == [
+        ("another", 1),
+        ("relabel_removed", 1),
+        ("undecodable", 2),
+        ("blank", 3),
+        ("repeated_train", 1),
+    ]
+
+
+def test_files_that_cannot_be_decoded_are_counted_and_are_no_group() -> None:
+    rows = [("train", "happy", "a"), ("train", "happy", "a"), ("test", "sad", "b"), ("train", "sad", "b")]
+    manifest = make_manifest(rows)
+    manifest.loc[[0, 1, 2], "decodable"] = False
+    summary = summarize_duplicates(manifest)
+    assert (summary.undecodable_images, summary.duplicate_groups, summary.leaking_train_images) == (3, 0, 0)

@@ -1,9 +1,11 @@
 """Suspects go out as a CSV, corrections come back, and what does not fit is refused."""
 
 import hashlib
+from dataclasses import FrozenInstanceError
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from data.base.errors import PipelineError
 from data.quality.cleaning import CleaningPolicy, clean_manifest
@@ -214,3 +216,117 @@ def test_a_correction_of_other_pixels_is_refused(manifest):
 def test_one_picture_gets_one_class(manifest):
     with pytest.raises(PipelineError, match="one class for one picture"):
         apply_relabel(manifest, correct(manifest, **{SMILE: "happy", COPY: "neutral"}))
+
+
+@pytest.mark.parametrize(("images", "more"), [(1, ""), (5, ""), (6, " and 1 more"), (8, " and 3 more")])
+def test_the_first_five_wrong_rows_are_named_and_the_others_counted(tmp_path, images, more):
+    path = write_rows(tmp_path / "relabel.csv", [row(f"train/sad/{n}.jpg", f"odd{n}") for n in range(images)])
+    with pytest.raises(PipelineError) as refusal:
+        read_relabel(path)
+    named = ", ".join(f"odd{n}" for n in range(min(images, 5)))
+    assert str(refusal.value) == (
+        f"{path}: got new_label {named}{more}; expected happy, neutral, sad, surprise, remove or nothing: correct "
+        "these rows"
+    )
+
+
+def test_an_image_listed_three_times_is_named_for_each_row_too_many(tmp_path):
+    rows = [row(SMILE, "happy"), row(SMILE, "happy"), row(SMILE, "sad"), row(TEARS, "sad"), row(TEARS, "")]
+    with pytest.raises(PipelineError) as refusal:
+        read_answers(write_rows(tmp_path / "relabel.csv", rows))
+    assert str(refusal.value) == (
+        f"{tmp_path / 'relabel.csv'}: got more than one new_label for {SMILE}, {SMILE}; expected one an image: keep "
+        "one row of each"
+    )
+
+
+@pytest.mark.parametrize("digest", ["0" * 63, "0" * 65, "A" * 64, "g" * 64])
+def test_only_a_whole_digest_ties_a_correction_to_its_pixels(tmp_path, digest):
+    rows = [(SMILE, "train", "sad", "happy", 0.9, "happy", digest)]
+    with pytest.raises(PipelineError, match=f"got no pixel_sha256 for {SMILE}; expected that of suspects.csv"):
+        read_answers(write_rows(tmp_path / "relabel.csv", rows))
+
+
+def test_the_three_columns_that_are_needed_are_enough(tmp_path):
+    path = tmp_path / "relabel.csv"
+    path.write_text(f"pixel_sha256,image_id,new_label\n{'0' * 64},{SMILE},HAPPY\n,{TEARS}\n")
+    answers = read_answers(path)
+    assert tuple(answers.columns) == CSV_COLUMNS
+    assert answers.to_dict("records") == [
+        {**dict.fromkeys(CSV_COLUMNS, ""), "image_id": SMILE, "new_label": "happy", "pixel_sha256": "0" * 64}
+    ]
+
+
+def test_a_header_with_as_many_semicolons_as_commas_is_separated_by_commas(tmp_path):
+    path = tmp_path / "relabel.csv"
+    path.write_text(f"image_id,new_label,pixel_sha256,a;b;c;d\n{SMILE},happy,{'0' * 64},x\n")
+    assert read_relabel(path) == {SMILE: Correction(new_label="happy", pixel_sha256="0" * 64)}
+
+
+def test_texts_that_tables_take_for_no_value_stay_texts(tmp_path):
+    path = write_rows(tmp_path / "relabel.csv", [("NA", "null", "nan", "None", 0.9, "happy", "0" * 64)])
+    answers = read_answers(path).iloc[0]
+    assert answers[["image_id", "split", "label", "suggested_label"]].tolist() == ["NA", "null", "nan", "None"]
+
+
+def test_missing_columns_are_told_with_those_that_are_there(tmp_path):
+    path = write_rows(tmp_path / "relabel.csv", [(SMILE, "happy")], columns=("image_id", "label"))
+    with pytest.raises(PipelineError) as refusal:
+        read_answers(path)
+    assert str(refusal.value) == (
+        f"{path}: got the columns ['image_id', 'label'], expected new_label, pixel_sha256 too: fill in new_label in "
+        "suspects.csv and leave its other columns as they are"
+    )
+
+
+def test_the_written_csv_byte_for_byte(tmp_path, manifest):
+    path = tmp_path / "suspects.csv"
+    pixels = manifest.set_index("path")["pixel_sha256"]
+    write_audit_csv(audit_of((LOGO, "neutral", 0.98765)), manifest, empty_answers(), path)
+    assert path.read_bytes() == (
+        b"\xef\xbb\xbfimage_id,split,label,suggested_label,suspicion,new_label,pixel_sha256\n"
+        + f"{LOGO},validation,surprise,neutral,0.9877,,{pixels[LOGO]}\n".encode()
+    )
+
+
+def test_suspects_are_counted_again_when_answered_ones_are_left_out(manifest):
+    pixels = manifest.set_index("path")["pixel_sha256"]
+    audit = audit_of((SMILE, "happy", 0.9), (TEARS, "happy", 0.8), (LOGO, "sad", 0.7), (CALM, "sad", 0.6))
+    everything = leave_out_answered(audit, manifest, empty_answers())
+    assert everything.suspects == audit.suspects and everything.suspected_per_class == (0, 1, 2, 1)
+    answers = pd.DataFrame({"pixel_sha256": [pixels[COPY]]})
+    assert leave_out_answered(audit, manifest, answers).suspected_per_class == (0, 1, 1, 1)
+
+
+def test_removed_images_count_with_their_copies(manifest):
+    outcome = apply_relabel(manifest, correct(manifest, **{SMILE: "remove", CALM: "neutral", LOGO: "happy"}))
+    assert outcome.counts.model_dump() == {
+        "corrections": 3,
+        "relabelled": 1,
+        "removed": 2,
+        "confirmed": 1,
+        "copies": 1,
+    }
+    assert outcome.quarantine["path"].tolist() == [SMILE, COPY]
+    assert outcome.manifest.index.tolist() == [0, 1, 2, 3] and outcome.quarantine.index.tolist() == [0, 1]
+
+
+def test_a_correction_and_its_copy_that_say_the_same_are_one_class(manifest):
+    counts = apply_relabel(manifest, correct(manifest, **{SMILE: "happy", COPY: "happy"})).counts
+    assert (counts.corrections, counts.relabelled, counts.copies) == (2, 2, 0)
+
+
+def test_contradictory_corrections_are_told_with_both_classes(manifest):
+    with pytest.raises(PipelineError) as refusal:
+        apply_relabel(manifest, correct(manifest, **{SMILE: "happy", COPY: "neutral"}))
+    assert str(refusal.value) == (
+        f"got neutral for {COPY} and happy for an image with the same pixels, expected one class for one picture: "
+        "decide for one"
+    )
+
+
+def test_answers_and_outcomes_cannot_be_changed(manifest):
+    with pytest.raises(ValidationError, match="frozen"):
+        Correction(new_label="sad", pixel_sha256="").new_label = "happy"
+    with pytest.raises(FrozenInstanceError):
+        apply_relabel(manifest, {}).counts = None  # type: ignore[misc]

@@ -88,3 +88,38 @@ def test_unknown_splits_and_no_train_image_are_refused() -> None:
         partition_manifest(make_manifest([("holdout", "happy", "a"), ("train", "happy", "b")]), seed=0)
     with pytest.raises(PipelineError, match="no train image"):
         partition_manifest(make_manifest([("test", "happy", "a")]), seed=0)
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.001])
+def test_fractions_at_the_bounds_are_taken(fraction: float) -> None:
+    rows = [("train", "happy", str(number)) for number in range(20)]
+    parts = partition_manifest(make_manifest(rows), seed=0, selection_fraction=fraction)["part"]
+    assert (parts == "selection").sum() == (10 if fraction == 0.5 else 1)
+
+
+@pytest.mark.parametrize("fraction", [0, 0.501])
+def test_a_refused_fraction_is_told_with_its_bounds(fraction: float) -> None:
+    with pytest.raises(PipelineError) as refusal:
+        partition_manifest(make_splits(4), seed=0, selection_fraction=fraction)
+    assert str(refusal.value) == f"selection_fraction is {fraction}; expected more than 0 and at most 0.5"
+
+
+def test_without_a_choice_a_tenth_of_each_class_is_taken_exactly() -> None:
+    rows = [("train", label, f"{label}{n}") for label, images in (("happy", 40), ("sad", 70)) for n in range(images)]
+    parts = partition_manifest(make_manifest(rows), seed=5)
+    assert parts[parts["part"] == "selection"].value_counts("label").to_dict() == {"happy": 4, "sad": 7}
+
+
+def test_a_class_of_one_image_does_not_end_the_draw() -> None:
+    rows = [("train", "happy", "only"), *(("train", "sad", str(number)) for number in range(20))]
+    parts = partition_manifest(make_manifest(rows), seed=5)
+    assert parts[parts["part"] == "selection"]["label"].tolist() == ["sad", "sad"]
+    assert parts["part"][0] == "train"
+
+
+def test_the_rows_keep_their_index_and_other_splits_their_part() -> None:
+    manifest = make_splits(8).set_index(pd.Index(range(1_000, 1_000 + len(make_splits(8)))))
+    parts = partition_manifest(manifest, seed=3)
+    assert parts.index.equals(manifest.index)
+    others = parts[parts["split"] != "train"]
+    assert (others["part"] == others["split"]).all() and parts["part"].eq("selection").any()

@@ -1,6 +1,7 @@
 """Whether splits look alike: treated train parts are caught, sampling noise is not."""
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,14 @@ from pydantic import ValidationError
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
 from data.manifest.decoding import unpack_hashes
-from data.manifest.table import build_manifest
-from data.quality.split_similarity import SimilarityConfig, SplitPair, compare_splits
+from data.manifest.table import FEATURES, build_manifest
+from data.quality import split_classifier
+from data.quality.split_similarity import (
+    SimilarityConfig,
+    SplitComparison,
+    SplitPair,
+    compare_splits,
+)
 from data.sample.faces import draw_face
 from tests.support.image_tree import make_manifest, write_image
 
@@ -179,3 +186,264 @@ def _encode(seed: int) -> bytes:
     encoded = io.BytesIO()
     Image.fromarray(draw_face("happy", np.random.default_rng(seed))).save(encoded, "PNG")
     return encoded.getvalue()
+
+
+ALIKE_HASH = "f0" * 8
+
+
+def make_two(images: int, hashes: tuple[str, str] = (ALIKE_HASH, ALIKE_HASH), different: int = 0) -> pd.DataFrame:
+    """Return happy images of train and validation of which the first statistics differ and the others are equal."""
+    manifest = make_manifest(
+        (split, "happy", f"{split} {n}") for split in ("train", "validation") for n in range(images)
+    )
+    second = (manifest["split"] == "validation").to_numpy()
+    number = np.arange(len(manifest)) % images
+    manifest["perceptual_hash"] = np.where(second, hashes[1], hashes[0])
+    return manifest.assign(**dict.fromkeys(FEATURES[:different], number + 1000 + 1000 * second))
+
+
+def test_typicality_leaves_each_image_of_the_first_split_itself_out() -> None:
+    manifest = make_two(5)
+    manifest["perceptual_hash"] = ["f" * 16] * 4 + ["0" * 16] + ["f" * 16] * 3 + ["0" * 16] * 2
+    pair = compare_two(manifest, SimilarityConfig(minimum_images=5))
+    (difference,) = [difference for difference in pair.differences if difference.feature == "hash_typicality"]
+    assert (difference.first_images, difference.second_images, difference.label) == (5, 5, "happy")
+    assert difference.first_median == pytest.approx(3 / 4), "of the four others, three are equal"
+    assert difference.second_median == pytest.approx(4 / 5)
+    assert difference.distance == pytest.approx(0.6)  # (0, 3/4 x 4) against (1/5 x 2, 4/5 x 3), at 3/4
+    assert difference.cliffs_delta == pytest.approx((8 - 17) / 25)
+
+
+def test_a_statistic_is_compared_with_its_medians_distance_and_delta() -> None:
+    manifest = make_two(5)
+    manifest["noise"] = [1, 2, 3, 4, 5, 2, 4, 6, 8, 10]
+    pair = compare_two(manifest, SimilarityConfig(minimum_images=5))
+    difference = pair.differences[0]
+    assert (difference.feature, difference.first_median, difference.second_median) == ("noise", 3, 6)
+    assert difference.distance == pytest.approx(0.6)  # at 5: all of the first, two of the second
+    assert difference.cliffs_delta == pytest.approx((4 - 19) / 25)
+    assert 0.2 < difference.p_value < 0.4 and difference.p_holm == 1
+    assert [d.distance for d in pair.differences] == [difference.distance] + [0.0] * 9
+
+
+@pytest.mark.parametrize(("first", "second", "tests"), [(25, 25, 10), (24, 25, 0), (25, 24, 0)])
+def test_a_class_is_compared_from_25_images_in_both_splits(first: int, second: int, tests: int) -> None:
+    manifest = make_two(25)
+    number = manifest.groupby("split").cumcount()
+    few = manifest[number < np.where(manifest["split"] == "train", first, second)]
+    assert len(compare_two(few).differences) == tests
+
+
+def test_a_class_with_too_few_images_does_not_end_the_comparison() -> None:
+    manifest = pd.concat([make_two(24), make_two(25).assign(label="sad")], ignore_index=True)
+    assert {difference.label for difference in compare_two(manifest).differences} == {"sad"}
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the classifier be quick where only the limits of its figures matter."""
+    monkeypatch.setattr(split_classifier, "TREES", 6)
+
+
+def test_the_classifier_is_tried_from_80_images_of_each_split(few_trees: None) -> None:
+    assert compare_two(make_two(79)).message == (
+        "train and validation look alike: too few images to try to tell them apart"
+    )
+    tried = compare_two(make_two(80))
+    assert tried.auc is not None and tried.message.startswith("train and validation look alike: AUC of telling them ")
+
+
+FIGURES = tuple(
+    f"median {name} 1,012 against 2,012 (happy)" for name in ("file size", "brightness", "contrast", "sharpness")
+)
+
+
+@pytest.mark.parametrize(
+    ("different", "words"),
+    [
+        (1, "smaller in bytes"),
+        (2, "smaller in bytes and darker"),
+        (3, "smaller in bytes, darker and lower in contrast"),
+        (4, "smaller in bytes, darker and lower in contrast"),
+    ],
+)
+def test_up_to_three_reasons_are_given_with_their_figures(different: int, words: str) -> None:
+    pair = compare_two(make_two(25, different=different))
+    assert pair.severity == "warning"
+    assert pair.message == (
+        f"train is {words} than validation: {', '.join(FIGURES[:different][:3])}; "
+        "too few images to try to tell them apart"
+    )
+
+
+def test_more_is_said_of_the_split_that_has_more_and_each_statistic_once() -> None:
+    more = make_two(25, different=1).replace({"split": {"train": "validation", "validation": "train"}})
+    both = pd.concat([more, more.assign(label="sad", bytes=1_500)], ignore_index=True)
+    message = compare_two(both).message
+    assert message.startswith("train is larger in bytes than validation: median file size 2,012 against 1,012 (happy);")
+    both["bytes"] = np.where(both["split"] == "train", 2_000, 1_000)
+    assert compare_two(both).message.count("file size") == 1
+
+
+def hash_with(swapped: int, first_bit: bool) -> str:
+    """Return `ALIKE_HASH` with so many bits after the first one swapped, and perhaps the first one too."""
+    bits = int(ALIKE_HASH, 16) ^ ((1 << swapped) - 1) ^ (first_bit << 63)
+    return f"{bits:016x}"
+
+
+@pytest.mark.parametrize("first_bit", [False, True])
+@pytest.mark.parametrize(("swapped", "told"), [(0, False), (37, False), (38, True), (63, True)])
+def test_swapped_light_and_dark_is_told_below_a_correlation_of_minus_a_fifth(
+    swapped: int, told: bool, first_bit: bool
+) -> None:
+    pair = compare_two(make_two(25, (ALIKE_HASH, hash_with(swapped, first_bit)), different=1))
+    assert pair.layout_correlation == pytest.approx((63 - 2 * swapped) / 63), "the first bit does not count"
+    assert ("than validation: light and dark areas are swapped; median " in pair.message) == told
+
+
+def test_layouts_without_any_tendency_have_no_correlation() -> None:
+    manifest = make_two(26)
+    manifest["perceptual_hash"] = np.where(np.arange(52) % 2, "f" * 16, "0" * 16)
+    assert compare_two(manifest).layout_correlation == 0
+
+
+SEPARATE = {"hashes": ("f" * 16, "0" * 16), "different": len(FEATURES)}
+"""Splits that any statistic and any bit tells apart: distance, AUC and the ends of its interval are 1."""
+
+
+@pytest.mark.parametrize(
+    ("limits", "severity"),
+    [
+        ({}, "critical"),
+        ({"critical_distance": 1}, "critical"),
+        ({"critical_auc": 1}, "warning"),
+        ({"critical_auc": 1, "warning_auc": 1}, "info"),
+        ({"critical_auc": 1, "critical_distance": 1, "warning_distance": 1}, "warning"),
+    ],
+)
+def test_an_area_has_to_be_above_its_limit_and_a_distance_at_it(
+    few_trees: None, limits: dict[str, float], severity: str
+) -> None:
+    config = SimilarityConfig.model_validate({"minimum_drawn_images": 25, **limits})
+    pair = compare_two(make_two(25, **SEPARATE), config)
+    assert (pair.auc, pair.auc_low, pair.auc_high, pair.differences[0].distance) == (1, 1, 1, 1)
+    assert pair.severity == severity
+
+
+def make_overlapping() -> pd.DataFrame:
+    """Return splits of which every statistic overlaps: two fifths of the first lie among those of the second."""
+    values = np.r_[np.arange(40), np.arange(40) + 24]
+    return make_two(40).assign(**dict.fromkeys(FEATURES, values))
+
+
+def test_the_lower_end_of_the_interval_is_judged_and_all_three_figures_are_told(few_trees: None) -> None:
+    manifest = make_overlapping()
+    pair = compare_two(manifest, SimilarityConfig(minimum_drawn_images=40))
+    assert pair.auc is not None and pair.auc_low is not None and pair.auc_high is not None
+    assert 0.5 < pair.auc_low < pair.auc < pair.auc_high < 1
+    told = f"; AUC of telling them apart {pair.auc:.2f} ({pair.auc_low:.2f} to {pair.auc_high:.2f})"
+    assert pair.message.endswith(told)
+    below = math.nextafter(pair.auc_low, 0)
+    for warning, critical, severity in ((pair.auc_low, 1.0, "info"), (below, pair.auc_low, "warning")):
+        config = SimilarityConfig(minimum_drawn_images=40, warning_auc=warning, critical_auc=critical)
+        assert compare_two(manifest, config).severity == severity
+
+
+def test_a_weak_tendency_of_one_split_in_the_layout_of_the_other_is_a_full_correlation() -> None:
+    manifest = make_two(28)
+    manifest.loc[:6, "perceptual_hash"] = hash_with(63, first_bit=True)
+    assert compare_two(manifest).layout_correlation == pytest.approx(1)
+
+
+def test_without_a_classifier_a_significant_distance_at_its_critical_limit_is_a_warning() -> None:
+    manifest = make_two(40)
+    manifest["noise"] = np.r_[np.arange(40), np.arange(40) + 24]
+    found = compare_two(manifest).differences[0]
+    assert found.distance == pytest.approx(24 / 40) and found.p_holm == pytest.approx(10 * found.p_value)
+    exact = {"critical_distance": found.distance, "significance": math.nextafter(found.p_holm, 1)}
+    above = {**exact, "critical_distance": math.nextafter(found.distance, 1)}
+    for limits, severity in ((exact, "warning"), (above, "info"), ({**exact, "significance": found.p_holm}, "info")):
+        assert compare_two(manifest, SimilarityConfig.model_validate(limits)).severity == severity
+
+
+def test_p_values_are_corrected_for_the_tests_of_all_pairs() -> None:
+    two = make_two(25, different=1)
+    three = pd.concat([two, two.assign(split="test")[:25]], ignore_index=True)
+    pairs = compare_splits(three).pairs
+    assert [(pair.first, pair.second) for pair in pairs] == [
+        ("train", "validation"),
+        ("train", "test"),
+        ("validation", "test"),
+    ]
+    smallest = [pair.differences[0] for pair in (pairs[0], pairs[2])]
+    assert smallest[0].p_value == smallest[1].p_value < 1e-6
+    assert [d.p_holm for d in smallest] == pytest.approx([30 * smallest[0].p_value] * 2)
+
+
+def make_pair(severity: str, auc: float | None, examples: int) -> SplitPair:
+    return SplitPair.model_validate(
+        {
+            "first": "train",
+            "second": "test",
+            "severity": severity,
+            "message": "told",
+            "auc": auc,
+            "auc_low": auc,
+            "auc_high": auc,
+            "layout_correlation": 1,
+            "differences": (),
+            "examples": tuple((f"a{n}.jpg", f"b{n}.jpg") for n in range(examples)),
+        }
+    )
+
+
+def test_a_pair_becomes_a_finding_with_at_most_ten_examples() -> None:
+    findings = SplitComparison(pairs=(make_pair("critical", 0.71236, 6), make_pair("info", None, 2))).findings()
+    assert [(f.rule, f.severity, f.success, f.observed, f.message) for f in findings] == [
+        ("splits_alike", "critical", False, 0.7124, "told"),
+        ("splits_alike", "info", True, "not tried", "told"),
+    ]
+    assert findings[0].expected == "train and test, once cleaned, cannot be told apart by how they were treated"
+    assert findings[0].examples == tuple(f"{side}{n}.jpg" for n in range(5) for side in "ab")
+    assert findings[1].examples == ("a0.jpg", "b0.jpg", "a1.jpg", "b1.jpg")
+
+
+def test_the_limits_without_a_choice() -> None:
+    assert SimilarityConfig().model_dump() == {
+        "warning_auc": 0.6,
+        "critical_auc": 0.7,
+        "warning_distance": 0.15,
+        "critical_distance": 0.25,
+        "significance": 0.01,
+        "minimum_images": 25,
+        "minimum_drawn_images": 80,
+        "maximum_drawn_images": 400,
+        "seed": 42,
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "allowed", "refused"),
+    [
+        ("warning_auc", (0.501,), (0.5,)),
+        ("critical_auc", (1,), (1.001,)),
+        ("warning_distance", (0.001,), (0, -0.5)),
+        ("critical_distance", (1,), (1.001,)),
+        ("significance", (0.0001, 0.9999), (0, 1)),
+        ("minimum_images", (5,), (4,)),
+        ("minimum_drawn_images", (20,), (19,)),
+        ("maximum_drawn_images", (20,), (19,)),
+        ("seed", (0,), (-1,)),
+    ],
+)
+def test_limits_have_bounds(field: str, allowed: tuple[float, ...], refused: tuple[float, ...]) -> None:
+    for value in allowed:
+        assert getattr(SimilarityConfig.model_validate({field: value}), field) == value
+    for value in refused:
+        with pytest.raises(ValidationError):
+            SimilarityConfig.model_validate({field: value})
+
+
+def test_a_warning_may_begin_where_it_is_critical() -> None:
+    config = SimilarityConfig(warning_auc=0.7, critical_auc=0.7, warning_distance=0.25, critical_distance=0.25)
+    assert config.warning_auc == config.critical_auc

@@ -3,13 +3,23 @@
 A power loss cannot be played in a test, so the calls of fsync and rename are recorded: their order is what matters.
 """
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from data.workspace import atomic
-from data.workspace.atomic import sync_tree, write_atomically
+from data.workspace.atomic import (
+    delete_trash,
+    locked,
+    put_in_place,
+    remove_via_rename,
+    sync_directory,
+    sync_tree,
+    try_lock,
+    write_atomically,
+)
 from data.workspace.store import Workspace
 from models.registry.journal import ChampionMove, Journal
 
@@ -78,3 +88,92 @@ def test_a_line_of_the_journal_is_on_the_disk_before_the_next_step(tmp_path, ste
     assert steps == [("sync", str(journal.path)), ("sync", str(tmp_path))]
     journal.append("done", move)
     assert steps[2:] == [("sync", str(journal.path))]
+
+
+@pytest.mark.parametrize(("files", "together"), [(500, False), (501, True)])
+def test_up_to_five_hundred_files_are_synced_one_by_one(tmp_path, monkeypatch, files, together):
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("one"))
+    monkeypatch.setattr(os, "sync", lambda: done.append("all"))
+    for number in range(files):
+        (tmp_path / str(number)).touch()
+    sync_tree(tmp_path)
+    assert done == (["all"] if together else ["one"] * (files + 1)), "each file and the directory"
+
+
+@pytest.mark.parametrize(
+    ("number", "ignored"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False), (errno.ENOSPC, False)]
+)
+def test_only_a_file_system_that_cannot_sync_directories_is_left_alone(tmp_path, monkeypatch, number, ignored):
+    def refuse(descriptor):
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    if ignored:
+        sync_directory(tmp_path)
+    else:
+        with pytest.raises(OSError, match="refused"):
+            sync_directory(tmp_path)
+
+
+def test_the_record_of_what_is_deleted_goes_last(tmp_path, monkeypatch):
+    trash = tmp_path / ".stage.old"
+    (trash / "folder").mkdir(parents=True)
+    for name in ("_complete.json", "a.txt", "folder/b.txt", "z.txt"):
+        (trash / name).touch()
+    gone, unlink = [], Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda path, **options: gone.append(path.name) or unlink(path, **options))
+    delete_trash(tmp_path / "stage")
+    assert sorted(gone[:-1]) == ["a.txt", "z.txt"] and gone[-1] == "_complete.json"
+    assert list(tmp_path.iterdir()) == []
+    delete_trash(tmp_path / "stage")  # there is nothing left, which is no error
+
+
+def test_links_are_removed_and_what_they_lead_to_stays(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "notes.txt").touch()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(theirs)
+    (tmp_path / "link").symlink_to(theirs)
+    for target in (folder, tmp_path / "link"):
+        remove_via_rename(target)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["notes.txt", "theirs"]
+
+
+def test_the_rest_of_a_removal_that_was_killed_goes_with_the_next(tmp_path):
+    (tmp_path / ".file.old").write_text("old")
+    (tmp_path / "file").write_text("new")
+    remove_via_rename(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stage_takes_its_name_although_the_older_one_cannot_be_deleted(tmp_path, monkeypatch):
+    for name in ("work", "stage"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.txt").touch()
+
+    unlink = Path.unlink
+
+    def refuse(path, **options):
+        if path.name == "stage.txt":
+            raise PermissionError(path)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    put_in_place(tmp_path / "work", tmp_path / "stage")
+    assert [path.name for path in (tmp_path / "stage").iterdir()] == ["work.txt"]
+    assert (tmp_path / ".stage.old" / "stage.txt").exists()
+
+
+def test_a_lock_is_held_by_one_and_free_afterwards(tmp_path):
+    lock = tmp_path / "folder" / "deeper" / ".key.lock"
+    with locked(lock, lambda: False), try_lock(lock) as mine:
+        assert mine is False
+    with try_lock(lock) as mine:
+        assert mine is True
+        with try_lock(lock) as second:
+            assert second is False
+    with locked(lock, lambda: True):
+        assert lock.exists()

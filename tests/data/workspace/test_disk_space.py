@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from data.base.labels import CLASSES
 from data.sources.extract import ExtractLimits, list_sizes
@@ -35,3 +36,18 @@ def test_an_archive_is_measured_unpacked(tmp_path):
         archive.writestr("train/happy/0.jpg", b"0" * 5000)
         archive.writestr("train/happy/1.jpg", json.dumps({}))
     assert list_sizes(tmp_path / "faces.zip", ExtractLimits()) == [5000, 2]
+
+
+def test_only_train_images_have_several_views(tmp_path):
+    paths, parts = ["a" * 10, "b" * 20, "c" * 30], ["train", "selection", "test"]
+    pd.DataFrame({"path": paths, "part": parts}).to_parquet(tmp_path / "manifest.parquet")
+    one, five = (count_view_bytes(tmp_path / "manifest.parquet", views) for views in (1, 5))
+    of_train = 48 * 48 + 110 + 10
+    assert five - one == 4 * of_train
+    assert one == 3 * of_train + 10 + 20
+
+
+@pytest.mark.parametrize(("size", "blocks"), [(0, 0), (1, 1), (4095, 1), (4096, 1), (4097, 2), (8193, 3)])
+def test_a_file_takes_the_blocks_that_it_begins(size, blocks):
+    assert count_file_bytes([size]) == blocks * 4096
+    assert count_file_bytes([size, size]) == 2 * blocks * 4096

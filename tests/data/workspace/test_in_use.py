@@ -1,6 +1,7 @@
 """Holds on stages: they count while their process lives, and not a moment longer."""
 
 import gc
+import re
 import signal
 import subprocess
 import sys
@@ -67,3 +68,43 @@ def test_only_files_with_the_name_of_a_hold_are_read_or_removed(tmp_path):
     before = sorted(holds.iterdir())
     assert read_stages_in_use(tmp_path) == frozenset()
     assert sorted(holds.iterdir()) == before
+
+
+def test_a_line_that_is_not_written_to_its_end_does_not_count(tmp_path):
+    with start_holder(tmp_path, ("views", "a")) as process:
+        (hold,) = (tmp_path / ".holds").iterdir()
+        hold.write_bytes(b"views/a\nvariants/b\nvariants/c")
+        assert read_stages_in_use(tmp_path) == {("views", "a"), ("variants", "b")}
+        process.kill()
+
+
+def test_one_object_writes_all_its_stages_into_one_file_and_removes_it(tmp_path):
+    hold = StagesInUse(tmp_path)
+    assert not (tmp_path / ".holds").exists(), "nothing is written before the first stage"
+    for key in ("a", "b"):
+        hold.add("views", key)
+    (file,) = (tmp_path / ".holds").iterdir()
+    assert re.fullmatch("[0-9a-f]{32}", file.name) and file.read_text() == "views/a\nviews/b\n"
+    del hold
+    gc.collect()
+    assert list((tmp_path / ".holds").iterdir()) == []
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from data.workspace.in_use import StagesInUse, read_stages_in_use
+hold = StagesInUse(Path(sys.argv[1]))
+hold.add("views", "a")
+child = os.fork()
+if child == 0:
+    sys.exit()  # which finalizes its copy of the object
+os.waitpid(child, 0)
+print(sorted(read_stages_in_use(Path(sys.argv[1]))))
+"""
+
+
+def test_the_end_of_a_fork_does_not_end_the_hold(tmp_path):
+    command = [sys.executable, "-c", FORK, str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[('views', 'a')]\n"

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from data.base.errors import PipelineError
 from data.workspace.mark import MARK_NAME, VERSION, claim_root, find_mark
@@ -114,3 +115,37 @@ def test_a_folder_made_by_another_process_meanwhile_is_no_reason_to_refuse(tmp_p
 
     monkeypatch.setattr(Path, "read_bytes", read_too_early)
     assert claim_root(tmp_path) == find_mark(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [("a", "a"), ("abc", "a, b, c"), ("cbad", "a, b, c and more")], ids=["one", "three", "four"]
+)
+def test_the_first_three_files_of_another_directory_are_named(tmp_path, names, told):
+    for name in (*names, "lost+found", "mlflow", ".emotion_workspace.json.1.tmp"):
+        (tmp_path / name).touch()
+    with pytest.raises(PipelineError) as refusal:
+        find_mark(tmp_path)
+    assert str(refusal.value) == (
+        f"got {tmp_path}, which holds {told} but no emotion_workspace.json; expected a workspace, or a new or empty "
+        "directory: set EMOTION_WORKSPACE to one. Nothing was changed"
+    )
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_workspace_of_this_or_an_earlier_version_is_taken(tmp_path, version):
+    (tmp_path / MARK_NAME).write_text(json.dumps({"version": version, "id": "0" * 32}))
+    mark = claim_root(tmp_path)
+    assert (mark.version, mark.id) == (version, "0" * 32)
+    with pytest.raises(ValidationError, match="frozen"):
+        mark.version = 2
+
+
+def test_a_workspace_of_version_two_is_refused_with_both_versions(tmp_path):
+    (tmp_path / MARK_NAME).write_text(json.dumps({"version": 2, "id": "0" * 32}))
+    with pytest.raises(PipelineError, match=r"got a workspace of version 2 in .*, expected at most 1: use the release"):
+        find_mark(tmp_path)
+
+
+def test_the_folders_above_a_new_workspace_are_made_too(tmp_path):
+    root = tmp_path / "new" / "deeper" / "workspace"
+    assert claim_root(root) == find_mark(root)

@@ -5,13 +5,16 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from data.base.errors import PipelineError
 from data.records.search import SearchRecord, TrialOutcome, TrialRecord
+from data.workspace.atomic import locked
 from data.workspace.digests import hash_file
 from data.workspace.layout import (
     ACCEPTED_FOLDER,
@@ -26,8 +29,18 @@ from data.workspace.layout import (
     VERDICTS_STAGE,
     VIEWS_STAGE,
 )
-from data.workspace.ownership import finish_owned, start_owned
-from data.workspace.prune import LOG_TAIL_BYTES, count_kinds, plan_prune, prune_workspace, remove_unkept
+from data.workspace.ownership import finish_owned, list_owned, start_owned
+from data.workspace.prune import (
+    LOG_TAIL_BYTES,
+    Item,
+    KindCount,
+    count_kinds,
+    disk_usage,
+    last_change,
+    plan_prune,
+    prune_workspace,
+    remove_unkept,
+)
 from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Workspace
 from tests.data.workspace.test_in_use import start_holder
@@ -486,3 +499,281 @@ def test_another_directory_than_a_workspace_is_refused(tmp_path):
         with pytest.raises(PipelineError, match="Nothing was changed"):
             prune_workspace(Workspace(tmp_path), PrunePolicy(), dry_run)
     assert [path.name for path in tmp_path.rglob("*")] == ["rendered", "x", "page.html"]
+
+
+def test_a_log_above_five_megabytes_keeps_its_last_megabyte(tree):
+    Workspace(tree.root).claim()
+    log = tree.root / "prefect" / "server.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"nine char\n" * 500_000)
+    assert "logs" not in tree.prune()
+    with log.open("ab") as writer:
+        writer.write(b"\n")
+    expected = KindCount("logs", removed=1, removed_bytes=4_000_001, kept=0, kept_bytes=0, kept_for={})
+    assert tree.prune(dry_run=True)["logs"] == expected
+    assert log.stat().st_size == 5_000_001
+    assert tree.prune()["logs"] == expected
+    assert log.read_bytes() == b"nine char\n" * 99_999 + b"\n", "the line that began before the last megabyte is gone"
+
+
+def test_the_logs_of_all_services_are_cut_and_no_other(tree):
+    Workspace(tree.root).claim()
+    services = [
+        "prefect/server",
+        *(f"up/logs/{part}" for part in ("supervisor", "server", "reports", "mlflow", "worker")),
+    ]
+    for name in (*services, "prefect/other", "app"):
+        (tree.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree.root / f"{name}.log").touch()
+        os.truncate(tree.root / f"{name}.log", 5_000_001)
+    plan = plan_prune(Workspace(tree.root), PrunePolicy())
+    assert sorted(item.path for item in plan) == sorted(tree.root / f"{name}.log" for name in services)
+
+
+@pytest.mark.parametrize("linked", ["prefect/server.log", "prefect"])
+def test_a_log_behind_a_link_is_not_cut(tree, tmp_path_factory, linked):
+    Workspace(tree.root).claim()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    log = elsewhere / "server.log"
+    log.write_bytes(b"a line of the log\n" * 400_000)
+    link = tree.root / linked
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(log if linked.endswith(".log") else elsewhere)
+    assert "logs" not in tree.prune()
+    assert log.stat().st_size == 7_200_000
+
+
+def test_kinds_are_counted_and_the_one_that_frees_most_comes_first():
+    def item(kind, size, kept_for=""):
+        return Item(kind, Path(kind), size, kept_for, lambda: True)
+
+    items = [
+        *(item("audits", 1, reason) for reason in ("recent", "in use", "in use")),
+        item("views", 7),
+        item("views", 5),
+        item("views", 100, "recent"),
+        *(item(kind, 12) for kind in ("reports", "images")),
+        item("folds", 2, "recent"),
+    ]
+    counts = count_kinds(items)
+    assert counts == (
+        KindCount("views", removed=2, removed_bytes=12, kept=1, kept_bytes=100, kept_for={"recent": 1}),
+        KindCount("images", removed=1, removed_bytes=12, kept=0, kept_bytes=0, kept_for={}),
+        KindCount("reports", removed=1, removed_bytes=12, kept=0, kept_bytes=0, kept_for={}),
+        KindCount("audits", removed=0, removed_bytes=0, kept=3, kept_bytes=3, kept_for={"in use": 2, "recent": 1}),
+        KindCount("folds", removed=0, removed_bytes=0, kept=1, kept_bytes=2, kept_for={"recent": 1}),
+    )
+    assert list(counts[3].kept_for) == ["in use", "recent"], "the most frequent reason first"
+
+
+def test_the_disk_usage_is_that_of_du(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "one byte").write_bytes(b"1")
+    (tmp_path / "large").write_bytes(b"1" * 100_000)
+    (tmp_path / "link").symlink_to(tmp_path / "large")
+    for path in (tmp_path, tmp_path / "large", tmp_path / "link"):
+        said = subprocess.run(["du", "--summarize", "--block-size=1", path], capture_output=True, text=True, check=True)
+        assert disk_usage(path) == int(said.stdout.split()[0])
+    assert disk_usage(tmp_path / "gone") == 0
+
+
+def test_a_file_that_is_removed_while_a_directory_is_measured_does_not_count(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / name).write_text("content")
+    expected = sum(path.lstat().st_blocks * 512 for path in (tmp_path, tmp_path / "a", tmp_path / "c"))
+    status, asked = Path.lstat, []
+
+    def find_it_gone_at_the_second(path):
+        if path.parent == tmp_path:
+            asked.append(path.name)
+        if path.parent == tmp_path and len(asked) == 2:
+            raise FileNotFoundError(path)
+        return status(path)
+
+    monkeypatch.setattr(Path, "lstat", find_it_gone_at_the_second)
+    assert disk_usage(tmp_path) == expected, "files of equal size"
+    assert len(asked) == 3
+
+
+def test_the_last_change_is_the_newest_of_a_directory_and_all_below(tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "deeper" / "file").touch()
+    paths = (folder, folder / "deeper", folder / "deeper" / "file")
+    for newest in paths:
+        for path in paths:
+            os.utime(path, (1_000 + (path == newest), 1_000 + (path == newest)))
+        assert last_change(folder) == 1_001
+    assert last_change(tmp_path / "gone") == 0
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_stores_beside_the_workspace_learn_which_stages_stay(tree, dry_run):
+    add_reports(tree)
+    add_page(tree.root, "rendered/" + tree.keys["week2 report"])
+    add_page(tree.root, "rendered/page")
+    gc.collect()
+    asked, answer = [], KindCount("MLflow runs", 1, 2, 3, 4, {"report": 3})
+
+    def prune_store(kept, dry_run):
+        asked.append((kept, dry_run))
+        return answer
+
+    counts, times = prune_workspace(Workspace(tree.root), PrunePolicy(keep=1), dry_run, [prune_store, prune_store])
+    assert asked == [({tree.keys[name] for name in tree.of(2)}, dry_run)] * 2
+    assert counts[-2:] == (answer, answer) and answer not in counts[:-2]
+    record = json.loads((tree.root / REPORTS_STAGE / tree.keys["week2 report"] / "_complete.json").read_text())
+    assert times == (datetime.fromisoformat(record["created"]),)
+
+
+def add_page(root: Path, name: str) -> Path:
+    """Write a page as this project writes it."""
+    page = root / name
+    start_owned(root, page)
+    page.mkdir(parents=True)
+    (page / "index.html").write_text("page")
+    finish_owned(root, page)
+    return page
+
+
+def add_reports(tree) -> None:
+    """Add two reports with nothing but the data set that each is of."""
+    for week in (1, 2):
+        dataset = tree.add(f"week{week} dataset", DATASETS_STAGE, week)
+        tree.add(f"week{week} report", REPORTS_STAGE, week, dataset=dataset)
+
+
+def test_reports_are_removed_before_the_stages_that_they_show(tree):
+    add_reports(tree)
+    kinds = [item.kind for item in plan_prune(Workspace(tree.root), PrunePolicy())]
+    assert kinds[:2] == [REPORTS_STAGE] * 2 and REPORTS_STAGE not in kinds[2:]
+
+
+def test_pages_stay_with_what_they_show(tree):
+    add_reports(tree)
+    reports = [tree.keys[f"week{week} report"] for week in (1, 2)]
+    for name in (*reports, "-".join(reports), f"{reports[0]}-{'0' * 16}"):
+        add_page(tree.root, f"{RENDERED_FOLDER}/{name}")
+    for name in (tree.keys["week1 dataset"], "0" * 16):
+        add_page(tree.root, f"{DATA_DOCS_FOLDER}/{name}")
+    counts = tree.prune(keep=2)
+    assert (counts["rendered pages"].removed, counts["rendered pages"].kept_for) == (1, {"kept reports": 3})
+    assert (counts["data docs"].removed, counts["data docs"].kept_for) == (1, {"kept data sets": 1})
+
+
+STAGE_WORK = f"variants/.{'a' * 16}.work"
+DOWNLOAD = "downloads/drive-1.archive"
+
+
+def add_old(root: Path, path: Path, target: Path) -> None:
+    """Write an old file, or a directory with one, that this project made under the name of `target`."""
+    start_owned(root, target)
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix in (".archive", ".part"):
+        path.write_text("content")
+    else:
+        path.mkdir()
+        (path / "content").write_text("content")
+    if path == target:
+        finish_owned(root, path)
+    for below in (*path.rglob("*"), path):
+        os.utime(below, (1_000, 1_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "lock"),
+    [
+        (STAGE_WORK, STAGE_WORK, f"variants/.{'a' * 16}.lock"),
+        (f"variants/..{'a' * 16}.work.old", STAGE_WORK, f"variants/.{'a' * 16}.lock"),
+        (DOWNLOAD, DOWNLOAD, "downloads/.drive-1.lock"),
+        ("downloads/drive-1.folder", "downloads/drive-1.folder", "downloads/.drive-1.lock"),
+        (f"{DOWNLOAD}.incomingx.part", DOWNLOAD, "downloads/.drive-1.lock"),
+        ("downloads/drive-1.folder.incoming", "downloads/drive-1.folder", "downloads/.drive-1.lock"),
+        ("downloads/.drive-1.archive.old", DOWNLOAD, "downloads/.drive-1.lock"),
+        ("rendered/page", "rendered/page", "rendered/.lock"),
+        ("rendered/.page.old", "rendered/page", "rendered/.lock"),
+        ("data_docs/page", "data_docs/page", "data_docs/.lock"),
+    ],
+)
+def test_what_its_writer_locks_after_the_plan_stays(tree, name, of, lock):
+    Workspace(tree.root).claim()
+    path = tree.root / name
+    add_old(tree.root, path, tree.root / of)
+    (item,) = plan_prune(Workspace(tree.root), PrunePolicy())
+    assert (item.path, item.kept_for, item.size_bytes) == (path, "", disk_usage(path))
+    with locked(tree.root / lock, lambda: False):
+        assert [left.kept_for for left in remove_unkept([item])] == ["in use"]
+        assert path.exists() and list(list_owned(tree.root)) == [tree.root / of]
+    assert [left.kept_for for left in remove_unkept([item])] == [""]
+    assert not path.exists()
+    partial = ".incoming" in name
+    assert list(list_owned(tree.root)) == ([tree.root / of] if partial else []), "a download that goes on keeps its own"
+
+
+def test_broken_off_work_is_found_among_everything_else_that_is_ours(tree):
+    Workspace(tree.root).claim()
+    works = [tree.root / "variants" / f".{digit * 16}.work" for digit in "01234"]
+    for number, work in enumerate(works):
+        add_page(tree.root, f"rendered/{number}")
+        add_old(tree.root, work, work)
+    plan = plan_prune(Workspace(tree.root), PrunePolicy())
+    assert sorted(item.path for item in plan if item.kind == "broken-off work") == works
+
+
+def test_a_stage_that_is_written_now_is_in_use(tree):
+    Workspace(tree.root).claim()
+    add_old(tree.root, tree.root / STAGE_WORK, tree.root / STAGE_WORK)
+    with locked(tree.root / f"variants/.{'a' * 16}.lock", lambda: False):
+        assert [item.kept_for for item in plan_prune(Workspace(tree.root), PrunePolicy(days=0))] == ["in use"]
+
+
+def test_a_page_to_which_a_person_added_something_after_the_plan_stays(tree):
+    Workspace(tree.root).claim()
+    page = add_page(tree.root, "rendered/page")
+    (item,) = plan_prune(Workspace(tree.root), PrunePolicy())
+    (page / "notes.txt").write_text("mine")
+    assert [left.kept_for for left in remove_unkept([item])] == ["in use"]
+    assert (page / "notes.txt").exists()
+    (item,) = plan_prune(Workspace(tree.root), PrunePolicy())
+    assert item.kept_for == "other files inside"
+
+
+@pytest.mark.parametrize(("age", "kept_for"), [(3 * DAY - 1, "recent"), (3 * DAY, "")])
+@pytest.mark.parametrize(
+    ("name", "of"), [(STAGE_WORK, STAGE_WORK), (DOWNLOAD, DOWNLOAD), (f"{DOWNLOAD}.incomingx.part", DOWNLOAD)]
+)
+def test_unfinished_work_and_downloads_stay_for_three_days(tree, monkeypatch, name, of, age, kept_for):
+    Workspace(tree.root).claim()
+    path = tree.root / name
+    add_old(tree.root, path, tree.root / of)
+    monkeypatch.setattr(time, "time", lambda: 1_000 + age)
+    assert [(item.path, item.kept_for) for item in plan_prune(Workspace(tree.root), PrunePolicy())] == [
+        (path, kept_for)
+    ]
+
+
+def test_the_archive_of_images_that_stay_is_kept_and_no_other_file_with_its_content(tree):
+    content = hashlib.sha256(b"content").hexdigest()
+    images = tree.add("images", IMAGES_STAGE, 9, archive_sha256=content)
+    tree.add("report", REPORTS_STAGE, 9, images=images)
+    for name in ("drive-1.archive", "drive-2.folder", "drive-3.archive"):
+        path = tree.root / "downloads" / name
+        add_old(tree.root, path, path)
+    other = tree.root / "downloads" / "drive-3.archive"
+    other.write_text("another")
+    os.utime(other, (1_000, 1_000))
+    counts = tree.prune()
+    assert (counts["downloads"].removed, counts["downloads"].kept_for) == (2, {"kept images": 1})
+    assert (tree.root / DOWNLOAD).exists()
+
+
+def test_what_is_left_of_a_removed_stage_is_found_by_its_record_or_by_being_empty(tree):
+    folder = tree.root / "variants"
+    stage = folder / tree.add("variant", "variants", 1)
+    gc.collect()
+    stage.replace(stage.with_name(f".{stage.name}.old"))
+    (folder / ".0123456789abcdef.old").mkdir()
+    shutil.copytree(stage.with_name(f".{stage.name}.old"), folder / f".{'1' * 16}.old")  # a record of another name
+    (folder / f".{'2' * 16}.old").write_text("")
+    found = {item.path.name for item in plan_prune(Workspace(tree.root), PrunePolicy()) if item.kind == "leftovers"}
+    assert found == {f".{stage.name}.old", ".0123456789abcdef.old"}

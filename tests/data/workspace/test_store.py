@@ -7,15 +7,18 @@ import os
 import shutil
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from pydantic import ValidationError
 
 from data.base.errors import PipelineError
 from data.workspace import atomic
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
+from data.workspace.ownership import list_owned
 from data.workspace.stage_record import read_record
 from data.workspace.store import Workspace
 
@@ -308,3 +311,142 @@ def test_a_disk_that_becomes_full_is_told_and_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="of the disk"):
         workspace.produce("views", {}, fill(errno.EIO))
     assert [path.name for path in (tmp_path / "views").iterdir() if path.suffix != ".lock"] == []
+
+
+@pytest.mark.parametrize(("need", "fits"), [(800_000_000, True), (800_000_001, False)])
+def test_room_is_enough_if_exactly_the_reserve_is_left(tmp_path, nearly_full, need, fits):
+    workspace = Workspace(tmp_path, reserve_bytes=200_000_000)
+    if fits:
+        workspace.require_space(need, "a copy")
+        return
+    with pytest.raises(PipelineError) as refusal:
+        workspace.require_space(need + 1_500_000, "a copy")
+    assert str(refusal.value) == (
+        f"got 1000 MB of free space in {tmp_path}, expected 802 MB for a copy and 200 MB to spare: run `emotion "
+        "prune`, set EMOTION_WORKSPACE to a directory on a larger disk, or EMOTION_RESERVE_BYTES to what is to be "
+        "spared"
+    )
+    with pytest.raises(PipelineError):
+        workspace.require_space(need, "a copy")
+
+
+def test_without_a_choice_256_mebibytes_are_spared_and_finished_stages_are_used():
+    workspace = Workspace(Path("nowhere"))
+    assert (workspace.reserve_bytes, workspace.force) == (268_435_456, False)
+    assert workspace.root == Path.cwd() / "nowhere" and not workspace.root.exists()
+
+
+def test_a_record_has_the_seconds_of_the_write_and_the_time_with_its_zone(tmp_path, monkeypatch):
+    clock = iter([10.0, 12.34567])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock, 12.34567))
+    before = datetime.now().astimezone().replace(microsecond=0)
+    record = read_record(Workspace(tmp_path).produce("stage", {}, write_text("one")).path)
+    assert record.seconds == 2.346
+    made = datetime.fromisoformat(record.created)
+    assert made.tzinfo is not None and before <= made <= datetime.now().astimezone()
+
+
+def test_finding_a_stage_again_counts_as_its_use(tmp_path):
+    record = Workspace(tmp_path).produce("stage", {}, write_text("one")).path / "_complete.json"
+    os.utime(record, (1_000, 1_000))
+    before = time.time() - 1
+    assert Workspace(tmp_path).produce("stage", {}, write_text("two")).cached
+    assert record.stat().st_mtime > before
+
+
+def test_what_a_stage_produced_cannot_be_changed(tmp_path):
+    produced = Workspace(tmp_path).produce("stage", {}, write_text("one"))
+    with pytest.raises(ValidationError, match="frozen"):
+        produced.key = "other"
+
+
+def test_a_stage_is_found_by_size_and_if_asked_for_by_content(tmp_path):
+    workspace = Workspace(tmp_path)
+    assert workspace.find("stage", "0" * 16) is None
+    produced = workspace.produce("stage", {}, write_text("one"))
+    assert workspace.find("stage", produced.key) == workspace.find("stage", produced.key, verify=True) == produced.path
+    (produced.path / "content.txt").write_text("two")
+    assert workspace.find("stage", produced.key) == produced.path
+    assert workspace.find("stage", produced.key, verify=True) is None
+
+
+def test_a_stage_or_its_work_that_a_living_process_uses_is_not_discarded(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    workspace = Workspace(tmp_path)
+    work = workspace.work_directory("stage", key)
+    work.mkdir()
+    user = Workspace(tmp_path)
+    assert user.produce("stage", {}, write_text("two")).cached
+    used = (tmp_path / "stage" / key / "_complete.json").stat().st_mtime
+    assert not workspace.discard("stage", key, used) and not workspace.discard_work("stage", key)
+    assert workspace.find("stage", key) and work.is_dir()
+    del user
+    gc.collect()
+    assert workspace.discard("stage", key, used) and workspace.discard_work("stage", key)
+    assert workspace.find("stage", key) is None and not work.exists()
+
+
+def test_a_stage_with_files_of_a_person_is_not_discarded(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    notes = tmp_path / "stage" / key / "notes.txt"
+    notes.write_text("mine")
+    assert not Workspace(tmp_path).discard("stage", key, used)
+    notes.unlink()
+    assert Workspace(tmp_path).discard("stage", key, used)
+
+
+def test_a_stage_whose_record_is_gone_is_discarded(tmp_path):
+    key, used = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    (tmp_path / "stage" / key / "_complete.json").unlink()
+    assert Workspace(tmp_path).discard("stage", key, used)
+    assert not (tmp_path / "stage" / key).exists()
+
+
+def test_nobody_writes_a_finished_stage(tmp_path):
+    key, _ = forget(Workspace(tmp_path).produce("stage", {}, write_text("one")))
+    assert not Workspace(tmp_path).is_written("stage", key)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff"])
+def test_a_damaged_stage_that_is_replaced_is_saved_for_a_person_may_have_put_files_into_it(tmp_path, content):
+    first = Workspace(tmp_path).produce("stage", {}, write_text("old"))
+    (first.path / "_complete.json").write_bytes(content)
+    (first.path / "notes.txt").write_text("mine")
+    assert not Workspace(tmp_path).produce("stage", {}, write_text("new")).cached
+    (saved,) = (tmp_path / "stage").glob("*.saved-*")
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == {
+        "_complete.json": content,
+        "content.txt": b"old",
+        "notes.txt": b"mine",
+    }
+
+
+def test_a_stage_without_other_files_is_replaced_without_a_copy(tmp_path):
+    Workspace(tmp_path).produce("stage", {}, write_text("old"))
+    Workspace(tmp_path, force=True).produce("stage", {}, write_text("new"))
+    assert not list((tmp_path / "stage").glob("*.saved-*"))
+
+
+def test_a_working_directory_has_an_entry_in_the_ledger_as_long_as_it_is_there(tmp_path):
+    workspace = Workspace(tmp_path)
+
+    def fail(out: Path) -> None:
+        assert list(list_owned(tmp_path)) == [out]
+        raise ValueError("no")
+
+    for resumable, expected in ((False, []), (True, [workspace.work_directory("stage", hash_json({}))])):
+        with pytest.raises(ValueError, match="no"):
+            workspace.produce("stage", {}, fail, resumable=resumable)
+        assert list(list_owned(tmp_path)) == expected
+    workspace.produce("stage", {}, write_text("one"), resumable=True)
+    assert list(list_owned(tmp_path)) == []
+
+
+def test_work_that_was_left_is_not_resumed_if_the_stage_is_not_resumable(tmp_path):
+    workspace = Workspace(tmp_path)
+    work = workspace.work_directory("stage", hash_json({}))
+    workspace.claim()
+    work.mkdir(parents=True)
+    (work / "half.txt").write_text("half")
+    produced = workspace.produce("stage", {}, write_text("one"))
+    assert set(read_record(produced.path).files) == {"content.txt"}
