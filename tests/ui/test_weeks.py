@@ -70,7 +70,14 @@ def live_for_some_weeks(up, images, workspace):
     assert [name for name, _ in first] == ["Completed", "Nothing to do", "Nothing to do"]
     assert max(seconds for _, seconds in first[1:]) < 60
 
-    generate_sample(images, SampleConfig(train_per_class=360, validation_per_class=120))
+    news_images = images.with_name("news")
+    generate_sample(news_images, SampleConfig(train_per_class=360, validation_per_class=120))
+    # All news at once, right after a week has ended: a week in between would train on a part of it, and the next one
+    # on the rest.
+    seen = len(weeks.ended())
+    weeks.wait_for(lambda ended: len(ended) > seen)
+    images.rename(images.with_name("old"))
+    news_images.rename(images)
     seen = len(weeks.ended())
     news = weeks.wait_for(lambda ended: [name for name, _ in ended[seen:]].count("Completed") >= 1)
     assert len(list(workspace.glob("reports/*/index.html"))) == 2
