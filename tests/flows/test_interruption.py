@@ -21,14 +21,14 @@ LEFT_SECONDS = 15
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    return tmp_path_factory.mktemp("workspace")
+    return tmp_path_factory.mktemp("interrupted") / "workspace"
 
 
 class Run:
     """An `emotion run` in a process group of its own, its log in a file."""
 
     def __init__(self, workspace: Path, name: str) -> None:
-        self.log = workspace / f"{name}.log"
+        self.log = workspace.parent / f"{name}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
         with self.log.open("w") as output:
             self.process = subprocess.Popen(

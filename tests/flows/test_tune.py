@@ -36,7 +36,7 @@ def search(workspace, trials):
 
 def begin_and_interrupt(workspace):
     """Begin a search and kill its process in the first trial; returns its children."""
-    log = workspace / "interrupted.log"
+    log = workspace.with_name("interrupted.log")
     with log.open("w") as output:
         command = [EMOTION, *COMMAND, "--trials", "2", "--space", json.dumps(SPACE)]
         process = subprocess.Popen(

@@ -177,6 +177,14 @@ def test_a_correction_relabels_the_image_and_its_copies(manifest):
     pd.testing.assert_frame_equal(outcome.manifest[unchanged], manifest[unchanged])
 
 
+@pytest.mark.parametrize("new_label", ["happy", "neutral", "sad"])
+def test_every_other_class_is_a_change(manifest, new_label):
+    outcome = apply_relabel(manifest, correct(manifest, **{CALM: new_label}))
+    assert outcome.manifest.set_index("path")["label"][CALM] == new_label
+    changed = new_label != "neutral"
+    assert (outcome.counts.relabelled, outcome.counts.confirmed) == (int(changed), int(not changed))
+
+
 def test_a_removed_image_is_quarantined_as_cleaning_does_it(manifest):
     outcome = apply_relabel(manifest, correct(manifest, **{LOGO: "remove"}))
     assert outcome.quarantine.values.tolist() == [[LOGO, "validation", "surprise", "relabel_removed"]]

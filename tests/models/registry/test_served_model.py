@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import requests
 
+from data.workspace.mark import claim_root
 from models.registry.champion import ModelRegistry
 from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
@@ -74,13 +75,15 @@ def wait_until_up(process, url, log):
 @pytest.mark.slow
 def test_mlflow_serves_the_champion(tmp_path):
     network = save_tiny_network(tmp_path / "model.keras")
-    report = make_report(tmp_path, "report1", tmp_path / "model.keras")
-    tracked = track_report(TrackSpec(report=report, workspace=tmp_path, workspace_id="here"))
-    registry = ModelRegistry(tmp_path)
+    workspace = tmp_path / "workspace"
+    claim_root(workspace)
+    report = make_report(workspace, "report1", tmp_path / "model.keras")
+    tracked = track_report(TrackSpec(report=report, workspace=workspace, workspace_id="here"))
+    registry = ModelRegistry(workspace)
     version = registry.register(tracked.variants["compact"], version_tags("compact", "compact", "report1", "here"))
     registry.move_champion(version, "test", "the first")
     images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.uint8)
-    with served(tmp_path) as url:
+    with served(workspace) as url:
         answer = requests.post(f"{url}/invocations", json={"inputs": images.tolist()}, timeout=60)
         refused = requests.post(f"{url}/invocations", json={"inputs": images[:, :40].tolist()}, timeout=60)
     assert answer.ok, answer.text
