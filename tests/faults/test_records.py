@@ -25,6 +25,7 @@ from reports.site.index import write_index
 from reports.site.stored_reports import list_reports
 from tests.data.workspace.test_in_use import start_holder
 from tests.faults.limited_child import Case, Handled, Refused
+from tests.support.files_of_a_person import snapshot_of
 from tests.support.results_factory import make_results
 
 pytestmark = pytest.mark.faults
@@ -156,17 +157,12 @@ READERS = {
 }
 
 
-def snapshot(*folders: Path) -> dict[str, bytes]:
-    files = (path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
-    return {str(path): path.read_bytes() for path in files if ".holds" not in path.parts}
-
-
 def prune_beside_a_thesis(folder: Path) -> list[str]:
     """Prune everything that is not needed, and return what of a person's own files changed."""
-    before = snapshot(folder / "home")
+    before = snapshot_of(folder / "home")
     prune_workspace(Workspace(folder / "workspace"), PrunePolicy(keep=1, days=0))
-    after = snapshot(folder / "home")
-    return sorted(name for name in before if before[name] != after.get(name))
+    after = snapshot_of(folder / "home")
+    return sorted(str(path) for path in before if before[path] != after.get(path))
 
 
 def forge_record(where: str, stage: str, key: str) -> Callable[[Path], None]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from data.base.errors import PipelineError
-from data.records.search import SearchRecord, TrialOutcome, TrialRecord
 from data.workspace.atomic import locked
 from data.workspace.digests import hash_file
 from data.workspace.layout import (
@@ -45,6 +44,7 @@ from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Workspace
 from tests.data.workspace.test_in_use import start_holder
 from tests.support.files_of_a_person import add_files_of_a_person, snapshot_of
+from tests.support.stored_search import make_search
 
 DAY = 24 * 3600
 
@@ -270,21 +270,7 @@ def test_pages_of_their_own_stay_and_the_winner_of_a_search(tree):
             f"verdict{number}", VERDICTS_STAGE, number, dataset=tree.add(f"dataset{number}", DATASETS_STAGE, number)
         )
         tree.add(f"audit{number}", AUDITS_STAGE, number, variants=[loser])
-    search = SearchRecord(
-        study="s",
-        variant="compact",
-        preset="quick",
-        trial_minutes=1,
-        searched=(),
-        synthetic=True,
-        selection_images=10,
-        trials=tuple(
-            TrialRecord(
-                number=n, recipe={}, outcome=TrialOutcome(state="finished", accuracy=accuracy, training=training)
-            )
-            for n, (accuracy, training) in enumerate([(0.4, loser), (0.6, winner)])
-        ),
-    )
+    search = make_search(("finished", 0.4, loser), ("finished", 0.6, winner))
     content = search.model_dump(mode="json")
     tree.add(
         "search", SEARCHES_STAGE, 1, lambda out: (out / "search.json").write_text(json.dumps(content)), search=content

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from data.records.search import SearchRecord, TrialOutcome, TrialRecord
 from data.workspace.atomic import RECORD_NAME
 from data.workspace.in_use import StagesInUse
 from data.workspace.reachability import PrunePolicy, Stored, find_stages, is_edited, references, select_kept
 from data.workspace.stage_record import StageRecord
 from data.workspace.store import Workspace
+from tests.support.stored_search import make_search
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -181,20 +181,6 @@ def test_of_a_protected_stage_the_newest_report_stays(tmp_path):
     ]
     found = kept(tmp_path, stages, keep=1, protected=frozenset({name(9)}))
     assert found == {1: "latest report"} | dict.fromkeys((2, 8, 9), "protected")
-
-
-def make_search(*trials: tuple[str, float | None, str]) -> SearchRecord:
-    outcomes = [TrialOutcome.model_validate({"state": s, "accuracy": a, "training": t}) for s, a, t in trials]
-    return SearchRecord(
-        study="s",
-        variant="compact",
-        preset="quick",
-        trial_minutes=1,
-        searched=(),
-        synthetic=True,
-        selection_images=10,
-        trials=tuple(TrialRecord(number=n, recipe={}, outcome=outcome) for n, outcome in enumerate(outcomes)),
-    )
 
 
 @pytest.mark.parametrize("stage", ["verdicts", "audits", "searches"])

@@ -19,6 +19,7 @@ from models.evaluation.paired import (
     mcnemar_p_value,
     paired_intervals,
 )
+from tests.support.holm import holm
 
 
 def flags(rng, images, accuracy):
@@ -114,15 +115,6 @@ def sign_test(wins, losses):
     """Count the ways to flip a coin that are as uneven as these, of all ways."""
     images = wins + losses
     return min(1.0, 2 * sum(comb(images, k) for k in range(min(wins, losses) + 1)) / 2**images)
-
-
-def holm(p_values):
-    """Multiply the smallest of k p-values by k, the next by k - 1 and so on; never above 1 nor below the one before."""
-    found, largest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        found[place] = largest
-    return found
 
 
 DISJOINT = {"a": np.arange(4000) % 4 == 0, "b": np.arange(4000) % 4 == 1, "c": np.arange(4000) % 4 == 2}

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,14 +19,9 @@ from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
 from tests.support.registry_factory import make_report
 from tests.support.tiny_network import save_tiny_network
+from tests.support.up_command import free_port
 
 START_SECONDS = 200
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from reports.run.comparison_csv import COMPARISON_LIST
 from reports.run.page import render_report
 from reports.run.sources import ReportSources
 from tests.reports.run.test_page import PageReader
+from tests.support.holm import holm
 from tests.support.run_factory import (
     SKILLS,
     analyse,
@@ -64,15 +65,6 @@ def wilson(successes, trials):
 def mcnemar(first, second):
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     return binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1.0
-
-
-def holm(p_values):
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    adjusted, running = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        running = max(running, (len(p_values) - rank) * p_values[place])
-        adjusted[place] = min(1.0, running)
-    return adjusted
 
 
 def fit(labels, probabilities):
