@@ -15,6 +15,10 @@ from flows.server.environment import HEARTBEAT_SECONDS
 from tasks.support.events import CHAMPION_CHANGED, DATA_DRIFTED, DATA_REJECTED
 
 MISSED_HEARTBEATS = 3
+START_SECONDS = 300
+"""Seconds after which a run whose process was started has reported, or has no process any more.
+Prefect gives the run's place in the queue to the next one at the same time."""
+
 OVERDUE = timedelta(days=8)
 WEBHOOK_TYPE = "webhook"
 
@@ -51,6 +55,38 @@ def find_dead_runs() -> AutomationCore:
         ),
         actions=[crash],
     )
+
+
+def find_lost_starts() -> AutomationCore:
+    """Return the automation that marks a run as crashed if its process was started and never reported.
+
+    A run that is killed between its start and its first heartbeat, together with its worker, would be pending for ever.
+    """
+    crash: ActionTypes = ChangeFlowRunState(
+        state=StateType.CRASHED,
+        name="Crashed",
+        force=False,
+        message=f"Started and not heard of for {START_SECONDS} s: its process is gone. A retry starts it again.",
+    )
+    return AutomationCore(
+        name="emotion: mark lost starts crashed",
+        description=f"A run that is pending for {START_SECONDS} s has lost its process and its worker.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            after={"prefect.flow-run.Pending", "prefect.flow-run.Submitting"},
+            expect={"prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            threshold=1,
+            within=timedelta(seconds=START_SECONDS),
+        ),
+        actions=[crash],
+    )
+
+
+def list_watches() -> list[AutomationCore]:
+    """Return the automations that mark runs as crashed whose process is gone."""
+    return [find_dead_runs(), find_lost_starts()]
 
 
 def list_notifications(block: "NotifyBlock") -> list[AutomationCore]:
@@ -134,7 +170,7 @@ def apply_automations(notify_block: str) -> list[str]:
     """
     with get_client(sync_client=True) as client:
         notifications = list_notifications(NotifyBlock(notify_block, client)) if notify_block else []
-        wanted = {automation.name: automation for automation in (find_dead_runs(), *notifications)}
+        wanted = {automation.name: automation for automation in (*list_watches(), *notifications)}
         for found in client.read_automations():
             if found.name.startswith("emotion: "):
                 _keep_one(found, wanted, client)

@@ -24,7 +24,7 @@ import psutil
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 
-MEMORY_BYTES = 300 << 20
+MEMORY_BYTES = 400 << 20
 """Memory that a case may map in addition to what the imports took."""
 
 CPU_SECONDS = 20

@@ -8,9 +8,10 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-from prefect.states import AwaitingRetry, Completed, Paused, Pending, Running, Suspended
+from prefect.states import AwaitingRetry, Completed, Paused, Pending, Running, Scheduled, Suspended
 
 from flows.server.environment import HEARTBEAT_SECONDS
+from flows.service import automations
 from flows.service.automations import apply_automations
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -32,7 +33,8 @@ def send_heartbeat(server, run):
     server.post("events", [event])
 
 
-def test_runs_that_fall_silent_are_crashed_and_those_that_wait_are_not(server):
+def test_runs_that_fall_silent_are_crashed_and_those_that_wait_are_not(server, monkeypatch):
+    monkeypatch.setattr(automations, "START_SECONDS", 60)  # of 300, so that the test need not wait so long
     settings = {PREFECT_API_URL: server.url, PREFECT_API_AUTH_STRING: server.login}
     with temporary_settings(settings), get_client(sync_client=True) as client:
         apply_automations("")
@@ -47,6 +49,9 @@ def test_runs_that_fall_silent_are_crashed_and_those_that_wait_are_not(server):
             for state in states:
                 client.set_flow_run_state(runs[name].id, state, force=True)
                 time.sleep(2)  # of a burst of events SQLite may refuse some for good: docs/operations.md
+        unstarted = {"lost": Pending(name="Submitting"), "queued": Scheduled(name="AwaitingConcurrencySlot")}
+        for name, state in unstarted.items():
+            runs[name] = client.create_flow_run(flow(lambda: None, name="probe"), name=name, state=state)
         deadline = time.monotonic() + 5 * HEARTBEAT_SECONDS
         while time.monotonic() < deadline:
             send_heartbeat(server, runs["alive"])
@@ -59,4 +64,6 @@ def test_runs_that_fall_silent_are_crashed_and_those_that_wait_are_not(server):
         "retrying": "AwaitingRetry",
         "completed": "Completed",
         "alive": "Running",
+        "lost": "Crashed",
+        "queued": "AwaitingConcurrencySlot",
     }

@@ -217,21 +217,23 @@ def test_automations_are_made_once_and_as_meant(up, client):
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     ours = lambda: {found.name: found for found in client.read_automations()}  # noqa: E731
-    assert list(ours()) == ["emotion: mark dead runs crashed"]
+    watches = {"emotion: mark dead runs crashed", "emotion: mark lost starts crashed"}
+    assert set(ours()) == watches
     with pytest.raises(PipelineError, match="no such block"):
         apply_automations("slack-webhook/team")
     CustomWebhookNotificationBlock(name="x", url="http://127.0.0.1:9/x", json_data={"text": "{{body}}"}).save("team")
     notifying = apply_automations("custom-webhook/team")
     written = when_written(up)
-    assert set(ours()) == {*notifying, "emotion: mark dead runs crashed"}
-    assert len(written) == len(notifying) + 1 == 6
+    assert set(ours()) == {*notifying, *watches}
+    assert len(written) == len(notifying) + 2 == 7
     apply_automations("custom-webhook/team")
     assert when_written(up) == written
     again = ours()
-    dead = again["emotion: mark dead runs crashed"]
+    dead, lost = (again[name] for name in sorted(watches))
     assert dead.trigger.within.total_seconds() == 90
     assert dead.trigger.posture.value == "Proactive"
     assert dead.actions[0].state.value == "CRASHED"
+    assert lost.trigger.within.total_seconds() == 300
     overdue = again["emotion: no retrain for 8 days"]
     assert overdue.trigger.within.days == 8
     assert overdue.trigger.match_related.model_dump()["prefect.resource.name"] == ["retrain"]
@@ -240,9 +242,13 @@ def test_automations_are_made_once_and_as_meant(up, client):
     for one in (dead, failed):
         client.update_automation(one.id, with_explicit_defaults(one.model_copy(update={"description": "older"})))
     apply_automations("custom-webhook/team")
-    assert {found.description for found in client.read_automations()} == {dead.description, failed.description}
+    assert {found.description for found in client.read_automations()} == {
+        dead.description,
+        lost.description,
+        failed.description,
+    }
     apply_automations("")
-    assert [found.id for found in client.read_automations()] == [dead.id]
+    assert {found.id for found in client.read_automations()} == {dead.id, lost.id}
 
 
 def test_a_server_that_is_killed_comes_back(up):
