@@ -4,6 +4,7 @@ module            | what it answers
 source            | which source does a string mean?
 fetch             | how does the archive of each kind of source become a verified local file?
 download          | how is a file downloaded?
+download_settings | which waits, limits and certificates does a download have?
 download_failures | why did a download fail?
 transfer_limits   | when is a running download stopped?
 addresses         | where may a download connect to?

@@ -17,8 +17,9 @@ from filelock import FileLock
 from data.base.errors import PipelineError
 from data.sources.addresses import public_only
 from data.sources.archive_entries import ArchiveUnreadable, check_parts, is_html, show_name
-from data.sources.download import DownloadSettings, DriveFile, download_file, drive_file_url, find_partial, list_folder
+from data.sources.download import DriveFile, download_file, drive_file_url, find_partial, list_folder
 from data.sources.download_failures import ADVICE, DownloadError
+from data.sources.download_settings import DownloadSettings
 from data.sources.extract import check_archive
 from data.sources.secrets import mask_secrets
 from data.sources.source import (

@@ -5,9 +5,11 @@ app             | where the command starts
 package_origin  | whether Python finds this project's packages
 commands        | run, ingest, audit, tune, report, prune and doctor
 model_commands  | emotion models: versions of the model and the champion
+model_versions  | what emotion models prints and moves
 up_commands     | up, down, status, schedule and deploy
 report_commands | how stored reports are rendered again
 options         | options that several commands share
+terminal        | the two consoles
 printing        | what the commands print
 live_view       | what a terminal shows during a run
 last_run        | which run started last

@@ -24,8 +24,7 @@ def main() -> None:
 
     from data.base.errors import PipelineError
     from flows.cli.commands import app
-    from flows.cli.full_disk import find_full_disk
-    from flows.cli.printing import error_console
+    from flows.cli.terminal import error_console
 
     try:
         app()
@@ -33,6 +32,8 @@ def main() -> None:
         error_console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)
     except Exception as error:
+        from flows.cli.full_disk import find_full_disk
+
         if not (message := find_full_disk(error)):
             raise
         error_console.print(f"[bold red]error[/] {escape(message)}", highlight=False, soft_wrap=True)

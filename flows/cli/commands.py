@@ -1,6 +1,7 @@
 """Commands of `emotion`: runs, searches and reports; up_commands and model_commands have the others.
 
-`emotion --help` imports this module, so what takes long to import is imported where it is used.
+Every command imports this module, so each imports what it needs by itself: `emotion --help` and a mistyped option
+answer at once.
 """
 
 import logging
@@ -14,13 +15,6 @@ import typer
 from rich.markup import escape
 
 from data.base.errors import DataRejected, PipelineError
-from data.records.dataset import DataSummary
-from data.records.label_audit import LabelAudit
-from data.records.run import RunResults
-from data.records.search import PRESET_NAME, SEARCH_NAME, SearchRecord
-from data.workspace.layout import RESULTS_NAME, SUMMARY_NAME
-from data.workspace.prune import prune_workspace
-from data.workspace.reachability import PrunePolicy
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
@@ -43,25 +37,8 @@ from flows.cli.options import (
     parse_choices,
     parse_data_choices,
 )
-from flows.cli.printing import (
-    console,
-    print_audit,
-    print_data,
-    print_pruned,
-    print_results,
-    print_search,
-)
+from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
-from flows.server.shared import ends_with_its_runs, has_server, prefect_server
-from flows.settings import load_settings, read_settings
-from flows.steps.search_budget import check_search
-from models.catalog.presets import load_preset
-from models.catalog.seeds import training_seeds
-from models.catalog.variants import find_variant
-from models.promotion.policy import PromotionPolicy
-from models.registry.champion import ModelRegistry
-from models.registry.prune import MlflowPruner
-from models.search.space import load_space
 
 app = typer.Typer(
     name="emotion",
@@ -91,6 +68,14 @@ def run(
     plain: PlainOption = False,
 ) -> None:
     """Retrain the variants of a preset on a data set and publish their comparison."""
+    from data.records.run import RunResults
+    from data.workspace.layout import RESULTS_NAME
+    from flows.cli.printing import print_results
+    from models.catalog.presets import load_preset
+    from models.catalog.seeds import training_seeds
+    from models.catalog.variants import find_variant
+    from models.promotion.policy import PromotionPolicy
+
     names = [name.strip() for name in variants.split(",") if name.strip()]
     for name in names:
         find_variant(name)
@@ -162,6 +147,11 @@ def audit(
     force: ForceOption = False,
 ) -> None:
     """List the labels of a data set that are suspected to be wrong, including those of the train part."""
+    from data.records.label_audit import LabelAudit
+    from flows.cli.printing import print_audit
+    from models.catalog.presets import load_preset
+    from models.catalog.variants import find_variant
+
     find_variant(variant)
     load_preset(preset)
     source = check_source(source)
@@ -206,6 +196,14 @@ def tune(
     out: Annotated[str, typer.Option(help="A new file for the preset that is found.")] = "",
 ) -> None:
     """Search a variant's recipe on the selection part and write the best one found as a preset file."""
+    from data.records.search import PRESET_NAME, SEARCH_NAME, SearchRecord
+    from flows.cli.printing import print_search
+    from flows.settings import load_settings
+    from flows.steps.search_budget import check_search
+    from models.catalog.presets import load_preset
+    from models.catalog.variants import find_variant
+    from models.search.space import load_space
+
     find_variant(variant)
     load_preset(preset)
     source = check_source(source)
@@ -253,6 +251,7 @@ def report(
 ) -> None:
     """Render a run's report again from stored results, or compare two runs; nothing is trained."""
     from flows.cli.report_commands import COMPARED_PDF, REPORT_PDF, compare_again, finish_rendered, render_again
+    from flows.settings import load_settings
     from reports.common.pdf import find_browser, print_pdf
 
     workspace = load_settings().workspace
@@ -279,6 +278,14 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
 ) -> None:
     """Remove what the newest reports do not need from the workspace, and the Prefect runs that made it."""
+    from data.workspace.prune import prune_workspace
+    from data.workspace.reachability import PrunePolicy
+    from flows.cli.printing import print_pruned
+    from flows.server.shared import ends_with_its_runs, has_server
+    from flows.settings import load_settings
+    from models.registry.champion import ModelRegistry
+    from models.registry.prune import MlflowPruner
+
     settings = load_settings()
     protected = ModelRegistry(settings.workspace).protected_keys()
     workspace, policy = settings.open_workspace(), PrunePolicy(keep=keep, days=days, protected=protected)
@@ -301,6 +308,7 @@ def prune(
 def doctor() -> None:
     """Check this machine: each line is ok, or says what to do."""
     from flows.cli.doctor import examine
+    from flows.settings import read_settings
 
     failed = False
     for check in examine(read_settings()):
@@ -313,6 +321,9 @@ def doctor() -> None:
 
 
 def _print_verdict(verdict: Path) -> None:
+    from data.records.dataset import DataSummary
+    from data.workspace.layout import SUMMARY_NAME
+    from flows.cli.printing import print_data
     from reports.dataset.verdict_page import VERDICT_PAGE
 
     print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_bytes()), verdict / VERDICT_PAGE)
@@ -321,6 +332,9 @@ def _print_verdict(verdict: Path) -> None:
 @contextmanager
 def _server() -> Iterator[str]:
     """Yield the URL of a Prefect server that runs during the block; deliver the logs before the server ends."""
+    from flows.server.shared import prefect_server
+    from flows.settings import load_settings
+
     settings = load_settings()
     with prefect_server(settings.workspace, settings.server_start_seconds) as url:
         try:

@@ -1,67 +1,30 @@
-"""Commands `emotion models`: versions of the model, and the champion."""
+"""Commands `emotion models`: versions of the model, and the champion; model_versions has what they do."""
 
-import getpass
-import os
-import socket
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE
-from rich.markup import escape
-from rich.table import Table
-
-from data.base.errors import PipelineError
-from flows.cli.printing import console
-from flows.server.shared import client_environment, live_server
-from flows.settings import load_settings
-from models.registry.champion import ModelRegistry
-from models.registry.connection import shown_uri, tracking_uri
-from models.registry.journal import ChampionMove, JournalEntry, move_rows
-from models.registry.tags import NAME_TAG, REPORT_TAG, VARIANT_TAG
-from models.registry.versions import CHALLENGER, CHAMPION, VersionRecord
 
 app = typer.Typer(help="Versions of the model: list, show, promote, roll back.", no_args_is_help=True)
 
 ReasonOption = Annotated[str, typer.Option(help="Why, for the record of moves.")]
-SHOWN_MOVES = 10
 
 
 @app.command("list")
 def list_models() -> None:
     """List the versions of the model and the last moves of the champion."""
-    registry = _registry()
-    versions = registry.list_versions()
-    if not versions:
-        console.print(
-            f"No version is registered at {escape(shown_uri(tracking_uri(registry.workspace)))}.", soft_wrap=True
-        )
-        return
-    console.print(_version_table(versions))
-    moves = registry.history()
-    if moves:
-        console.print(_move_table(moves[-SHOWN_MOVES:]))
-    console.print(f"A rollback goes to version [bold]{registry.previous() or 'none'}[/].", highlight=False)
+    from flows.cli.model_versions import print_versions
+
+    print_versions()
 
 
 @app.command()
 def show(
-    version: Annotated[str, typer.Argument(help="A number, champion, or challenger.")] = CHAMPION,
+    version: Annotated[str, typer.Argument(help="A number, champion, or challenger.")] = "champion",
 ) -> None:
     """Show the origin of a version, the decision on it, and when it was champion."""
-    registry = _registry()
-    found = registry.show(_number(version, registry))
-    table = Table(box=SIMPLE, show_header=False)
-    rows = {
-        "version": str(found.version),
-        "aliases": ", ".join(found.aliases) or "none",
-        "created": found.created,
-        "MLflow run": found.run_id,
-        "MLflow model": found.model_id,
-        **{name: value for name, value in sorted(found.tags.items()) if value},
-    }
-    for name, value in rows.items():
-        table.add_row(name, escape(value))
-    console.print(table)
+    from flows.cli.model_versions import print_version
+
+    print_version(version)
 
 
 @app.command()
@@ -70,76 +33,14 @@ def promote(
     reason: ReasonOption = "approved by hand",
 ) -> None:
     """Make a version the champion, which consumers of the model get from now on."""
-    registry = _registry()
-    move = registry.move_champion(_number(version, registry), _user(), reason)
-    if move is None:
-        console.print(f"Version {escape(version)} is the champion already; nothing was moved.", highlight=False)
-    else:
-        _report(move, registry)
+    from flows.cli.model_versions import promote_version
+
+    promote_version(version, reason)
 
 
 @app.command()
 def rollback(reason: ReasonOption = "rolled back by hand") -> None:
     """Make the previous champion the champion again; a second rollback goes further back."""
-    registry = _registry()
-    _report(registry.rollback(_user(), reason), registry)
+    from flows.cli.model_versions import roll_back
 
-
-def _registry() -> ModelRegistry:
-    return ModelRegistry(load_settings().workspace)
-
-
-def _number(version: str, registry: ModelRegistry) -> int:
-    """Find the number of a version that is given as a number or an alias.
-
-    Raises:
-        PipelineError: it is not a number, or an alias that no version has.
-    """
-    named = {CHAMPION: registry.champion, CHALLENGER: registry.challenger}.get(version)
-    number = named() if named else int(version) if version.isdecimal() else 0
-    if not number:
-        raise PipelineError(
-            f"got version {version!r}, expected a number of emotion models list, or champion or challenger if there "
-            "is one"
-        )
-    return number
-
-
-def _user() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
-
-
-def _report(move: ChampionMove, registry: ModelRegistry) -> None:
-    """Print the move, and announce it to the Prefect server if one runs; no server is needed."""
-    console.print(
-        f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
-        f"{registry.previous() or 'none'}.",
-        highlight=False,
-    )
-    url = live_server(registry.workspace)
-    if url:
-        os.environ.update(client_environment(url, registry.workspace))
-        from tasks.publish.promote import announce_move  # after the environment: prefect reads it when it is imported
-
-        announce_move(move)
-
-
-def _version_table(versions: list[VersionRecord]) -> Table:
-    table = Table(title="Versions of the model", title_justify="left", box=SIMPLE)
-    for heading in ("version", "aliases", "variant", "created", "training", "report"):
-        table.add_column(heading)
-    for one in versions:
-        aliases = ", ".join(f"[bold]{escape(alias)}[/]" for alias in one.aliases)
-        texts = (one.tags.get(NAME_TAG, ""), one.created, one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
-        table.add_row(str(one.version), aliases, *map(escape, texts))
-    return table
-
-
-def _move_table(entries: list[JournalEntry]) -> Table:
-    table = Table(title="Moves of the champion, newest first", title_justify="left", box=SIMPLE)
-    rows = move_rows(entries)
-    for heading in rows[0]:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
-    return table
+    roll_back(reason)

@@ -25,14 +25,14 @@ from flows.parameters import (
     TrialMinutes,
     Trials,
 )
-from models.catalog.presets import PRESETS
+from models.catalog.preset_names import PRESET_NAMES
 
 SOURCE_VARIABLE = "EMOTION_SECRET_SOURCE"
 """Environment variable in which a command hands a URL with a secret to its own run."""
 
 Form = TypeVar("Form", bound=BaseModel)
 
-PRESET_HELP = f"{', '.join(PRESETS)}, or the path of a preset file, such as emotion tune writes."
+PRESET_HELP = f"{', '.join(PRESET_NAMES)}, or the path of a preset file, such as emotion tune writes."
 
 
 def option(parameter: Any, *names: str, **changed: Any) -> Any:

@@ -1,14 +1,10 @@
-"""Terminal output of the `emotion` command: findings, the comparison table, and what to do next.
-
-`emotion --help` imports this module, so reports are imported where they are used.
-"""
+"""Terminal output of the `emotion` command: findings, the comparison table, and what to do next."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,16 +16,13 @@ from data.records.search import SearchRecord
 from data.records.training import VariantResult
 from data.workspace.prune import KindCount
 from flows.cli.last_run import RunLine
+from flows.cli.terminal import console
 from flows.server.password import password_path, workspace_login
 from flows.service.schedule import ScheduleChoice
 from flows.service.supervisor import PartState
 from flows.service.up import UpRecord
 from flows.settings import Settings
 from reports.common.formatting import MISSING
-
-console = Console(emoji=False)
-error_console = Console(stderr=True, emoji=False)
-"""Both take [brackets] for markup: escape names, paths and whatever else comes from outside."""
 
 BEST_TRIALS = 10
 

@@ -11,22 +11,7 @@ from rich.markup import escape
 from data.base.errors import PipelineError
 from data.sources.source import parse_source
 from flows.cli.options import PRESET_HELP
-from flows.cli.printing import (
-    console,
-    print_last_run,
-    print_login,
-    print_notifications,
-    print_parts,
-    print_schedule,
-    print_up,
-)
-from flows.server.environment import API_URL_VARIABLE
-from flows.server.shared import client_environment, find_kept_server
-from flows.service.deploy import deploy_all
-from flows.service.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
-from flows.service.up import UpRecord, end_up, find_up, part_states, run_up, start_detached
-from flows.settings import Settings, load_settings, settings_environment
-from models.catalog.presets import load_preset
+from flows.cli.terminal import console
 
 app = typer.Typer()
 EXIT_DOWN = 1
@@ -39,6 +24,11 @@ def up(
     ] = False,
 ) -> None:
     """Keep Prefect's server, a worker, MLflow's UI and the reports running, until Ctrl-C."""
+    from flows.cli.printing import print_up
+    from flows.service.schedule import read_schedule
+    from flows.service.up import UpRecord, run_up, start_detached
+    from flows.settings import load_settings
+
     settings = load_settings()
     if detach:
         print_up(start_detached(settings), read_schedule(settings.workspace), settings)
@@ -55,6 +45,9 @@ def up(
 @app.command()
 def down() -> None:
     """End everything that emotion up keeps running, including runs."""
+    from flows.service.up import end_up
+    from flows.settings import load_settings
+
     settings = load_settings()
     was_up = end_up(settings)
     console.print(
@@ -65,6 +58,11 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show what emotion up keeps running, the schedule, the notifications and the last run."""
+    from flows.cli.printing import print_last_run, print_login, print_notifications, print_parts, print_schedule
+    from flows.service.schedule import read_schedule
+    from flows.service.up import find_up, part_states
+    from flows.settings import load_settings
+
     settings = load_settings()
     record = find_up(settings.workspace)
     schedule_choice = read_schedule(settings.workspace)
@@ -78,7 +76,7 @@ def status() -> None:
     print_login(settings)
     print_schedule(schedule_choice)
     print_notifications(record)
-    _use_server(settings)
+    _use_server(settings.workspace)
     from flows.cli.last_run import last_run
 
     print_last_run(last_run())
@@ -91,6 +89,11 @@ def schedule(
     preset: Annotated[str, typer.Option(help=f"The preset of retrain from now on: {PRESET_HELP}")] = "",
 ) -> None:
     """Switch the weekly retrain and the daily ingest on or off, now and after every deploy."""
+    from flows.cli.printing import print_schedule
+    from flows.service.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
+    from flows.settings import load_settings
+    from models.catalog.presets import load_preset
+
     settings = load_settings()
     if source:
         parse_source(source)
@@ -101,7 +104,7 @@ def schedule(
         on=switch == "on", source=_absolute(source or former.source), preset=_absolute(preset or former.preset)
     )
     write_schedule(choice, settings.workspace)
-    if _use_server(settings):
+    if _use_server(settings.workspace):
         apply_schedule(choice, settings.schedule_cron)
     else:
         console.print("No server is up; the next [bold]emotion up[/] applies the schedule.", highlight=False)
@@ -113,8 +116,10 @@ def worker(
     name: Annotated[str, typer.Option(help="Its name in Prefect; by default a new one at each start.")] = "",
 ) -> None:
     """Start runs of the server that is up, or that PREFECT_API_URL names, on this machine too, until Ctrl-C."""
+    from flows.settings import load_settings, settings_environment
+
     settings = load_settings()
-    if not _use_server(settings):
+    if not _use_server(settings.workspace):
         raise PipelineError("got no server to work for: run emotion up, which has a worker, or set PREFECT_API_URL")
     os.environ.update(settings_environment(settings))
     from flows.service.worker import work  # after the environment: prefect reads it when it is imported
@@ -125,18 +130,24 @@ def worker(
 @app.command()
 def deploy() -> None:
     """Deploy the flows, the schedule and the automations to the server that is up, or that PREFECT_API_URL names."""
+    from flows.service.deploy import deploy_all
+    from flows.settings import load_settings
+
     settings = load_settings()
-    if not _use_server(settings):
+    if not _use_server(settings.workspace):
         raise PipelineError("got no server to deploy to: run emotion up, which also deploys, or set PREFECT_API_URL")
     notifications = deploy_all(settings)
     console.print(f"deployed; {len(notifications)} automations notify", highlight=False)
 
 
-def _use_server(settings: Settings) -> bool:
+def _use_server(workspace: Path) -> bool:
     """Make prefect use the server in PREFECT_API_URL, or else that of `emotion up`; tell whether there is a server."""
-    url = os.environ.get(API_URL_VARIABLE) or find_kept_server(settings.workspace)
+    from flows.server.environment import API_URL_VARIABLE
+    from flows.server.shared import client_environment, find_kept_server
+
+    url = os.environ.get(API_URL_VARIABLE) or find_kept_server(workspace)
     if url:
-        os.environ.update(client_environment(url, settings.workspace))
+        os.environ.update(client_environment(url, workspace))
     return bool(url)
 
 

@@ -10,7 +10,7 @@ from data.system.hardware import threads_per_child
 from data.workspace.store import Produced, Workspace
 from flows.settings import Settings
 from models.catalog.presets import Preset
-from models.catalog.seeds import gather_repeats
+from models.catalog.repeats import gather_repeats
 from models.catalog.student import choose_teacher, make_student
 from models.catalog.train_config import STUDENT_NAME
 from models.catalog.variants import find_variant

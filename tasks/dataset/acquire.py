@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources import extract
-from data.sources.download import DownloadSettings
+from data.sources.download_settings import DownloadSettings
 from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
 from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive, name_downloads
 from data.sources.source import DatasetSource

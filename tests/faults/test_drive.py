@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from data.sources.download import DownloadSettings
 from data.sources.download_failures import DownloadError, DownloadInterrupted
+from data.sources.download_settings import DownloadSettings
 from data.sources.fetch import fetch_archive
 from data.sources.source import DatasetSource
 from tests.faults.limited_child import Case, Handled, Refused

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import trustme
 from pydantic import SecretStr
 
-from data.sources.download import DownloadSettings
+from data.sources.download_settings import DownloadSettings
 
 HOSTS = ("drive.google.com", "drive.usercontent.google.com", "accounts.google.com")
 

@@ -13,8 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from data.base.errors import PipelineError, TransientError
-from data.sources.download import DownloadSettings, download_file, drive_file_url, find_partial, list_folder
+from data.sources.download import download_file, drive_file_url, find_partial, list_folder
 from data.sources.download_failures import DownloadError, DownloadInterrupted
+from data.sources.download_settings import DownloadSettings
 from data.sources.transfer_limits import TransferLimits
 from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive
 

@@ -11,8 +11,8 @@ from typing import get_args
 import pytest
 
 from data.base.errors import PipelineError
-from data.sources.download import DownloadSettings
 from data.sources.download_failures import DownloadError, DownloadInterrupted
+from data.sources.download_settings import DownloadSettings
 from data.sources.fetch import FETCHERS, FetchedArchive, ProgressMeter, fetch_archive
 from data.sources.source import DatasetSource, Kind, parse_source
 from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive

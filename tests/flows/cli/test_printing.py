@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.workspace.prune import KindCount
-from flows.cli import printing
+from flows.cli import printing, terminal
 from flows.cli.last_run import RunLine
 from flows.server.password import password_path, workspace_login
 from flows.service.schedule import ScheduleChoice
@@ -66,7 +66,7 @@ def test_brackets_and_colons_in_a_name_are_shown(what, printed, tmp_path):
 
 
 def test_a_folder_with_brackets_in_its_name_is_shown_in_an_error(printed, capsys):
-    printing.error_console.print(printing.escape(f"got {NAME}"), soft_wrap=True)
+    terminal.error_console.print(printing.escape(f"got {NAME}"), soft_wrap=True)
     assert NAME in capsys.readouterr().err
 
 

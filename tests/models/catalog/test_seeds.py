@@ -5,7 +5,8 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.records.training import VariantResult
-from models.catalog.seeds import gather_repeats, training_seeds
+from models.catalog.repeats import gather_repeats
+from models.catalog.seeds import training_seeds
 from tests.support.results_factory import make_epochs, make_variant
 
 

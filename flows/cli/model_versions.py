@@ -1,0 +1,143 @@
+"""Functions of `emotion models`: what it prints of the versions, and how it moves the champion."""
+
+import getpass
+import os
+import socket
+
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from data.base.errors import PipelineError
+from flows.cli.terminal import console
+from flows.server.shared import client_environment, live_server
+from flows.settings import load_settings
+from models.registry.champion import ModelRegistry
+from models.registry.connection import shown_uri, tracking_uri
+from models.registry.journal import ChampionMove, JournalEntry, move_rows
+from models.registry.tags import NAME_TAG, REPORT_TAG, VARIANT_TAG
+from models.registry.versions import CHALLENGER, CHAMPION, VersionRecord
+
+SHOWN_MOVES = 10
+
+
+def print_versions() -> None:
+    """Print the versions of the model and the last moves of the champion."""
+    registry = _registry()
+    versions = registry.list_versions()
+    if not versions:
+        console.print(
+            f"No version is registered at {escape(shown_uri(tracking_uri(registry.workspace)))}.", soft_wrap=True
+        )
+        return
+    console.print(_version_table(versions))
+    moves = registry.history()
+    if moves:
+        console.print(_move_table(moves[-SHOWN_MOVES:]))
+    console.print(f"A rollback goes to version [bold]{registry.previous() or 'none'}[/].", highlight=False)
+
+
+def print_version(version: str) -> None:
+    """Print the origin of a version, the decision on it, and when it was champion.
+
+    Raises:
+        PipelineError: there is no such version.
+    """
+    registry = _registry()
+    found = registry.show(_number(version, registry))
+    table = Table(box=SIMPLE, show_header=False)
+    rows = {
+        "version": str(found.version),
+        "aliases": ", ".join(found.aliases) or "none",
+        "created": found.created,
+        "MLflow run": found.run_id,
+        "MLflow model": found.model_id,
+        **{name: value for name, value in sorted(found.tags.items()) if value},
+    }
+    for name, value in rows.items():
+        table.add_row(name, escape(value))
+    console.print(table)
+
+
+def promote_version(version: str, reason: str) -> None:
+    """Make a version the champion, and print the move.
+
+    Raises:
+        PipelineError: there is no such version, or it cannot be the champion.
+    """
+    registry = _registry()
+    move = registry.move_champion(_number(version, registry), _user(), reason)
+    if move is None:
+        console.print(f"Version {escape(version)} is the champion already; nothing was moved.", highlight=False)
+    else:
+        _report(move, registry)
+
+
+def roll_back(reason: str) -> None:
+    """Make the previous champion the champion again, and print the move.
+
+    Raises:
+        PipelineError: there is no previous champion.
+    """
+    registry = _registry()
+    _report(registry.rollback(_user(), reason), registry)
+
+
+def _registry() -> ModelRegistry:
+    return ModelRegistry(load_settings().workspace)
+
+
+def _number(version: str, registry: ModelRegistry) -> int:
+    """Find the number of a version that is given as a number or an alias.
+
+    Raises:
+        PipelineError: it is not a number, or an alias that no version has.
+    """
+    named = {CHAMPION: registry.champion, CHALLENGER: registry.challenger}.get(version)
+    number = named() if named else int(version) if version.isdecimal() else 0
+    if not number:
+        raise PipelineError(
+            f"got version {version!r}, expected a number of emotion models list, or champion or challenger if there "
+            "is one"
+        )
+    return number
+
+
+def _user() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _report(move: ChampionMove, registry: ModelRegistry) -> None:
+    """Print the move, and announce it to the Prefect server if one runs; no server is needed."""
+    console.print(
+        f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
+        f"{registry.previous() or 'none'}.",
+        highlight=False,
+    )
+    url = live_server(registry.workspace)
+    if url:
+        os.environ.update(client_environment(url, registry.workspace))
+        from tasks.publish.promote import announce_move  # after the environment: prefect reads it when it is imported
+
+        announce_move(move)
+
+
+def _version_table(versions: list[VersionRecord]) -> Table:
+    table = Table(title="Versions of the model", title_justify="left", box=SIMPLE)
+    for heading in ("version", "aliases", "variant", "created", "training", "report"):
+        table.add_column(heading)
+    for one in versions:
+        aliases = ", ".join(f"[bold]{escape(alias)}[/]" for alias in one.aliases)
+        texts = (one.tags.get(NAME_TAG, ""), one.created, one.tags.get(VARIANT_TAG, ""), one.tags.get(REPORT_TAG, ""))
+        table.add_row(str(one.version), aliases, *map(escape, texts))
+    return table
+
+
+def _move_table(entries: list[JournalEntry]) -> Table:
+    table = Table(title="Moves of the champion, newest first", title_justify="left", box=SIMPLE)
+    rows = move_rows(entries)
+    for heading in rows[0]:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row.values()))
+    return table
