@@ -48,7 +48,7 @@ def test_runs_that_fall_silent_are_crashed_and_those_that_wait_are_not(server, m
         for name, states in SILENT.items():
             for state in states:
                 client.set_flow_run_state(runs[name].id, state, force=True)
-                time.sleep(2)  # of a burst of events SQLite may refuse some for good: docs/operations.md
+                time.sleep(2)  # of a burst of events SQLite may refuse some for good: docs/troubleshooting.md
         unstarted = {"lost": Pending(name="Submitting"), "queued": Scheduled(name="AwaitingConcurrencySlot")}
         for name, state in unstarted.items():
             runs[name] = client.create_flow_run(flow(lambda: None, name="probe"), name=name, state=state)
