@@ -13,7 +13,7 @@ help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(INSTALLED)  ## Train on the generated sample data set and show the comparison
-	$(BIN)/emotion run --source sample --preset quick --time-budget 0.8
+	$(BIN)/emotion run --source sample --preset demo
 
 test: $(INSTALLED)  ## Run the test suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

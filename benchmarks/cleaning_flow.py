@@ -76,7 +76,7 @@ def train_arms(source: str, variant: str, seeds: Sequence[int], recipe: TrainCon
     choices = [DataChoices(parse_source(source), "", ARMS[arm], DataLimits(), seed) for arm, seed in runs]
     data = [prepare_data(chosen, workspace, settings) for chosen in choices]
     views = [
-        build_views(of_run.dataset, of_run.images, PRESET.augment, PRESET.views, seed, workspace)
+        build_views(of_run.dataset, of_run.images, PRESET.shared_views, seed, workspace)
         for of_run, (_, seed) in zip(data, runs, strict=True)
     ]
     jobs = [plan_training(variant, recipe, seed) for _, seed in runs]

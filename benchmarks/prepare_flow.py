@@ -22,5 +22,5 @@ def prepare_views(source: str, preset: str, seed: int) -> tuple[Path, Path]:
     settings, chosen = load_settings(), PRESETS[preset]
     workspace = Workspace(settings.workspace)
     data = prepare_data(DataChoices(parse_source(source), "", RulePolicies(), DataLimits(), seed), workspace, settings)
-    views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
+    views = build_views(data.dataset, data.images, chosen.shared_views, seed, workspace)
     return record_of(data.images).path / IMAGES_FOLDER, record_of(views).path

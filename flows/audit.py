@@ -57,7 +57,7 @@ def audit(
     parallel = choose_parallel(parallel, folds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
     held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
-    views = [build_views(fold, data.images, chosen.augment, chosen.views, seed, workspace) for fold in held_out]
+    views = [build_views(fold, data.images, chosen.views_of(variant), seed, workspace) for fold in held_out]
     job = plan_job(variant, chosen, time_budget_minutes, seed, parallel, settings)
     results = train_variants([(job, of_fold) for of_fold in views], parallel, workspace)
     return record_of(audit_cross_fitted(results, data.images, data.dataset, workspace)).path

@@ -19,7 +19,14 @@ from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
 from flows.steps.publish import prune_after_flow, publish
 from flows.steps.repeat_command import repeat_command
-from flows.steps.training import plan_job, plan_student, train_repeats, with_ensemble, with_student
+from flows.steps.training import (
+    build_own_views,
+    plan_job,
+    plan_student,
+    train_repeats,
+    with_ensemble,
+    with_student,
+)
 from models.catalog.presets import Preset, PresetChoice, load_preset
 from models.catalog.seeds import training_seeds
 from models.catalog.variants import VariantName
@@ -77,17 +84,18 @@ def retrain(
     names, train_seeds = variants or chosen.variants, training_seeds(seed, seeds)
     parallel = choose_parallel(parallel, len(names) * seeds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
-    views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
+    shared_views = build_views(data.dataset, data.images, chosen.shared_views, seed, workspace)
+    views = build_own_views(names, chosen, data, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     results = train_repeats(jobs, train_seeds, views, parallel, workspace)
     audit = audit_variant_labels(results, data.images, data.dataset, workspace, return_state=True)
     results = with_ensemble(results, workspace) if chosen.ensemble else results
     student = plan_student(chosen, time_budget_minutes, seed, settings)
-    results = with_student(results, student, views, workspace) if student else results
+    results = with_student(results, student, shared_views, workspace) if student else results
     reported = ReportedStages(
         dataset=record_of(data.dataset),
         verdict=record_of(data.verdict),
-        views=record_of(views),
+        views=record_of(shared_views),
         audit=record_if_done(audit),
     )
     report = publish(run_facts(started, chosen, workspace), reported, results, promotion, workspace)

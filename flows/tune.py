@@ -69,7 +69,7 @@ def tune(
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, trials)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
-    views = build_views(data.dataset, data.images, chosen.augment, chosen.views, seed, workspace)
+    views = build_views(data.dataset, data.images, chosen.views_of(variant), seed, workspace)
     job = plan_job(variant, chosen, trial_minutes, seed, parallel, settings)
     search = plan_search(job, trial_minutes, views, space)
     found = run_search(search, budget, parallel, workspace)

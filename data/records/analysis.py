@@ -84,6 +84,7 @@ class Errors(Record):
     surest: tuple[Face, ...] = Field(description="most certain of all, right or wrong")
     least_sure: tuple[Face, ...] = Field(description="with the least probable first choice")
     variants: int = Field(description="how many were asked for the shared errors")
+    weak: tuple[str, ...] = Field(default=(), description="variants that know too little to be asked for them")
     shared: int = Field(description="images that every one of them gets wrong")
     shared_alike: int = Field(description="of these, images that all name the same")
     shared_suspects: int | None = Field(description="of these, suspected to be labelled wrongly; None without an audit")

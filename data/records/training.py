@@ -184,6 +184,9 @@ class VariantResult(Record):
     layers: tuple[LayerRow, ...] = ()
     plan: VariantPlan = VariantPlan()
     train_config: dict[str, Any] = Field(default_factory=dict, description="fields of TrainConfig at that time")
+    augmentation: dict[str, Any] = Field(
+        default_factory=dict, description="fields of AugmentConfig and the number of views that it was trained on"
+    )
     made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
     repeats: tuple[RepeatRecord, ...] = Field(
         default=(), description="a record a seed, this result's own first; empty where there is one training"

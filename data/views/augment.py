@@ -6,11 +6,11 @@ order change nothing.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from data.base.errors import PipelineError
 from data.base.record import Record
@@ -92,6 +92,39 @@ STRONG_AUGMENT = LIGHT_AUGMENT.model_copy(
 )
 """Larger changes for long trainings, which would otherwise memorise the train images. Brightness changes as in
 LIGHT_AUGMENT, because the project's own networks standardise it away."""
+
+NAMED_AUGMENTS = {"none": NO_AUGMENT, "light": LIGHT_AUGMENT, "strong": STRONG_AUGMENT, "seed": SEED_AUGMENT}
+"""Settings that a preset file can give by name."""
+
+
+def _find_named(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in NAMED_AUGMENTS:
+            raise ValueError(f"got {value!r}, expected one of {', '.join(NAMED_AUGMENTS)} or an object of settings")
+        return NAMED_AUGMENTS[value]
+    return value
+
+
+AugmentChoice = Annotated[AugmentConfig, BeforeValidator(_find_named)]
+"""Settings of augmentation, or a name of `NAMED_AUGMENTS` in their place."""
+
+
+class ViewsConfig(Record):
+    """Views of the train part that a variant is trained on."""
+
+    augment: AugmentChoice
+    views: int = Field(ge=1, le=100, description="Whole augmented copies of the train part; view 0 is the original")
+
+    @property
+    def title(self) -> str:
+        """What the views are, in a few words."""
+        if self.views == 1 or self.augment == NO_AUGMENT:
+            return "views without augmentation"
+        return f"{self.views} views"
+
+
+PLAIN_VIEWS = ViewsConfig(augment=NO_AUGMENT, views=1)
+"""The original images alone."""
 
 
 def augment_batch(

@@ -1,6 +1,6 @@
 """Trainings of a flow: plans them, runs several at once, and adds the ensemble and the student."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -9,11 +9,13 @@ from data.records.training import VariantResult
 from data.system.hardware import threads_per_child
 from data.workspace.store import Produced, Workspace
 from flows.settings import Settings
+from flows.steps.prepare import PreparedData
 from models.catalog.presets import Preset
 from models.catalog.repeats import gather_repeats
 from models.catalog.student import choose_teacher, make_student
 from models.catalog.train_config import STUDENT_NAME
 from models.catalog.variants import find_variant
+from tasks.dataset.views import build_views
 from tasks.support.child_processes import training_children
 from tasks.training.distill import write_soft_labels
 from tasks.training.ensemble import build_ensemble, unfinished_ensemble
@@ -48,10 +50,14 @@ def plan_repeats(jobs: Sequence[TrainingJob], seeds: Sequence[int]) -> list[Trai
 
 
 def train_repeats(
-    jobs: Sequence[TrainingJob], seeds: Sequence[int], views: Produced, parallel: int, workspace: Workspace
+    jobs: Sequence[TrainingJob],
+    seeds: Sequence[int],
+    views: Mapping[str, Produced],
+    parallel: int,
+    workspace: Workspace,
 ) -> list[VariantResult]:
-    """Train each variant with each seed on the same views; return one result for each variant, with its repeats."""
-    trainings = [(job, views) for job in plan_repeats(jobs, seeds)]
+    """Train each variant with each seed on its views; return one result for each variant, with its repeats."""
+    trainings = [(job, views[job.variant.name]) for job in plan_repeats(jobs, seeds)]
     results = train_variants(trainings, parallel, workspace)
     return [gather_repeats(seeds, results[first :: len(jobs)]) for first in range(len(jobs))]
 
@@ -62,6 +68,18 @@ def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings
         return None
     job = plan_job(preset.student, preset, time_budget_minutes, seed, 1, settings)
     return job.model_copy(update={"train": preset.recipe(STUDENT_NAME, time_budget_minutes)})
+
+
+def build_own_views(
+    names: Sequence[str], preset: Preset, data: PreparedData, seed: int, workspace: Workspace
+) -> dict[str, Produced]:
+    """Write the views that each variant is trained on; variants with equal settings share them."""
+    configs = {name: preset.views_of(name) for name in names}
+    made = {
+        config: build_views(data.dataset, data.images, config, seed, workspace)
+        for config in dict.fromkeys(configs.values())
+    }
+    return {name: made[config] for name, config in configs.items()}
 
 
 def train_variants(

@@ -16,6 +16,7 @@ from models.analysis.run_difference import compare_runs
 from models.analysis.slices import score_slices
 from models.evaluation.paired import group_ties
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
+from models.evaluation.skill import can_judge_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
         ties=group_ties(correct, DISTINGUISHABLE_BELOW),
         questions=answer_questions(results.variants, correct, results.seed),
         slices=_score_slices(answers[best], inputs),
-        errors=find_errors(best, answers, inputs.suspects),
+        errors=find_errors(best, answers, inputs.suspects, _find_weak(results)),
         certainties=tuple(
             describe_certainty(name, frame, selection[name])
             for name, frame in answers.items()
@@ -87,6 +88,12 @@ def _score_slices(frame: pd.DataFrame, inputs: AnalysisInputs) -> tuple[SliceSco
     repeated = rows["group"].map(inputs.manifest["group"].value_counts()).to_numpy() > 1
     suspected = None if inputs.suspects is None else frame["image_id"].isin(list(inputs.suspects)).to_numpy()
     return score_slices(correctness_of(frame), rows, repeated, suspected)
+
+
+def _find_weak(results: RunResults) -> list[str]:
+    """List the variants that know too little on selection for their errors to say something about an image."""
+    scored = [variant for variant in results.variants if "selection" in variant.parts]
+    return [variant.name for variant in scored if not can_judge_labels(variant.parts["selection"])]
 
 
 def _is_finite(frame: pd.DataFrame) -> bool:

@@ -1,6 +1,6 @@
 """Errors of a variant: confused classes, its most and least certain images, and the errors that all variants share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import product
 
 import numpy as np
@@ -17,19 +17,24 @@ FACES_PER_PAIR = 8
 FACES_PER_STRIP = 12
 
 
-def find_errors(name: str, answers: Mapping[str, pd.DataFrame], suspects: frozenset[str] | None) -> Errors:
+def find_errors(
+    name: str, answers: Mapping[str, pd.DataFrame], suspects: frozenset[str] | None, weak: Collection[str] = ()
+) -> Errors:
     """Find the errors of one variant on validation, and those that all variants share.
 
     Args:
         name: of the variant.
         answers: variant -> its predictions of validation, all of the same images in one order.
         suspects: ids of images with a suspected label; None without an audit.
+        weak: variants whose errors say little about an image, see `models.evaluation.skill`; they are not asked for
+            the shared errors.
     """
+    asked = {other: of_other for other, of_other in answers.items() if other not in weak} or {name: answers[name]}
     frame = answers[name]
     wrong = ~correctness_of(frame)
     certainty = probabilities_of(frame).max(axis=1)
     falling = np.argsort(-certainty, kind="stable")
-    shared = np.asarray(~np.stack([correctness_of(other) for other in answers.values()]).any(axis=0))
+    shared = np.asarray(~np.stack([correctness_of(other) for other in asked.values()]).any(axis=0))
     low, high = wilson_interval(int(shared.sum()), len(shared))
     return Errors(
         variant=name,
@@ -39,13 +44,14 @@ def find_errors(name: str, answers: Mapping[str, pd.DataFrame], suspects: frozen
         worst=_faces(frame, falling[wrong[falling]][:FACES_PER_STRIP]),
         surest=_faces(frame, falling[:FACES_PER_STRIP]),
         least_sure=_faces(frame, falling[::-1][:FACES_PER_STRIP]),
-        variants=len(answers),
+        variants=len(asked),
+        weak=tuple(other for other in answers if other in weak),
         shared=int(shared.sum()),
-        shared_alike=int((shared & _named_alike(answers)).sum()),
+        shared_alike=int((shared & _named_alike(asked)).sum()),
         shared_suspects=None if suspects is None else int(frame.loc[shared, "image_id"].isin(list(suspects)).sum()),
         shared_low=low,
         shared_high=high,
-        shared_faces=_faces(frame, _least_probable_label(answers, shared)[:FACES_PER_STRIP]),
+        shared_faces=_faces(frame, _least_probable_label(asked, shared)[:FACES_PER_STRIP]),
     )
 
 

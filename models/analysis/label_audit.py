@@ -20,6 +20,7 @@ from data.records.label_audit import LabelAudit, Suspect
 from data.records.training import PartMetrics, VariantResult
 from models.evaluation.metrics import measure_part
 from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
+from models.evaluation.skill import can_judge_labels, least_accuracy, measure_skill
 from models.jobs.files import PREDICTIONS_NAME
 
 AUDITED_PARTS = ("selection", "validation", "test")
@@ -66,7 +67,8 @@ def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
         variants: all variants of one run, including those that were not trained.
 
     Returns:
-        The audit; without images and suspects if no variant is better than chance.
+        The audit; without images and suspects if no variant is better than chance, or the chosen ones together are too
+        weak to judge a label, see `models.evaluation.skill`.
 
     Raises:
         PipelineError: the variants were scored on different images.
@@ -74,6 +76,9 @@ def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
     chosen = choose_auditors(variants)
     if not chosen:
         return _audit_nothing("no variant is better than chance on selection")
+    scores = _measure_together([_read_held_out(variant, ("selection",)) for variant in chosen])
+    if not can_judge_labels(scores):
+        return _audit_nothing(_describe_weak(", ".join(variant.name for variant in chosen), scores))
     frames = [_read_held_out(variant, AUDITED_PARTS) for variant in chosen]
     audit = audit_labels(frames[0]["label"].to_numpy(), _mean_probabilities(frames), frames[0]["image_id"].tolist())
     return audit.model_copy(update={"audited_by": tuple(variant.name for variant in chosen)})
@@ -88,8 +93,8 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
         trainings: one for each fold, all of them trained.
 
     Returns:
-        The audit; without images and suspects if a training is not better than chance, because no other training can
-        judge its fold.
+        The audit; without images and suspects if a training is too weak to judge a label, because no other training
+        can judge its fold; see `models.evaluation.skill`.
 
     Raises:
         PipelineError: a training is missing.
@@ -101,9 +106,11 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
             "for each fold: fix the reasons given and run again; the others are kept"
         )
     frames = [_read_held_out(training, AUDITED_PARTS) for training in trainings]
-    lost = sum(not _beats_chance(_measure_frame(frame)) for frame in frames)
-    if lost:
-        return _audit_nothing(f"{lost} of {len(trainings)} trainings are no better than chance on what they held out")
+    scores = [_measure_together([frame]) for frame in frames]
+    weak = [of_one for of_one in scores if not can_judge_labels(of_one)]
+    if weak:
+        weakest = min(weak, key=measure_skill)
+        return _audit_nothing(_describe_weak(f"{len(weak)} of {len(trainings)} trainings", weakest, "what it held out"))
     predictions = pd.concat(frames)
     columns = {"label": "first", **dict.fromkeys(PROBABILITY_COLUMNS, "mean")}
     by_image = predictions.groupby("image_id", sort=True).agg(columns).reset_index()
@@ -136,10 +143,7 @@ def choose_auditors(variants: Sequence[VariantResult]) -> list[VariantResult]:
     """
     able = sorted(filter(_is_above_chance, variants), key=lambda variant: variant.parts["selection"].log_loss)
     frames = [_read_held_out(variant, ("selection",)) for variant in able]
-    losses = [
-        measure_part(frames[0]["label"].to_numpy(), _mean_probabilities(frames[:count])).log_loss
-        for count in range(1, len(frames) + 1)
-    ]
+    losses = [_measure_together(frames[:count]).log_loss for count in range(1, len(frames) + 1)]
     return able[: int(np.argmin(losses)) + 1] if able else []
 
 
@@ -246,8 +250,17 @@ def _beats_chance(scores: PartMetrics) -> bool:
     return scores.accuracy_low > max(sum(row) for row in scores.confusion) / scores.images
 
 
-def _measure_frame(frame: pd.DataFrame) -> PartMetrics:
-    return measure_part(frame["label"].to_numpy(), _mean_probabilities([frame]))
+def _measure_together(frames: Sequence[pd.DataFrame]) -> PartMetrics:
+    """Score the mean probabilities of predictions on the same images."""
+    return measure_part(frames[0]["label"].to_numpy(), _mean_probabilities(frames))
+
+
+def _describe_weak(judges: str, scores: PartMetrics, images: str = "selection") -> str:
+    return (
+        f"{judges} may be right on only {100 * scores.accuracy_low:.1f}% of {images} (lower end of the interval), and "
+        f"from less than {100 * least_accuracy(scores):.1f}% a contradiction says more about the network than about "
+        "the label"
+    )
 
 
 def _read_held_out(variant: VariantResult, parts: tuple[str, ...]) -> pd.DataFrame:

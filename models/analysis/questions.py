@@ -18,6 +18,9 @@ chosen by this order and not by its accuracy."""
 
 TUNED_ENDING = "_tuned"
 
+AUGMENTING = ("flip", "shift_pixels")
+"""Settings of a recipe that augment images, on top of the views."""
+
 Pair = tuple[Topic, str, str]
 
 
@@ -46,7 +49,7 @@ def answer_questions(
             high=high,
             p_value=p_value,
             p_holm=p_holm,
-            recipe_differs=_differing(recipes[first], recipes[second]),
+            recipe_differs=_differing(topic, recipes[first], recipes[second]),
         )
         for (topic, first, second), (low, high), p_value, p_holm in zip(
             pairs, intervals, p_values, holm_correction(p_values), strict=True
@@ -55,25 +58,25 @@ def answer_questions(
 
 
 def list_pairs(names: Sequence[str]) -> list[Pair]:
-    """List the pairs of these variants that answer a question: topic, the variant with more of it, the other one.
-
-    All variants of a run share one augmentation, so no pair shows the effect of augmentation.
-    """
+    """List the pairs of these variants that answer a question: topic, the variant with more of it, the other one."""
     own = next((name for name in OWN_NETWORKS if name in names), "")
     pretrained = [name for name in VARIANTS if VARIANTS[name].pretrained]
     tuned = [name for name in pretrained if name.endswith(TUNED_ENDING)]
     frozen = [name for name in pretrained if name not in tuned]
     same_backbone = [(t, f) for t in tuned for f in frozen if VARIANTS[t].backbone == VARIANTS[f].backbone]
     by_topic: dict[Topic, list[tuple[str, str]]] = {
-        "colour": [("cnn_rgb", "cnn_gray")],
+        "colour": [("cnn_rgb", "cnn_gray"), ("light_rgb", "light")],
         "frozen": [(name, own) for name in frozen],
         "fine-tuned": [(name, own) for name in tuned],
         "fine-tuning": same_backbone,
-        "depth": [("cnn_3", "cnn_2"), ("residual", "compact")],
+        "augmentation": [("light", "light_plain")],
+        "depth": [("cnn_3", "cnn_2"), ("residual", "compact"), ("light", "light_shallow")],
     }
     wanted: list[Pair] = [(topic, *pair) for topic, pairs in by_topic.items() for pair in pairs]
     return [pair for pair in wanted if pair[1] in names and pair[2] in names]
 
 
-def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(name for name in {**first, **second} if first.get(name) != second.get(name))
+def _differing(topic: Topic, first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the settings that differ; where augmentation is asked about, not those that augment."""
+    names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
+    return tuple(name for name in names if topic != "augmentation" or name not in AUGMENTING)

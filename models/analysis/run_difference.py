@@ -182,12 +182,19 @@ def _choices(results: RunResults) -> dict[str, Any]:
     return {"preset": results.preset, "seed": results.seed, **augmentation}
 
 
+def _recipe_of(variant: VariantResult, results: RunResults) -> dict[str, Any]:
+    """Return a variant's recipe, with the settings of its views where the run's others have different ones."""
+    of_run = results.augmentation
+    own = {name: value for name, value in variant.augmentation.items() if of_run.get(name, value) != value}
+    return {**variant.train_config, **{f"augmentation: {name}": value for name, value in own.items()}}
+
+
 def _compare_recipes(earlier: RunResults, later: RunResults) -> Iterator[Change]:
     """Compare the recipes of each variant in both runs; the same change in several variants is listed once."""
-    former = {variant.name: variant.train_config for variant in earlier.variants}
+    former = {variant.name: _recipe_of(variant, earlier) for variant in earlier.variants}
     changed: dict[Change, list[str]] = {}
     for variant in later.variants:
-        before, after = former.get(variant.name), variant.train_config
+        before, after = former.get(variant.name), _recipe_of(variant, later)
         if before and after:  # a variant that was not trained has no recipe
             for change in _compare("configuration", before, after):
                 changed.setdefault(change, []).append(variant.name)

@@ -1,3 +1,3 @@
 """Names of the built-in presets; `models.catalog.presets` has what they hold, and takes longer to import."""
 
-PRESET_NAMES = ("smoke", "quick", "best", "seed")
+PRESET_NAMES = ("smoke", "demo", "quick", "best", "seed")

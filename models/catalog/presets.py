@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, mod
 
 from data.base.errors import PipelineError
 from data.base.record import Record, describe_faults
-from data.views.augment import LIGHT_AUGMENT, SEED_AUGMENT, STRONG_AUGMENT, AugmentConfig
+from data.views.augment import LIGHT_AUGMENT, PLAIN_VIEWS, SEED_AUGMENT, STRONG_AUGMENT, AugmentChoice, ViewsConfig
 from models.catalog.train_config import STUDENT_NAME, TrainConfig, check_student_recipe
-from models.catalog.variants import VariantName, find_variant
+from models.catalog.variants import VARIANTS, VariantName, find_variant
 
 SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
 
@@ -19,8 +19,11 @@ class Preset(Record):
 
     description: str
     variants: tuple[str, ...] = Field(min_length=1, description="Trained by default, in this order")
-    augment: AugmentConfig
+    augment: AugmentChoice = Field(description="Augmentation of the views, or its name: none, light, strong or seed")
     views: int = Field(ge=1, le=100, description="Whole augmented copies of the train part; view 0 is the original")
+    own_views: dict[str, ViewsConfig] = Field(
+        default_factory=dict, description="Views of single variants, in place of those that all others share"
+    )
     train: TrainConfig = Field(description="Recipe of every variant that is not in recipes")
     recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
     ensemble: bool = Field(default=False, description="Add an ensemble: a variant in which the trained variants vote")
@@ -40,6 +43,17 @@ class Preset(Record):
             )
         return self
 
+    @property
+    def shared_views(self) -> ViewsConfig:
+        """Views of every variant that has none of its own."""
+        return ViewsConfig(augment=self.augment, views=self.views)
+
+    def views_of(self, variant: str) -> ViewsConfig:
+        """Return the views that a variant is trained on."""
+        if variant in self.own_views:
+            return self.own_views[variant]
+        return PLAIN_VIEWS if _is_plain(variant) else self.shared_views
+
     def recipe(self, variant: str, time_budget_minutes: float) -> TrainConfig:
         """Return the recipe of a variant within the time budget of a run.
 
@@ -48,6 +62,8 @@ class Preset(Record):
             time_budget_minutes: replaces a longer or missing budget of the recipe; 0 keeps the recipe's budget.
         """
         recipe = self._recipe_of(variant)
+        if _is_plain(variant):
+            recipe = recipe.model_copy(update={"flip": False, "shift_pixels": 0})
         if not time_budget_minutes:
             return recipe
         budget = min(recipe.time_budget_minutes or time_budget_minutes, time_budget_minutes)
@@ -60,6 +76,10 @@ class Preset(Record):
         if variant == STUDENT_NAME and self.student:
             return self._recipe_of(self.student).model_copy(update={"label_smoothing": 0.0})  # see check_student_recipe
         return self.train
+
+
+def _is_plain(variant: str) -> bool:
+    return variant in VARIANTS and not VARIANTS[variant].augmented
 
 
 # The recipe for compact, found by measurements on the real images.
@@ -85,6 +105,9 @@ _BEST_COMPACT = _BEST.model_copy(update={"epochs": 40, "mixup": 0.1})
 _SHORT_ADAM = TrainConfig(
     epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, warmup_fraction=0.05, time_budget_minutes=3.2
 )
+
+# Fixed epochs, so that a first run gives the same comparison on every machine.
+_DEMO = _COMPACT.model_copy(update={"epochs": 16, "time_budget_minutes": 0, "precision": "float32"})
 
 # For a small head on a frozen backbone: the learning rate of a network trained from nothing would be too high. Epochs
 # are few because the first epoch on each view needs a pass through the backbone.
@@ -145,6 +168,16 @@ PRESETS: dict[str, Preset] = {
         augment=LIGHT_AUGMENT,
         views=2,
         train=TrainConfig(epochs=2, batch_size=32, optimizer="adam", learning_rate=1e-3, precision="float32"),
+        ensemble=True,
+    ),
+    "demo": Preset(
+        description="Five small variants with fixed epochs and their vote, for a first look: gray or RGB, shallow or "
+        "deeper, with or without augmentation, from scratch or pretrained",
+        variants=("light", "light_rgb", "light_plain", "light_shallow", "efficientnet_lite0"),
+        augment=LIGHT_AUGMENT,
+        views=4,
+        train=_DEMO,
+        recipes={"efficientnet_lite0": _FROZEN.model_copy(update={"time_budget_minutes": 0})},
         ensemble=True,
     ),
     "quick": Preset(
@@ -216,7 +249,7 @@ def load_preset(preset: str) -> Preset:
         )
     try:
         loaded = Preset.model_validate_json(path.read_bytes())
-        for name in (*loaded.variants, *loaded.recipes):
+        for name in (*loaded.variants, *loaded.recipes, *loaded.own_views):
             if name != STUDENT_NAME or name in loaded.variants or not loaded.student:
                 find_variant(name)
     except ValidationError as error:
@@ -254,11 +287,12 @@ PresetChoice = Annotated[
 
 def narrow_preset(preset: Preset, variant: str, recipe: TrainConfig, description: str) -> Preset:
     """Reduce a preset to one variant, which is trained by this recipe on the same views."""
+    views = preset.views_of(variant)
     return Preset(
         description=description,
         variants=(variant,),
-        augment=preset.augment,
-        views=preset.views,
+        augment=views.augment,
+        views=views.views,
         train=preset.train,
         recipes={variant: recipe},
     )

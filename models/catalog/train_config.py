@@ -60,7 +60,13 @@ class TrainConfig(Record):
         description="Part that chooses the best epoch; use validation only to repeat the notebook: the report marks it",
     )
     time_budget_minutes: float = Field(
-        default=0.0, ge=0, le=10_000, description="Maximum wall minutes; shortens the schedule; 0 is no limit"
+        default=0.0,
+        ge=0,
+        le=10_000,
+        description="Maximum wall minutes of training; shortens the schedule; 0: no limit",
+    )
+    least_epochs: int = Field(
+        default=10, ge=1, le=1000, description="The log warns before a training whose time budget allows fewer epochs"
     )
     precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
         default="auto",

@@ -24,6 +24,7 @@ class Variant(Record):
     backbone: str = Field(
         default="", description="key of models.weights.locate.WEIGHTS_FILES, for a pretrained variant"
     )
+    augmented: bool = Field(default=True, description="False: trained on the original images alone, in every preset")
     reference_rank: int = Field(default=100, description="the lowest is what pretrained variants are compared with")
 
 
@@ -33,6 +34,22 @@ _ALL = (
         description="compact with half the filters: two sevenths of its work, for small devices and first looks.",
         builder="models.networks.compact:build_light",
         reference_rank=4,
+    ),
+    Variant(
+        name="light_rgb",
+        description="The network of light on the gray image stacked to RGB.",
+        builder="models.networks.compact:build_light_rgb",
+    ),
+    Variant(
+        name="light_plain",
+        description="The network of light, trained without augmentation.",
+        builder="models.networks.compact:build_light",
+        augmented=False,
+    ),
+    Variant(
+        name="light_shallow",
+        description="The network of light with one convolution in each stage instead of two.",
+        builder="models.networks.compact:build_light_shallow",
     ),
     Variant(
         name="compact",

@@ -5,5 +5,6 @@ metrics     | how accurate is one variant on one part of the data
 calibration | do its probabilities match its accuracy, and which temperature improves them
 intervals   | how uncertain is a proportion
 paired      | is one variant better than another on the same images, and how certain is that
+skill       | does a variant know enough that a label which it contradicts is suspect
 comparison  | how do the variants of one run rank against the best
 """

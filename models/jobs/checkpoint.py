@@ -23,6 +23,8 @@ class TrainState(Record):
     """Steps trained before fine-tuning of the backbone began; 0 before that, and if it is never fine-tuned."""
     best_epoch: int = 0
     best_accuracy: float = -1.0
+    trained_seconds: float = 0.0
+    """Wall seconds that count towards the time budget: those of training, not of starts and measurements."""
     wall_seconds: float = 0.0
     core_seconds: float = 0.0
     peak_memory_bytes: int = 0

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +58,8 @@ class Plan(Record):
     steps_per_epoch: int
     total_steps: int
     epochs: int
+    most_steps: int = 0
+    """Steps of the whole recipe, to which a plan that a budget has shortened may grow; 0 if it may not grow."""
     budget_seconds: float
     measured: dict[Precision, Measurement]
     feature_views: int = 0
@@ -110,13 +111,30 @@ class Plan(Record):
         rest = (total_steps - done - head) * (1.0 if finetuned_from or not self.head_fraction else slower)
         return evaluations + passes + (head + rest) * step_seconds
 
-    def steps_within(self, seconds: float, step_seconds: float, done: int = 0, finetuned_from: int = 0) -> int:
-        """Return how many steps the plan has time for, including the `done` ones; see `seconds_between`."""
+    def steps_within(
+        self, seconds: float, step_seconds: float, done: int = 0, finetuned_from: int = 0, most: int | None = None
+    ) -> int:
+        """Return how many steps there is time for, including the `done` ones; see `seconds_between`.
+
+        Args:
+            seconds: wall seconds that are left.
+            step_seconds: see `seconds_between`.
+            done: steps that are finished.
+            finetuned_from: see `seconds_between`.
+            most: steps that are never exceeded; those of the plan by default.
+        """
+        last = self.total_steps if most is None else most
 
         def needed(total_steps: int) -> float:
             return self.seconds_between(done, total_steps, step_seconds, finetuned_from)
 
-        return done + bisect_right(range(done + 1, self.total_steps + 1), seconds, key=needed)
+        return done + bisect_right(range(done + 1, last + 1), seconds, key=needed)
+
+    def budget_for(self, epochs: int) -> float:
+        """Return the budget in seconds with which so many epochs are planned, by what was measured."""
+        cost = self.cost
+        first_seconds = cost.head_step_seconds if self.head_fraction else cost.step_seconds
+        return self.seconds_between(0, epochs * self.steps_per_epoch, first_seconds) / (1 - BUDGET_RESERVE)
 
     def shortened(self, total_steps: int) -> Self:
         """Return the plan with this many steps, at least one."""
@@ -131,14 +149,13 @@ def load_plan(run_dir: Path) -> Plan | None:
     return Plan.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
-def make_plan(spec: FitSpec, images: int, measure: Measure, started: float, head_first: bool = False) -> Plan:
+def make_plan(spec: FitSpec, images: int, measure: Measure, head_first: bool = False) -> Plan:
     """Decide the precision and the number of steps of a training.
 
     Args:
         spec: the training's specification.
         images: training images in one view.
         measure: measures the time of a few steps in a precision; called only if the precision or the budget needs it.
-        started: `time.monotonic()` at the start of the child, from which its budget counts.
         head_first: whether the recipe trains the new head first, and layers of a backbone after it.
 
     Raises:
@@ -153,10 +170,10 @@ def make_plan(spec: FitSpec, images: int, measure: Measure, started: float, head
     if not plan.budget_seconds:
         return plan
     first_seconds = plan.cost.head_step_seconds if plan.head_fraction else plan.cost.step_seconds
-    return plan.shortened(plan.steps_within(_seconds_left(plan, started), first_seconds))
+    return plan.shortened(plan.steps_within(_planned_seconds(plan), first_seconds))
 
 
-def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: Measure, started: float) -> Plan:
+def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: Measure) -> Plan:
     """Decide the steps of a head on stored features, and how many views pass the backbone within a time budget.
 
     New views may use up to half of the remaining time, and more only if all epochs still fit. If there is not even time
@@ -167,7 +184,6 @@ def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: M
         images: training images in one view, at least one.
         kept: the views, and how many of them are stored already.
         measure: measures the time of a few steps of the head, and of the backbone; called only if there is a budget.
-        started: `time.monotonic()` at the start of the child, from which its budget counts.
     """
     precision: Precision = "float32" if spec.train.precision == "auto" else spec.train.precision
     measured: dict[Precision, Measurement] = {}
@@ -176,16 +192,16 @@ def make_feature_plan(spec: FitSpec, images: int, kept: FeatureViews, measure: M
     plan = _full_plan(spec, images, precision, measured)
     if not plan.budget_seconds:
         return plan.model_copy(update={"feature_views": kept.views, "prepared_views": kept.prepared})
-    cost, left = plan.cost, _seconds_left(plan, started) - kept.monitored_share * plan.cost.pass_seconds
+    cost, left = plan.cost, _planned_seconds(plan) - kept.monitored_share * plan.cost.pass_seconds
     heads = plan.epochs * (plan.steps_per_epoch * cost.step_seconds + cost.evaluation_seconds)
     passes = int(max(left / 2, left - heads) / cost.pass_seconds) if cost.pass_seconds else kept.views
     views = min(kept.views, max(1, kept.prepared + passes))
     on_features = plan.model_copy(update={"feature_views": views, "prepared_views": min(kept.prepared, views)})
     steps = on_features.steps_within(left, cost.step_seconds)
-    return on_features.shortened(steps) if steps else _plan_on_pixels(plan, kept.monitored_share, started)
+    return on_features.shortened(steps) if steps else _plan_on_pixels(plan, kept.monitored_share)
 
 
-def _plan_on_pixels(plan: Plan, monitored_share: float, started: float) -> Plan:
+def _plan_on_pixels(plan: Plan, monitored_share: float) -> Plan:
     """Return the plan with steps through the whole network; each costs as much as backbone and head together."""
     cost = plan.cost
     whole = cost._replace(
@@ -194,7 +210,7 @@ def _plan_on_pixels(plan: Plan, monitored_share: float, started: float) -> Plan:
         pass_seconds=0.0,
     )
     plan = plan.model_copy(update={"measured": {plan.precision: whole}})
-    return plan.shortened(plan.steps_within(_seconds_left(plan, started), whole.step_seconds))
+    return plan.shortened(plan.steps_within(_planned_seconds(plan), whole.step_seconds))
 
 
 def _full_plan(spec: FitSpec, images: int, precision: Precision, measured: dict[Precision, Measurement]) -> Plan:
@@ -204,14 +220,16 @@ def _full_plan(spec: FitSpec, images: int, precision: Precision, measured: dict[
         threads=spec.threads,
         steps_per_epoch=steps_per_epoch,
         total_steps=steps_per_epoch * spec.train.epochs,
+        most_steps=steps_per_epoch * spec.train.epochs,
         epochs=spec.train.epochs,
         budget_seconds=spec.train.time_budget_minutes * 60,
         measured=measured,
     )
 
 
-def _seconds_left(plan: Plan, started: float) -> float:
-    return plan.budget_seconds * (1 - BUDGET_RESERVE) - (time.monotonic() - started)
+def _planned_seconds(plan: Plan) -> float:
+    """Return the seconds of a budget that are planned; it counts training, not the start and the measurement."""
+    return plan.budget_seconds * (1 - BUDGET_RESERVE)
 
 
 def choose_precision(spec: FitSpec, measure: Measure) -> tuple[Precision, dict[Precision, Measurement]]:

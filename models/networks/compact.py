@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from models.networks.building_blocks import make_convolution, make_normalization, make_pixel_input, make_probabilities
-from models.networks.layers import StandardizeImages
+from models.networks.layers import GrayToRgb, StandardizeImages
 
 WIDTHS = (32, 96, 160)
 """Filters of the three stages of compact, at 24x24, 12x12 and 6x6, with two convolutions each."""
@@ -37,14 +37,25 @@ def build_light(classes: int, weights: Path | None = None) -> keras.Model:
     return _build(LIGHT_WIDTHS, classes, "light")
 
 
-def _build(widths: tuple[int, ...], classes: int, name: str) -> keras.Model:
+def build_light_rgb(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build light on the gray channel repeated three times; see `build_compact`."""
+    return _build(LIGHT_WIDTHS, classes, "light_rgb", rgb=True)
+
+
+def build_light_shallow(classes: int, weights: Path | None = None) -> keras.Model:
+    """Build light with one convolution in each stage instead of two; see `build_compact`."""
+    return _build(LIGHT_WIDTHS, classes, "light_shallow", depth=1)
+
+
+def _build(widths: tuple[int, ...], classes: int, name: str, depth: int = 2, rgb: bool = False) -> keras.Model:
+    """Build stages of `depth` convolutions with these filters."""
     pixels = make_pixel_input()
     features = StandardizeImages(name="standardize_images")(pixels)
-    features = _convolve(features, widths[0], kernel=5, strides=2)
-    features = _convolve(features, widths[0])
-    for filters in widths[1:]:
-        features = layers.MaxPooling2D()(features)
-        features = _convolve(_convolve(features, filters), filters)
+    features = GrayToRgb(name="gray_to_rgb")(features) if rgb else features
+    for stage, filters in enumerate(widths):
+        features = layers.MaxPooling2D()(features) if stage else _convolve(features, filters, kernel=5, strides=2)
+        for _ in range(depth if stage else depth - 1):
+            features = _convolve(features, filters)
     features = layers.GlobalAveragePooling2D()(features)
     features = layers.Dropout(0.2)(features)
     return keras.Model(pixels, make_probabilities(classes)(features), name=name)

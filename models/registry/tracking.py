@@ -233,6 +233,7 @@ class ReportWriter:
     def _write_figures(self, run_id: str, variant: VariantResult) -> None:
         params = {
             "train": variant.train_config,
+            "augmentation": variant.augmentation,
             "plan": variant.plan.model_dump(mode="json"),
             "description": variant.description,
         }

@@ -105,9 +105,11 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     """Build, plan and train the variant; the returned model has the weights of its best epoch."""
     plan = load_plan(run_dir)
     if plan is None:
-        plan = plan_training(spec, started)
+        plan = plan_training(spec)
         write_atomically(run_dir / PLAN_NAME, plan.model_dump_json(indent=1))
-    emit(Planned(**plan.model_dump(), monitor=spec.train.monitor))
+    least = min(spec.train.least_epochs, spec.train.epochs)
+    few = {"least_epochs": least, "least_seconds": plan.budget_for(least)} if plan.epochs < least else {}
+    emit(Planned(**plan.model_dump(), **few, monitor=spec.train.monitor))
     model = build_model(spec, plan.precision)
     trained: keras.Model = model
     batches: PixelBatches | FeatureBatches = PixelBatches(spec)
@@ -118,7 +120,7 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     return model, plan, state
 
 
-def plan_training(spec: FitSpec, started: float) -> Plan:
+def plan_training(spec: FitSpec) -> Plan:
     """Plan the training on stored features if the backbone is frozen and the time allows it, else on pixels."""
     index = ViewsIndex.load(spec.views)
     images, monitored = index.count("train"), index.count(spec.train.monitor)
@@ -138,8 +140,8 @@ def plan_training(spec: FitSpec, started: float) -> Plan:
 
     kept = find_features(spec, network, monitored / images) if images else None
     if kept:
-        return make_feature_plan(spec, images, kept, measure_features, started)
-    return make_plan(spec, images, measure_pixels, started, head_first)
+        return make_feature_plan(spec, images, kept, measure_features)
+    return make_plan(spec, images, measure_pixels, head_first)
 
 
 def measure_on_pixels(

@@ -15,7 +15,7 @@ from data.system.hardware import peak_memory_bytes
 from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.jobs.events import EpochEnded, Finetuning, Resumed, TrainingProgress
-from models.jobs.plan import Plan
+from models.jobs.plan import BUDGET_RESERVE, Plan
 from models.training.finetuning import TunedBackbone
 from models.training.optimizer import PlannedCosine, compile_model, schedule_of
 from models.training.timing import MEASURED_STEPS, PROGRESS_SECONDS, QUIET, WARMUP_STEPS, BatchClock, OutOfTime
@@ -56,6 +56,7 @@ class Trainer:
         self.training, self.monitored = training, monitored
         self.tuned = TunedBackbone(model)
         self.state = TrainState()
+        self.began = 0.0
 
     @property
     def variables(self) -> list[Any]:
@@ -66,14 +67,16 @@ class Trainer:
         """Train from the last checkpoint to the end of the plan, then restore the weights of the best epoch.
 
         Args:
-            started: `time.monotonic()` at the start of the child process; its time budget counts from there.
+            started: `time.monotonic()` at the start of the child process. The time budget counts from the end of the
+                preparation instead, so that a slow start costs no epochs.
         """
+        self.began = time.monotonic()
         earlier = self.state = load_state(self.run_dir) or TrainState(total_steps=self.plan.total_steps)
         self._begin_phase()
         restore_checkpoint(self.run_dir, self.variables)
         if earlier.history:
             emit(Resumed(epoch=len(earlier.history), accuracy=earlier.best_accuracy))
-        deadline = started + (self.plan.budget_seconds or math.inf) - earlier.wall_seconds
+        deadline = self.began + (self.plan.budget_seconds or math.inf) - earlier.trained_seconds
         while not self.state.stopped_because:
             if self._is_head_done():
                 self._finetune()
@@ -81,8 +84,8 @@ class Trainer:
                 # Every model is trained for at least one epoch, even if that takes longer than the time budget.
                 dataset = self.training(len(self.state.history), deadline if self.state.history else math.inf)
             except OutOfTime:
-                spent = earlier.wall_seconds + time.monotonic() - started
-                self._keep(self.state.model_copy(update={"stopped_because": REASON_DEADLINE, "wall_seconds": spent}))
+                spent = self._spent(earlier, started)
+                self._keep(self.state.model_copy(update={"stopped_because": REASON_DEADLINE, **spent}))
                 break
             watch = StepWatch(self.plan, self.state, deadline, schedule_of(self.model))
             resumed = bool(earlier.history) and len(self.state.history) == len(earlier.history)
@@ -158,6 +161,7 @@ class Trainer:
     def _state_after(self, record: EpochRecord, watch: "StepWatch", earlier: TrainState, started: float) -> TrainState:
         """Return the state after this epoch; it does not say yet whether the training stops."""
         better = record.monitor_accuracy > self.state.best_accuracy
+        spent = self._spent(earlier, started)
         return TrainState(
             history=(*self.state.history, record),
             steps=self.state.steps + watch.steps_done,
@@ -165,10 +169,19 @@ class Trainer:
             finetuned_from=self.state.finetuned_from,
             best_epoch=record.epoch if better else self.state.best_epoch,
             best_accuracy=max(record.monitor_accuracy, self.state.best_accuracy),
-            wall_seconds=earlier.wall_seconds + time.monotonic() - started,
+            trained_seconds=spent["trained_seconds"],
+            wall_seconds=spent["wall_seconds"],
             core_seconds=earlier.core_seconds + time.process_time(),
             peak_memory_bytes=max(earlier.peak_memory_bytes, peak_memory_bytes()),
         )
+
+    def _spent(self, earlier: TrainState, started: float) -> dict[str, float]:
+        """Return the wall seconds of all starts so far: of the training alone, and all of them."""
+        now = time.monotonic()
+        return {
+            "trained_seconds": earlier.trained_seconds + now - self.began,
+            "wall_seconds": earlier.wall_seconds + now - started,
+        }
 
     def _keep(self, state: TrainState) -> None:
         """Make this the current state and write a checkpoint of it."""
@@ -190,8 +203,9 @@ class Trainer:
 class StepWatch(keras.callbacks.Callback):
     """Watch the steps of one epoch: keep to the plan and the time budget, stop at a loss of NaN, report progress.
 
-    A machine may be slower than measured, perhaps only for a while. The number of planned steps is then adapted to its
-    pace, and never exceeds the plan, so that the learning rate still falls to zero before the time is up.
+    A machine may be slower or faster than measured, perhaps only for a while: the first steps of a training are often
+    the slowest. The number of planned steps is adapted to its pace, so that the learning rate falls to zero shortly
+    before the time is up. It grows in the first half alone: later, the learning rate would have to rise again.
 
     Args:
         plan: the steps to take.
@@ -232,15 +246,24 @@ class StepWatch(keras.callbacks.Callback):
         self._keep_to_time(time.monotonic())
 
     def _keep_to_time(self, now: float) -> None:
-        """Shorten the plan to the pace of this epoch, or lengthen it again if an earlier pace was slower."""
-        done = self.state.steps + self.steps_done
-        pace = self.clock.seconds_per_batch(WARMUP_STEPS)
-        total_steps = self.plan.steps_within(self.deadline - now, pace, done, self.state.finetuned_from)
+        """Shorten the plan to the pace of this epoch, or lengthen it to the whole recipe at most."""
+        total_steps = self._steps_until(self.deadline - now)
+        if total_steps >= self.total_steps:  # a plan that fits stays, and grows only into what is not reserved
+            reserve = BUDGET_RESERVE * self.plan.budget_seconds
+            total_steps = max(self.total_steps, self._steps_until(self.deadline - now - reserve))
         if (
             self.steps_done >= MEASURED_STEPS
             and abs(total_steps - self.total_steps) > MIN_PLAN_CHANGE * self.total_steps
         ):
             self._plan_steps(total_steps)
+
+    def _steps_until(self, seconds: float) -> int:
+        """Return how many steps of the whole training fit if so many seconds are left."""
+        done, most = self.state.steps + self.steps_done, max(self.total_steps, self.plan.total_steps)
+        if done < self.total_steps / 2:
+            most = max(most, self.plan.most_steps)
+        pace = self.clock.seconds_per_batch(WARMUP_STEPS)
+        return self.plan.steps_within(seconds, pace, done, self.state.finetuned_from, most)
 
     def _plan_steps(self, total_steps: int) -> None:
         self.total_steps = total_steps

@@ -7,7 +7,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from data.records.events import ExamplesWritten
-from data.views.augment import AugmentConfig
+from data.views.augment import ViewsConfig
 from data.views.write import ViewsSpec
 from data.workspace.digests import digest_sources
 from data.workspace.disk_space import count_view_bytes
@@ -23,27 +23,27 @@ WRITE_COMMAND = "data.views.write"
 KEY_MODULES = (WRITE_COMMAND,)
 
 
-@task(task_run_name="build {views} views", cache_policy=NO_CACHE)
+@task(task_run_name="build {config.title}", cache_policy=NO_CACHE)
 @watched
-def build_views(
-    dataset: Produced, images: Produced, augment: AugmentConfig, views: int, seed: int, workspace: Workspace
-) -> Produced:
+def build_views(dataset: Produced, images: Produced, config: ViewsConfig, seed: int, workspace: Workspace) -> Produced:
     """Write the TFRecords of every part, the train part as whole augmented views."""
     manifest = dataset.path / MANIFEST_NAME
     inputs = {
         "dataset": dataset.key,
         "images": images.key,
-        "augment": augment.model_dump(mode="json"),
-        "views": views,
+        "augment": config.augment.model_dump(mode="json"),
+        "views": config.views,
         "seed": seed,
         "code": digest_sources(KEY_MODULES),
     }
 
     def write(out: Path) -> None:
         source = images.path / IMAGES_FOLDER
-        _write_in_child(ViewsSpec(manifest=manifest, images=source, out=out, augment=augment, seed=seed, views=views))
+        _write_in_child(
+            ViewsSpec(manifest=manifest, images=source, out=out, augment=config.augment, seed=seed, views=config.views)
+        )
 
-    need = partial(count_view_bytes, manifest, views)
+    need = partial(count_view_bytes, manifest, config.views)
     produced = workspace.produce(VIEWS_STAGE, inputs, write, verify=True, need=need)
     return finish(produced, produced.cached)
 

@@ -16,6 +16,7 @@ from data.base.record import Record
 from data.records.training import VariantResult
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.layout import VARIANTS_STAGE
+from data.workspace.stage_record import read_record
 from data.workspace.store import Produced, Workspace
 from models.catalog.disk_space import count_training_bytes
 from models.catalog.train_config import TrainConfig
@@ -95,7 +96,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         history = load_history(workspace.work_directory(VARIANTS_STAGE, hash_json(inputs)))
         failed = unfinished_result(variant, "failed", str(error), epochs=history, monitor=job.train.monitor)
         return Failed(message=str(error), data=failed)  # type: ignore[return-value]
-    return finish(load_result(variant, produced), produced.cached)
+    return finish(load_result(variant, produced, views), produced.cached)
 
 
 def produce_training(
@@ -215,7 +216,12 @@ def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> 
     }
 
 
-def load_result(variant: Variant, produced: Produced) -> VariantResult:
-    """Return the result of a finished training."""
-    stored = json.loads((produced.path / RESULT_NAME).read_text())
-    return VariantResult.model_validate({**stored, "directory": str(produced.path), "published": variant.published})
+def load_result(variant: Variant, produced: Produced, views: Produced) -> VariantResult:
+    """Return the result of a finished training, with the settings of the views that it was trained on."""
+    stored, made = json.loads((produced.path / RESULT_NAME).read_text()), read_record(views.path).inputs
+    known = {
+        "directory": str(produced.path),
+        "published": variant.published,
+        "augmentation": {"views": made["views"], **made["augment"]},
+    }
+    return VariantResult.model_validate({**stored, **known})

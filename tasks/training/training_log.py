@@ -1,5 +1,6 @@
 """Log lines and progress artifact of a training, from the events of its child."""
 
+import math
 import re
 import time
 from uuid import UUID
@@ -39,6 +40,8 @@ class TrainingLog:
             if now - self.logged < LOG_SECONDS:
                 return
             self.logged = now
+        if isinstance(event, events.Planned) and event.least_epochs:
+            self.logger.warning("%s: %s", self.title, describe_few_epochs(event))
         text = describe_event(event, self.monitor)
         if text:
             self.logger.info("%s: %s", self.title, text)
@@ -85,6 +88,17 @@ def describe_event(event: events.ChildEvent, monitor: str) -> str:
         case events.TrainingDone():
             return f"validation accuracy {event.accuracy:.4f}"
     return ""
+
+
+def describe_few_epochs(plan: events.Planned) -> str:
+    """Say that a time budget allows fewer epochs than the recipe needs to mean something, and what to do."""
+    minutes = math.ceil(plan.least_seconds / 6) / 10
+    epochs = "1 epoch" if plan.epochs == 1 else f"{plan.epochs} epochs"
+    return (
+        f"got a time budget of {plan.budget_seconds / 60:g} minutes, which allows {epochs}, expected at least "
+        f"{plan.least_epochs}: its accuracy will say little about the network; give it {minutes:g} minutes, or train "
+        "fewer variants at once"
+    )
 
 
 def _describe_plan(plan: events.Planned) -> str:

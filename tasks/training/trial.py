@@ -95,7 +95,7 @@ def run_trial(
     except PipelineError as error:
         failed = TrialOutcome(state="failed", epochs=trial.last_epoch, reason=str(error))
         return Failed(message=str(error), data=failed)  # type: ignore[return-value]
-    return finish(_take_result(trial, job, produced), produced.cached)
+    return finish(_take_result(trial, job, produced, views), produced.cached)
 
 
 def _train_or_prune(train: Callable[[Path], None], out: Path) -> None:
@@ -107,9 +107,9 @@ def _train_or_prune(train: Callable[[Path], None], out: Path) -> None:
         raise
 
 
-def _take_result(trial: Trial, job: TrainingJob, produced: Produced) -> TrialOutcome:
+def _take_result(trial: Trial, job: TrainingJob, produced: Produced, views: Produced) -> TrialOutcome:
     """Return a finished training's outcome, and report epochs of earlier processes to its trial."""
-    result = load_result(job.variant, produced)
+    result = load_result(job.variant, produced, views)
     for record in result.epochs:
         trial.report(record.epoch, record.monitor_accuracy, fraction=1)
     accuracy = result.parts["selection"].accuracy

@@ -10,7 +10,7 @@ from pydantic import Field
 from data.base.record import Record
 from data.records.analysis import ConfusedPair, Errors, Face
 from data.records.run import RunResults
-from reports.common.formatting import percent, percent_range, plural
+from reports.common.formatting import join_names, percent, percent_range, plural
 from reports.common.images import encode_png
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.run.slices import slice_rows, slice_sentence
@@ -54,7 +54,7 @@ def markdown(results: RunResults, sources: ReportSources) -> list[str]:
     pairs = [[f"{pair.label} taken for {pair.predicted}", confusion_sentence(pair)] for pair in errors.pairs]
     lines = [f"## Errors of {escape_text(errors.variant)} on validation", ""]
     lines += markdown_table(["confusion", "images"], pairs) if pairs else []
-    lines += [escape_text(shared_sentence(errors)), ""] if errors.variants > 1 else []
+    lines += [escape_text(said), ""] if (said := shared_sentence(errors)) else []
     lines += [escape_text(slice_sentence(results)), ""]
     rows = slice_rows(results)
     return lines + (markdown_table(list(rows[0]), [list(row.values()) for row in rows]) if rows else [])
@@ -86,7 +86,8 @@ def certainty_strips(results: RunResults, faces: Mapping[str, str]) -> list[Stri
         ("Least sure", "Where its first choice is least probable.", errors.least_sure),
         ("Wrong by all", shared_sentence(errors), errors.shared_faces if errors.variants > 1 else ()),
     ]
-    return [Strip(title=title, text=text, faces=_show(shown, faces)) for title, text, shown in strips if shown]
+    worth = [strip for strip in strips if strip[2] or (strip[0] == "Wrong by all" and errors.weak)]
+    return [Strip(title=title, text=text, faces=_show(shown, faces)) for title, text, shown in worth]
 
 
 def errors_of(results: RunResults) -> Errors | None:
@@ -101,16 +102,21 @@ def confusion_sentence(pair: ConfusedPair) -> str:
 
 
 def shared_sentence(errors: Errors) -> str:
-    """Tell how many images every variant gets wrong, and a possible cause."""
-    share = percent(errors.shared / errors.images)
+    """Tell how many images every variant gets wrong, and a possible cause; empty if there is only one variant."""
+    weak = f"{join_names(list(errors.weak))} {'know' if len(errors.weak) > 1 else 'knows'} too little to be asked."
+    if errors.variants < 2:
+        return f"Not judged: {weak}" if errors.weak else ""
+    share, interval = percent(errors.shared / errors.images), percent_range(errors.shared_low, errors.shared_high)
     said = (
-        f"All {errors.variants} variants get {plural(errors.shared, 'image')} wrong, {share} of {errors.images:,} "
-        f"(95% interval {percent_range(errors.shared_low, errors.shared_high)}); on {errors.shared_alike:,} of them "
-        "they agree on the wrong class"
+        f"All {errors.variants} variants {'that know enough ' if errors.weak else ''}get "
+        f"{plural(errors.shared, 'image')} wrong, {share} of {errors.images:,} (95% interval {interval}); "
+        f"on {errors.shared_alike:,} of them they agree on the wrong class"
     )
     if errors.shared_suspects is None:
-        return f"{said}."
-    return f"{said}, and of {errors.shared_suspects:,} the label is suspected (see Labels)."
+        said += "."
+    else:
+        said += f", and of {errors.shared_suspects:,} the label is suspected (see Labels)."
+    return f"{said} {weak}" if errors.weak else said
 
 
 def _confusion_strip(pair: ConfusedPair, faces: Mapping[str, str]) -> Strip:

@@ -22,12 +22,12 @@ QUESTIONS: dict[Topic, str] = {
 }
 
 NOT_ASKED: dict[Topic, str] = {
-    "colour": "Not asked in this run: it takes cnn_rgb and cnn_gray.",
+    "colour": "Not asked in this run: it takes light_rgb and light, or cnn_rgb and cnn_gray.",
     "frozen": "Not asked in this run: it takes a frozen pretrained variant and one trained from nothing.",
     "fine-tuned": "Not asked in this run: it takes a fine-tuned variant and one trained from nothing.",
     "fine-tuning": "Not asked in this run: it takes the same backbone frozen and fine-tuned.",
-    "augmentation": "Not asked in this run: its variants share one augmentation, so it takes a second run without.",
-    "depth": "Not asked in this run: it takes cnn_3 and cnn_2, or residual and compact.",
+    "augmentation": "Not asked in this run: it takes light and light_plain, which is trained without augmentation.",
+    "depth": "Not asked in this run: it takes light and light_shallow, cnn_3 and cnn_2, or residual and compact.",
 }
 
 

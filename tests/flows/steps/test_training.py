@@ -8,16 +8,18 @@ from prefect.states import Failed
 
 from data.base.errors import PipelineError
 from data.records.training import VariantResult
+from data.views.augment import PLAIN_VIEWS
 from data.workspace.store import Produced, Workspace
 from flows.settings import Settings
 from flows.steps import training
-from flows.steps.training import plan_job, plan_repeats, plan_student, train_repeats, with_student
+from flows.steps.prepare import PreparedData
+from flows.steps.training import build_own_views, plan_job, plan_repeats, plan_student, train_repeats, with_student
 from models.catalog.presets import PRESETS
 from tests.models.catalog.test_student import trained as trained_with_loss
 from tests.models.catalog.test_student import untrained
 from tests.support.results_factory import make_part
 
-VIEWS = Produced(stage="views", key="k", path=Path("views"), cached=True)
+VIEWS = dict.fromkeys(("compact", "cnn_gray"), Produced(stage="views", key="k", path=Path("views"), cached=True))
 
 
 @pytest.fixture
@@ -157,3 +159,17 @@ def test_the_students_recipe_is_its_own_within_the_runs_budget():
     job = plan_student(PRESETS["best"], 2, 1, Settings())
     assert job.train == PRESETS["best"].recipe("student", 2)
     assert (job.train.time_budget_minutes, job.train.label_smoothing) == (2, 0)
+
+
+def test_variants_with_equal_views_share_them(monkeypatch, tmp_path):
+    written = []
+
+    def build_views(dataset, images, config, seed, workspace):
+        written.append(config)
+        return Produced(stage="views", key=f"{len(written)}", path=tmp_path, cached=False)
+
+    monkeypatch.setattr(training, "build_views", build_views)
+    data = PreparedData(*[Produced(stage="s", key="k", path=tmp_path, cached=False)] * 3)
+    views = build_own_views(["light", "light_plain", "light_rgb"], PRESETS["demo"], data, 42, Workspace(tmp_path))
+    assert written == [PRESETS["demo"].shared_views, PLAIN_VIEWS]
+    assert [views[name].key for name in ("light", "light_plain", "light_rgb")] == ["1", "2", "1"]

@@ -7,6 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
+from data.views.augment import LIGHT_AUGMENT, PLAIN_VIEWS, STRONG_AUGMENT, ViewsConfig
+from models.analysis.questions import list_pairs
 from models.catalog.presets import PRESETS, Preset, load_preset, narrow_preset
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import VARIANTS, VariantName
@@ -138,5 +140,42 @@ def test_a_bad_preset_file_is_one_message(content, message, tmp_path):
 
 @pytest.mark.parametrize("preset", ["slow", "nowhere/mine.json", "", "."])
 def test_what_is_neither_a_name_nor_a_file_is_refused_with_the_names(preset):
-    with pytest.raises(PipelineError, match="which is not a file; expected one of smoke, quick, best, seed or the"):
+    with pytest.raises(PipelineError, match="not a file; expected one of smoke, demo, quick, best, seed or the"):
         load_preset(preset)
+
+
+def test_a_variant_has_views_of_its_own_or_those_of_all_others():
+    strong = ViewsConfig(augment=STRONG_AUGMENT, views=9)
+    preset = make_preset(own_views={"compact": strong})
+    assert preset.views_of("compact") == strong
+    assert preset.views_of("cnn_gray") == ViewsConfig(augment=LIGHT_AUGMENT, views=2)
+    assert narrow_preset(preset, "compact", preset.train, "found").shared_views == strong
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_light_plain_is_trained_without_augmentation_in_every_preset(name):
+    preset = PRESETS[name]
+    recipe = preset.recipe("light_plain", 0)
+    assert preset.views_of("light_plain") == PLAIN_VIEWS
+    assert (recipe.flip, recipe.shift_pixels) == (False, 0)
+
+
+def test_a_preset_file_may_name_an_augmentation(tmp_path):
+    path, stored = tmp_path / "mine.json", PRESETS["smoke"].model_dump(mode="json")
+    own = {"compact": {"augment": "none", "views": 1}, "cnn_gray": {"augment": {"zoom": 0.2}, "views": 3}}
+    path.write_text(json.dumps({**stored, "augment": "strong", "own_views": own}))
+    preset = load_preset(str(path))
+    assert preset.augment == STRONG_AUGMENT
+    assert preset.views_of("compact") == PLAIN_VIEWS and preset.views_of("cnn_gray").augment.zoom == 0.2
+    path.write_text(json.dumps({**stored, "augment": "mild"}))
+    with pytest.raises(PipelineError, match="'mild', expected one of none, light, strong, seed or an object"):
+        load_preset(str(path))
+    path.write_text(json.dumps({**stored, "own_views": {"cnn_9": own["compact"]}}))
+    with pytest.raises(PipelineError, match="'cnn_9'"):
+        load_preset(str(path))
+
+
+def test_the_demo_has_fixed_epochs_and_a_pair_for_each_question_of_the_notebook():
+    demo = PRESETS["demo"]
+    assert not any(recipe.time_budget_minutes for recipe in (demo.train, *demo.recipes.values()))
+    assert {topic for topic, _, _ in list_pairs(demo.variants)} == {"colour", "frozen", "augmentation", "depth"}

@@ -31,6 +31,9 @@ PARAMETERS = {
     "resnet50v2_tuned": (15_213_188, 23_827_588),
     "efficientnetb0_tuned": (3_294_368, 4_214_055),
     "light": (155_796, 156_436),
+    "light_rgb": (156_596, 157_236),
+    "light_plain": (155_796, 156_436),
+    "light_shallow": (49_492, 49_812),
     "compact": (491_044, 492_196),
     "residual": (1_918_404, 1_921_604),
     "efficientnet_lite0": (328_964, 3_741_988),
@@ -78,7 +81,8 @@ def test_parameters_and_output(built: tuple[Variant, keras.Model], pixels: np.nd
     variant, model = built
     counted = (_count_trainable(model), model.count_params())
     assert counted == PARAMETERS.get(variant.name), f"for a new variant, add {variant.name!r}: {counted} to PARAMETERS"
-    assert (model.name, model.input_shape, model.inputs[0].name) == (variant.name, (None, 48, 48, 1), "pixels")
+    assert variant.builder.endswith(model.name), "light_plain is the network light"
+    assert (model.input_shape, model.inputs[0].name) == ((None, 48, 48, 1), "pixels")
     probabilities = model(pixels).numpy()
     assert (probabilities.shape, probabilities.dtype) == ((8, 4), np.float32)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
@@ -191,6 +195,9 @@ USUAL_PREPROCESSING = ("standardize_images", _standardized)
 
 PREPROCESSING = {
     "light": USUAL_PREPROCESSING,
+    "light_rgb": ("gray_to_rgb", lambda rgb: np.repeat(_standardized(rgb), 3, axis=-1)),
+    "light_plain": USUAL_PREPROCESSING,
+    "light_shallow": USUAL_PREPROCESSING,
     "compact": USUAL_PREPROCESSING,
     "residual": USUAL_PREPROCESSING,
     "cnn_gray": ("scale_to_unit", lambda rgb: rgb[..., :1] / 255),

@@ -100,6 +100,22 @@ def test_a_machine_that_is_faster_again_gets_its_plan_back():
     assert watch.total_steps == 1000
 
 
+@pytest.mark.parametrize(("done", "grows"), [(200, True), (600, False)], ids=["in the first half", "later"])
+def test_a_plan_made_from_slow_first_steps_grows_while_the_rate_need_not_rise(done, grows):
+    plan = make_plan(total_steps=1000).model_copy(update={"most_steps": 3000, "budget_seconds": 100.0})
+    state = TrainState(total_steps=1000, steps=done)
+    watch = StepWatch(plan, state, time.monotonic() + 100, PlannedCosine(0.1, 0.1, 1000))
+    watch.set_model(SimpleNamespace(stop_training=False))
+    watch.clock.ends = [time.monotonic() - 1 + 0.05 * step for step in range(20)]
+    watch.reported -= 2 * PROGRESS_SECONDS
+    watch.on_train_batch_end(19, {"loss": 1.0, "accuracy": 0.5})
+    assert (watch.total_steps > 1000) == grows
+    if grows:
+        seconds_left = plan.seconds_between(done + 20, watch.total_steps, watch.clock.seconds_per_batch(3))
+        assert 85 < seconds_left <= 95.1, "a twentieth of the budget stays reserved"
+        assert float(watch.schedule(watch.total_steps)) == pytest.approx(0, abs=1e-6)
+
+
 def test_an_epoch_ends_with_the_plan():
     watch = StepWatch(make_plan(total_steps=7), TrainState(total_steps=7, steps=5), math.inf)
     watch.set_model(SimpleNamespace(stop_training=False))
@@ -122,10 +138,11 @@ def test_a_view_that_is_not_there_in_time_ends_the_training_with_what_it_has(tmp
             raise OutOfTime
         return data, 0
 
-    started = time.monotonic()
-    state = Trainer(model, config, plan, tmp_path, training, data.take(1)).run(started)
+    began = time.monotonic()
+    state = Trainer(model, config, plan, tmp_path, training, data.take(1)).run(started=began - 40)
     assert (len(state.history), state.stopped_because) == (1, REASON_DEADLINE)
-    assert deadlines == [math.inf, started + 50], "the first view is waited for"
+    assert state.trained_seconds < 30 < 40 < state.wall_seconds, "a slow start counts as cost, not towards the budget"
+    assert deadlines == [math.inf, pytest.approx(began + 50, abs=5)], "the first view is waited for"
     assert restore_checkpoint(tmp_path, []).stopped_because == REASON_DEADLINE
 
 

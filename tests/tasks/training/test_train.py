@@ -55,7 +55,7 @@ def fit(tmp_path, monkeypatch):
     # An artifact needs a server; tests/flows/test_retrain.py reads real ones back.
     monkeypatch.setattr(training_log, "create_progress_artifact", lambda **artifact: uuid4())
     workspace = Workspace(tmp_path)
-    views = Produced(stage="views", key="k", path=tmp_path / "views", cached=False)
+    views = workspace.produce("views", {"views": 3, "augment": {"zoom": 0.1}}, lambda out: None)
 
     def go(command, children=None, threads=1) -> VariantResult:
         job = make_job(threads=threads)
@@ -107,7 +107,7 @@ def test_a_resume_keeps_the_threads_of_its_plan(fit):
     def killed_once(out: Path, threads: int) -> None:
         seen.append((threads, FitSpec.model_validate_json((out / "spec.json").read_text()).threads))
         if len(seen) == 1:
-            plan = make_plan(FitSpec.model_validate_json((out / "spec.json").read_text()), 100, None, 0)
+            plan = make_plan(FitSpec.model_validate_json((out / "spec.json").read_text()), 100, None)
             (out / "plan.json").write_text(plan.model_dump_json())
             raise ChildKilled("SIGKILL")
         write_result(out)

@@ -10,7 +10,7 @@ from prefect.logging import disable_run_logger
 
 from data.base.errors import PipelineError
 from data.records.search import TrialOutcome
-from data.workspace.store import Produced, Workspace
+from data.workspace.store import Workspace
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import find_variant
 from models.search.study import Trial
@@ -53,8 +53,8 @@ class FailingChildren(Children):
 
 @pytest.fixture(scope="module")
 def views(tmp_path_factory):
-    path = write_tiny_views(tmp_path_factory.mktemp("views"))
-    return Produced(stage="views", key="k", path=path, cached=False)
+    workspace = Workspace(tmp_path_factory.mktemp("views"))
+    return workspace.produce("views", {"views": 2, "augment": {}}, write_tiny_views)
 
 
 @pytest.fixture

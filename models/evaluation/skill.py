@@ -1,0 +1,31 @@
+"""Skill of a variant: how far it is from the answer that needs no image, on the way to always being right."""
+
+from data.records.training import PartMetrics
+
+LEAST_SKILL = 0.5
+"""Skill below which a variant's contradictions say more about the variant than about the labels.
+
+Measured with planted label errors on generated faces, see docs/data-quality.md: from here on at least half of the
+suspects are planted errors.
+"""
+
+
+def measure_skill(scores: PartMetrics) -> float:
+    """Return the skill that a variant has at least: 0 for always naming the largest class, 1 for being always right.
+
+    The lower end of the accuracy's interval is used, so that few images cannot show much skill. This is
+    the skill score of weather forecasts with the largest class as the reference; 0.5 is 62.5 % of four equal classes.
+    """
+    reference = max(sum(row) for row in scores.confusion) / scores.images
+    return (scores.accuracy_low - reference) / (1 - reference) if reference < 1 else 0.0
+
+
+def can_judge_labels(scores: PartMetrics) -> bool:
+    """Return whether a variant with these scores knows enough that its contradiction makes a label suspect."""
+    return measure_skill(scores) >= LEAST_SKILL
+
+
+def least_accuracy(scores: PartMetrics) -> float:
+    """Return what the lower end of the accuracy's interval has to reach on this part, 0..1."""
+    reference = max(sum(row) for row in scores.confusion) / scores.images
+    return reference + LEAST_SKILL * (1 - reference)
