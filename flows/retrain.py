@@ -25,6 +25,7 @@ from flows.steps.training import (
     plan_student,
     train_repeats,
     with_ensemble,
+    with_short_views,
     with_student,
 )
 from models.catalog.presets import Preset, PresetChoice, load_preset
@@ -87,6 +88,7 @@ def retrain(
     shared_views = build_views(data.dataset, data.images, chosen.shared_views, seed, workspace)
     views = build_own_views(names, chosen, data, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
+    jobs = with_short_views(jobs, chosen, data, seed, workspace) if time_budget_minutes else jobs
     results = train_repeats(jobs, train_seeds, views, parallel, workspace)
     audit = audit_variant_labels(results, data.images, data.dataset, workspace, return_state=True)
     results = with_ensemble(results, workspace) if chosen.ensemble else results

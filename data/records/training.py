@@ -148,6 +148,7 @@ class VariantPlan(Record):
     measured: dict[str, tuple[float, ...]] = Field(default_factory=dict, description="seconds and loss by precision")
     feature_views: int = Field(default=0, description="views of which a frozen backbone's features are kept")
     prepared_views: int = 0
+    short_views: bool = Field(default=False, description="whether it was trained on the views that suit few epochs")
     head_fraction: float = 0.0
     votes: dict[str, int] = Field(default_factory=dict, description="of an ensemble, by variant")
     temperatures: dict[str, float] = Field(default_factory=dict, description="of an ensemble, by variant")

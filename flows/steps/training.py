@@ -82,6 +82,20 @@ def build_own_views(
     return {name: made[config] for name, config in configs.items()}
 
 
+def with_short_views(
+    jobs: Sequence[TrainingJob], preset: Preset, data: PreparedData, seed: int, workspace: Workspace
+) -> list[TrainingJob]:
+    """Give trainings under a run's time budget the preset's views for few epochs, except those with views of their own.
+
+    A recipe's own budget needs none: it is long enough for the preset's views.
+    """
+    if not preset.short_views:
+        return list(jobs)
+    short = build_views(data.dataset, data.images, preset.short_views, seed, workspace)
+    update = {"short_views": short}
+    return [job.model_copy(update=update) if preset.has_shared_views(job.variant.name) else job for job in jobs]
+
+
 def train_variants(
     trainings: list[tuple[TrainingJob, Produced]], parallel: int, workspace: Workspace
 ) -> list[VariantResult]:

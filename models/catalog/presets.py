@@ -24,6 +24,10 @@ class Preset(Record):
     own_views: dict[str, ViewsConfig] = Field(
         default_factory=dict, description="Views of single variants, in place of those that all others share"
     )
+    short_views: ViewsConfig | None = Field(
+        default=None,
+        description="Views of trainings for which a run's time budget allows few epochs, in place of the shared ones",
+    )
     train: TrainConfig = Field(description="Recipe of every variant that is not in recipes")
     recipes: dict[str, TrainConfig] = Field(default_factory=dict, description="Recipes of single variants")
     ensemble: bool = Field(default=False, description="Add an ensemble: a variant in which the trained variants vote")
@@ -53,6 +57,10 @@ class Preset(Record):
         if variant in self.own_views:
             return self.own_views[variant]
         return PLAIN_VIEWS if _is_plain(variant) else self.shared_views
+
+    def has_shared_views(self, variant: str) -> bool:
+        """Tell whether a variant is trained on the views that all share."""
+        return self.views_of(variant) == self.shared_views
 
     def recipe(self, variant: str, time_budget_minutes: float) -> TrainConfig:
         """Return the recipe of a variant within the time budget of a run.
@@ -198,6 +206,7 @@ PRESETS: dict[str, Preset] = {
         variants=("efficientnet_lite0_tuned", "residual", "compact"),
         augment=STRONG_AUGMENT,
         views=20,
+        short_views=ViewsConfig(augment=LIGHT_AUGMENT, views=8),
         train=_BEST,
         recipes={
             "student": _BEST_COMPACT.model_copy(update={"label_smoothing": 0.0, "time_budget_minutes": 30}),

@@ -17,6 +17,9 @@ class FitSpec(Record):
     builder: str = Field(description="module:function that builds the model")
     weights: Path | None = Field(default=None, description="Pretrained weights of the backbone, where it has one")
     views: Path = Field(description="Directory of the TFRecords")
+    short_views: Path | None = Field(
+        default=None, description="TFRecords for a training whose budget allows few epochs, see models.jobs.plan"
+    )
     features: Path | None = Field(
         default=None,
         description="Workspace that keeps the features of frozen backbones; without one, every image passes its "

@@ -112,7 +112,8 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
     emit(Planned(**plan.model_dump(), **few, monitor=spec.train.monitor))
     model = build_model(spec, plan.precision)
     trained: keras.Model = model
-    batches: PixelBatches | FeatureBatches = PixelBatches(spec)
+    read = spec.model_copy(update={"views": spec.short_views}) if plan.short_views else spec
+    batches: PixelBatches | FeatureBatches = PixelBatches(read)
     if plan.feature_views:
         store, trained = open_features(spec, model)
         batches = FeatureBatches(spec, store, plan.feature_views)

@@ -51,6 +51,8 @@ class TrainingJob(Record):
     """Workspace that keeps the features of frozen backbones."""
     is_repeat: bool = False
     """True if the run also trains the variant with an earlier seed, and this training only measures the spread."""
+    short_views: Produced | None = None
+    """Views for the case that the time budget allows few epochs, see `models.jobs.plan`."""
     soft_labels: Produced | None = None
     """Probabilities for the train images from the teacher of a student."""
 
@@ -96,7 +98,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
         history = load_history(workspace.work_directory(VARIANTS_STAGE, hash_json(inputs)))
         failed = unfinished_result(variant, "failed", str(error), epochs=history, monitor=job.train.monitor)
         return Failed(message=str(error), data=failed)  # type: ignore[return-value]
-    return finish(load_result(variant, produced, views), produced.cached)
+    return finish(load_result(job, produced, views), produced.cached)
 
 
 def produce_training(
@@ -152,6 +154,7 @@ def train_in_child(
         builder=variant.builder,
         weights=weights,
         views=views.path,
+        short_views=job.short_views.path if job.short_views else None,
         features=job.features,
         soft_labels=job.soft_labels.path if job.soft_labels else None,
         train=job.train,
@@ -208,6 +211,7 @@ def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> 
         "variant": job.variant.name,
         "builder": job.variant.builder,
         "views": views.key,
+        "short_views": job.short_views.key if job.short_views else "",
         "train": job.train.model_dump(mode="json"),
         "seed": job.seed,
         "weights": hash_file(weights) if weights else "",
@@ -216,12 +220,14 @@ def training_inputs(job: TrainingJob, views: Produced, weights: Path | None) -> 
     }
 
 
-def load_result(variant: Variant, produced: Produced, views: Produced) -> VariantResult:
+def load_result(job: TrainingJob, produced: Produced, views: Produced) -> VariantResult:
     """Return the result of a finished training, with the settings of the views that it was trained on."""
-    stored, made = json.loads((produced.path / RESULT_NAME).read_text()), read_record(views.path).inputs
+    stored = json.loads((produced.path / RESULT_NAME).read_text())
+    is_short = bool(job.short_views) and stored["plan"].get("short_views", False)
+    made = read_record(job.short_views.path if job.short_views and is_short else views.path).inputs
     known = {
         "directory": str(produced.path),
-        "published": variant.published,
+        "published": job.variant.published,
         "augmentation": {"views": made["views"], **made["augment"]},
     }
     return VariantResult.model_validate({**stored, **known})

@@ -109,7 +109,7 @@ def _train_or_prune(train: Callable[[Path], None], out: Path) -> None:
 
 def _take_result(trial: Trial, job: TrainingJob, produced: Produced, views: Produced) -> TrialOutcome:
     """Return a finished training's outcome, and report epochs of earlier processes to its trial."""
-    result = load_result(job.variant, produced, views)
+    result = load_result(job, produced, views)
     for record in result.epochs:
         trial.report(record.epoch, record.monitor_accuracy, fraction=1)
     accuracy = result.parts["selection"].accuracy

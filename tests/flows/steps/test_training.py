@@ -13,7 +13,15 @@ from data.workspace.store import Produced, Workspace
 from flows.settings import Settings
 from flows.steps import training
 from flows.steps.prepare import PreparedData
-from flows.steps.training import build_own_views, plan_job, plan_repeats, plan_student, train_repeats, with_student
+from flows.steps.training import (
+    build_own_views,
+    plan_job,
+    plan_repeats,
+    plan_student,
+    train_repeats,
+    with_short_views,
+    with_student,
+)
 from models.catalog.presets import PRESETS
 from tests.models.catalog.test_student import trained as trained_with_loss
 from tests.models.catalog.test_student import untrained
@@ -173,3 +181,13 @@ def test_variants_with_equal_views_share_them(monkeypatch, tmp_path):
     views = build_own_views(["light", "light_plain", "light_rgb"], PRESETS["demo"], data, 42, Workspace(tmp_path))
     assert written == [PRESETS["demo"].shared_views, PLAIN_VIEWS]
     assert [views[name].key for name in ("light", "light_plain", "light_rgb")] == ["1", "2", "1"]
+
+
+def test_only_trainings_on_shared_views_get_those_for_few_epochs(monkeypatch, jobs, tmp_path):
+    short = Produced(stage="views", key="short", path=tmp_path, cached=False)
+    monkeypatch.setattr(training, "build_views", lambda *_: short)
+    data = PreparedData(*[short] * 3)
+    preset = PRESETS["best"].model_copy(update={"own_views": {"cnn_gray": PLAIN_VIEWS}})
+    compact, cnn_gray = with_short_views(jobs, preset, data, 42, Workspace(tmp_path))
+    assert (compact.short_views, cnn_gray.short_views) == (short, None)
+    assert with_short_views(jobs, PRESETS["quick"], data, 42, Workspace(tmp_path)) == jobs

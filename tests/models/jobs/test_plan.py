@@ -67,6 +67,14 @@ def test_a_budget_shortens_the_plan(minutes, total_steps, epochs):
     assert pytest.approx(made.budget_for(epochs=5)) == 5 * 24 / 0.95
 
 
+@pytest.mark.parametrize(("minutes", "short"), [(0, False), (10, True), (100, False)])
+def test_the_views_for_few_epochs_are_taken_if_a_budget_allows_no_more(minutes, short):
+    spec = make_spec(epochs=30, batch_size=10, time_budget_minutes=minutes, precision="float32")
+    measure = measuring(float32=Measurement(2.0, 4.0, 1.0))
+    assert make_plan(spec.model_copy(update={"short_views": Path("short")}), 100, measure).short_views == short
+    assert not make_plan(spec, 100, measure).short_views
+
+
 @pytest.mark.parametrize(
     ("seconds", "loss", "chosen"),
     [(0.5, 1.02, "mixed_bfloat16"), (2.0, 1.0, "float32"), (0.5, 1.2, "float32"), (0.5, math.nan, "float32")],

@@ -39,7 +39,13 @@ def views(tmp_path_factory):
 
 
 def write_spec(
-    run_dir, views, builder="models.networks.compact:build_compact", features=None, soft_labels=None, **train
+    run_dir,
+    views,
+    builder="models.networks.compact:build_compact",
+    features=None,
+    soft_labels=None,
+    short_views=None,
+    **train,
 ):
     run_dir.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(
@@ -57,6 +63,7 @@ def write_spec(
         description="the smallest",
         builder=builder,
         views=views,
+        short_views=short_views,
         features=features,
         soft_labels=soft_labels,
         train=config,
@@ -149,6 +156,18 @@ def test_the_saved_network_reproduces_the_predictions_in_another_process(trained
     predictions = pd.read_parquet(run_dir / "predictions.parquet").query("part == 'validation'")
     stored = predictions[[f"probability_{i}" for i in range(4)]].to_numpy()
     assert np.load(out) == pytest.approx(stored, abs=1e-6)
+
+
+def test_a_budget_of_few_epochs_takes_the_views_that_suit_them(views, tmp_path):
+    short = write_tiny_views(tmp_path / "short", views=1, seed=5)
+    budget = {"epochs": 2, "time_budget_minutes": 5}
+    for name, of_name, spare in (("long", views, None), ("few", views, short), ("short", short, None)):
+        write_spec(tmp_path / name, of_name, short_views=spare, **budget)
+        run_fit(tmp_path / name)
+    long, few, alone = (load_result(tmp_path / name) for name in ("long", "few", "short"))
+    assert [result.plan.short_views for result in (long, few, alone)] == [False, True, False]
+    assert [record.view for record in long.epochs] == [0, 1] and [record.view for record in few.epochs] == [0, 0]
+    assert [r.loss for r in few.epochs] == [r.loss for r in alone.epochs] != [r.loss for r in long.epochs]
 
 
 def test_a_network_trained_in_bfloat16_is_saved_in_float32(views, tmp_path):
@@ -313,7 +332,7 @@ def test_killed_on_features_a_training_ends_as_if_never_stopped(trained_on_featu
 
 
 def test_a_budget_too_small_for_a_pass_trains_on_pixels(views, trained_on_features, tmp_path):
-    write_spec(tmp_path, views, FROZEN, tmp_path / "workspace", time_budget_minutes=0.01)
+    write_spec(tmp_path, views, FROZEN, tmp_path / "workspace", time_budget_minutes=0.0001)
     run_fit(tmp_path)
     plan = load_result(tmp_path).plan
     assert (plan.feature_views, plan.total_steps) == (0, 1)

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 
 from data.base.errors import ChildKilled, PipelineError
-from data.records.training import VariantResult
+from data.records.training import VariantPlan, VariantResult
 from data.workspace.store import Produced, Workspace
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import find_variant
@@ -139,6 +139,19 @@ def test_a_repeat_has_the_key_of_a_training_with_that_seed_and_a_name_of_its_own
     assert (job.title, repeat.title) == ("compact", "compact (seed 43)")
     assert artifact_key(repeat.title) == "training-compact-seed-43"
     assert artifact_key("cnn_gray") == "training-cnn-gray"
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_result_names_the_augmentation_of_the_views_that_it_was_trained_on(tmp_path, is_short):
+    workspace = Workspace(tmp_path)
+    usual = workspace.produce("views", {"views": 20, "augment": {"zoom": 0.15}}, lambda out: None)
+    short = workspace.produce("views", {"views": 8, "augment": {"zoom": 0.1}}, lambda out: None)
+    (tmp_path / "trained").mkdir()
+    result = VariantResult(name="compact", description="", status="trained", plan=VariantPlan(short_views=is_short))
+    (tmp_path / "trained" / "result.json").write_text(result.model_dump_json())
+    trained = Produced(stage="variants", key="k", path=tmp_path / "trained", cached=False)
+    loaded = train.load_result(make_job(short_views=short), trained, usual)
+    assert loaded.augmentation == ({"views": 8, "zoom": 0.1} if is_short else {"views": 20, "zoom": 0.15})
 
 
 def test_a_training_that_fails_at_once_has_no_epochs(fit):
