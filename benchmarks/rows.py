@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.command import EMOTION, Usage, run_command, run_module
 from benchmarks.prepare import SEED, prepare
+from benchmarks.start_up import measure_start_up, tabulate
 from data.records.run import RunResults
 from data.records.training import PartMetrics, VariantResult
 from data.system.hardware import usable_cores
@@ -170,6 +171,14 @@ def measure_flow_overhead(_source: str) -> Outcome:
     return Outcome(f"{overhead:.1f} s of {run.wall_seconds:.0f} s", overhead <= 15, table)
 
 
+def measure_start_up_times(_source: str) -> Outcome:
+    """Time what a person waits for, see `benchmarks.start_up`."""
+    found = measure_start_up()
+    late = [one.name for one in found if one.at_most is not None and one.seconds > one.at_most]
+    summary = f"too slow: {', '.join(late)}" if late else "every command is within its target"
+    return Outcome(summary, not late, tabulate(found))
+
+
 def measure_child_memory(source: str) -> Outcome:
     """Compare the peak memory of a training on the real images with one on an index that repeats them."""
     prepared = prepare(source, "quick")
@@ -282,6 +291,7 @@ ROWS: dict[str, Row] = {
     "parallel": Row(
         "Trainings two at once, against one after the other", "at most 1.0 of the wall time", measure_parallel
     ),
+    "start-up": Row("Start-up times of the commands", "each as in the table", measure_start_up_times),
     "flow-overhead": Row("What the flow costs beside its stages", "at most 15 s", measure_flow_overhead),
     "child-memory": Row("Peak memory of one training with many images", "within 10 %", measure_child_memory),
     "quick": Row(
