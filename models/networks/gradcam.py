@@ -54,7 +54,7 @@ def pick_examples(labels: npt.ArrayLike, seed: int, per_class: int = 1) -> npt.N
         per_class: how many of each class; all images of a class that has fewer.
 
     Returns:
-        Positions in `labels`, by class and then ascending.
+        Positions in `labels`, by class and then ascending; fewer for each class are a part of more.
     """
     known = np.asarray(labels)
     generator = np.random.default_rng(seed)

@@ -43,11 +43,11 @@ def summarize_layers(model: "keras.Model") -> list[LayerRow]:
 
 BATCH_IMAGES = 64
 
-WARMUP_CALLS = 3
+WARMUP_CALLS = 2
 
 SINGLE_CALLS = 50
 
-BATCH_CALLS = 5
+BATCH_CALLS = 3
 
 
 def count_multiply_adds(model: keras.Model) -> int:

@@ -97,6 +97,7 @@ def test_examples_depend_on_labels_and_seed_alone() -> None:
     assert labels[chosen].tolist() == [0, 0, 1, 1, 2, 2, 3]
     assert chosen.tolist() == pick_examples(labels.tolist(), seed=5, per_class=2).tolist()
     assert chosen.tolist() != pick_examples(labels, seed=6, per_class=2).tolist()
+    assert set(pick_examples(labels, seed=5)) < set(chosen), "so that a map of one is among the maps of many"
     assert pick_examples([], seed=5).tolist() == []
 
 
