@@ -115,7 +115,7 @@ _SHORT_ADAM = TrainConfig(
 )
 
 # Fixed epochs, so that a first run gives the same comparison on every machine.
-_DEMO = _COMPACT.model_copy(update={"epochs": 16, "time_budget_minutes": 0, "precision": "float32"})
+_DEMO = _COMPACT.model_copy(update={"epochs": 24, "time_budget_minutes": 0, "precision": "float32"})
 
 # For a small head on a frozen backbone: the learning rate of a network trained from nothing would be too high. Epochs
 # are few because the first epoch on each view needs a pass through the backbone.
