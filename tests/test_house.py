@@ -148,7 +148,7 @@ STAGE_MODULES = {
         data.manifest.table data.records.events data.records.label_audit data.records.training
         data.system.child_process models.analysis models.analysis.label_audit models.evaluation.calibration
         models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
-        models.jobs.files tasks.dataset.folds
+        models.evaluation.skill models.jobs.files tasks.dataset.folds
     """,
     "views": """
         data.base.errors data.base.labels data.base.record data.manifest.decoding data.records.events
@@ -218,8 +218,8 @@ STAGE_MODULES = {
         data.records.dataset data.records.events data.records.label_audit data.records.training
         data.system.child_process data.views.augment data.views.pictures models.analysis
         models.analysis.label_audit models.evaluation.calibration models.evaluation.intervals
-        models.evaluation.metrics models.evaluation.predictions models.jobs.files reports.common
-        reports.common.formatting reports.common.images reports.common.markdown_text
+        models.evaluation.metrics models.evaluation.predictions models.evaluation.skill models.jobs.files
+        reports.common reports.common.formatting reports.common.images reports.common.markdown_text
         reports.common.templates reports.dataset.label_audit_page tasks.publish.label_audit
     """,
     "searches": """
@@ -238,20 +238,21 @@ STAGE_MODULES = {
         data.views.pictures models.analysis.analyse models.analysis.confusions models.analysis.questions
         models.analysis.rejection models.analysis.run_difference models.analysis.slices
         models.catalog.variants models.evaluation.calibration models.evaluation.comparison
-        models.evaluation.intervals models.evaluation.paired models.evaluation.predictions models.jobs.files
-        reports.common reports.common.cautions reports.common.charts reports.common.formatting
-        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.exhibits
-        reports.dataset.findings reports.dataset.label_audit_page reports.dataset.verdict_page
-        reports.difference.chart reports.difference.page reports.run.comparison_csv reports.run.contents
-        reports.run.markdown reports.run.page reports.run.sections reports.run.sections.answer
-        reports.run.sections.architectures reports.run.sections.attention reports.run.sections.calibration
-        reports.run.sections.champion reports.run.sections.classes reports.run.sections.confusion
-        reports.run.sections.cost reports.run.sections.data reports.run.sections.errors
-        reports.run.sections.labels reports.run.sections.leaderboard reports.run.sections.limits
-        reports.run.sections.lineage reports.run.sections.missing reports.run.sections.questions
-        reports.run.sections.seeds reports.run.sections.since reports.run.sections.training
-        reports.run.seed_spreads reports.run.slices reports.run.sources reports.run.summary
-        reports.site.stored_reports tasks.publish.analysis tasks.publish.run_results
+        models.evaluation.intervals models.evaluation.paired models.evaluation.predictions
+        models.evaluation.skill models.jobs.files reports.common reports.common.cautions
+        reports.common.charts reports.common.formatting reports.common.images reports.common.markdown_text
+        reports.common.templates reports.dataset.exhibits reports.dataset.findings
+        reports.dataset.label_audit_page reports.dataset.verdict_page reports.difference.chart
+        reports.difference.page reports.run.comparison_csv reports.run.contents reports.run.markdown
+        reports.run.page reports.run.sections reports.run.sections.answer reports.run.sections.architectures
+        reports.run.sections.attention reports.run.sections.calibration reports.run.sections.champion
+        reports.run.sections.classes reports.run.sections.confusion reports.run.sections.cost
+        reports.run.sections.data reports.run.sections.errors reports.run.sections.labels
+        reports.run.sections.leaderboard reports.run.sections.limits reports.run.sections.lineage
+        reports.run.sections.missing reports.run.sections.questions reports.run.sections.seeds
+        reports.run.sections.since reports.run.sections.training reports.run.seed_spreads reports.run.slices
+        reports.run.sources reports.run.summary reports.site.stored_reports tasks.publish.analysis
+        tasks.publish.run_results
     """,
 }
 """Every module behind a stage's key. A new line here means: a change of that module rebuilds the stage."""

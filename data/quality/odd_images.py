@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import IsolationForest
-from sklearn.preprocessing import RobustScaler
 
 from data.manifest.table import FEATURES, require_columns
 from data.quality.cleaning import BLANK_STANDARD_DEVIATION
@@ -28,6 +26,9 @@ def find_odd_images(manifest: pd.DataFrame, limit: int = 48, seed: int = 42) -> 
     Raises:
         PipelineError: columns of a manifest are missing.
     """
+    from sklearn.ensemble import IsolationForest
+    from sklearn.preprocessing import RobustScaler
+
     require_columns(manifest)
     usable = manifest["decodable"] & (manifest["standard_deviation"] > BLANK_STANDARD_DEVIATION)
     images = manifest[usable].sort_values("path").drop_duplicates("pixel_sha256").reset_index(drop=True)

@@ -3,7 +3,6 @@
 import logging
 
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from data.base.errors import PipelineError
 from data.base.labels import SPLITS
@@ -57,6 +56,8 @@ def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float 
 
 def _draw_groups(groups: pd.Series, labels: pd.Series, seed: int, fraction: float) -> set[str]:
     """Draw a share of each class's groups; `train_test_split` would refuse to stratify tiny classes."""
+    from sklearn.model_selection import train_test_split
+
     drawn: set[str] = set()
     label_of_group = labels.groupby(groups).first()
     for label, members in label_of_group.groupby(label_of_group).groups.items():

@@ -3,9 +3,6 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from data.base.labels import CLASSES
 from data.manifest.decoding import unpack_hashes
@@ -38,6 +35,9 @@ def score_side(drawn: pd.DataFrame, second: str, seed: int) -> NDArray[np.float6
 
     The classifier is a forest on one thread: boosting on OpenMP's threads is very slow while the cores are busy.
     """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
     features = np.hstack([drawn[list(FEATURES)].to_numpy(np.float64), unpack_hashes(drawn["perceptual_hash"])])
     classifier = RandomForestClassifier(
         n_estimators=TREES,
@@ -57,6 +57,8 @@ def measure_area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tu
     Source: DeLong, DeLong and Clarke-Pearson, Comparing the Areas under Two or More Correlated Receiver Operating
     Characteristic Curves, Biometrics 44 (1988).
     """
+    from scipy import stats
+
     ranks = stats.rankdata(scores)
     above = (ranks[positive] - stats.rankdata(scores[positive])) / (~positive).sum()
     below = 1 - (ranks[~positive] - stats.rankdata(scores[~positive])) / positive.sum()

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy import stats
 
 from data.base.labels import CLASSES, SPLITS
 from data.base.record import Record
@@ -196,6 +195,8 @@ def _test_features(
 
 
 def _test_feature(label: str, feature: str, first: NDArray, second: NDArray) -> FeatureDifference:
+    from scipy import stats
+
     test = stats.ks_2samp(first, second, method="asymp")
     wins, _ = stats.mannwhitneyu(first, second, method="asymptotic")
     return FeatureDifference(

@@ -2,14 +2,20 @@
 
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from flows.server.environment import RUN_ENVIRONMENT
-from flows.service.parts import POOL, SCRIPTS
+from flows.service.deploy_process import DEPLOYMENTS
+from flows.service.parts import POOL
 from flows.service.schedule import apply_schedule, read_schedule
 from flows.settings import Settings, settings_environment
+
+DEPLOY_SECONDS = 600
 
 JOB_TEMPLATE = {
     "job_configuration": {"env": RUN_ENVIRONMENT, "stream_output": True},
@@ -18,8 +24,12 @@ JOB_TEMPLATE = {
 """How a worker starts the process of a run."""
 
 
-def deploy_all(settings: Settings) -> list[str]:
+def deploy_all(settings: Settings, deployment: subprocess.Popen[str] | None = None) -> list[str]:
     """Set up the server of PREFECT_API_URL; calling it again changes only what differs.
+
+    Args:
+        settings: schedule and notifications.
+        deployment: process of `deployment_of_flows`, if it was started before the server answered.
 
     Returns:
         The names of the automations that notify.
@@ -30,7 +40,10 @@ def deploy_all(settings: Settings) -> list[str]:
     from flows.service.automations import apply_automations
 
     make_pool()
-    deploy_flows(settings)
+    if deployment:
+        finish_deployment(deployment)
+    else:
+        deploy_flows(settings)
     apply_schedule(read_schedule(settings.workspace), settings.schedule_cron)
     return apply_automations(settings.notify_block)
 
@@ -63,16 +76,43 @@ def make_pool() -> None:
 
 def deploy_flows(settings: Settings) -> None:
     """Deploy every flow of prefect.yaml."""
-    command = [SCRIPTS / "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", PROJECT_ROOT / "prefect.yaml"]
+    with deployment_of_flows(settings) as process:
+        finish_deployment(process)
+
+
+@contextmanager
+def deployment_of_flows(settings: Settings) -> Iterator[subprocess.Popen[str]]:
+    """Start the process that deploys every flow of prefect.yaml, and end it with the block; see `finish_deployment`."""
     environment = {**os.environ, **settings_environment(settings), "PWD": str(PROJECT_ROOT), "PYTHONPATH": _path()}
-    outcome = subprocess.run(
-        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.service.deploy_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=PROJECT_ROOT,
+        env=environment,
+        text=True,
     )
-    if outcome.returncode:
-        raise PipelineError(
-            f"the deployments of {PROJECT_ROOT / 'prefect.yaml'} could not be created: "
-            f"{(outcome.stderr or outcome.stdout).strip()[-2000:]}"
-        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def finish_deployment(process: subprocess.Popen[str]) -> None:
+    """Let the process of `deployment_of_flows` deploy, now that the server answers.
+
+    Raises:
+        PipelineError: a deployment could not be made, or it took too long.
+    """
+    try:
+        said, _ = process.communicate("now\n", timeout=DEPLOY_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise PipelineError(f"the deployments of {DEPLOYMENTS} were not made within {DEPLOY_SECONDS} s") from error
+    if process.returncode:
+        raise PipelineError(f"the deployments of {DEPLOYMENTS} could not be created: {said.strip()[-2000:]}")
 
 
 def _path() -> str:

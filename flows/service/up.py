@@ -272,16 +272,17 @@ def _bring_up(
     say: Callable[[str], None],
 ) -> UpRecord:
     """Start the server, set up its work pool and deployments, then start the other parts."""
-    from flows.service.deploy import deploy_all
+    from flows.service.deploy import deploy_all, deployment_of_flows
 
     say("starting Prefect's server")
     others = [part for part in parts if part.name != "server"]
-    _wait_for(parts[:1], daemon, settings)
-    for part in others:
-        if part.port:
-            supervisor.start_part(part.name)
-    say("deploying the flows")
-    notifications = deploy_all(settings)
+    with deployment_of_flows(settings) as deployment:
+        _wait_for(parts[:1], daemon, settings)
+        for part in others:
+            if part.port:
+                supervisor.start_part(part.name)
+        say("deploying the flows")
+        notifications = deploy_all(settings, deployment)
     for part in others:
         supervisor.start_part(part.name)
     _wait_for(others, daemon, settings)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
 
 from data.base.errors import PipelineError
 from data.base.labels import CLASSES
@@ -163,6 +162,8 @@ def cross_fit_folds(manifest: pd.DataFrame, folds: int, seed: int) -> pd.Series:
     Raises:
         PipelineError: no such number of folds, no column `part`, or a class with fewer groups than folds.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     require_columns(manifest)
     if "part" not in manifest:
         raise PipelineError("the manifest has no column part; partition it with partition_manifest first")

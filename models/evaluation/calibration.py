@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import softmax
 
 from data.base.labels import CLASSES
 from data.records.training import Calibration, CalibrationScores
@@ -49,6 +47,7 @@ def fit_temperature(labels: NDArray[np.integer], probabilities: NDArray[np.float
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
+    from scipy.optimize import minimize_scalar
 
     def loss(logarithm: float) -> float:
         return clipped_log_loss(labels, scale_by_temperature(probabilities, float(np.exp(logarithm))))
@@ -73,6 +72,8 @@ def clipped_log_loss(labels: NDArray[np.integer], probabilities: NDArray[np.floa
 
 def scale_by_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
     """Divide the logits behind probabilities by a temperature; the order of the classes stays the same."""
+    from scipy.special import softmax
+
     logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST_PROBABILITY))
     return softmax(logits / temperature, axis=1)
 

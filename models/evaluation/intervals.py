@@ -1,7 +1,5 @@
 """Confidence interval of a proportion."""
 
-from scipy.stats import binomtest
-
 CONFIDENCE = 0.95
 
 
@@ -19,5 +17,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
     Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference".
     """
+    from scipy.stats import binomtest
+
     interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)

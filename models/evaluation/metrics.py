@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from data.base.labels import CLASSES
 from data.records.training import Calibration, ClassMetrics, PartMetrics
@@ -35,6 +34,8 @@ def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
         Accuracy with its 95 % Wilson interval, macro F1, log loss (scikit-learn's), per-class figures and the
         confusion matrix.
     """
+    from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
     every_label = np.arange(len(CLASSES))
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)  # scikit-learn warns if float32 rows do not sum to 1

@@ -5,7 +5,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, fisher_exact, norm
 
 from data.quality.multiple_testing import holm_correction
 from data.records.run import BestOfMany, Comparison
@@ -42,6 +41,8 @@ def mcnemar_p_value(first: np.ndarray, second: np.ndarray) -> float:
 
     Source: McNemar (1947), "Note on the sampling error of the difference between correlated proportions".
     """
+    from scipy.stats import binomtest
+
     only_first = int((first & ~second).sum())
     discordant = only_first + int((second & ~first).sum())
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
@@ -56,6 +57,8 @@ def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
 
     Source: Fisher (1922), "On the interpretation of chi-squared from contingency tables".
     """
+    from scipy.stats import fisher_exact
+
     table = [[successes, trials - successes] for successes, trials in (first, second)]
     result: Any = fisher_exact(table)
     return float(result.pvalue)
@@ -216,6 +219,8 @@ def _differences(gains: list[float], bounds: list[tuple[float, float]], p_values
 
 def _newcombe_interval(earlier: tuple[int, int], later: tuple[int, int], level: float) -> tuple[float, float]:
     """Compute the interval of the later proportion minus the earlier one."""
+    from scipy.stats import binomtest
+
     before, after = earlier[0] / earlier[1], later[0] / later[1]
     low_before, high_before = binomtest(*earlier).proportion_ci(level, method="wilson")
     low_after, high_after = binomtest(*later).proportion_ci(level, method="wilson")
@@ -225,6 +230,8 @@ def _newcombe_interval(earlier: tuple[int, int], later: tuple[int, int], level: 
 
 
 def _two_proportion_p_value(earlier: tuple[int, int], later: tuple[int, int]) -> float:
+    from scipy.stats import norm
+
     pooled = (earlier[0] + later[0]) / (earlier[1] + later[1])
     error = np.sqrt(pooled * (1 - pooled) * (1 / earlier[1] + 1 / later[1]))
     gain = later[0] / later[1] - earlier[0] / earlier[1]

@@ -1,7 +1,6 @@
 """Lower bound of the accuracy gain of the best of several variants."""
 
 import numpy as np
-from scipy.stats import norm
 
 from models.evaluation.intervals import CONFIDENCE
 
@@ -34,6 +33,8 @@ def gain_lower_bounds(differences: np.ndarray, seed: int) -> np.ndarray:
 
 def _largest_of_normals(values: np.ndarray, seed: int) -> float:
     """Draw the 95 % quantile of the largest of normals correlated like the columns; at least that of one normal."""
+    from scipy.stats import norm
+
     centred = values - values.mean(axis=0)
     covariance = centred.T @ centred / len(values)
     spread = np.sqrt(np.diag(covariance))

@@ -5,14 +5,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from reports.common.formatting import shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -64,8 +65,11 @@ class RenderedFigure:
 
 
 @contextmanager
-def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterator[tuple[Figure, RenderedFigure]]:
+def draw_figure(name: str, width_inches: float, height_inches: float) -> Iterator[tuple["Figure", RenderedFigure]]:
     """Provide a figure in the common style, and render it as SVG at the end of the block."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     drawn = RenderedFigure(name)
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": drawn.name}):
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
@@ -89,7 +93,7 @@ def responsive_chart(name: str, draw: Callable[[str, float], str]) -> Markup:
     return Markup("".join(f'<div class="{screen}">{svg}</div>' for screen, svg in drawn.items() if svg))
 
 
-def name_rows(axes: Axes, names: Sequence[str]) -> None:
+def name_rows(axes: "Axes", names: Sequence[str]) -> None:
     """Name the rows of a chart with one row for each variant, the first on top."""
     axes.set_yticks(range(len(names)), [shorten(name) for name in names])
     axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=11)
@@ -100,7 +104,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 
 def draw_whisker(
-    axes: Axes, row: int, ends: tuple[float, float], middle: float, text: str, colour: str, filled: bool = True
+    axes: "Axes", row: int, ends: tuple[float, float], middle: float, text: str, colour: str, filled: bool = True
 ) -> None:
     """Draw an interval as a line, and its middle value as a dot with the figure above it."""
     axes.plot(ends, [row, row], color=colour, linewidth=2, solid_capstyle="round")

@@ -1,11 +1,14 @@
 """Chart of the differences between two runs."""
 
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run_difference import RunDifference, VariantDifference
 from reports.common.charts import BLUE, GREEN, MUTED, ORANGE, as_svg, draw_figure, draw_whisker, name_rows
 from reports.common.formatting import percentage_points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def differences_figure(difference: RunDifference, name: str, width_inches: float) -> str:
@@ -24,7 +27,7 @@ def differences_figure(difference: RunDifference, name: str, width_inches: float
     return as_svg(drawn, f"Differences of validation accuracy in points: {label}")
 
 
-def _draw_move(axes: Axes, row: int, variant: VariantDifference) -> None:
+def _draw_move(axes: "Axes", row: int, variant: VariantDifference) -> None:
     low, middle, high = (100 * (value or 0.0) for value in (variant.low, variant.difference, variant.high))
     significant = variant.p_holm is not None and variant.p_holm < DISTINGUISHABLE_BELOW
     colour = (GREEN if middle > 0 else ORANGE) if significant else BLUE

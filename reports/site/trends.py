@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
-
-from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from typing import TYPE_CHECKING
 
 from reports.common.charts import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure
 from reports.common.formatting import plural
 from reports.site.entries import ReportEntry
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SOURCE_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
 
@@ -36,6 +36,8 @@ def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -
         entries: the reports, the newest first.
         colours: of the sources, see `colour_sources`.
     """
+    from matplotlib.dates import date2num
+
     shown = [entry for entry in entries if all(map(math.isfinite, (entry.low, entry.accuracy, entry.high)))]
     if not shown:
         return ""
@@ -56,6 +58,8 @@ def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -
 
 def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> str:
     """Draw the core-seconds that each report's best variant cost by time; return SVG, or nothing without a point."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     shown = [entry for entry in entries if entry.core_seconds > 0]
     if not shown:
         return ""
@@ -72,8 +76,10 @@ def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> st
     return as_svg(drawn, f"Core-seconds of training of the best variant of {plural(len(shown), 'report')} by time")
 
 
-def _join(axes: Axes, entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[str, str]) -> None:
+def _join(axes: "Axes", entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[str, str]) -> None:
     """Draw a point for each report; join those of one source, since accuracies on different images are not a trend."""
+    from matplotlib.dates import date2num
+
     for source in colours:
         own = [(date2num(e.started), height) for e, height in zip(entries, heights, strict=True) if e.source == source]
         if own:
@@ -90,7 +96,9 @@ def _colour_named(name: str) -> str:
     return SOURCE_COLOURS.get(name, MUTED)
 
 
-def _arrange_time(axes: Axes, entries: Sequence[ReportEntry]) -> None:
+def _arrange_time(axes: "Axes", entries: Sequence[ReportEntry]) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+
     first, last = (choose(entry.started for entry in entries) for choose in (min, max))
     margin = max(LEAST_SPAN if first == last else timedelta(minutes=1), (last - first) * 0.05)
     axes.set_xlim(date2num(first - margin), date2num(last + margin))

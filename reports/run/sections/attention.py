@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,6 +92,8 @@ def overlay_heatmap(image: NDArray, heatmap: NDArray) -> NDArray:
     Returns:
         uint8 (96, 96, 3), RGB: the face at places of low heat, coloured at places of high heat.
     """
+    import matplotlib
+
     heat = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, 1)
     face = enlarge(image.astype(np.float32) / 255)
     heat = enlarge(heat.astype(np.float32))
@@ -144,6 +145,8 @@ def load_attention(directory: str, classes: tuple[str, ...]) -> Attention | None
 
 def colour_heatmap(heatmap: NDArray) -> NDArray[np.uint8]:
     """Colour a map (height, width) of 0..1, its highest value the brightest: uint8 (96, 96, 3)."""
+    import matplotlib
+
     heat = np.nan_to_num(heatmap, nan=0.0).astype(np.float32)
     peak = float(heat.max(initial=0))
     colours = matplotlib.colormaps["inferno"](enlarge(heat / peak if peak > 0 else heat))[..., :3]

@@ -1,10 +1,9 @@
 """Report section on calibration: scores, charts of reliability and coverage, and a threshold to refuse answers."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
 
 from data.records.analysis import Certainty, Rejection, ReliabilityBin
 from data.records.run import RunResults
@@ -13,6 +12,9 @@ from reports.common.formatting import number, percent, percent_range, shorten
 from reports.common.markdown_text import escape_text
 from reports.run.sources import ReportSources
 from reports.run.summary import scored_variants
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ANCHOR, TITLE = "calibration", "Calibration"
 
@@ -65,7 +67,7 @@ def certainty_figure(certainty: Certainty, name: str, rejection: Rejection | Non
     )
 
 
-def _draw_reliability(axes: Axes, certainty: Certainty) -> None:
+def _draw_reliability(axes: "Axes", certainty: Certainty) -> None:
     axes.plot([0, 100], [0, 100], color=LINE, linewidth=1.2)
     _draw_bins(axes, certainty.before, MUTED, "s")
     _draw_bins(axes, certainty.after, BLUE, "o")
@@ -75,7 +77,7 @@ def _draw_reliability(axes: Axes, certainty: Certainty) -> None:
     axes.set_ylabel("right answers, %")
 
 
-def _draw_bins(axes: Axes, bins: tuple[ReliabilityBin, ...], colour: str, marker: str) -> None:
+def _draw_bins(axes: "Axes", bins: tuple[ReliabilityBin, ...], colour: str, marker: str) -> None:
     """Draw each bin with its interval, and a line through the bins with enough images."""
     held = [piece for piece in bins if piece.images >= LINE_IMAGES]
     axes.plot([100 * p.certainty for p in held], [100 * p.accuracy for p in held], color=colour, linewidth=1.2)
@@ -85,7 +87,7 @@ def _draw_bins(axes: Axes, bins: tuple[ReliabilityBin, ...], colour: str, marker
         axes.plot([place, place], [100 * piece.low, 100 * piece.high], color=colour, linewidth=0.9, alpha=0.6)
 
 
-def _draw_coverage(axes: Axes, certainty: Certainty, rejection: Rejection | None) -> None:
+def _draw_coverage(axes: "Axes", certainty: Certainty, rejection: Rejection | None) -> None:
     shares = [100 * point.coverage for point in certainty.coverage]
     axes.plot(shares, [100 * point.accuracy for point in certainty.coverage], color=BLUE, linewidth=1.6)
     if rejection is not None and rejection.variant == certainty.variant and rejection.taken:

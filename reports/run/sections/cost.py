@@ -2,12 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from matplotlib.transforms import Bbox
 
 from data.base.record import Record
 from data.records.run import RunResults
@@ -16,6 +13,10 @@ from reports.common.charts import BLUE, ORANGE, as_svg, draw_figure
 from reports.common.formatting import join_names, shorten
 from reports.run.sources import ReportSources
 from reports.run.summary import scored_variants, student_cost_sentences
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
 
 ANCHOR, TITLE = "cost", "Cost"
 
@@ -111,7 +112,9 @@ def pareto_figure(chart: CostChart) -> str:
     return as_svg(drawn, f"Validation accuracy against {chart.counts}. On the front, cheapest first: {front}")
 
 
-def _count_axis(axes: Axes) -> None:
+def _count_axis(axes: "Axes") -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     low, high = axes.get_xlim()
     steps = (1, 2, 5) if high / low < 500 else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=steps))
@@ -120,7 +123,7 @@ def _count_axis(axes: Axes) -> None:
     axes.minorticks_off()
 
 
-def _label_points(axes: Axes, names: Sequence[str], places: Sequence[tuple[float, float]]) -> None:
+def _label_points(axes: "Axes", names: Sequence[str], places: Sequence[tuple[float, float]]) -> None:
     """Write each point's name on the first side on which it covers no other name and no point."""
     taken = [_point_box(axes, place) for place in places]
     for name, place in zip(names, places, strict=True):
@@ -132,6 +135,8 @@ def _label_points(axes: Axes, names: Sequence[str], places: Sequence[tuple[float
         taken.append(label.get_window_extent())
 
 
-def _point_box(axes: Axes, place: tuple[float, float]) -> Bbox:
+def _point_box(axes: "Axes", place: tuple[float, float]) -> "Bbox":
+    from matplotlib.transforms import Bbox
+
     x_pixels, y_pixels = axes.transData.transform(place)
     return Bbox.from_bounds(x_pixels - 4, y_pixels - 4, 8, 8)

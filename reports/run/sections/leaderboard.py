@@ -3,9 +3,7 @@
 import math
 import re
 from functools import partial
-from typing import Any
-
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING, Any
 
 from data.records.run import RunResults
 from data.records.training import VariantResult
@@ -26,6 +24,9 @@ from reports.run.comparison_csv import COMPARISON_LIST
 from reports.run.seed_spreads import seed_spreads
 from reports.run.sources import ReportSources
 from reports.run.summary import leaderboard_rows, scored_variants, student_cost_sentences, tie_letters
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ANCHOR, TITLE = "leaderboard", "Leaderboard"
 
@@ -94,7 +95,7 @@ def leaderboard_figure(results: RunResults, name: str, width_inches: float) -> s
     return as_svg(drawn, f"Validation accuracy with 95% intervals: {label}")
 
 
-def _draw_whisker(axes: Axes, row: int, variant: VariantResult) -> None:
+def _draw_whisker(axes: "Axes", row: int, variant: VariantResult) -> None:
     scores, colour = variant.parts["validation"], ORANGE if row == 0 else BLUE
     values = (scores.accuracy_low, scores.accuracy, scores.accuracy_high)
     for repeat in variant.repeats[1:]:

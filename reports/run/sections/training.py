@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from data.records.run import RunResults
 from data.records.training import EARLY_STOPPING, EpochRecord, VariantResult
 from reports.common.charts import BLUE, GREEN, INK, ORANGE, PURPLE, as_svg, draw_figure
 from reports.common.formatting import MISSING, number, percent, shorten
 from reports.run.sources import ReportSources
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ANCHOR, TITLE = "training", "Training"
 
@@ -41,6 +42,8 @@ def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[flo
     Returns:
         SVG, or an empty string if no epoch was recorded.
     """
+    from matplotlib.ticker import MaxNLocator
+
     if not variant.epochs:
         return ""
     epochs = [record.epoch for record in variant.epochs]
@@ -64,8 +67,10 @@ def training_figure(variant: VariantResult, name: str, accuracy_range: tuple[flo
     return as_svg(drawn, "; ".join([label, *marks]))
 
 
-def _draw_beneath(axes: Axes, epochs: list[int], values: list[float], colour: str) -> None:
+def _draw_beneath(axes: "Axes", epochs: list[int], values: list[float], colour: str) -> None:
     """Draw a small chart on its own scale, which starts at 0; up to two epochs are dots."""
+    from matplotlib.ticker import FixedLocator, MaxNLocator
+
     axes.plot(epochs, values, color=colour, linewidth=1.4, marker="." if len(epochs) < 3 else "", clip_on=False)
     finite = [value for value in values if math.isfinite(value)]
     top = max(finite, default=0)
@@ -74,7 +79,7 @@ def _draw_beneath(axes: Axes, epochs: list[int], values: list[float], colour: st
     axes.tick_params(axis="y", labelsize=9)
 
 
-def _mark_epochs(axes: Axes, variant: VariantResult) -> None:
+def _mark_epochs(axes: "Axes", variant: VariantResult) -> None:
     best = [e for e in variant.epochs if e.epoch == variant.best_epoch]
     _mark(axes, best, {"marker": "o", "markersize": 7, "color": ORANGE})
     hollow = {"markersize": 7, "markerfacecolor": "none", "color": INK}
@@ -84,7 +89,7 @@ def _mark_epochs(axes: Axes, variant: VariantResult) -> None:
     _mark(axes, stopped, {"marker": "X", **hollow})
 
 
-def _mark(axes: Axes, records: Sequence[EpochRecord], look: dict[str, Any]) -> None:
+def _mark(axes: "Axes", records: Sequence[EpochRecord], look: dict[str, Any]) -> None:
     heights = [100 * record.monitor_accuracy for record in records]
     axes.plot([record.epoch for record in records], heights, linestyle="none", **look)
 
