@@ -36,7 +36,7 @@ def test_the_form_offers_choices_and_limits(monkeypatch):
     flow = load_flow_from_entrypoint(ENTRYPOINTS["retrain"])
     properties = flow.parameters.model_dump()["properties"]
     built_in, _path = properties["preset"].pop("anyOf")
-    assert built_in["enum"] == ["smoke", "quick", "best", "seed"]
+    assert built_in["enum"] == ["smoke", "demo", "quick", "best", "seed"]
     assert "compact" in properties["variants"]["items"]["enum"]
     assert properties["parallel"]["minimum"] == 0
     assert (properties["seeds"]["minimum"], properties["seeds"]["maximum"]) == (1, 20)
