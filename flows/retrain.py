@@ -20,7 +20,7 @@ from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, sho
 from flows.steps.publish import prune_after_flow, publish
 from flows.steps.repeat_command import repeat_command
 from flows.steps.training import (
-    build_own_views,
+    build_all_views,
     plan_job,
     plan_student,
     train_repeats,
@@ -32,7 +32,6 @@ from models.catalog.presets import Preset, PresetChoice, load_preset
 from models.catalog.seeds import training_seeds
 from models.catalog.variants import VariantName
 from models.promotion.policy import PromotionPolicy
-from tasks.dataset.views import build_views
 from tasks.publish.label_audit import audit_variant_labels
 from tasks.publish.run_results import ReportedStages, RunFacts
 from tasks.support.earlier_attempts import crash_earlier_tasks
@@ -85,8 +84,7 @@ def retrain(
     names, train_seeds = variants or chosen.variants, training_seeds(seed, seeds)
     parallel = choose_parallel(parallel, len(names) * seeds)
     data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
-    shared_views = build_views(data.dataset, data.images, chosen.shared_views, seed, workspace)
-    views = build_own_views(names, chosen, data, seed, workspace)
+    shared_views, views = build_all_views(names, chosen, data, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     jobs = with_short_views(jobs, chosen, data, seed, workspace) if time_budget_minutes else jobs
     results = train_repeats(jobs, train_seeds, views, parallel, workspace)

@@ -6,7 +6,7 @@ from typing import Any
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.records.training import VariantResult
-from data.system.hardware import threads_per_child
+from data.system.hardware import threads_per_child, usable_cores
 from data.workspace.store import Produced, Workspace
 from flows.settings import Settings
 from flows.steps.prepare import PreparedData
@@ -70,16 +70,20 @@ def plan_student(preset: Preset, time_budget_minutes: float, seed: int, settings
     return job.model_copy(update={"train": preset.recipe(STUDENT_NAME, time_budget_minutes)})
 
 
-def build_own_views(
+def build_all_views(
     names: Sequence[str], preset: Preset, data: PreparedData, seed: int, workspace: Workspace
-) -> dict[str, Produced]:
-    """Write the views that each variant is trained on; variants with equal settings share them."""
-    configs = {name: preset.views_of(name) for name in names}
-    made = {
-        config: build_views(data.dataset, data.images, config, seed, workspace)
-        for config in dict.fromkeys(configs.values())
-    }
-    return {name: made[config] for name, config in configs.items()}
+) -> tuple[Produced, dict[str, Produced]]:
+    """Write the views that all variants share, and those of single variants, at once.
+
+    Returns:
+        The shared views, and the views that each variant is trained on.
+    """
+    configs = dict.fromkeys([preset.shared_views, *map(preset.views_of, names)])
+    with ThreadPoolTaskRunner(max_workers=usable_cores()) as runner:
+        inputs = {"dataset": data.dataset, "images": data.images, "seed": seed, "workspace": workspace}
+        futures = {config: runner.submit(build_views, {**inputs, "config": config}) for config in configs}
+        made = {config: future.result() for config, future in futures.items()}
+    return made[preset.shared_views], {name: made[preset.views_of(name)] for name in names}
 
 
 def with_short_views(

@@ -14,7 +14,7 @@ from flows.settings import Settings
 from flows.steps import training
 from flows.steps.prepare import PreparedData
 from flows.steps.training import (
-    build_own_views,
+    build_all_views,
     plan_job,
     plan_repeats,
     plan_student,
@@ -172,15 +172,21 @@ def test_the_students_recipe_is_its_own_within_the_runs_budget():
 def test_variants_with_equal_views_share_them(monkeypatch, tmp_path):
     written = []
 
-    def build_views(dataset, images, config, seed, workspace):
-        written.append(config)
-        return Produced(stage="views", key=f"{len(written)}", path=tmp_path, cached=False)
+    class Runner(FakeRunner):
+        def submit(self, _task, parameters):
+            written.append(parameters["config"])
+            return FakeFuture(Produced(stage="views", key=f"{len(written)}", path=tmp_path, cached=False))
 
-    monkeypatch.setattr(training, "build_views", build_views)
+    class FakeFuture:
+        def __init__(self, made) -> None:
+            self.result = lambda: made
+
+    monkeypatch.setattr(training, "ThreadPoolTaskRunner", lambda max_workers: Runner(None))
     data = PreparedData(*[Produced(stage="s", key="k", path=tmp_path, cached=False)] * 3)
-    views = build_own_views(["light", "light_plain", "light_rgb"], PRESETS["demo"], data, 42, Workspace(tmp_path))
+    names = ["light_plain", "light", "light_rgb"]
+    shared, views = build_all_views(names, PRESETS["demo"], data, 42, Workspace(tmp_path))
     assert written == [PRESETS["demo"].shared_views, PLAIN_VIEWS]
-    assert [views[name].key for name in ("light", "light_plain", "light_rgb")] == ["1", "2", "1"]
+    assert shared.key == "1" and [views[name].key for name in names] == ["2", "1", "1"]
 
 
 def test_only_trainings_on_shared_views_get_those_for_few_epochs(monkeypatch, jobs, tmp_path):
