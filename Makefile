@@ -60,15 +60,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # No browser is installed: playwright uses the Chromium of the machine.
 $(INSTALLED_UI): $(INSTALLED) requirements-ui.lock
-	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-ui.lock; fi
 	@touch $@
 
 .PHONY: install-uv install-pip
-# The lock file lists all packages, so pip and uv resolve nothing: --no-deps.
+# The lock file lists all packages, so pip and uv resolve nothing: --no-deps. uv compiles bytecode only if it is told to, and
+# with PYTHONDONTWRITEBYTECODE, as in many containers, each of the many processes of a run would compile TensorFlow again.
 install-uv:
 	uv venv --quiet --allow-existing --python $(PYTHON) .venv
-	uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 
 install-pip:
