@@ -14,11 +14,11 @@ pytestmark = pytest.mark.slow
 
 def test_every_used_image_is_audited(tmp_path):
     outcome = subprocess.run(
-        [EMOTION, "audit", "--preset", "smoke", "--folds", "2"],
+        [EMOTION, "audit", "--preset", "demo", "--variant", "light", "--folds", "2"],
         env={**os.environ, "EMOTION_WORKSPACE": str(tmp_path), "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=500,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr[-4000:]

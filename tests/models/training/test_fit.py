@@ -158,6 +158,7 @@ def test_the_saved_network_reproduces_the_predictions_in_another_process(trained
     assert np.load(out) == pytest.approx(stored, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_budget_of_few_epochs_takes_the_views_that_suit_them(views, tmp_path):
     short = write_tiny_views(tmp_path / "short", views=1, seed=5)
     budget = {"epochs": 2, "time_budget_minutes": 5}
