@@ -172,7 +172,7 @@ _BEST_TUNED = _TUNED.model_copy(
 PRESETS: dict[str, Preset] = {
     "smoke": Preset(
         description="Two small trainings of two epochs and their vote: shows that everything works, in seconds",
-        variants=("compact", "cnn_gray"),
+        variants=("compact", "light"),
         augment=LIGHT_AUGMENT,
         views=2,
         train=TrainConfig(epochs=2, batch_size=32, optimizer="adam", learning_rate=1e-3, precision="float32"),
@@ -244,7 +244,7 @@ def load_preset(preset: str) -> Preset:
     Example:
         >>> smoke = load_preset("smoke")
         >>> smoke.variants
-        ('compact', 'cnn_gray')
+        ('compact', 'light')
         >>> smoke.recipe("compact", time_budget_minutes=0).epochs
         2
     """

@@ -20,7 +20,7 @@ from reports.run import page
 from reports.run.page import render_report
 from reports.run.sources import ReportSources
 from reports.run.summary import leaderboard_rows
-from reports.site.index import write_index
+from reports.site.index import INDEX_PAGE, write_index
 from tasks.publish import analysis, run_results
 from tasks.publish.analysis import add_analysis
 from tasks.publish.run_results import ReportedStages, RunFacts, assemble_results, load_results
@@ -71,7 +71,8 @@ def publish_report(
 
     report = workspace.produce(REPORTS_STAGE, inputs, write)
     results = load_results(report)
-    refresh_index(workspace)
+    if not report.cached or not is_listed(report):
+        refresh_index(workspace)
     _publish(results, report)
     if results.best is None:
         raise _no_variant_error(facts, variants, report)
@@ -105,6 +106,12 @@ def _no_variant_error(facts: RunFacts, variants: list[VariantResult], report: Pr
     reasons = "; ".join(f"{v.name}: {v.reason}" for v in variants)
     seed = f" with seed {facts.seed}" if any(v.repeats for v in variants) else ""
     return PipelineError(f"no variant was trained{seed} ({reasons}); the report is {report.path / 'index.html'}")
+
+
+def is_listed(report: Produced) -> bool:
+    """Tell whether the index of the reports names this one; a run that was killed may not have come so far."""
+    index = report.path.parent / INDEX_PAGE
+    return index.is_file() and report.key in index.read_text(encoding="utf-8")
 
 
 def refresh_index(workspace: Workspace) -> None:
