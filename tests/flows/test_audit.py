@@ -14,11 +14,11 @@ pytestmark = pytest.mark.slow
 
 def test_every_used_image_is_audited(tmp_path):
     outcome = subprocess.run(
-        [EMOTION, "audit", "--preset", "demo", "--variant", "light", "--folds", "2"],
+        [EMOTION, "audit", "--preset", "demo", "--variant", "compact", "--folds", "3"],
         env={**os.environ, "EMOTION_WORKSPACE": str(tmp_path), "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=580,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr[-4000:]
@@ -27,4 +27,4 @@ def test_every_used_image_is_audited(tmp_path):
     (manifest,) = (tmp_path / "datasets").glob("*/manifest.parquet")
     assert audit.images == len(pd.read_parquet(manifest))
     assert str(directory / "suspects.csv") in outcome.stdout.replace("\n", "")
-    assert len(list((tmp_path / "folds").glob("[!.]*"))) == len(list((tmp_path / "variants").glob("[!.]*"))) == 2
+    assert len(list((tmp_path / "folds").glob("[!.]*"))) == len(list((tmp_path / "variants").glob("[!.]*"))) == 3
