@@ -363,7 +363,7 @@ def test_a_finished_training_that_nobody_took_is_not_done_again(trained, tmp_pat
 
 @pytest.mark.slow
 def test_a_spent_budget_ends_inside_an_epoch(views, tmp_path):
-    write_spec(tmp_path, views, time_budget_minutes=0.01)
+    write_spec(tmp_path, views, time_budget_minutes=0.0005)
     run_fit(tmp_path)
     result = load_result(tmp_path)
     assert result.plan.total_steps == 1
