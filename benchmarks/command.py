@@ -42,8 +42,8 @@ def run_module(module: str, *arguments: str | Path, environment: Mapping[str, st
     return run_command([sys.executable, "-m", module, *map(str, arguments)], environment)
 
 
-def run_command(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
-    """Run a command and wait until it ends; see `run_module`."""
+def run_command(command: Sequence[str], environment: Mapping[str, str] | None = None, status: int = 0) -> Usage:
+    """Run a command and wait until it ends with this exit status; see `run_module`."""
     started = time.perf_counter()
     with subprocess.Popen(
         command,
@@ -54,11 +54,12 @@ def run_command(command: Sequence[str], environment: Mapping[str, str] | None = 
         text=True,
     ) as process:
         output = process.stdout.read() if process.stdout else ""
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+        _, wait_status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(wait_status)
+    if process.returncode != status:
         raise PipelineError(
-            f"{' '.join(command)} ended with status {process.returncode}, expected 0: {output[-SHOWN_CHARACTERS:]}"
+            f"{' '.join(command)} ended with status {process.returncode}, expected {status}: "
+            f"{output[-SHOWN_CHARACTERS:]}"
         )
     return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, _bytes_of(usage), output)
 

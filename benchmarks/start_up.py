@@ -3,17 +3,14 @@
 Each time is also given as a multiple of `python -c "import prefect"` in the same run, because machines differ.
 """
 
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.command import EMOTION
+from benchmarks.command import EMOTION, run_command
 
 REPEATS = 3
 
@@ -40,18 +37,15 @@ class Timed(NamedTuple):
 def measure_start_up() -> list[Timed]:
     """Time each command in a new workspace, on an otherwise idle machine."""
     with tempfile.TemporaryDirectory(prefix="start-up-") as folder:
-        environment = {**os.environ, "EMOTION_WORKSPACE": str(Path(folder) / "workspace"), "EMOTION_PASSWORD": ""}
-        environment |= {"COLUMNS": "120", "NO_COLOR": "1"}
+        environment = {"EMOTION_WORKSPACE": str(Path(folder) / "workspace"), "COLUMNS": "120", "NO_COLOR": "1"}
         found = _time_without_server(environment)
-        found.append(
-            Timed("`emotion up --detach`, new workspace", _seconds((EMOTION, "up", "--detach"), environment), 20)
-        )
         try:
+            found.append(Timed("`emotion up --detach`, new workspace", _seconds(UP, environment), 20))
             found += _time_on_server(environment)
+            _seconds(DOWN, environment)
+            found.append(Timed("`emotion up --detach` again", _seconds(UP, environment), 20))
         finally:
-            _seconds((EMOTION, "down"), environment)
-        found.append(Timed("`emotion up --detach` again", _seconds((EMOTION, "up", "--detach"), environment), 20))
-        _seconds((EMOTION, "down"), environment)
+            _seconds(DOWN, environment)
     return found
 
 
@@ -92,13 +86,7 @@ def _median(command: Sequence[str], environment: Mapping[str, str], status: int 
 
 
 def _seconds(command: Sequence[str], environment: Mapping[str, str], status: int = 0) -> float:
-    started = time.perf_counter()
-    outcome = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=900, check=False)
-    seconds = time.perf_counter() - started
-    if outcome.returncode != status:
-        said = (outcome.stderr or outcome.stdout)[-2000:]
-        raise SystemExit(f"{' '.join(command)} ended with {outcome.returncode}, expected {status}: {said}")
-    return seconds
+    return run_command(command, environment, status).wall_seconds
 
 
 if __name__ == "__main__":

@@ -78,3 +78,9 @@ class RunResults(Record):
         """
         chosen, scores = self.best_of_many(variant.name), variant.parts["validation"]
         return (chosen.low, chosen.high) if chosen else (scores.accuracy_low, scores.accuracy_high)
+
+    def own_augmentation(self, variant: VariantResult) -> dict[str, Any]:
+        """Return the settings of a variant's views that differ from those of the run."""
+        return {
+            name: value for name, value in variant.augmentation.items() if self.augmentation.get(name, value) != value
+        }

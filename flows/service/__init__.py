@@ -9,6 +9,7 @@ process_marks  | which processes belong to an `emotion up`
 report_site    | how the report pages are served
 worker         | which runs are started, and which are refused?
 deploy         | how the server is set up
+deployments    | which deployments there are
 deploy_process | how the flows are deployed, as a child command
 schedule       | whether flows run on a schedule
 automations    | which events notify, and which runs are marked as crashed

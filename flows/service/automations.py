@@ -34,26 +34,13 @@ def find_dead_runs() -> AutomationCore:
     Every other event of the run ends the wait, because a run that is paused, suspended or waiting for its retry sends
     no heartbeat. The wait starts again with the next heartbeat.
     """
-    crash: ActionTypes = ChangeFlowRunState(
-        state=StateType.CRASHED,
-        name="Crashed",
-        force=False,
-        message=f"No heartbeat for {MISSED_HEARTBEATS * HEARTBEAT_SECONDS} s: its process or machine is gone. "
-        "A retry resumes it.",
-    )
-    return AutomationCore(
+    seconds = MISSED_HEARTBEATS * HEARTBEAT_SECONDS
+    return _crash_silent(
         name="emotion: mark dead runs crashed",
         description=f"A run that misses {MISSED_HEARTBEATS} heartbeats is dead: its process or its machine is gone.",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.*"},
-            for_each={"prefect.resource.id"},
-            threshold=1,
-            within=timedelta(seconds=MISSED_HEARTBEATS * HEARTBEAT_SECONDS),
-        ),
-        actions=[crash],
+        after={"prefect.flow-run.heartbeat"},
+        seconds=seconds,
+        message=f"No heartbeat for {seconds} s: its process or machine is gone. A retry resumes it.",
     )
 
 
@@ -62,23 +49,29 @@ def find_lost_starts() -> AutomationCore:
 
     A run that is killed between its start and its first heartbeat, together with its worker, would be pending for ever.
     """
-    crash: ActionTypes = ChangeFlowRunState(
-        state=StateType.CRASHED,
-        name="Crashed",
-        force=False,
-        message=f"Started and not heard of for {START_SECONDS} s: its process is gone. A retry starts it again.",
-    )
-    return AutomationCore(
+    return _crash_silent(
         name="emotion: mark lost starts crashed",
         description=f"A run that is pending for {START_SECONDS} s has lost its process and its worker.",
+        after={"prefect.flow-run.Pending", "prefect.flow-run.Submitting"},
+        seconds=START_SECONDS,
+        message=f"Started and not heard of for {START_SECONDS} s: its process is gone. A retry starts it again.",
+    )
+
+
+def _crash_silent(name: str, description: str, after: set[str], seconds: float, message: str) -> AutomationCore:
+    """Return the automation that crashes a run of which nothing is heard for some seconds after one of these events."""
+    crash: ActionTypes = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", force=False, message=message)
+    return AutomationCore(
+        name=name,
+        description=description,
         trigger=EventTrigger(
             posture=Posture.Proactive,
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            after={"prefect.flow-run.Pending", "prefect.flow-run.Submitting"},
+            after=after,
             expect={"prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             threshold=1,
-            within=timedelta(seconds=START_SECONDS),
+            within=timedelta(seconds=seconds),
         ),
         actions=[crash],
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from flows.server.environment import RUN_ENVIRONMENT
-from flows.service.deploy_process import DEPLOYMENTS
+from flows.service.deployments import DEPLOYMENTS
 from flows.service.parts import POOL
 from flows.service.schedule import apply_schedule, read_schedule
 from flows.settings import Settings, settings_environment

@@ -7,11 +7,7 @@ it gets a line on its standard input, so that it can start together with the ser
 import sys
 from importlib import import_module
 
-import yaml
-
-from data.base.paths import PROJECT_ROOT
-
-DEPLOYMENTS = PROJECT_ROOT / "prefect.yaml"
+from flows.service.deployments import DEPLOYMENTS, own_entrypoints
 
 
 def main() -> None:
@@ -19,8 +15,8 @@ def main() -> None:
     from prefect.cli import app
     from prefect.cli.deploy import _commands  # noqa: F401  # prefect's command line imports its commands late
 
-    for deployment in yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]:
-        import_module(deployment["entrypoint"].partition(":")[0].removesuffix(".py").replace("/", "."))
+    for entrypoint in own_entrypoints():
+        import_module(entrypoint.partition(":")[0].removesuffix(".py").replace("/", "."))
     if sys.stdin.readline():
         sys.argv[1:] = ["--no-prompt", "deploy", "--all", "--prefect-file", str(DEPLOYMENTS)]
         sys.exit(app())

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.logging import get_logger
@@ -20,6 +19,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from flows.server.environment import RUN_ENVIRONMENT
+from flows.service.deployments import DEPLOYMENTS, own_entrypoints
 from flows.service.parts import POOL
 
 PULL_STEP = "prefect.deployments.steps.set_working_directory"
@@ -51,7 +51,7 @@ def require_own_flow(deployment: DeploymentResponse | None) -> None:
     if entrypoint not in own_entrypoints() or not _is_own_folder(steps or []):
         raise PipelineError(
             f"got a run of {entrypoint} with the pull steps {steps}, which this worker does not start: it runs only "
-            f"the deployments of {PROJECT_ROOT / 'prefect.yaml'}; emotion deploy makes them again"
+            f"the deployments of {DEPLOYMENTS}; emotion deploy makes them again"
         )
 
 
@@ -67,12 +67,6 @@ def require_own_process(job: ProcessJobConfiguration) -> None:
             f"got a run with the command {job.command!r}, the folder {job.working_dir} and the variables "
             f"{sorted(other)}, which this worker does not set: emotion deploy makes the work pool {POOL} again"
         )
-
-
-def own_entrypoints() -> set[str]:
-    """Return the entry points of prefect.yaml."""
-    deployments = yaml.safe_load((PROJECT_ROOT / "prefect.yaml").read_text())["deployments"]
-    return {deployment["entrypoint"] for deployment in deployments}
 
 
 def _is_own_folder(steps: list[dict[str, Any]]) -> bool:

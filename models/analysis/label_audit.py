@@ -19,7 +19,7 @@ from data.records.label_audit import LabelAudit, Suspect
 from data.records.training import PartMetrics, VariantResult
 from models.evaluation.metrics import measure_part
 from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
-from models.evaluation.skill import can_judge_labels, least_accuracy, measure_skill
+from models.evaluation.skill import can_judge_labels, largest_share, least_accuracy, measure_skill
 from models.jobs.files import PREDICTIONS_NAME
 
 AUDITED_PARTS = ("selection", "validation", "test")
@@ -248,7 +248,7 @@ def _is_above_chance(variant: VariantResult) -> bool:
 
 def _beats_chance(scores: PartMetrics) -> bool:
     """Check whether the lower end of an accuracy is above the share of the largest class."""
-    return scores.accuracy_low > max(sum(row) for row in scores.confusion) / scores.images
+    return scores.accuracy_low > largest_share(scores)
 
 
 def _measure_together(frames: Sequence[pd.DataFrame]) -> PartMetrics:

@@ -184,8 +184,7 @@ def _choices(results: RunResults) -> dict[str, Any]:
 
 def _recipe_of(variant: VariantResult, results: RunResults) -> dict[str, Any]:
     """Return a variant's recipe, with the settings of its views where the run's others have different ones."""
-    of_run = results.augmentation
-    own = {name: value for name, value in variant.augmentation.items() if of_run.get(name, value) != value}
+    own = results.own_augmentation(variant)
     return {**variant.train_config, **{f"augmentation: {name}": value for name, value in own.items()}}
 
 

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from data.base.record import Record
 from data.records.run import RunResults
-from data.records.training import VariantResult
 from reports.common.charts import CLASS_COLOURS, INK, as_svg, draw_figure
 from reports.common.formatting import join_names, shorten
 from reports.common.images import encode_png
@@ -29,14 +28,9 @@ def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
         for part, counts in results.data.counts_used.items()
     ]
     sheets = load_contact_sheets(sources.pictures, results.classes)
-    own = [variant.name for variant in results.variants if has_own_augmentation(variant, results)]
+    own = [variant.name for variant in results.variants if results.own_augmentation(variant)]
     described = describe_data(results.data, evidence)
     return {"balance": balance, "sheets": sheets, "own_augmentation": join_names(own), **described}
-
-
-def has_own_augmentation(variant: VariantResult, results: RunResults) -> bool:
-    """Tell whether a variant was trained on views of other settings than the run's."""
-    return any(results.augmentation.get(name, value) != value for name, value in variant.augmentation.items())
 
 
 def markdown(results: RunResults, sources: ReportSources) -> list[str]:
