@@ -4,11 +4,11 @@ import ast
 import hashlib
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.base.paths import PROJECT_ROOT
 
@@ -51,7 +51,7 @@ def digest_sources(modules: Iterable[str | ModuleType]) -> str:
     Args:
         modules: modules, or their names if importing them would load TensorFlow.
     """
-    return hash_json({module: _code_digest(module) for module in collect_modules(modules)})
+    return hash_json({module: _read_code(module).digest for module in collect_modules(modules)})
 
 
 def collect_modules(modules: Iterable[str | ModuleType]) -> list[str]:
@@ -66,15 +66,27 @@ def collect_modules(modules: Iterable[str | ModuleType]) -> list[str]:
         module = pending.pop()
         if module not in seen:
             seen.add(module)
-            pending.extend(name for name in _project_imports(module) if not name.startswith(NOT_IN_KEYS))
+            pending.extend(name for name in _read_code(module).imports if not name.startswith(NOT_IN_KEYS))
     return sorted(seen)
 
 
+class _Code(NamedTuple):
+    """What is kept of a module's source: its tree would be hundreds of thousands of objects for each room."""
+
+    digest: str
+    imports: frozenset[str]
+    """Project modules that it imports, anywhere in its text."""
+
+
 @cache
-def _syntax_tree(module: str) -> ast.Module:
-    """Parse a module once, for its digest and its imports; docstrings are left out."""
+def _read_code(module: str) -> _Code:
     with _parsing:
         tree = ast.parse(_source_path(module).read_bytes())
+    imports = frozenset(_project_imports(tree))
+    return _Code(hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imports)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
@@ -82,15 +94,21 @@ def _syntax_tree(module: str) -> ast.Module:
     return tree
 
 
-@cache
-def _code_digest(module: str) -> str:
-    return hashlib.sha256(ast.dump(_syntax_tree(module)).encode()).hexdigest()
-
-
 def _is_text(statement: ast.stmt) -> bool:
     """Return whether a statement is a docstring, of a module, a class, a function or an attribute."""
     value = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _project_imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] in ROOMS and _source_path(name).is_file())
 
 
 def _source_path(module: str) -> Path:
@@ -100,15 +118,3 @@ def _source_path(module: str) -> Path:
 
 _parsing = threading.Lock()
 """Before Python 3.11.8 and 3.12.2 two threads that parse at once can fail: they share a counter (gh-106905)."""
-
-
-@cache
-def _project_imports(module: str) -> frozenset[str]:
-    found: set[str] = set()
-    for node in ast.walk(_syntax_tree(module)):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(name for name in found if name.split(".")[0] in ROOMS and _source_path(name).is_file())

@@ -7,9 +7,10 @@ from filelock import FileLock
 from markupsafe import Markup
 
 from data.workspace.atomic import write_atomically
+from data.workspace.digests import digest_sources, hash_json
 from data.workspace.layout import REPORTS_STAGE
 from data.workspace.mark import claim_root
-from reports.common.templates import make_environment
+from reports.common.templates import digest_templates, make_environment
 from reports.run.sections.champion import OUTCOMES
 from reports.site.entries import ReportEntry, make_entry
 from reports.site.stored_reports import list_reports
@@ -20,6 +21,8 @@ INDEX_PAGE = "index.html"
 
 def write_index(root: Path) -> Path:
     """Write the index of a workspace's reports as it is now, so that a reader gets the old page or the new one.
+
+    A page of the same reports stays as it is: to draw the charts again would double the time of an unchanged run's end.
 
     Args:
         root: of the workspace.
@@ -33,9 +36,17 @@ def write_index(root: Path) -> Path:
     with FileLock(folder / ".index.lock"):  # of two runs that end at once, the later one lists both
         reports, unreadable = list_reports(root)
         entries = [make_entry(report.key, report.results) for report in reports]
-        page = render_index(entries, [path.name for path in unreadable])
-        write_atomically(folder / INDEX_PAGE, page)
-    return folder / INDEX_PAGE
+        names = [path.name for path in unreadable]
+        page, end = folder / INDEX_PAGE, _last_line(entries, names)
+        if not (page.is_file() and page.read_text(encoding="utf-8").endswith(end)):
+            write_atomically(page, render_index(entries, names) + end)
+    return page
+
+
+def _last_line(entries: Sequence[ReportEntry], unreadable: Sequence[str]) -> str:
+    """Return the last line of the page, from which can be seen what it was made of: entries, code and templates."""
+    facts = [[entry.model_dump(mode="json") for entry in entries], list(unreadable)]
+    return f"<!-- made of {hash_json([facts, digest_sources([__name__]), digest_templates()])} -->\n"
 
 
 def render_index(entries: Sequence[ReportEntry], unreadable: Sequence[str] = ()) -> str:

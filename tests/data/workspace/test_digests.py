@@ -25,9 +25,7 @@ def small_project(tmp_path, monkeypatch):
 
 
 def forget_sources():
-    digests._syntax_tree.cache_clear()
-    digests._code_digest.cache_clear()
-    digests._project_imports.cache_clear()
+    digests._read_code.cache_clear()
 
 
 @pytest.mark.parametrize(

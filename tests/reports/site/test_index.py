@@ -95,6 +95,19 @@ def test_the_index_follows_the_workspace(runs, tmp_path):
     assert not list(page.parent.glob(".index.html.*"))
 
 
+def test_a_page_of_the_same_reports_stays_unless_it_was_cut_or_the_code_changed(runs, tmp_path, monkeypatch):
+    space = Workspace(tmp_path / "workspace", reserve_bytes=0)
+    space.produce("reports", {"day": 1}, lambda out: render_report(runs[0], out))
+    page = write_index(space.root)
+    first = page.stat().st_ino
+    assert write_index(space.root).stat().st_ino == first, "written again though nothing changed"
+    whole = page.read_text()
+    page.write_text(whole[:-1])
+    assert write_index(space.root).read_text() == whole, "a page that was cut is written again"
+    monkeypatch.setattr("reports.site.index.digest_templates", lambda: "other templates")
+    assert write_index(space.root).read_text() != whole, "drawn with other templates"
+
+
 def test_hostile_names_stay_text(entries):
     hostile = [entry.model_copy(update={"run_name": "<script>", "source": "<b>" * 3000}) for entry in entries]
     page = render_index(hostile, ["<script>"])
