@@ -16,7 +16,6 @@ import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
-from scipy import ndimage
 
 from data.base.errors import PipelineError
 from data.records.events import ImageRows
@@ -155,6 +154,8 @@ def measure_pixels(pixels: NDArray[np.uint8]) -> dict[str, float]:
     Returns:
         `MEASURES`, as `data.manifest.table.COLUMN_TYPES` describes them.
     """
+    from scipy import ndimage
+
     levels = pixels.astype(np.float32)
     counts = np.bincount(pixels.ravel(), minlength=256)
     return {

@@ -13,9 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from data.base.labels import IMAGE_SIZE
 from data.base.record import Record
@@ -122,6 +119,9 @@ def group_images(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     Returns:
         The Series `group` (str) with the manifest's index.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     pixels = manifest["pixel_sha256"].where(manifest["pixel_sha256"] != "", manifest["path"])
     # Codes of sorted names, so that the smallest code of a component is its smallest name.
     codes, names = pd.factorize(pixels, sort=True)
@@ -257,6 +257,8 @@ def band_pass(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns:
         float32 (images, 48, 48), in gray levels around 0, whatever the brightness.
     """
+    from scipy import ndimage
+
     # A blur multiplies the rows and the columns by the same matrix.
     unit = np.eye(IMAGE_SIZE, dtype=np.float32)
     fine, coarse = (ndimage.gaussian_filter1d(unit, sigma, axis=0) for sigma in (FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS))
