@@ -30,6 +30,11 @@ MAX_GLOBAL_FIELDS = 64
 
 SHOWN_CHARACTERS = 120
 
+LITTER_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "icon\r"})
+"""Names that file managers leave behind, in lower case; every hidden file and folder (`.name`) is litter as well."""
+
+LINK_OR_DEVICE = "a link or a device"
+
 ZIP_ENCRYPTED = 0x1
 
 HTML_STARTS = (b"<!doctype html", b"<html")
@@ -54,14 +59,33 @@ class Entry(NamedTuple):
     """One file or folder of an archive or folder."""
 
     parts: tuple[str, ...]
-    """Parts of a file's name; empty for a folder, which is only counted."""
+    """Parts of a file's name; empty for a folder or litter, which are only counted."""
     size_bytes: int = 0
     open: Callable[[], IO[bytes] | None] = lambda: None
+    same_as: tuple[str, ...] = ()
+    """Parts of the earlier file whose content this one has: a hard link in a tar."""
+    problem: str = ""
+    """What this is if it is no plain file; such an entry may stand beside a data set and not in it."""
 
     @property
     def is_folder(self) -> bool:
-        """Whether this is a folder."""
+        """Whether this is a folder, or litter."""
         return not self.parts
+
+
+def is_litter(name: str) -> bool:
+    """Tell whether an entry is hidden, left behind by a file manager, or in such a folder.
+
+    Examples:
+        >>> is_litter("train/happy/.ipynb_checkpoints/1.jpg")
+        True
+        >>> is_litter("./train/happy/1.jpg")
+        False
+    """
+    parts = name.replace("\\", "/").split("/")
+    if ".." in parts:  # a name that leads elsewhere is refused
+        return False
+    return any(part.lower() in LITTER_NAMES or (part.startswith(".") and part != ".") for part in parts)
 
 
 def is_html(path: Path) -> bool:
@@ -107,7 +131,7 @@ def open_entries(archive: Path, max_entries: int) -> Iterator[Iterator[Entry]]:
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
-        PipelineError: it is encrypted, holds links, devices or unsafe names, or describes its entries in so many bytes
+        PipelineError: it is encrypted, holds unsafe names, or describes its entries in so many bytes
             that reading it costs too much memory.
     """
     with _reading(archive):
@@ -128,12 +152,12 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
     while infos:
         info = infos.pop()
         # Zips packed on Windows may separate folders by a backslash, and end a folder's name with one.
-        if info.filename.endswith(("/", "\\")):
+        if info.filename.endswith(("/", "\\")) or is_litter(info.filename):
             yield Entry(parts=())
             continue
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
-            raise refusal(info.filename, "a link or a device")
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+            yield Entry(_safe_parts(info.filename), problem=LINK_OR_DEVICE)
+            continue
         if info.flag_bits & ZIP_ENCRYPTED:
             raise PipelineError(f"{show_name(info.filename)} in the archive is encrypted; pack it without a password")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -159,11 +183,10 @@ def _tar_entries(archive: tarfile.TarFile, stream: TarStream, origin: Path) -> I
                 f"{origin} describes its entries in more than {MEAN_HEADER_BYTES} bytes each; expected plain image "
                 "files: pack the data again as .zip"
             )
-        if member.isdir():
+        if member.isdir() or is_litter(member.name):
             yield Entry(parts=())
             continue
-        _check_member(member)
-        yield Entry(_safe_parts(member.name), member.size, partial(archive.extractfile, member))
+        yield _tar_entry(archive, member)
     # tarfile treats a broken header as the end; the real end is a block of zeros.
     if stream.last_read != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("the end mark is missing")
@@ -190,14 +213,18 @@ def _reading_header() -> Iterator[None]:
         raise tarfile.ReadError(f"the description of an entry is damaged: {error}") from error
 
 
-def _check_member(member: tarfile.TarInfo) -> None:
+def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
     sparse_fields = any(name.startswith("GNU.sparse") for name in member.pax_headers)
     if member.issparse() or sparse_fields or member.type == tarfile.GNUTYPE_SPARSE:
         raise refusal(member.name, "a sparse file")
-    if not member.isreg():
-        raise refusal(member.name, "a link or a device")
     if member.size < 0:
         raise refusal(member.name, f"a file of {member.size} bytes")
+    parts = _safe_parts(member.name)
+    if member.islnk():
+        return Entry(parts, same_as=_safe_parts(member.linkname))
+    if not member.isreg():
+        return Entry(parts, problem=LINK_OR_DEVICE)
+    return Entry(parts, member.size, partial(archive.extractfile, member))
 
 
 def _safe_parts(name: str) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import errno
 import logging
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,16 +14,12 @@ from pydantic import Field
 from data.base.errors import PipelineError
 from data.base.labels import SPLITS
 from data.base.record import Record
-from data.sources.archive_entries import Entry, check_parts, open_entries, refusal, show_name, unreadable
+from data.sources.archive_entries import Entry, open_entries, refusal, show_name, unreadable
 from data.sources.archive_streams import too_many_entries
+from data.sources.folder_entries import folder_entries
 from data.sources.root_search import RootSearch
 
 logger = logging.getLogger(__name__)
-
-IGNORED_NAMES = frozenset(
-    {"__macosx", ".ds_store", ".appledouble", ".spotlight-v100", ".trashes", "thumbs.db", "desktop.ini"}
-)
-"""Files that file managers leave behind, in lower case; `._*` is ignored as well."""
 
 RATIO_FREE_BYTES = 1 << 20
 """Below this size a high compression ratio is harmless; small archives of flat images have one."""
@@ -110,8 +105,8 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
-        PipelineError: it is encrypted, over a limit, holds links, devices, sparse files or names that lead out of
-            `out`, or has no data set root.
+        PipelineError: it is encrypted, over a limit, holds sparse files or names that lead out of `out`, has no
+            data set root, or links or devices below it.
     """
     packed_bytes = archive.stat().st_size
     with open_entries(archive, limits.max_files) as entries:
@@ -124,7 +119,7 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
     """Copy everything below a folder's data set root directly under `out`, by the rules of `extract_archive`.
 
     Args:
-        folder: a local folder with the data set root at any depth; links in it are refused, not followed.
+        folder: a local folder with the data set root at any depth; links below it are refused, not followed.
         out: an empty directory, made if it is missing.
         limits: how much the folder may hold; the ratio does not apply.
 
@@ -132,7 +127,7 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
     plan = _plan_folder(folder, limits)
-    _Writer(folder, out, limits, None).write(_folder_entries(folder.resolve()), plan)
+    _Writer(folder, out, limits, None).write(folder_entries(folder.resolve()), plan)
 
 
 def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
@@ -168,7 +163,7 @@ def check_archive(archive: Path) -> None:
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
-        PipelineError: it is encrypted, or holds links, devices or unsafe names.
+        PipelineError: it is encrypted, or holds unsafe names.
     """
     limits = ExtractLimits()
     files, total_bytes = 0, 0
@@ -183,33 +178,7 @@ def check_archive(archive: Path) -> None:
 def _plan_folder(folder: Path, limits: ExtractLimits) -> _Plan:
     if not folder.is_dir():
         raise PipelineError(f"{folder} is not a folder; give a folder with {', '.join(SPLITS)} in it")
-    return _plan(_folder_entries(folder.resolve()), _Tally(limits, folder, None), folder)
-
-
-def _folder_entries(folder: Path) -> Iterator[Entry]:
-    for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable):
-        folders[:] = sorted(name for name in folders if not _is_ignored(name))
-        for name in [*folders, *sorted(files)]:
-            path = Path(parent, name)
-            mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                yield Entry(parts=())
-                continue
-            if not stat.S_ISREG(mode) and not _is_ignored(name):
-                raise refusal(str(path), "a link or a device")
-            parts = path.relative_to(folder).parts
-            check_parts(parts, str(path))
-            yield Entry(parts, path.lstat().st_size, partial(path.open, "rb"))
-
-
-def _refuse_unreadable(error: OSError) -> None:
-    raise PipelineError(
-        f"cannot read the folder {error.filename} ({error.strerror}); make it readable, or leave it out"
-    ) from error
-
-
-def _is_ignored(part: str) -> bool:
-    return part.lower() in IGNORED_NAMES or part.startswith("._")
+    return _plan(folder_entries(folder.resolve()), _Tally(limits, folder, None), folder)
 
 
 def _counted(entries: Iterable[Entry], tally: _Tally) -> Iterator[Entry]:
@@ -222,13 +191,17 @@ def _counted(entries: Iterable[Entry], tally: _Tally) -> Iterator[Entry]:
 def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path) -> _Plan:
     """Find out what to unpack; hold names only, because an archive may have many entries."""
     named: dict[bytes, int] = {}
+    problems: dict[bytes, str] = {}
     roots = RootSearch(origin)
     repeated = 0
     for number, entry in enumerate(_counted(entries, tally)):
-        if entry.is_folder or any(_is_ignored(part) for part in entry.parts):
+        if entry.is_folder:
             continue
         name = "/".join(entry.parts).encode()
         tally.add(name_bytes=len(name))
+        if entry.problem:
+            problems[name] = entry.problem
+            continue
         repeated += name in named
         named[name] = number
         roots.add(entry.parts)
@@ -236,6 +209,9 @@ def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path) -> _Plan:
         logger.warning("%s holds %d names twice; the later file of each counts", origin, repeated)
     root = roots.find()
     start = "".join(f"{part}/" for part in root).encode()
+    for name, problem in problems.items():
+        if name.startswith(start):
+            raise refusal(name.decode(), problem)
     places = {name.removeprefix(start): number for name, number in named.items() if name.startswith(start)}
     logger.info("%s: %d files below the data set root %s", origin, len(places), "/".join(root) or ".")
     return _Plan(root, places)
@@ -266,10 +242,20 @@ class _Writer:
             below = entry.parts[depth:]
             if entry.parts[:depth] == plan.root and plan.places.get("/".join(below).encode()) == number:
                 self._make_folder(self._out.joinpath(*below[:-1]))
-                self._write_file(entry, self._out.joinpath(*below))
+                self._write_file(self._resolve(entry, depth), self._out.joinpath(*below))
                 written += 1
         if written != len(plan.places):
             raise self._changed()
+
+    def _resolve(self, entry: Entry, depth: int) -> Entry:
+        """Return a hard link as a file with the content of the one that it names, which was written before."""
+        if not entry.same_as:
+            return entry
+        first = self._out.joinpath(*entry.same_as[depth:])
+        if entry.same_as[:depth] != entry.parts[:depth] or not first.is_file():
+            named = show_name("/".join(entry.same_as))
+            raise refusal("/".join(entry.parts), f"a hard link to {named}, which is no file of the data set before it")
+        return entry._replace(size_bytes=first.stat().st_size, open=partial(first.open, "rb"))
 
     def _make_folder(self, folder: Path) -> None:
         missing = [parent for parent in (folder, *folder.parents) if parent.is_relative_to(self._out)]

@@ -105,12 +105,19 @@ def test_litter_and_what_stands_beside_the_root_stay_out(tmp_path: Path) -> None
         "set/train/happy/Thumbs.db": b"x",
         "set/train/desktop.ini": b"x",
         "set/train/sad/._2.jpg": b"x",
+        "set/train/sad/.ipynb_checkpoints/2-checkpoint.jpg": b"x",
+        "set/train/.git/HEAD": b"x",
+        "set/train/sad/Icon\r": b"x",
         "README.txt": b"x",
     }
     inside = {"set/extra/notes.txt": b"kept", "set/train/LICENSE": b"kept"}
-    archive = write_zip(tmp_path / "faces.zip", {**litter, **below("set/", FILES), **inside})
-    extract_archive(archive, tmp_path / "out", LIMITS)
-    assert read_tree(tmp_path / "out") == {**FILES, "extra/notes.txt": b"kept", "train/LICENSE": b"kept"}
+    files = {**litter, **below("set/", FILES), **inside}
+    expected = {**FILES, "extra/notes.txt": b"kept", "train/LICENSE": b"kept"}
+    for number, write in enumerate((write_zip, write_tar)):
+        extract_archive(write(tmp_path / f"{number}.any", files), tmp_path / f"out{number}", LIMITS)
+        assert read_tree(tmp_path / f"out{number}") == expected
+    copy_folder(write_folder(tmp_path / "in", files), tmp_path / "copied", LIMITS)
+    assert read_tree(tmp_path / "copied") == expected
 
 
 def test_one_split_is_enough_and_case_counts(tmp_path: Path) -> None:
@@ -154,15 +161,62 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, write: Callable[.
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
-    archive = write_tar(tmp_path / "faces.tar", FILES)
+def add_special(archive: Path, name: str, kind: bytes, target: str = "") -> None:
     with tarfile.open(archive, "a") as opened:
-        member = tarfile.TarInfo("train/happy/9.jpg")
-        member.type, member.linkname = kind, "/etc/passwd"
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, target
         opened.addfile(member)
-    with pytest.raises(PipelineError, match="a link or a device"):
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_among_the_images_of_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
+    archive = write_tar(tmp_path / "faces.tar", FILES)
+    add_special(archive, "train/happy/9.jpg", kind, "/etc/passwd")
+    with pytest.raises(PipelineError, match=r"train/happy/9.jpg is a link or a device"):
         extract_archive(archive, tmp_path / "out", LIMITS)
+
+
+def test_links_and_devices_beside_the_root_change_nothing(tmp_path: Path) -> None:
+    archive = write_tar(tmp_path / "faces.tar", below("set/", FILES))
+    add_special(archive, "latest", tarfile.SYMTYPE, "/etc/passwd")
+    add_special(archive, "pipe", tarfile.FIFOTYPE)
+    extract_archive(archive, tmp_path / "out", LIMITS)
+    assert read_tree(tmp_path / "out") == FILES
+    folder = write_folder(tmp_path / "in", below("set/", FILES))
+    (folder / "latest").symlink_to("/etc")
+    copy_folder(folder, tmp_path / "copied", LIMITS)
+    assert read_tree(tmp_path / "copied") == FILES
+
+
+def test_a_hard_link_in_a_tar_has_the_content_of_the_file_before_it(tmp_path: Path) -> None:
+    archive = write_tar(tmp_path / "faces.tar", below("set/", FILES))
+    add_special(archive, "set/test/sad/9.jpg", tarfile.LNKTYPE, "set/train/happy/1.jpg")
+    extract_archive(archive, tmp_path / "out", LIMITS)
+    assert read_tree(tmp_path / "out") == {**FILES, "test/sad/9.jpg": FILES["train/happy/1.jpg"]}
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../secret", "set/train/happy/later.jpg", "beside.jpg", "set/train"])
+def test_a_hard_link_to_anything_else_is_refused(tmp_path: Path, target: str) -> None:
+    archive = write_tar(tmp_path / "faces.tar", {"beside.jpg": b"x", **below("set/", FILES)})
+    add_special(archive, "set/test/sad/9.jpg", tarfile.LNKTYPE, target)
+    with pytest.raises(PipelineError, match="expected plain image files"):
+        extract_archive(archive, tmp_path / "out", LIMITS)
+
+
+def test_bytes_of_hard_links_count(tmp_path: Path) -> None:
+    archive = write_tar(tmp_path / "faces.tar", FILES)
+    for number in range(20):
+        add_special(archive, f"test/sad/{number}.png", tarfile.LNKTYPE, "train/happy/1.jpg")
+    extract_archive(archive, tmp_path / "out", ExtractLimits(max_total_bytes=2400))
+    with pytest.raises(PipelineError, match="EMOTION_MAX_TOTAL_BYTES"):
+        extract_archive(archive, tmp_path / "more", ExtractLimits(max_total_bytes=2399))
+
+
+def test_a_workspace_in_the_folder_is_left_out(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in", FILES)
+    write_folder(folder / "workspace", {"emotion_workspace.json": b"{}", **below("images/0123/", FILES)})
+    copy_folder(folder, tmp_path / "out", LIMITS)
+    assert read_tree(tmp_path / "out") == FILES
 
 
 def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
