@@ -39,7 +39,9 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts
         PipelineError: columns of the manifest are missing, or it has no row.
     """
     require_rows(manifest)
-    return Verdict(findings=tuple(map(_to_finding, run_suite(open_context(), manifest, rules, published_counts))))
+    others = _count_other_values(manifest)
+    results = run_suite(open_context(), manifest, rules, published_counts)
+    return Verdict(findings=tuple(_to_finding(result, others) for result in results))
 
 
 def require_rows(manifest: pd.DataFrame) -> None:
@@ -89,30 +91,48 @@ def run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published_
     return list(outcome.results)
 
 
-def _to_finding(result: Any) -> Finding:
+def _count_other_values(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Count the values that a rule does not allow, by rule: Great Expectations lists the first 200 images alone."""
+    from expectations.suite import prepare_frame
+
+    frame = prepare_frame(manifest)
+    found: dict[str, dict[str, int]] = {}
+    for rule in RULES.values():
+        if rule.allowed and rule.names_values:
+            values = frame[rule.column].dropna()
+            counts = values[~values.isin(rule.allowed)].value_counts()
+            found[rule.name] = {str(value): int(images) for value, images in counts.items()}
+    return found
+
+
+def _to_finding(result: Any, others: Mapping[str, Mapping[str, int]]) -> Finding:
     config = result.expectation_config
     exception = _find_exception(result.exception_info)
     if exception:
         seen = {"severity": "critical", "observed": NOT_CHECKED, "message": f"could not be checked: {exception}"}
     else:
-        seen = {"severity": getattr(config.severity, "value", config.severity), **_read_result(result.result, config)}
+        seen = {
+            "severity": getattr(config.severity, "value", config.severity),
+            **_read_result(result.result, config, others),
+        }
     success = bool(result.success) and not exception
     return Finding.model_validate(
         {"rule": config.meta["rule"], "expected": config.meta["expected"], "success": success, **seen}
     )
 
 
-def _read_result(found: Mapping[str, Any], config: Any) -> dict[str, Any]:
+def _read_result(found: Mapping[str, Any], config: Any, others: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """Return figure, sentence and examples from the result of a built-in or a custom expectation."""
     if "unexpected_count" not in found:
         details = found["details"]
         return {"observed": found["observed_value"], "message": details["message"], "examples": details["paths"]}
     rule = RULES[config.meta["rule"]]
-    images, values = int(found["unexpected_count"]), found.get("unexpected_list") or []
+    images, values = int(found["unexpected_count"]), others.get(rule.name)
     message = count_found(images, *rule.found[0])
+    named = f": {name_values(values, rule.allowed)}" if values else ""
     return {
         "observed": images,
-        "message": f"{message}: {name_values(values)}" if values and rule.allowed and rule.names_values else message,
+        "message": f"{message}{named}",
         "examples": [row["path"] for row in (found.get("unexpected_index_list") or [])[:EXAMPLES]],
     }
 

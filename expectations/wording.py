@@ -1,11 +1,12 @@
 """Wording of findings: counts and lists of values as phrases."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 EXAMPLES = 10
 """Offending images named in a finding."""
 
-VALUES = 5
+VALUES = 30
 """Offending values, such as sizes, named in a finding."""
 
 
@@ -16,8 +17,24 @@ def count_found(images: int, noun: str, phrase: str) -> str:
     return f"{images:,} {noun}{'' if images == 1 else 's'} found {phrase}"
 
 
-def name_values(values: Iterable[str]) -> str:
-    """Name the distinct values among these, such as "30x30, 64x64", with "(none)" for an empty value."""
-    distinct = sorted({value or "(none)" for value in values})
-    more = f" and {len(distinct) - VALUES} more" if len(distinct) > VALUES else ""
-    return ", ".join(distinct[:VALUES]) + more
+def name_values(images: Mapping[str, int], allowed: Sequence[str] = ()) -> str:
+    """Name values with the number of their images, the most frequent first.
+
+    Args:
+        images: value -> number of images; an empty value is named "(none)".
+        allowed: values that were expected: one that is a word close to another is named with it.
+
+    Examples:
+        >>> name_values({"30x30": 1, "64x64": 2})
+        '64x64 (2), 30x30 (1)'
+        >>> name_values({"hapy": 1}, allowed=("happy", "sad"))
+        'hapy (1, perhaps happy)'
+    """
+    counts = sorted(images.items(), key=lambda one: (-one[1], one[0]))
+    more = f" and {len(counts) - VALUES} more" if len(counts) > VALUES else ""
+    return ", ".join(f"{name or '(none)'} ({n:,}{_guess(name, allowed)})" for name, n in counts[:VALUES]) + more
+
+
+def _guess(name: str, allowed: Sequence[str]) -> str:
+    close = get_close_matches(name.casefold(), allowed, 1) if name.isalpha() else []
+    return f", perhaps {close[0]}" if close else ""

@@ -102,8 +102,9 @@ STAGE_MODULES = {
         data.sample.occlusion data.sample.person
     """,
     "images of an archive": """
-        data.base.errors data.base.labels data.base.record data.sources.archive_entries
-        data.sources.archive_streams data.sources.extract data.sources.root_search
+        data.base.errors data.base.labels data.base.names data.base.record data.records.dataset
+        data.sources.archive_entries data.sources.archive_streams data.sources.extract
+        data.sources.folder_entries data.sources.folder_names data.sources.root_search
     """,
     "manifests": """
         data.base.errors data.base.labels data.base.paths data.base.record data.manifest.decoding
@@ -134,14 +135,16 @@ STAGE_MODULES = {
         tasks.dataset.drift
     """,
     "verdicts": """
-        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
-        data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
-        data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
-        data.sources.secrets data.sources.source data.system.child_process expectations.counts
-        expectations.policies expectations.rules reports.common reports.common.formatting
-        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.exhibits
-        reports.dataset.findings reports.dataset.verdict_page tasks.dataset.verdict
+        data.base.errors data.base.labels data.base.markdown data.base.names data.base.paths
+        data.base.record data.manifest.decoding data.manifest.measures data.manifest.table
+        data.quality.accepted data.quality.cleaning data.quality.multiple_testing data.quality.odd_images
+        data.quality.rules data.quality.split_classifier data.quality.split_similarity data.records.dataset
+        data.records.events data.sources.archive_entries data.sources.archive_streams
+        data.sources.folder_names data.sources.secrets data.sources.source data.system.child_process
+        expectations.counts expectations.policies expectations.rules reports.common
+        reports.common.formatting reports.common.images reports.common.markdown_text
+        reports.common.templates reports.dataset.exhibits reports.dataset.findings
+        reports.dataset.verdict_page tasks.dataset.verdict
     """,
     "folds": """
         data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures

@@ -51,6 +51,21 @@ class RelabelCounts(Record):
     copies: int = Field(description="of all these, images not named themselves but equal in pixels to a named one")
 
 
+class ReadName(Record):
+    """A folder's name that is read as that of a split or class."""
+
+    name: str
+    read_as: str
+    files: int
+
+
+class FolderNames(Record):
+    """How the folders of a source were read."""
+
+    class_first: bool = Field(default=False, description="CLASS/SPLIT/IMAGE instead of SPLIT/CLASS/IMAGE")
+    renamed: tuple[ReadName, ...] = ()
+
+
 class DataSummary(Record):
     """Summary of the data set in a run's results."""
 

@@ -14,9 +14,11 @@ from pydantic import Field
 from data.base.errors import PipelineError
 from data.base.labels import SPLITS
 from data.base.record import Record
+from data.records.dataset import FolderNames
 from data.sources.archive_entries import Entry, open_entries, refusal, show_name, unreadable
 from data.sources.archive_streams import too_many_entries
 from data.sources.folder_entries import folder_entries
+from data.sources.folder_names import place, read_names
 from data.sources.root_search import RootSearch
 
 logger = logging.getLogger(__name__)
@@ -87,14 +89,18 @@ class _Plan(NamedTuple):
     """What is unpacked of an archive or folder, found before anything is written."""
 
     root: tuple[str, ...]
+    """Names of the folders that lead to the data set."""
     places: dict[bytes, int]
     """Names of the files below the root, and which entry counts for each: a name may occur twice."""
+    class_first: bool
+    """Whether the folders below the root are CLASS/SPLIT instead of SPLIT/CLASS."""
 
 
-def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
-    """Write everything below an archive's data set root directly under `out`.
+def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> FolderNames:
+    """Write everything below an archive's data set root under `out`, as SPLIT/CLASS/FILE.
 
-    The root is the folder, at any depth, with train, validation or test in it. If two members have one name, the
+    The root is the folder, at any depth, with train, validation or test in it, or classes with these in them. Folders
+    are named as in `data.base.labels`, see `data.sources.folder_names.place`. If two members have one name, the
     later one counts, as with tar and unzip. Files beside the root are left out. The archive is read twice and never
     held in memory; with the default limits, that needs at most 200 MB.
 
@@ -102,6 +108,9 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
         archive: a zip, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
         out: an empty directory, made if it is missing; on an error it may hold part of the files.
         limits: how much the archive may hold.
+
+    Returns:
+        How its folders were read.
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
@@ -111,23 +120,30 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> None:
     packed_bytes = archive.stat().st_size
     with open_entries(archive, limits.max_files) as entries:
         plan = _plan(entries, _Tally(limits, archive, packed_bytes), archive)
+    names = read_names(plan.places, plan.class_first, archive)
     with open_entries(archive, limits.max_files) as entries:
         _Writer(archive, out, limits, packed_bytes).write(entries, plan)
+    return names
 
 
-def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> None:
-    """Copy everything below a folder's data set root directly under `out`, by the rules of `extract_archive`.
+def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> FolderNames:
+    """Copy everything below a folder's data set root under `out`, by the rules of `extract_archive`.
 
     Args:
         folder: a local folder with the data set root at any depth; links below it are refused, not followed.
         out: an empty directory, made if it is missing.
         limits: how much the folder may hold; the ratio does not apply.
 
+    Returns:
+        How its folders were read.
+
     Raises:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
     plan = _plan_folder(folder, limits)
+    names = read_names(plan.places, plan.class_first, folder)
     _Writer(folder, out, limits, None).write(folder_entries(folder.resolve()), plan)
+    return names
 
 
 def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
@@ -208,13 +224,13 @@ def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path) -> _Plan:
     if repeated:
         logger.warning("%s holds %d names twice; the later file of each counts", origin, repeated)
     root = roots.find()
-    start = "".join(f"{part}/" for part in root).encode()
+    start = "".join(f"{part}/" for part in root.parts).encode()
     for name, problem in problems.items():
         if name.startswith(start):
             raise refusal(name.decode(), problem)
     places = {name.removeprefix(start): number for name, number in named.items() if name.startswith(start)}
-    logger.info("%s: %d files below the data set root %s", origin, len(places), "/".join(root) or ".")
-    return _Plan(root, places)
+    logger.info("%s: %d files below the data set root %s", origin, len(places), "/".join(root.parts) or ".")
+    return _Plan(root.parts, places, root.class_first)
 
 
 class _Writer:
@@ -241,18 +257,20 @@ class _Writer:
         for number, entry in enumerate(entries):
             below = entry.parts[depth:]
             if entry.parts[:depth] == plan.root and plan.places.get("/".join(below).encode()) == number:
-                self._make_folder(self._out.joinpath(*below[:-1]))
-                self._write_file(self._resolve(entry, depth), self._out.joinpath(*below))
+                placed = self._out.joinpath(*place(below, plan.class_first))
+                self._make_folder(placed.parent)
+                self._write_file(self._resolve(entry, plan), placed)
                 written += 1
         if written != len(plan.places):
             raise self._changed()
 
-    def _resolve(self, entry: Entry, depth: int) -> Entry:
+    def _resolve(self, entry: Entry, plan: _Plan) -> Entry:
         """Return a hard link as a file with the content of the one that it names, which was written before."""
         if not entry.same_as:
             return entry
-        first = self._out.joinpath(*entry.same_as[depth:])
-        if entry.same_as[:depth] != entry.parts[:depth] or not first.is_file():
+        depth = len(plan.root)
+        first = self._out.joinpath(*place(entry.same_as[depth:], plan.class_first))
+        if entry.same_as[:depth] != plan.root or not first.is_file():
             named = show_name("/".join(entry.same_as))
             raise refusal("/".join(entry.parts), f"a hard link to {named}, which is no file of the data set before it")
         return entry._replace(size_bytes=first.stat().st_size, open=partial(first.open, "rb"))

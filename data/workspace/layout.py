@@ -40,6 +40,7 @@ IMAGES_FOLDER = "images"
 """Folder of the images inside their stage, so that the stage's own record is not among them."""
 
 MANIFEST_NAME = "manifest.parquet"
+FOLDER_NAMES_NAME = "folder_names.json"
 SUMMARY_NAME = "summary.json"
 QUARANTINE_NAME = "quarantine.parquet"
 COMPARISON_NAME = "splits.json"

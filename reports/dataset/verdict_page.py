@@ -108,6 +108,7 @@ def verdict_markdown(summary: DataSummary, evidence: DataEvidence, places: Mappi
         places: title -> URL of a page on the data set; http URLs become links, others are shown as text.
     """
     lines = [f"**{HEADLINES[judge_outcome(summary, evidence)]}**", ""]
+    lines += [f"- {escape_text(line)}" for line in evidence.folders]
     steps = [f"{s.rule}: {s.message.rstrip('.')}. {s.advice}" for s in list_next_steps(summary, evidence)]
     lines += [f"- {escape_text(step)}" for step in steps]
     lines += ["", *_severity_table(summary, evidence), *_rule_table(summary, evidence)]

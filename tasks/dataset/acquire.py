@@ -5,16 +5,18 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.records.dataset import FolderNames
 from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources import extract
 from data.sources.download_settings import DownloadSettings
 from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
 from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive, name_downloads
+from data.sources.folder_names import describe_names
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.disk_space import count_file_bytes
-from data.workspace.layout import DOWNLOADS_FOLDER, IMAGES_FOLDER, IMAGES_STAGE
+from data.workspace.layout import DOWNLOADS_FOLDER, FOLDER_NAMES_NAME, IMAGES_FOLDER, IMAGES_STAGE
 from data.workspace.ownership import finish_owned, start_owned
 from data.workspace.store import Produced, Workspace
 from tasks.support.outcomes import finish, record_of
@@ -84,10 +86,11 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
     images = workspace.produce(
         IMAGES_STAGE,
         inputs,
-        lambda out: extract_archive(archive, out / IMAGES_FOLDER, limits),
+        lambda out: _keep_names(extract_archive(archive, out / IMAGES_FOLDER, limits), out),
         need=lambda: count_file_bytes(list_sizes(archive, limits)),
     )
     get_run_logger().info("images of %s are in %s", archive.name, images.path)
+    _log_names(images)
     return finish(images, images.cached)
 
 
@@ -101,8 +104,24 @@ def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Pr
     images = workspace.produce(
         IMAGES_STAGE,
         inputs,
-        lambda out: copy_folder(folder, out / IMAGES_FOLDER, limits),
+        lambda out: _keep_names(copy_folder(folder, out / IMAGES_FOLDER, limits), out),
         need=lambda: count_file_bytes(path.stat().st_size for path in copied.values()),
     )
     get_run_logger().info("images of %s are in %s", folder, images.path)
+    _log_names(images)
     return finish(images, images.cached)
+
+
+def load_folder_names(images: Produced) -> FolderNames:
+    """Load how the folders of a source were read; a generated data set has no others than its own."""
+    path = images.path / FOLDER_NAMES_NAME
+    return FolderNames.model_validate_json(path.read_bytes()) if path.is_file() else FolderNames()
+
+
+def _keep_names(names: FolderNames, out: Path) -> None:
+    (out / FOLDER_NAMES_NAME).write_text(names.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _log_names(images: Produced) -> None:
+    for line in describe_names(load_folder_names(images)):
+        get_run_logger().info(line)

@@ -10,6 +10,7 @@ from data.base.errors import DataRejected
 from data.manifest.table import read_manifest
 from data.quality.accepted import read_accepted, write_accepted
 from data.records.dataset import DataSummary
+from data.sources.folder_names import describe_names
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources
 from data.workspace.layout import DATA_DOCS_FOLDER, DATASHEET_NAME, IMAGES_FOLDER, MANIFEST_NAME, VERDICTS_STAGE
@@ -27,6 +28,7 @@ from reports.dataset.exhibits import (
 )
 from reports.dataset.findings import judge_outcome, list_next_steps
 from reports.dataset.verdict_page import VERDICT_PAGE, render_verdict, verdict_markdown
+from tasks.dataset.acquire import load_folder_names
 from tasks.dataset.drift import compared_with, load_changed_images, load_changes
 from tasks.dataset.validate import find_data_docs, load_comparison, load_quarantine, load_summary
 from tasks.support.events import DATA_REJECTED, emit
@@ -74,6 +76,7 @@ def gather_evidence(images: Produced, manifest: Produced, dataset: Produced, cha
     former, policies = compared_with(change), read_record(dataset.path).inputs["policies"]
     return DataEvidence(
         dataset=dataset.key,
+        folders=describe_names(load_folder_names(images)),
         comparison=load_comparison(dataset),
         policies={rule: choice for rule, choice in policies.items() if rule != RULE_ON_CHANGE},
         compared_with=former,

@@ -90,10 +90,11 @@ def test_each_split_has_its_own_ratio() -> None:
 
 
 def test_many_values_are_named_in_part() -> None:
-    rows = [*((f"fold_{number}", "happy", str(number)) for number in range(7)), ("", "", "loose")]
+    rows = [*((f"fold_{number}", "happy", str(number)) for number in range(10, 42)), ("", "", "loose")]
     finding = broken(validate_manifest(make_manifest(rows), RULES))["known_splits"]
-    assert finding.observed == 8
-    assert finding.message.endswith("(none), fold_0, fold_1, fold_2, fold_3 and 3 more")
+    assert finding.observed == 33
+    assert "test: (none) (1), fold_10 (1), fold_11 (1)" in finding.message
+    assert finding.message.endswith("fold_38 (1) and 3 more")
 
 
 def test_too_few_images_after_cleaning_are_critical() -> None:
@@ -146,3 +147,13 @@ def test_frames_that_are_no_manifest_are_refused() -> None:
 def test_importing_the_entry_points_does_not_import_great_expectations() -> None:
     program = "import sys, expectations.rules, expectations.run_suite; sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, check=False).returncode == 0
+
+
+def test_every_unknown_class_is_named_with_its_images_and_the_nearest_known_one() -> None:
+    rows = [
+        *(("train", "angry", str(number)) for number in range(250)),
+        ("test", "suprise", "x"),
+        ("test", "fear", "y"),
+    ]
+    finding = broken(validate_manifest(make_manifest(rows), RULES))["known_labels"]
+    assert finding.message.endswith("angry (250), fear (1), suprise (1, perhaps surprise)")

@@ -26,6 +26,7 @@ from data.sources.extract import (
     extract_archive,
     list_copied,
 )
+from data.sources.folder_names import describe_names
 
 FILES = {
     "train/happy/1.jpg": b"a" * 100,
@@ -120,11 +121,58 @@ def test_litter_and_what_stands_beside_the_root_stay_out(tmp_path: Path) -> None
     assert read_tree(tmp_path / "copied") == expected
 
 
-def test_one_split_is_enough_and_case_counts(tmp_path: Path) -> None:
+def test_one_split_is_enough(tmp_path: Path) -> None:
     extract_archive(write_zip(tmp_path / "a.zip", {"x/test/sad/1.jpg": b"a"}), tmp_path / "out", LIMITS)
     assert read_tree(tmp_path / "out") == {"test/sad/1.jpg": b"a"}
-    with pytest.raises(PipelineError, match="case-sensitive"):
-        extract_archive(write_zip(tmp_path / "b.zip", {"Train/sad/1.jpg": b"a"}), tmp_path / "b", LIMITS)
+    with pytest.raises(PipelineError, match="no folder named as a split"):
+        extract_archive(write_zip(tmp_path / "b.zip", {"photos/sad/1.jpg": b"a"}), tmp_path / "b", LIMITS)
+
+
+OTHER_NAMES = {
+    "Training/Happiness/1.jpg": b"a" * 100,
+    "Training/ SAD/2.jpg": b"b" * 100,
+    "PublicTest/joy/3.jpg": b"c" * 100,
+    "testing/sadness/4.jpg": b"d" * 100,
+}
+
+
+def test_usual_names_of_splits_and_classes_are_read_and_said(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "faces.zip", {**below("set/", OTHER_NAMES), "set/val/Angry/5.jpg": b"e"})
+    names = extract_archive(archive, tmp_path / "out", LIMITS)
+    assert read_tree(tmp_path / "out") == {**FILES, "validation/Angry/5.jpg": b"e"}
+    assert describe_names(names) == (
+        " SAD was read as sad (1)",
+        "Happiness was read as happy (1)",
+        "PublicTest was read as validation (1)",
+        "Training was read as train (2)",
+        "joy was read as happy (1)",
+        "sadness was read as sad (1)",
+        "testing was read as test (1)",
+        "val was read as validation (1)",
+    )
+
+
+@pytest.mark.parametrize("files", [FILES, OTHER_NAMES])
+def test_classes_with_splits_in_them_are_read(tmp_path: Path, files: dict[str, bytes]) -> None:
+    turned = {"/".join([name.split("/")[1], name.split("/")[0], name.split("/")[2]]): files[name] for name in files}
+    turned |= {"set.txt": b"x"}
+    folder = write_folder(tmp_path / "in", below("set/", {**turned, "angry/train/5.jpg": b"e"}))
+    names = copy_folder(folder, tmp_path / "out", LIMITS)
+    assert names.class_first
+    assert read_tree(tmp_path / "out") == {**FILES, "train/angry/5.jpg": b"e", "set.txt": b"x"}
+
+
+def test_two_folders_that_mean_the_same_become_one_unless_a_file_is_in_both(tmp_path: Path) -> None:
+    two = {**FILES, "val/Happy/5.jpg": b"e", "valid/happy/6.jpg": b"f"}
+    names = extract_archive(write_zip(tmp_path / "a.zip", two), tmp_path / "out", LIMITS)
+    assert {"validation/happy/3.jpg", "validation/happy/5.jpg", "validation/happy/6.jpg"} < set(
+        read_tree(tmp_path / "out")
+    )
+    assert [one.name for one in names.renamed] == ["Happy", "val", "valid"]
+    both = {**FILES, "val/happy/3.jpg": b"other"}
+    with pytest.raises(PipelineError, match=r"validation/happy/3.jpg and val/happy/3.jpg, whose folders mean the same"):
+        extract_archive(write_zip(tmp_path / "b.zip", both), tmp_path / "b", LIMITS)
+    assert not (tmp_path / "b").exists()
 
 
 def test_root_has_the_most_splits_and_ties_are_refused(tmp_path: Path) -> None:
