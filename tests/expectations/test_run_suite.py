@@ -152,8 +152,8 @@ def test_importing_the_entry_points_does_not_import_great_expectations() -> None
 def test_every_unknown_class_is_named_with_its_images_and_the_nearest_known_one() -> None:
     rows = [
         *(("train", "angry", str(number)) for number in range(250)),
-        ("test", "suprise", "x"),
+        ("test", "surpris", "x"),
         ("test", "fear", "y"),
     ]
     finding = broken(validate_manifest(make_manifest(rows), RULES))["known_labels"]
-    assert finding.message.endswith("angry (250), fear (1), suprise (1, perhaps surprise)")
+    assert finding.message.endswith("angry (250), fear (1), surpris (1, perhaps surprise)")
