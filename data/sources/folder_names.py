@@ -23,11 +23,15 @@ def place(parts: tuple[str, ...], class_first: bool) -> tuple[str, ...]:
         >>> place(("angry", "val", "1.jpg"), class_first=True)
         ('validation', 'angry', '1.jpg')
     """
-    if len(parts) < 3:
-        return (find_split(parts[0]) or parts[0], *parts[1:]) if len(parts) == 2 and not class_first else parts
-    first, second, *rest = parts
-    split, label = (second, first) if class_first else (first, second)
-    return (find_split(split) or split, find_class(label) or label, *rest)
+    if len(parts) < (3 if class_first else 2):
+        return parts
+    split, *folders, name = _turn(parts, class_first)
+    return (find_split(split) or split, *(find_class(label) or label for label in folders[:1]), *folders[1:], name)
+
+
+def _turn(parts: tuple[str, ...], class_first: bool) -> tuple[str, ...]:
+    """Return names of folders, and perhaps of a file in them, with the split first."""
+    return (parts[1], parts[0], *parts[2:]) if class_first and len(parts) > 1 else parts
 
 
 def read_names(files: Collection[bytes], class_first: bool, origin: Path) -> FolderNames:
@@ -69,8 +73,8 @@ def _folder(file: bytes) -> tuple[str, ...]:
 
 
 def _renamings(folder: tuple[str, ...], placed: tuple[str, ...], class_first: bool) -> Iterator[tuple[str, str]]:
-    old = (folder[1], folder[0]) if class_first and len(folder) > 1 else folder[:2]
-    return ((was, now) for was, now in zip(old, placed[:2], strict=True) if was != now)
+    old = _turn(folder, class_first)
+    return ((was, now) for was, now in zip(old[:2], placed[:2], strict=True) if was != now)
 
 
 def _refuse_one_place(files: Collection[bytes], merged: set[tuple[str, ...]], class_first: bool, origin: Path) -> None:
