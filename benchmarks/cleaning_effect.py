@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import stats
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.base.record import Record
 from data.manifest.table import read_manifest
 from data.quality.cleaning import CleaningPolicy, clean_manifest
@@ -195,11 +195,11 @@ def choose_rows(scored: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     Copies are not distributed over the classes like other images, so there are also rows for each class.
     """
     copy = (scored["part"] == COPY).to_numpy()
-    of_class = {label: (scored["label"] == label).to_numpy() for label in CLASSES}
+    of_class = {label: (scored["label"] == label).to_numpy() for label in SEED_FORMAT.labels}
     classes = {
         f"{part}, {label}": chosen & of_class[label]
         for part, chosen in ((NO_COPY, ~copy), (COPY, copy))
-        for label in CLASSES
+        for label in SEED_FORMAT.labels
     }
     enough = {part: chosen for part, chosen in classes.items() if scored["group"][chosen].nunique() > 1}
     return {NO_COPY: ~copy, COPY: copy, ALL: np.ones(len(scored), dtype=bool), **enough}

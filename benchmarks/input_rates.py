@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data.base.labels import CLASSES, IMAGE_SIZE
+from data.base.data_format import SEED_FORMAT
 from data.views.augment import SEED_AUGMENT
 from data.views.tfrecords import Jitter, ViewsIndex, read_part
 
@@ -98,9 +98,9 @@ def read_by_generator(images: Path, batch_images: int) -> Any:
     )
     return generator.flow_from_directory(
         str(images),
-        target_size=(IMAGE_SIZE, IMAGE_SIZE),
+        target_size=(SEED_FORMAT.height, SEED_FORMAT.height),
         color_mode="grayscale",
-        classes=list(CLASSES),
+        classes=list(SEED_FORMAT.labels),
         batch_size=batch_images,
         seed=42,
     )
@@ -121,10 +121,10 @@ def read_by_layers(images: Path) -> Iterable[Any]:
     )
     dataset = keras.utils.image_dataset_from_directory(
         str(images),
-        class_names=list(CLASSES),
+        class_names=list(SEED_FORMAT.labels),
         color_mode="grayscale",
         batch_size=BATCH_IMAGES,
-        image_size=(IMAGE_SIZE, IMAGE_SIZE),
+        image_size=(SEED_FORMAT.height, SEED_FORMAT.height),
         seed=42,
         verbose=False,
     )

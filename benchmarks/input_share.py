@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from data.base.labels import CLASSES
+from data.base.data_format import SEED_FORMAT
 from data.system.hardware import has_bfloat16, usable_cores
 from data.views.tfrecords import Jitter, read_part
 from models.catalog.presets import PRESETS
@@ -34,7 +34,7 @@ def main() -> None:
     views = Path(sys.argv[1])
     recipe = PRESETS["quick"].recipe(NETWORK, 0)
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if has_bfloat16() else "float32")
-    model = load_builder(find_variant(NETWORK).builder)(len(CLASSES), None)
+    model = load_builder(find_variant(NETWORK).builder)(len(SEED_FORMAT.labels), None)
     compile_model(model, recipe, total_steps=10 * STEPS)
 
     def read() -> Any:

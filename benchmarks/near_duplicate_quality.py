@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageChops, ImageEnhance, ImageOps
 
-from data.base.labels import IMAGE_SIZE
+from data.base.data_format import SEED_FORMAT
 from data.manifest.near_duplicates import find_similar_pairs
 from data.manifest.table import build_manifest
 
@@ -68,7 +68,7 @@ def choose_originals(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
 
 def draw_sheets(images: Path, pairs: pd.DataFrame, directory: Path) -> list[Path]:
     """Draw pairs side by side, row by row, on as many sheets as necessary."""
-    side, sheets = IMAGE_SIZE * SCALE, []
+    side, sheets = SEED_FORMAT.height * SCALE, []
     directory.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(pairs), PAIRS_PER_SHEET):
         shown = pairs.iloc[start : start + PAIRS_PER_SHEET]

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from benchmarks.input_rates import read_by_generator
-from data.base.labels import CLASSES
+from data.base.data_format import SEED_FORMAT
 from models.catalog.presets import PRESETS
 from models.catalog.variants import find_variant
 from models.networks.load import load_builder
@@ -27,7 +27,7 @@ def main() -> None:
     recipe = PRESETS["seed"].recipe(NETWORK, 0)
     keras.utils.set_random_seed(42)
     batches: Any = read_by_generator(Path(sys.argv[1]) / "train", recipe.batch_size)
-    model = load_builder(find_variant(NETWORK).builder)(len(CLASSES), None)
+    model = load_builder(find_variant(NETWORK).builder)(len(SEED_FORMAT.labels), None)
     compile_model(model, recipe, total_steps=len(batches))
     wall, cores = time.monotonic(), time.process_time()
     model.fit(Unscaled(batches), epochs=1, verbose=0, shuffle=False)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ custom_expectations | which checks does Great Expectations not have?
 suite               | which expectation checks which rule?
 run_suite           | what does the suite find in a manifest?
 data_docs           | how are Great Expectations' own pages written and pruned?
+format_advice       | which options does a data set of another format need?
 judge               | is a data set accepted, and which images are used?
 wording             | how are findings put into words?
 

@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
-from data.base.labels import PARTS
+from data.base.parts import PARTS
 from data.base.record import Record
 
 Counts = dict[str, dict[str, int]]
@@ -81,7 +81,7 @@ def choose_profile(name: ProfileName, counts: Mapping[str, Mapping[str, int]]) -
 
 
 def count_images(manifest: pd.DataFrame, column: str, decodable_alone: bool = False) -> Counts:
-    """Count images by split or part, and by class, in the order of `data.base.labels`; unknown names come last.
+    """Count images by split or part, and by class, in the order of `data.base.parts`; unknown names come last.
 
     Args:
         manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.

@@ -18,6 +18,7 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from data.quality.cleaning import find_faults
 from data.quality.rules import RULES
 from expectations.counts import ExpectedCounts, count_images
+from expectations.rules import DataRules
 from expectations.wording import EXAMPLES, count_found
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -31,11 +32,18 @@ class ManifestFaultyPaths(TableMetricProvider):
     """Metric with the paths of the images with each fault of `data.quality.rules.FAULTS`."""
 
     metric_name = "manifest.faulty_paths"
+    value_keys = ("rules",)
 
     @metric_value(engine=PandasExecutionEngine)
-    def _pandas(cls, execution_engine: PandasExecutionEngine, metric_domain_kwargs: dict[str, Any], **_: Any) -> Any:
+    def _pandas(
+        cls,
+        execution_engine: PandasExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        **_: Any,
+    ) -> Any:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
-        faults = find_faults(frame)
+        faults = find_faults(frame, DataRules.model_validate(metric_value_kwargs["rules"]).data_format)
         # A copy under another label breaks the rule on labels, which is more severe: it is reported only there.
         faults["repeated_train"] &= ~faults["label_conflict"]
         return {fault: frame.loc[faults[fault], "path"].tolist() for fault in faults.columns}
@@ -56,8 +64,9 @@ class ExpectNoImagesWithFaults(BatchExpectation):
     """Expect that no image has one of the faults that break a rule, such as a copy in another split."""
 
     rule: str
+    rules: dict[str, Any]
     metric_dependencies: ClassVar[tuple[str, ...]] = ("manifest.faulty_paths",)
-    success_keys: ClassVar[tuple[str, ...]] = ("rule",)
+    success_keys: ClassVar[tuple[str, ...]] = ("rule", "rules")
 
     def _validate(
         self,
@@ -68,8 +77,14 @@ class ExpectNoImagesWithFaults(BatchExpectation):
         rule = RULES[self.rule]
         paths = [metrics["manifest.faulty_paths"][fault] for fault in rule.faults]
         offending = sorted(set().union(*paths))
+        rules = DataRules.model_validate(self.rules)
         counted = zip(paths, rule.found, strict=True)
-        message = ", ".join(count_found(len(found), *words) for found, words in counted if found or not offending)
+        words = [
+            count_found(len(found), noun, rules.fill_in(phrase))
+            for found, (noun, phrase) in counted
+            if found or not offending
+        ]
+        message = ", ".join(words)
         return _result(not offending, len(offending), message, offending)
 
 

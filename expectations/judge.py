@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from data.base.data_format import DataFormat
+from data.base.parts import SPLITS
 from data.quality.cleaning import (
     CleaningPolicy,
     clean_manifest,
     count_quarantine,
+    is_sized,
     summarize_duplicates,
     summarize_near_duplicates,
 )
@@ -19,6 +22,7 @@ from data.quality.split_similarity import SplitComparison, compare_splits
 from data.records.dataset import NOT_CHECKED, DataSummary, Finding, Verdict
 from data.sources.source import DatasetSource
 from expectations.counts import Counts, count_images
+from expectations.format_advice import advise_on_format
 from expectations.rules import DataRules, cleaned_rules, published_rules
 from expectations.run_suite import validate_manifest
 from expectations.wording import EXAMPLES
@@ -58,10 +62,14 @@ def judge_data_set(
         rules: what the data set has to satisfy.
         published_counts: split -> class -> files before a person corrected labels; None if nobody did.
     """
+    rules = rules.model_copy(update={"splits": _required_splits(manifest)})
     before = validate_manifest(manifest, published_rules(rules, policy), published_counts)
-    kept, quarantine = clean_manifest(manifest, policy)
+    kept, quarantine = clean_manifest(manifest, policy, rules.data_format)
     comparison, alike = _compare_splits(kept, rules)
-    before = Verdict(findings=(*before.findings, *alike, *_find_odd_images(manifest)))
+    findings = advise_on_format(before.findings, manifest, rules.data_format)
+    before = Verdict(
+        findings=(*findings, *alike, *_count_conversions(manifest, rules.data_format), *_find_odd_images(manifest))
+    )
     after = validate_manifest(kept, cleaned_rules(rules, policy)) if len(kept) else Verdict(findings=())
     critical = before.failed("critical") or after.failed("critical")
     trainable = not critical and bool((kept["split"] == "train").any())
@@ -69,15 +77,21 @@ def judge_data_set(
     summary = DataSummary(
         source=source.name,
         synthetic=source.is_generated,
+        data_format=rules.data_format,
         counts_published=count_images(manifest, "split"),
         counts_used=count_images(clean, "part"),
-        **summarize_duplicates(manifest, policy.blank_standard_deviation).model_dump(),
-        **(summarize_near_duplicates(manifest).model_dump() if "group" in manifest else {}),
+        **summarize_duplicates(manifest, rules.data_format, policy.blank_standard_deviation).model_dump(),
+        **(summarize_near_duplicates(manifest, rules.data_format).model_dump() if "group" in manifest else {}),
         before=before,
         after=after,
         quarantine=count_quarantine(quarantine),
     )
     return Judgement(clean=clean, quarantine=quarantine, summary=summary, comparison=comparison)
+
+
+def _required_splits(manifest: pd.DataFrame) -> tuple[str, ...]:
+    """Return the splits that need images: a data set may have no test split, but not an empty one."""
+    return SPLITS if (manifest["split"] == "test").any() else tuple(split for split in SPLITS if split != "test")
 
 
 def _compare_splits(kept: pd.DataFrame, rules: DataRules) -> tuple[SplitComparison, tuple[Finding, ...]]:
@@ -111,6 +125,22 @@ def _find_odd_images(manifest: pd.DataFrame) -> tuple[Finding, ...]:
         return (_not_checked("odd_images", expected, error),)
     message = f"the {len(odd)} images least like the others, for a person to look at; none is set aside for it"
     return (_inform("odd_images", len(odd), expected, message, tuple(odd["path"].head(EXAMPLES))),)
+
+
+def _count_conversions(manifest: pd.DataFrame, data_format: DataFormat) -> tuple[Finding, ...]:
+    """Return one finding with what is changed in images before networks see them; none if nothing is."""
+    images = manifest[manifest["decodable"]]
+    counts = images["converted"].str.split(", ").explode().value_counts().to_dict()
+    counts.pop("", None)
+    if data_format.resize:
+        counts[f"resized to {data_format.size}"] = int((~is_sized(images, data_format)).sum())
+    if data_format.recolor:
+        counts["colour to gray"] = int((~images["gray"]).sum())
+    counts = {change: number for change, number in counts.items() if number}
+    if not counts:
+        return ()
+    message = f"images are converted: {', '.join(f'{change} {number:,}' for change, number in counts.items())}"
+    return (_inform("converted", sum(counts.values()), "no limit: this is information", message),)
 
 
 def _not_checked(rule: str, expected: str, error: Exception) -> Finding:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from data.base.data_format import SEED_FORMAT, DataFormat
+from data.base.parts import SPLITS
 from data.base.record import Record
 from data.quality.cleaning import BLANK_STANDARD_DEVIATION, CleaningPolicy
 from data.quality.rules import RULES, Rule
@@ -39,6 +41,8 @@ class DataLimits(Record):
 class DataRules(DataLimits):
     """Rules for a manifest; every breach is critical, except of advisory rules and of rules that are `tolerated`."""
 
+    data_format: DataFormat = Field(default=SEED_FORMAT, description="labels, size and colour of the images")
+    splits: tuple[str, ...] = Field(default=SPLITS, description="splits that must have images of each class")
     blank_standard_deviation: float = Field(
         default=BLANK_STANDARD_DEVIATION, ge=0, le=128, description="gray levels; at most this makes an image blank"
     )
@@ -51,6 +55,11 @@ class DataRules(DataLimits):
         if rule in self.insisted:
             return "critical"
         return "warning" if RULES[rule].advisory or rule in self.tolerated else "critical"
+
+    def fill_in(self, text: str, **others: str) -> str:
+        """Put bounds, and labels and size of the data set, into the braces of a rule's text."""
+        shape = self.data_format
+        return text.format(**self.model_dump(), labels=", ".join(shape.labels), size=shape.size, **others)
 
     def minimum_images(self) -> dict[str, int]:
         """Return how many images of each class each split needs."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from data.base.data_format import DataFormat
 from data.base.errors import PipelineError
 from data.manifest.table import require_columns
-from data.quality.rules import RULES
+from data.quality.rules import RULES, allowed_values
 from data.records.dataset import NOT_CHECKED, Finding, Verdict
 from expectations.counts import Counts, count_images
 from expectations.rules import DataRules
@@ -39,9 +40,9 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts
         PipelineError: columns of the manifest are missing, or it has no row.
     """
     require_rows(manifest)
-    others = _count_other_values(manifest)
+    others = _count_other_values(manifest, rules.data_format)
     results = run_suite(open_context(), manifest, rules, published_counts)
-    return Verdict(findings=tuple(_to_finding(result, others) for result in results))
+    return Verdict(findings=tuple(_to_finding(result, others, rules) for result in results))
 
 
 def require_rows(manifest: pd.DataFrame) -> None:
@@ -86,26 +87,27 @@ def run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published_
     suite = context.suites.add(build_suite(rules, published_counts or count_images(manifest, "split")))
     validation = gx.ValidationDefinition(name="manifest", data=batch_definition, suite=suite)
     outcome = context.validation_definitions.add(validation).run(
-        batch_parameters={"dataframe": prepare_frame(manifest)}, result_format=RESULT_FORMAT
+        batch_parameters={"dataframe": prepare_frame(manifest, rules.data_format)}, result_format=RESULT_FORMAT
     )
     return list(outcome.results)
 
 
-def _count_other_values(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
+def _count_other_values(manifest: pd.DataFrame, data_format: DataFormat) -> dict[str, dict[str, int]]:
     """Count the values that a rule does not allow, by rule: Great Expectations lists the first 200 images alone."""
     from expectations.suite import prepare_frame
 
-    frame = prepare_frame(manifest)
+    frame = prepare_frame(manifest, data_format)
     found: dict[str, dict[str, int]] = {}
     for rule in RULES.values():
-        if rule.allowed and rule.names_values:
+        allowed = allowed_values(rule, data_format)
+        if allowed and rule.names_values:
             values = frame[rule.column].dropna()
-            counts = values[~values.isin(rule.allowed)].value_counts()
+            counts = values[~values.isin(allowed)].value_counts()
             found[rule.name] = {str(value): int(images) for value, images in counts.items()}
     return found
 
 
-def _to_finding(result: Any, others: Mapping[str, Mapping[str, int]]) -> Finding:
+def _to_finding(result: Any, others: Mapping[str, Mapping[str, int]], rules: DataRules) -> Finding:
     config = result.expectation_config
     exception = _find_exception(result.exception_info)
     if exception:
@@ -113,7 +115,7 @@ def _to_finding(result: Any, others: Mapping[str, Mapping[str, int]]) -> Finding
     else:
         seen = {
             "severity": getattr(config.severity, "value", config.severity),
-            **_read_result(result.result, config, others),
+            **_read_result(result.result, config, others, rules),
         }
     success = bool(result.success) and not exception
     return Finding.model_validate(
@@ -121,15 +123,18 @@ def _to_finding(result: Any, others: Mapping[str, Mapping[str, int]]) -> Finding
     )
 
 
-def _read_result(found: Mapping[str, Any], config: Any, others: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def _read_result(
+    found: Mapping[str, Any], config: Any, others: Mapping[str, Mapping[str, int]], rules: DataRules
+) -> dict[str, Any]:
     """Return figure, sentence and examples from the result of a built-in or a custom expectation."""
     if "unexpected_count" not in found:
         details = found["details"]
         return {"observed": found["observed_value"], "message": details["message"], "examples": details["paths"]}
     rule = RULES[config.meta["rule"]]
     images, values = int(found["unexpected_count"]), others.get(rule.name)
-    message = count_found(images, *rule.found[0])
-    named = f": {name_values(values, rule.allowed)}" if values else ""
+    noun, phrase = rule.found[0]
+    message = count_found(images, noun, rules.fill_in(phrase))
+    named = f": {name_values(values, allowed_values(rule, rules.data_format))}" if values else ""
     return {
         "observed": images,
         "message": f"{message}{named}",

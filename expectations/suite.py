@@ -12,9 +12,10 @@ from great_expectations.expectations.core.expect_column_values_to_be_between imp
 from great_expectations.expectations.core.expect_column_values_to_be_in_set import ExpectColumnValuesToBeInSet
 from great_expectations.expectations.expectation import Expectation
 
-from data.base.labels import CLASSES, SPLITS
+from data.base.data_format import DataFormat
+from data.base.parts import SPLITS
 from data.manifest.measures import LARGEST_IMAGE_PIXELS
-from data.quality.rules import RULES, Rule
+from data.quality.rules import RULES, Rule, allowed_values
 from expectations.counts import Counts, choose_profile
 from expectations.custom_expectations import (
     ExpectBalancedClasses,
@@ -42,17 +43,16 @@ def build_suite(rules: DataRules, published_counts: Counts) -> ExpectationSuite:
     return ExpectationSuite(name="manifest", expectations=expectations)
 
 
-def prepare_frame(manifest: pd.DataFrame) -> pd.DataFrame:
+def prepare_frame(manifest: pd.DataFrame, data_format: DataFormat) -> pd.DataFrame:
     """Add the columns that the suite checks, as text; null if a rule does not apply: expectations skip null values.
 
     So a file breaks only the first rule that it does not meet: the class of a file in an unknown split is not checked,
     nor whether a text file is whole, nor the size and colour of a damaged image.
     """
     known_split = manifest["split"].isin(SPLITS)
-    known_folder = known_split & manifest["label"].isin(CLASSES)
+    known_folder = known_split & manifest["label"].isin(data_format.labels)
     image, decodable = manifest["format"] != "", manifest["decodable"]
     too_large = manifest["width"] * manifest["height"] > LARGEST_IMAGE_PIXELS
-    many_bits = manifest["mode"].str.startswith(("I", "F"))
     size = manifest["width"].astype("str") + "x" + manifest["height"].astype("str")
     return manifest.assign(
         known_label=manifest["label"].where(known_split),
@@ -60,18 +60,16 @@ def prepare_frame(manifest: pd.DataFrame) -> pd.DataFrame:
         content=image.map({True: "an image", False: "something else"}),
         whole=decodable.map({True: "whole", False: "damaged or cut short"}).mask(too_large, "too large").where(image),
         size=size.where(decodable),
-        colour=manifest["gray"]
-        .map({True: "gray", False: "colour"})
-        .mask(many_bits, "16 bits or more")
-        .where(decodable),
+        colour=manifest["gray"].map({True: "gray", False: "colour"}).where(decodable),
     )
 
 
 def _make_expectations(rule: Rule, rules: DataRules, published_counts: Counts) -> list[Expectation]:
     """Make the expectation of a rule; none if it is checked elsewhere, or if no publication states counts."""
     about = _about(rule, rules)
-    if rule.allowed:
-        return [ExpectColumnValuesToBeInSet(column=rule.column, value_set=list(rule.allowed), **about)]
+    labels = rules.data_format.labels
+    if allowed := allowed_values(rule, rules.data_format):
+        return [ExpectColumnValuesToBeInSet(column=rule.column, value_set=list(allowed), **about)]
     match rule.name:
         case "nested_folder":
             return [ExpectColumnValuesToBeBetween(column="folders", max_value=FOLDERS, **about)]
@@ -79,14 +77,16 @@ def _make_expectations(rule: Rule, rules: DataRules, published_counts: Counts) -
             bounds = {"min_value": rules.blank_standard_deviation, "strict_min": True}
             return [ExpectColumnValuesToBeBetween(column="standard_deviation", **bounds, **about)]
         case "each_class_in_each_split":
-            return [ExpectEachClassInEachSplit(splits=SPLITS, labels=CLASSES, **about)]
+            return [ExpectEachClassInEachSplit(splits=rules.splits, labels=labels, **about)]
         case "enough_images":
-            return [ExpectEnoughImages(minimum_images=rules.minimum_images(), labels=CLASSES, **about)]
+            return [ExpectEnoughImages(minimum_images=rules.minimum_images(), labels=labels, **about)]
         case "class_balance":
-            return [ExpectBalancedClasses(labels=CLASSES, maximum_ratios=rules.maximum_ratios(), **about)]
+            return [ExpectBalancedClasses(labels=labels, maximum_ratios=rules.maximum_ratios(), **about)]
         case "expected_counts":
             return _expect_published_counts(rule, rules, published_counts)
-    return [ExpectNoImagesWithFaults(rule=rule.name, **about)] if rule.faults else []
+    return (
+        [ExpectNoImagesWithFaults(rule=rule.name, rules=rules.model_dump(mode="json"), **about)] if rule.faults else []
+    )
 
 
 def _expect_published_counts(rule: Rule, rules: DataRules, published_counts: Counts) -> list[Expectation]:
@@ -108,6 +108,6 @@ def _about(rule: Rule, rules: DataRules, published: str = "") -> dict[str, Any]:
         rules: severities, and the bounds that the description names.
         published: the publication and its counts, for the rule that compares with them.
     """
-    expected = rule.expected.format(published=published, **rules.model_dump())
+    expected = rules.fill_in(rule.expected, published=published)
     meta = {"rule": rule.name, "expected": expected}
     return {"severity": rules.severity_of(rule.name), "description": expected, "meta": meta}

@@ -5,13 +5,14 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
+from data.base.named_formats import FormatChoice
 from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.parameters import Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget
 from flows.settings import load_settings
-from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
+from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.training import plan_job, train_variants
 from models.catalog.presets import PresetChoice, load_preset
 from models.catalog.variants import VariantName
@@ -39,6 +40,7 @@ def audit(
     relabel: Relabel = "",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
+    data_format: DataFormatChoice = FormatChoice(),
     force: Force = False,
 ) -> Path:
     """Check every label of a data set by cross-fitting: one training for each fold, on the other folds.
@@ -55,7 +57,8 @@ def audit(
     settings, chosen = load_settings(), load_preset(preset)
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, folds)
-    data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format)
+    data = prepare_data(asked, workspace, settings)
     held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
     views = [build_views(fold, data.images, chosen.views_of(variant), seed, workspace) for fold in held_out]
     job = plan_job(variant, chosen, time_budget_minutes, seed, parallel, settings)

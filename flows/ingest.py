@@ -5,12 +5,13 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
+from data.base.named_formats import FormatChoice
 from data.sources.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.parameters import Force, Relabel, Seed, Source
 from flows.settings import load_settings
-from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
+from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from tasks.support.earlier_attempts import crash_earlier_tasks
 from tasks.support.outcomes import record_of
 
@@ -26,17 +27,20 @@ def ingest(
     relabel: Relabel = "",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
+    data_format: DataFormatChoice = FormatChoice(),
     seed: Seed = 42,
     force: Force = False,
 ) -> Path:
     """Download and validate a data set.
 
-    `flows.parameters` describes the parameters, except for `policies` and `limits`: see `flows.steps.prepare`.
+    `flows.parameters` describes the parameters, except for `policies`, `limits` and `data_format`, which
+    `flows.steps.prepare` describes.
 
     Returns:
         The directory of the verdict.
     """
     settings = load_settings()
     workspace = settings.open_workspace(force)
-    data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format)
+    data = prepare_data(asked, workspace, settings)
     return record_of(data.verdict).path

@@ -10,9 +10,13 @@ from data.base.errors import PipelineError
 from data.workspace.store import Workspace
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
+from models.registry.connection import MODEL_NAME
 from tasks.publish.promote import move_champion, roll_back_champion
 from tasks.support.earlier_attempts import crash_earlier_tasks
 
+Model = Annotated[
+    str, Field(max_length=200, description="Name of the registered model: each format of data sets has its own")
+]
 Reason = Annotated[str, Field(max_length=500, description="Why, for the record of moves")]
 
 
@@ -22,43 +26,46 @@ def promote(
         int, Field(ge=0, description="Number of the version; 0 takes the challenger that waits for approval")
     ] = 0,
     reason: Reason = "",
+    model: Model = MODEL_NAME,
 ) -> int:
     """Make a version of the model champion.
 
     Args:
         version: its number; 0 takes the challenger.
         reason: why, for the record.
+        model: name of the registered model.
 
     Returns:
         The champion's version.
     """
     workspace = Workspace(load_settings().workspace)
-    chosen = version or waiting_challenger(workspace)
-    move_champion(chosen, asker(), reason or "approved by hand", workspace, move_id())
+    chosen = version or waiting_challenger(workspace, model)
+    move_champion(chosen, asker(), reason or "approved by hand", workspace, move_id(), model)
     return chosen
 
 
 @flow(name="rollback", flow_run_name="roll back the champion", log_prints=False, on_running=[crash_earlier_tasks])
-def rollback(reason: Reason = "rolled back by hand") -> int:
+def rollback(reason: Reason = "rolled back by hand", model: Model = MODEL_NAME) -> int:
     """Make the previous champion the champion again; a second rollback goes further back.
 
     Args:
         reason: why, for the record.
+        model: name of the registered model.
 
     Returns:
         The champion's version.
     """
     workspace = Workspace(load_settings().workspace)
-    return roll_back_champion(asker(), reason, workspace, move_id()).target
+    return roll_back_champion(asker(), reason, workspace, move_id(), model).target
 
 
-def waiting_challenger(workspace: Workspace) -> int:
+def waiting_challenger(workspace: Workspace, model: str) -> int:
     """Find the version that waits for approval.
 
     Raises:
         PipelineError: no version waits.
     """
-    version = ModelRegistry(workspace.root).challenger()
+    version = ModelRegistry(workspace.root, model).challenger()
     if not version:
         raise PipelineError(
             "got version 0, which stands for the challenger, but none waits: give a number of emotion models list"

@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
 
+from data.base.named_formats import FormatChoice
 from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
 from data.workspace.store import Produced, Workspace
@@ -16,7 +17,7 @@ from expectations.rules import DataLimits
 from flows.parameters import Force, Parallel, Relabel, Seed, Seeds, Source, TimeBudget
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
-from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
+from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.publish import prune_after_flow, publish
 from flows.steps.repeat_command import repeat_command
 from flows.steps.training import (
@@ -64,6 +65,7 @@ def retrain(
     relabel: Relabel = "",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
+    data_format: DataFormatChoice = FormatChoice(),
     promotion: PromotionPolicy = PromotionPolicy(),
     force: Force = False,
 ) -> Path:
@@ -83,7 +85,8 @@ def retrain(
     workspace = settings.open_workspace(force)
     names, train_seeds = variants or chosen.variants, training_seeds(seed, seeds)
     parallel = choose_parallel(parallel, len(names) * seeds)
-    data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format)
+    data = prepare_data(asked, workspace, settings)
     shared_views, views = build_all_views(names, chosen, data, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     jobs = with_short_views(jobs, chosen, data, seed, workspace) if time_budget_minutes else jobs

@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
+from data.base.named_formats import FormatChoice
 from data.records.search import PRESET_NAME
 from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
@@ -14,7 +15,7 @@ from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.parameters import Force, Minutes, Parallel, Relabel, Seed, Source, TrialMinutes, Trials
 from flows.settings import load_settings
-from flows.steps.prepare import DataChoices, Limits, Policies, prepare_data, short_source
+from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.search_budget import SearchBudget, check_search
 from flows.steps.training import plan_job
 from flows.steps.trials import describe_search, plan_search, run_search
@@ -47,6 +48,7 @@ def tune(
     relabel: Relabel = "",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
+    data_format: DataFormatChoice = FormatChoice(),
     force: Force = False,
     out: str = "",
 ) -> Path:
@@ -68,7 +70,8 @@ def tune(
     budget = SearchBudget(trials, minutes, trial_minutes, started=time.time())
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, trials)
-    data = prepare_data(DataChoices(parse_source(source), relabel, policies, limits, seed), workspace, settings)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format)
+    data = prepare_data(asked, workspace, settings)
     views = build_views(data.dataset, data.images, chosen.views_of(variant), seed, workspace)
     job = plan_job(variant, chosen, trial_minutes, seed, parallel, settings)
     search = plan_search(job, trial_minutes, views, space)

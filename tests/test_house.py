@@ -98,45 +98,47 @@ KEY_MODULES = {
 
 STAGE_MODULES = {
     "images of the sample": """
-        data.base.labels data.base.record data.sample.canvas data.sample.faces data.sample.generate
-        data.sample.occlusion data.sample.person
+        data.base.data_format data.base.parts data.base.record data.sample.canvas data.sample.faces
+        data.sample.generate data.sample.occlusion data.sample.person
     """,
     "images of an archive": """
-        data.base.errors data.base.labels data.base.names data.base.record data.records.dataset
-        data.sources.archive_entries data.sources.archive_streams data.sources.extract
+        data.base.data_format data.base.errors data.base.names data.base.parts data.base.record
+        data.records.dataset data.sources.archive_entries data.sources.archive_streams data.sources.extract
         data.sources.folder_entries data.sources.folder_names data.sources.root_search
     """,
     "manifests": """
-        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.decoding
-        data.manifest.measures data.manifest.near_duplicates data.manifest.table data.records.events
-        data.system.child_process
+        data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
+        data.manifest.decoding data.manifest.measures data.manifest.near_duplicates data.manifest.table
+        data.quality.partition data.records.dataset data.records.events data.system.child_process
     """,
     "corrected manifests": """
-        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
-        data.manifest.table data.quality data.quality.cleaning data.quality.label_corrections
-        data.quality.rules data.records.dataset data.records.events data.records.label_audit
-        data.system.child_process expectations.counts tasks.dataset.correct_labels
+        data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts
+        data.base.paths data.base.record data.manifest.decoding data.manifest.found_format
+        data.manifest.measures data.manifest.table data.quality data.quality.cleaning
+        data.quality.label_corrections data.quality.rules data.records.dataset data.records.events
+        data.records.label_audit data.system.child_process expectations.counts tasks.dataset.correct_labels
     """,
     "datasets": """
-        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.table data.quality data.quality.cleaning
-        data.quality.datasheet data.quality.drift data.quality.label_corrections
-        data.quality.multiple_testing data.quality.odd_images data.quality.partition data.quality.rules
-        data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
-        data.records.label_audit data.sources.secrets data.sources.source data.system.child_process
-        expectations.counts expectations.custom_expectations expectations.data_docs expectations.judge
-        expectations.policies expectations.rules expectations.run_suite expectations.suite
-        expectations.wording tasks.dataset.correct_labels tasks.dataset.validate
+        data.base.data_format data.base.errors data.base.markdown data.base.named_formats data.base.names
+        data.base.parts data.base.paths data.base.record data.manifest.decoding data.manifest.found_format
+        data.manifest.measures data.manifest.table data.quality data.quality.cleaning data.quality.datasheet
+        data.quality.drift data.quality.label_corrections data.quality.multiple_testing
+        data.quality.odd_images data.quality.partition data.quality.rules data.quality.split_classifier
+        data.quality.split_similarity data.records.dataset data.records.events data.records.label_audit
+        data.sources.secrets data.sources.source data.system.child_process expectations.counts
+        expectations.custom_expectations expectations.data_docs expectations.format_advice
+        expectations.judge expectations.policies expectations.rules expectations.run_suite
+        expectations.suite expectations.wording tasks.dataset.correct_labels tasks.dataset.validate
     """,
     "changes": """
-        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
-        data.manifest.table data.quality.accepted data.quality.drift data.quality.rules data.records.dataset
-        data.records.events data.sources.secrets data.sources.source data.system.child_process
-        tasks.dataset.drift
+        data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
+        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
+        data.quality.drift data.quality.rules data.records.dataset data.records.events data.sources.secrets
+        data.sources.source data.system.child_process tasks.dataset.drift
     """,
     "verdicts": """
-        data.base.errors data.base.labels data.base.markdown data.base.names data.base.paths
-        data.base.record data.manifest.decoding data.manifest.measures data.manifest.table
+        data.base.data_format data.base.errors data.base.markdown data.base.names data.base.parts
+        data.base.paths data.base.record data.manifest.decoding data.manifest.measures data.manifest.table
         data.quality.accepted data.quality.cleaning data.quality.multiple_testing data.quality.odd_images
         data.quality.rules data.quality.split_classifier data.quality.split_similarity data.records.dataset
         data.records.events data.sources.archive_entries data.sources.archive_streams
@@ -147,37 +149,38 @@ STAGE_MODULES = {
         reports.dataset.verdict_page tasks.dataset.verdict
     """,
     "folds": """
-        data.base.errors data.base.labels data.base.paths data.base.record data.manifest.measures
-        data.manifest.table data.records.events data.records.label_audit data.records.training
-        data.system.child_process models.analysis models.analysis.label_audit models.evaluation.calibration
-        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
-        models.evaluation.skill models.jobs.files tasks.dataset.folds
+        data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
+        data.manifest.measures data.manifest.table data.records.events data.records.label_audit
+        data.records.training data.system.child_process models.analysis models.analysis.label_audit
+        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
+        models.evaluation.predictions models.evaluation.skill models.jobs.files tasks.dataset.folds
     """,
     "views": """
-        data.base.errors data.base.labels data.base.record data.manifest.decoding data.records.events
-        data.system.child_process data.views.augment data.views.pictures data.views.tfrecords
-        data.views.write
+        data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
+        data.records.events data.system.child_process data.views.augment data.views.pictures
+        data.views.tfrecords data.views.write
     """,
     "features": """
-        data.base.errors data.base.labels data.base.record data.records.events data.records.training
+        data.base.data_format data.base.errors data.base.record data.records.events data.records.training
         data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
         models.catalog.train_config models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.layers models.training.features models.training.timing
     """,
     "variants": """
-        data.base.errors data.base.labels data.base.paths data.base.record data.records.events
-        data.records.training data.system.child_process data.system.hardware data.system.limits
-        data.system.provenance data.views.tfrecords models.catalog.train_config
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.jobs.checkpoint models.jobs.events models.jobs.files
-        models.jobs.plan models.jobs.specs models.networks.building_blocks models.networks.compact
-        models.networks.gradcam models.networks.layers models.networks.load models.networks.measure
-        models.training.batches models.training.features models.training.finetuning models.training.fit
-        models.training.optimizer models.training.predict models.training.runtime
-        models.training.soft_labels models.training.timing models.training.trainer
+        data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
+        data.records.events data.records.training data.system.child_process data.system.hardware
+        data.system.limits data.system.provenance data.views.augment data.views.pictures
+        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
+        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
+        models.jobs.checkpoint models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks.building_blocks models.networks.compact models.networks.gradcam
+        models.networks.layers models.networks.load models.networks.measure models.training.batches
+        models.training.features models.training.finetuning models.training.fit models.training.optimizer
+        models.training.outputs models.training.predict models.training.runtime models.training.soft_labels
+        models.training.timing models.training.trainer
     """,
     "ensembles": """
-        data.base.errors data.base.labels data.base.paths data.base.record data.records.events
+        data.base.data_format data.base.errors data.base.paths data.base.record data.records.events
         data.records.training data.system.child_process data.system.hardware data.system.limits
         data.system.provenance models.catalog.train_config models.evaluation.calibration
         models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
@@ -186,27 +189,28 @@ STAGE_MODULES = {
         models.training.ensemble models.training.runtime
     """,
     "soft labels": """
-        data.base.errors data.base.labels data.base.record data.records.events data.records.training
+        data.base.data_format data.base.errors data.base.record data.records.events data.records.training
         data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
         models.catalog.train_config models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.layers models.training.batches models.training.distill models.training.features
         models.training.runtime models.training.soft_labels models.training.timing
     """,
     "studies": """
-        data.base.errors data.base.labels data.base.paths data.base.record data.records.events
-        data.records.search data.records.training data.system.child_process data.system.hardware
-        data.system.limits data.system.provenance data.views.tfrecords models.catalog.train_config
-        models.catalog.variants models.evaluation.calibration models.evaluation.intervals
-        models.evaluation.metrics models.evaluation.predictions models.jobs models.jobs.checkpoint
-        models.jobs.commands models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
+        data.records.events data.records.search data.records.training data.system.child_process
+        data.system.hardware data.system.limits data.system.provenance data.views.augment
+        data.views.pictures data.views.tfrecords models.catalog.train_config models.catalog.variants
+        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
+        models.evaluation.predictions models.jobs models.jobs.checkpoint models.jobs.commands
+        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.search.space
         models.search.study models.training.batches models.training.features models.training.finetuning
-        models.training.fit models.training.optimizer models.training.predict models.training.runtime
-        models.training.soft_labels models.training.timing models.training.trainer
+        models.training.fit models.training.optimizer models.training.outputs models.training.predict
+        models.training.runtime models.training.soft_labels models.training.timing models.training.trainer
     """,
     "decisions": """
-        data.base.errors data.base.labels data.base.record data.records.dataset data.records.events
+        data.base.data_format data.base.errors data.base.record data.records.dataset data.records.events
         data.records.promotion data.records.training data.system.child_process data.system.hardware
         data.system.limits data.views.tfrecords models.catalog.train_config models.evaluation.calibration
         models.evaluation.intervals models.evaluation.predictions models.jobs.events models.jobs.files
@@ -216,7 +220,7 @@ STAGE_MODULES = {
         models.training.runtime models.training.soft_labels models.training.timing
     """,
     "audits": """
-        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
+        data.base.data_format data.base.errors data.base.markdown data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.label_corrections
         data.records.dataset data.records.events data.records.label_audit data.records.training
         data.system.child_process data.views.augment data.views.pictures models.analysis
@@ -226,13 +230,13 @@ STAGE_MODULES = {
         reports.common.templates reports.dataset.label_audit_page tasks.publish.label_audit
     """,
     "searches": """
-        data.base.errors data.base.record data.records.search data.records.training data.views.augment
-        models.catalog models.catalog.presets models.catalog.train_config models.catalog.variants reports
-        reports.common.formatting reports.tuning tasks.publish.search
+        data.base.data_format data.base.errors data.base.record data.records.search data.records.training
+        data.views.augment models.catalog models.catalog.presets models.catalog.train_config
+        models.catalog.variants reports reports.common.formatting reports.tuning tasks.publish.search
     """,
     "reports": """
-        data.base.errors data.base.labels data.base.markdown data.base.paths data.base.record
-        data.base.times data.manifest.decoding data.manifest.measures data.manifest.table
+        data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths
+        data.base.record data.base.times data.manifest.decoding data.manifest.measures data.manifest.table
         data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
         data.records.dataset data.records.events data.records.label_audit data.records.promotion

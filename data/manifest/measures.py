@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from data.base.errors import PipelineError
+from data.manifest.decoding import list_conversions, to_plain
 from data.records.events import ImageRows
 from data.system.child_process import emit, run_child
 
@@ -94,6 +95,7 @@ def _describe_content(content: bytes) -> dict[str, Any]:
         "height": 0,
         "decodable": False,
         "gray": False,
+        "converted": "",
         "pixel_sha256": "",
         "perceptual_hash": "",
         "mirrored_hash": "",
@@ -134,11 +136,16 @@ def _load(image: Image.Image) -> bool:
 
 
 def _describe_pixels(image: Image.Image) -> dict[str, Any]:
-    gray = image.convert("L")
-    pixels = np.asarray(gray)
+    plain = to_plain(image)
+    gray = plain.convert("L")
+    is_gray, pixels = _is_gray(plain), np.asarray(gray)
+    seen = pixels if is_gray else np.asarray(plain)
     return {
-        "gray": _is_gray(image),
-        "pixel_sha256": hashlib.sha256(f"{gray.width}x{gray.height}:".encode() + pixels.tobytes()).hexdigest(),
+        "width": plain.width,
+        "height": plain.height,
+        "gray": is_gray,
+        "converted": ", ".join(list_conversions(image)),
+        "pixel_sha256": hashlib.sha256(f"{gray.width}x{gray.height}:".encode() + seen.tobytes()).hexdigest(),
         "perceptual_hash": str(imagehash.phash(gray)),
         "mirrored_hash": str(imagehash.phash(ImageOps.mirror(gray))),
         **measure_pixels(pixels),
@@ -215,12 +222,10 @@ def _measure_edge(levels: NDArray[np.float32]) -> float:
 
 
 def _is_gray(image: Image.Image) -> bool:
-    """Tell whether an image is gray with 8 bits per pixel, in one channel or in several equal ones."""
+    """Tell whether a plain image is gray, in one channel or in three equal ones."""
     if image.mode == "L":
         return True
-    if image.mode.startswith(("I", "F")):
-        return False
-    channels = np.asarray(image.convert("RGB"))
+    channels = np.asarray(image)
     return bool((channels == channels[:, :, :1]).all())
 
 

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from data.base.labels import IMAGE_SIZE
 from data.base.record import Record
 from data.manifest.decoding import HASH_BITS, decode_hashes, read_gray
 from data.manifest.table import require_columns
 
 logger = logging.getLogger(__name__)
+
+COMPARED_SIDE = 48
+"""Height and width in pixels at which two pictures are compared; the blurs below are in pixels of this size."""
 
 SORTED_ORDERS = 64
 """Random orders of the bits in which the hashes are sorted."""
@@ -199,7 +201,7 @@ def _measure_similarity(
     """Return the correlation of each candidate pair, float32 (pairs,), -1..1; rough for a pair far below the limit."""
     needed, places = np.unique(candidates[["first", "second"]].to_numpy(), return_inverse=True)
     # Half precision holds a band-passed picture to a thousandth, in half the memory.
-    pictures = np.zeros((len(needed), IMAGE_SIZE, IMAGE_SIZE), dtype=np.float16)
+    pictures = np.zeros((len(needed), COMPARED_SIDE, COMPARED_SIDE), dtype=np.float16)
     for start in range(0, len(needed), PAIRS_PER_BLOCK):
         block = needed[start : start + PAIRS_PER_BLOCK]
         pictures[start : start + len(block)] = band_pass(np.stack([_read_pixels(images / paths[i]) for i in block]))
@@ -218,8 +220,8 @@ def _measure_similarity(
 
 def _read_pixels(path: Path) -> NDArray[np.uint8]:
     gray = read_gray(path)
-    if gray.size != (IMAGE_SIZE, IMAGE_SIZE):
-        gray = gray.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
+    if gray.size != (COMPARED_SIDE, COMPARED_SIDE):
+        gray = gray.resize((COMPARED_SIDE, COMPARED_SIDE), Image.Resampling.BILINEAR)
     return np.asarray(gray)
 
 
@@ -260,7 +262,7 @@ def band_pass(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     from scipy import ndimage
 
     # A blur multiplies the rows and the columns by the same matrix.
-    unit = np.eye(IMAGE_SIZE, dtype=np.float32)
+    unit = np.eye(COMPARED_SIDE, dtype=np.float32)
     fine, coarse = (ndimage.gaussian_filter1d(unit, sigma, axis=0) for sigma in (FINE_BLUR_PIXELS, COARSE_BLUR_PIXELS))
     values = pixels.astype(np.float32)
     return fine @ values @ fine.T - coarse @ values @ coarse.T

@@ -31,6 +31,7 @@ COLUMN_TYPES = {
     "height": "int64",
     "decodable": "bool",
     "gray": "bool",
+    "converted": "str",
     "file_sha256": "str",
     "pixel_sha256": "str",
     "perceptual_hash": "str",
@@ -44,12 +45,13 @@ COLUMN_TYPES = {
     "skewness": "float64",
     "edge_brightness": "float64",
 }
-"""Columns of a manifest, in order. `mean` and `standard_deviation` are in gray levels (0..255); `sharpness` is the
-variance of the Laplacian in squared gray levels; `noise` is Immerkaer's estimate in gray levels; `blockiness` is the
-mean step between pixels across the borders of JPEG's 8x8 blocks over that within them, about 1 without such borders;
-`entropy` is that of the histogram of gray levels in bits (0..8); `skewness` is the third standardised moment of the
-gray levels; `edge_brightness` is the mean of the outermost pixels minus the mean, in gray levels. All these are NaN
-if the image cannot be decoded."""
+"""Columns of a manifest, in order. `width` and `height` are in pixels of the upright image; `gray` tells whether it has
+no colour; `converted` names what was changed to see it, see `data.manifest.decoding.to_plain`. `mean` and
+`standard_deviation` are in gray levels (0..255); `sharpness` is the variance of the Laplacian in squared gray levels;
+`noise` is Immerkaer's estimate in gray levels; `blockiness` is the mean step between pixels across the borders of
+JPEG's 8x8 blocks over that within them, about 1 without such borders; `entropy` is that of the histogram of gray levels
+in bits (0..8); `skewness` is the third standardised moment of the gray levels; `edge_brightness` is the mean of the
+outermost pixels minus the mean, in gray levels. All these are NaN if the image cannot be decoded."""
 
 FEATURES = ("bytes", *MEASURES)
 """Columns on the appearance of an image, used to compare splits and data sets."""
@@ -68,9 +70,9 @@ def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
 
     Returns:
         One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
-        image's id; `pixel_sha256` is of the decoded 8-bit gray pixels and their size; `perceptual_hash` is imagehash's
-        64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is not a complete
-        JPEG or PNG has `decodable` False and empty hashes.
+        image's id; `pixel_sha256` is of the decoded 8-bit pixels, gray or RGB, and their size; `perceptual_hash` is
+        imagehash's 64-bit phash as hex, `mirrored_hash` that of the image mirrored left to right. A file that is not a
+        complete JPEG or PNG has `decodable` False and empty hashes.
 
     Raises:
         PipelineError: the directory is missing or holds no file.

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, create_model
 
+from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.base.parts import SPLITS
 from data.base.record import Record
 from data.manifest.table import require_columns
 from data.quality.rules import FAULTS, RULES, choose_switches
@@ -59,12 +60,17 @@ class DuplicateSummary(Record):
     undecodable_images: int
 
 
-def find_faults(manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_STANDARD_DEVIATION) -> pd.DataFrame:
+def find_faults(
+    manifest: pd.DataFrame,
+    data_format: DataFormat = SEED_FORMAT,
+    blank_standard_deviation: float = BLANK_STANDARD_DEVIATION,
+) -> pd.DataFrame:
     """Tell for every image which faults it has.
 
     Args:
         manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`; with the column `group` of
             `data.manifest.near_duplicates.find_near_duplicates`, near-duplicates are faults too.
+        data_format: which labels, size and colour are no fault.
         blank_standard_deviation: gray levels; at most this much makes an image blank.
 
     Returns:
@@ -75,13 +81,13 @@ def find_faults(manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_
     """
     require_columns(manifest)
     split, decodable, pixels = manifest["split"], manifest["decodable"], manifest["pixel_sha256"]
-    known = split.isin(SPLITS) & manifest["label"].isin(CLASSES)
+    known = split.isin(SPLITS) & manifest["label"].isin(data_format.labels)
     usable = decodable & known
     faults = {
         "undecodable": ~decodable,
         "unknown_folder": ~known,
-        "wrong_size": decodable & ((manifest["width"] != IMAGE_SIZE) | (manifest["height"] != IMAGE_SIZE)),
-        "not_gray": decodable & ~manifest["gray"],
+        "wrong_size": decodable & ~(is_sized(manifest, data_format) | data_format.resize),
+        "not_gray": decodable & ~manifest["gray"] & (data_format.channels == 1 and not data_format.recolor),
         "blank": decodable & (manifest["standard_deviation"] <= blank_standard_deviation),
         "repeated_train": usable & (split == "train") & pixels.where(usable & (split == "train")).duplicated(),
     }
@@ -90,6 +96,11 @@ def find_faults(manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_
     # An image with an equal copy has the exact fault and is not counted twice.
     faults |= exact | {f"near_{fault}": hits & ~exact[fault] for fault, hits in near.items()}
     return pd.DataFrame(faults)[list(FAULTS)]
+
+
+def is_sized(manifest: pd.DataFrame, data_format: DataFormat) -> pd.Series:
+    """Tell for every image whether it has the height and width of the format as it is."""
+    return (manifest["width"] == data_format.width) & (manifest["height"] == data_format.height)
 
 
 def _find_shared(manifest: pd.DataFrame, usable: pd.Series, groups: pd.Series) -> dict[str, pd.Series]:
@@ -104,20 +115,23 @@ def _find_shared(manifest: pd.DataFrame, usable: pd.Series, groups: pd.Series) -
     }
 
 
-def clean_manifest(manifest: pd.DataFrame, policy: CleaningPolicy) -> tuple[pd.DataFrame, pd.DataFrame]:
+def clean_manifest(
+    manifest: pd.DataFrame, policy: CleaningPolicy, data_format: DataFormat = SEED_FORMAT
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split a manifest into the images to use and the images to set aside.
 
     Args:
         manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
         policy: which faults set an image aside. All are found in the given manifest, so the order of the rules does not
             matter.
+        data_format: which labels, size and colour are no fault.
 
     Returns:
         The kept rows in their order, and the quarantine: path, split, label, reason; an image with two faults has two
         rows, ordered as the manifest and then as `FAULTS`.
     """
     enabled = [fault for fault in FAULTS if getattr(policy, fault)]
-    hits = find_faults(manifest, policy.blank_standard_deviation)[enabled]
+    hits = find_faults(manifest, data_format, policy.blank_standard_deviation)[enabled]
     rows, columns = np.nonzero(hits.to_numpy())
     quarantine = manifest[["path", "split", "label"]].iloc[rows].assign(reason=[enabled[i] for i in columns])
     return manifest.loc[~hits.any(axis=1)].reset_index(drop=True), quarantine.astype("str").reset_index(drop=True)
@@ -131,18 +145,21 @@ def count_quarantine(quarantine: pd.DataFrame) -> tuple[QuarantineCount, ...]:
 
 
 def summarize_duplicates(
-    manifest: pd.DataFrame, blank_standard_deviation: float = BLANK_STANDARD_DEVIATION
+    manifest: pd.DataFrame,
+    data_format: DataFormat = SEED_FORMAT,
+    blank_standard_deviation: float = BLANK_STANDARD_DEVIATION,
 ) -> DuplicateSummary:
     """Count the repeated, contradictory and empty images of a manifest.
 
     Args:
         manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
+        data_format: labels of the data set.
         blank_standard_deviation: gray levels; at most this much makes an image blank.
 
     Returns:
         The counts. Images are equal if their decoded gray pixels and their size are equal.
     """
-    faults = find_faults(manifest, blank_standard_deviation)
+    faults = find_faults(manifest, data_format, blank_standard_deviation)
     groups = manifest[manifest["decodable"]].groupby("pixel_sha256")["split"].agg(["size", "nunique"])
     repeated = groups[groups["size"] > 1]
     return DuplicateSummary(
@@ -155,12 +172,13 @@ def summarize_duplicates(
     )
 
 
-def summarize_near_duplicates(manifest: pd.DataFrame) -> NearDuplicateSummary:
+def summarize_near_duplicates(manifest: pd.DataFrame, data_format: DataFormat = SEED_FORMAT) -> NearDuplicateSummary:
     """Count the pictures that a manifest contains more than once with different pixels.
 
     Args:
         manifest: one row for each image, with the column `group` of
             `data.manifest.near_duplicates.find_near_duplicates`.
+        data_format: labels of the data set.
 
     Returns:
         The counts; copies with equal pixels are not near-duplicates.
@@ -170,7 +188,7 @@ def summarize_near_duplicates(manifest: pd.DataFrame) -> NearDuplicateSummary:
     """
     if "group" not in manifest:
         raise PipelineError("the manifest has no column group; add what find_near_duplicates returns")
-    faults = find_faults(manifest)
+    faults = find_faults(manifest, data_format)
     groups = manifest.groupby("group").agg(
         images=("path", "size"), pictures=("pixel_sha256", "nunique"), splits=("split", "nunique")
     )

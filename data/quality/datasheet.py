@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-from data.base.labels import CLASSES, IMAGE_SIZE
 from data.base.markdown import one_line, table_lines
 from data.base.record import Record
 from data.records.dataset import DataSummary, Verdict
@@ -139,14 +138,15 @@ def _motivation(facts: DatasheetFacts) -> Answers:
 
 def _composition(summary: DataSummary, facts: DatasheetFacts) -> Answers:
     kind = "Faces drawn by a program" if summary.synthetic else "Images of faces"
-    labels = ", ".join(CLASSES)
+    shape = summary.data_format
+    labels = ", ".join(shape.labels)
     return [
         (
             "What does one instance show?",
-            f"{kind}, {IMAGE_SIZE}x{IMAGE_SIZE} gray pixels, each with one label: {labels}.",
+            f"{kind}, {shape.size} {'gray' if shape.channels == 1 else 'RGB'} pixels, each with one label: {labels}.",
         ),
         ("Which edition is this?", f"Source: {one_line(summary.source)}. {facts.identity}"),
-        ("How many are there, as published?", _count_table(summary.counts_published)),
+        ("How many are there, as published?", _count_table(summary.counts_published, summary.data_format.labels)),
         ("Is it a sample of a larger set?", facts.sampling),
         ("How is it divided?", _describe_parts(summary)),
         ("What errors, noise and repetitions are there?", _describe_errors(summary)),
@@ -168,7 +168,7 @@ def _preprocessing(summary: DataSummary, facts: DatasheetFacts) -> Answers:
         ("What had been done before it was published?", facts.earlier_preprocessing),
         ("Who gave the labels?", facts.labelling),
         ("What did the pipeline set aside?", _describe_quarantine(summary)),
-        ("What is left, by part?", _count_table(summary.counts_used)),
+        ("What is left, by part?", _count_table(summary.counts_used, summary.data_format.labels)),
         ("Are the unprocessed images kept?", facts.raw_data),
     ]
 
@@ -181,7 +181,7 @@ def _uses(summary: DataSummary, facts: DatasheetFacts) -> Answers:
     drawn = " Figures on drawn faces say nothing of real ones." if summary.synthetic else ""
     return [
         ("What has it been used for?", facts.earlier_uses),
-        ("What is it used for here?", "Training and comparing classifiers of four facial expressions."),
+        ("What is it used for here?", "Training and comparing classifiers of facial expressions."),
         ("What should it not be used for?", limits + drawn),
     ]
 
@@ -221,10 +221,10 @@ def _describe_quarantine(summary: DataSummary) -> str:
     return _table(("Reason", "Images"), rows) + "\n\nAn image with two reasons is counted under both."
 
 
-def _count_table(counts: Mapping[str, Mapping[str, int]]) -> str:
+def _count_table(counts: Mapping[str, Mapping[str, int]], classes: Iterable[str]) -> str:
     if not counts:
         return "None."
-    labels = list(dict.fromkeys([*CLASSES, *(label for row in counts.values() for label in row)]))
+    labels = list(dict.fromkeys([*classes, *(label for row in counts.values() for label in row)]))
     rows = [
         (part or "(none)", *(f"{row.get(label, 0):,}" for label in labels), f"{sum(row.values()):,}")
         for part, row in counts.items()

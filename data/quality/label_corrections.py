@@ -5,15 +5,15 @@ as `relabel.csv` it is an input of the next run. Rows without a `new_label` are 
 the earlier answers again, below its new suspects, so that the newest file always holds every answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from pydantic import Field
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.base.record import Record
 from data.manifest.table import require_columns
 from data.records.dataset import RelabelCounts
@@ -36,7 +36,7 @@ NAMED_EXAMPLES = 5
 class Correction(Record):
     """Answer of a person for one image."""
 
-    new_label: str = Field(description="one of CLASSES, or remove")
+    new_label: str = Field(description="a class, or remove")
     pixel_sha256: str = Field(description="of the pixels that were looked at")
 
 
@@ -59,7 +59,7 @@ def leave_out_answered(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.Da
     """
     answered = set(manifest.loc[manifest["pixel_sha256"].isin(answers["pixel_sha256"]), "path"])
     suspects = tuple(suspect for suspect in audit.suspects if suspect.image_id not in answered)
-    counts = tuple(sum(suspect.label == name for suspect in suspects) for name in CLASSES)
+    counts = tuple(sum(suspect.label == name for suspect in suspects) for name in audit.labels)
     return audit.model_copy(update={"suspects": suspects, "suspected_per_class": counts})
 
 
@@ -87,11 +87,12 @@ def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataF
     table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
-def read_relabel(path: Path) -> dict[str, Correction]:
+def read_relabel(path: Path, classes: Sequence[str] = SEED_FORMAT.labels) -> dict[str, Correction]:
     """Read the corrections of a filled-in CSV.
 
     Args:
         path: see `read_answers`.
+        classes: see `read_answers`.
 
     Returns:
         image id -> correction, for the rows with a `new_label`.
@@ -101,7 +102,7 @@ def read_relabel(path: Path) -> dict[str, Correction]:
     """
     return {
         str(row.image_id): Correction(new_label=str(row.new_label), pixel_sha256=str(row.pixel_sha256))
-        for row in read_answers(path).itertuples(index=False)
+        for row in read_answers(path, classes).itertuples(index=False)
     }
 
 
@@ -110,10 +111,11 @@ def empty_answers() -> pd.DataFrame:
     return pd.DataFrame(columns=list(CSV_COLUMNS), dtype="str")
 
 
-def read_answers(path: Path) -> pd.DataFrame:
+def read_answers(path: Path, classes: Sequence[str] = SEED_FORMAT.labels) -> pd.DataFrame:
     """Read the rows of a filled-in CSV that have a `new_label`.
 
     Args:
+        classes: the labels that a person may give.
         path: a CSV with at least `REQUIRED_COLUMNS`, separated by commas or, as some spreadsheets save it, semicolons.
 
     Returns:
@@ -125,9 +127,11 @@ def read_answers(path: Path) -> pd.DataFrame:
             listed twice, or a row has no pixel hash.
     """
     table = _read_table(path)
-    filled = table.assign(new_label=table["new_label"].str.strip().str.lower())
+    filled = table.assign(new_label=table["new_label"].str.strip())
     filled = filled[filled["new_label"] != ""]
-    known = (*CLASSES, REMOVE)
+    plain = {name.casefold(): name for name in (*classes, REMOVE)}
+    filled = filled.assign(new_label=filled["new_label"].map(lambda name: plain.get(str(name).casefold(), name)))
+    known = (*classes, REMOVE)
     strange = filled[~filled["new_label"].isin(known)]
     _refuse(
         strange["new_label"], f"{path}: got new_label", f"expected {', '.join(known)} or nothing: correct these rows"

@@ -1,14 +1,19 @@
-"""Partition of a clean manifest into the parts that a run works with."""
+"""Partition of a manifest: splits that it lacks, and the parts that a run works with."""
 
 import logging
+from collections.abc import Sequence
 
 import pandas as pd
 
 from data.base.errors import PipelineError
-from data.base.labels import SPLITS
+from data.base.parts import SPLITS
 from data.manifest.table import require_columns
+from data.records.dataset import CarvedSplit
 
 logger = logging.getLogger(__name__)
+
+CARVED_SHARE = 0.15
+"""Share of train that becomes a split that the data set lacks."""
 
 
 def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float = 0.1) -> pd.DataFrame:
@@ -25,7 +30,7 @@ def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float 
             two different images gives at least one and keeps at least one.
 
     Returns:
-        The manifest with a column `part`: one of `data.base.labels.PARTS`.
+        The manifest with a column `part`: one of `data.base.parts.PARTS`.
 
     Raises:
         PipelineError: the fraction is out of bounds, an image lies in an unknown split, or the train split is empty.
@@ -43,15 +48,38 @@ def partition_manifest(kept: pd.DataFrame, seed: int, selection_fraction: float 
     unknown = sorted(set(kept["split"]) - set(SPLITS))
     if unknown:
         raise PipelineError(f"images lie in the splits {unknown}; expected {SPLITS}: clean the manifest first")
-    train = kept[kept["split"] == "train"]
-    if train.empty:
+    if not (kept["split"] == "train").any():
         raise PipelineError("no train image is left after cleaning; look at the quarantine's reasons")
+    return kept.assign(part=kept["split"].mask(_draw(kept, seed, selection_fraction), "selection"))
+
+
+def carve_splits(manifest: pd.DataFrame, splits: Sequence[str], seed: int) -> tuple[pd.DataFrame, list[CarvedSplit]]:
+    """Take splits that a data set lacks from its train split, class by class, with all images of a group together.
+
+    Args:
+        manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`.
+        splits: the missing ones; one after the other takes `CARVED_SHARE` of what is left of train.
+        seed: of the draw, which depends on the pixels and the seed alone.
+
+    Returns:
+        The manifest with the names of these splits in its column `split`, and what was taken.
+    """
+    carved = []
+    for name in splits:
+        drawn = _draw(manifest, seed, CARVED_SHARE)
+        manifest = manifest.assign(split=manifest["split"].mask(drawn, name))
+        carved.append(CarvedSplit(name=name, share=CARVED_SHARE, images=int(drawn.sum())))
+    return manifest, carved
+
+
+def _draw(manifest: pd.DataFrame, seed: int, fraction: float) -> pd.Series:
+    """Draw a share of train's groups of each class: booleans, one for each row of the manifest."""
+    train = manifest[manifest["split"] == "train"]
     # An image that could not be decoded has no pixel hash and is a group of its own.
     copies = train["pixel_sha256"].where(train["pixel_sha256"] != "", train["path"])
     groups = train.get("group", copies)
-    selected = groups.isin(_draw_groups(groups, train["label"], seed, selection_fraction))
-    part = kept["split"].mask(selected.reindex(kept.index, fill_value=False), "selection")
-    return kept.assign(part=part)
+    drawn = groups.isin(_draw_groups(groups, train["label"], seed, fraction))
+    return drawn.reindex(manifest.index, fill_value=False)
 
 
 def _draw_groups(groups: pd.Series, labels: pd.Series, seed: int, fraction: float) -> set[str]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.base.data_format import DataFormat
+from data.base.parts import SPLITS
 from data.manifest.measures import LARGEST_IMAGE_PIXELS
 
 StopOrSetAside = Literal["fail", "quarantine"]
@@ -25,8 +26,8 @@ StopOrWarn = Literal["fail", "warn", "off"]
 FAULTS = {
     "undecodable": "files that are not a complete JPEG or PNG",
     "unknown_folder": "files outside <known split>/<known class>/",
-    "wrong_size": "images of another size than 48x48",
-    "not_gray": "images with colour, or with more than 8 bits a pixel",
+    "wrong_size": "images of another size than the data set's",
+    "not_gray": "images with colour in a gray data set",
     "blank": "images of one gray level",
     "label_conflict": "all images whose pixels are found under two or more classes",
     "leaking_train": "train images that are also in validation or test",
@@ -49,12 +50,13 @@ class Rule:
         breach: what breaks it, for the form of policies.
         choices: a `Literal` of what a policy can choose.
         default: the choice without a policy; a breach of a rule with the default "warn" is never critical by itself.
-        expected: what it asks for; may name fields of `expectations.rules.DataRules` in braces.
+        expected: what it asks for; may name fields of `expectations.rules.DataRules`, and `labels` and `size` of the
+            data set, in braces.
         found: noun and phrase for offending images, as in "3 train images found again in test": a pair for each fault;
-            empty if it is about the data set as a whole.
+            empty if it is about the data set as a whole; may name `labels` and `size` in braces.
         faults: the `FAULTS` that break it, which cleaning removes by setting the images aside.
         column: the column of `expectations.suite.prepare_frame` that it looks at, if it allows certain values only.
-        allowed: these values.
+        allowed: these values; see `allowed_values` for those that depend on the format of the data set.
         names_values: whether a finding lists the other values, such as sizes.
         counterpart: the column in which an offending image and one shown beside it are equal, and one in which they
             differ; None if images are shown alone.
@@ -90,7 +92,7 @@ class Rule:
         return "group" in (self.counterpart or ())
 
 
-_SPLITS, _CLASSES, _SIZE = ", ".join(SPLITS), ", ".join(CLASSES), f"{IMAGE_SIZE}x{IMAGE_SIZE}"
+_SPLITS = ", ".join(SPLITS)
 _ACROSS_SPLITS = "Take the copies out of the split that is trained on"
 _ACROSS_CLASSES = "Decide on one class for each picture and take out the copies in the other class"
 
@@ -109,14 +111,13 @@ _ROWS = (
     ),
     Rule(
         "known_labels",
-        "files outside the four classes",
+        "files outside the known classes",
         StopOrSetAside,
         "quarantine",
-        expected=f"images in the classes {_CLASSES} alone",
-        found=(("image", f"outside the classes {_CLASSES}"),),
+        expected="images in the classes {labels} alone",
+        found=(("image", "outside the classes {labels}"),),
         faults=("unknown_folder",),
         column="known_label",
-        allowed=CLASSES,
         advice="Move the files into the folders of the known classes, or take them out",
     ),
     Rule(
@@ -189,27 +190,25 @@ _ROWS = (
     ),
     Rule(
         "image_size",
-        "images of another size than 48x48",
+        "images of another size than the data set's",
         StopOrSetAside,
         "quarantine",
-        expected=f"{_SIZE} pixels",
-        found=(("image", f"in another size than {_SIZE} pixels"),),
+        expected="{size} pixels",
+        found=(("image", "in another size than {size} pixels"),),
         faults=("wrong_size",),
         column="size",
-        allowed=(_SIZE,),
-        advice="Resize the images to the size of the others, with the program that made those",
+        advice="Let the pipeline resize them by the option --image-size, or use the program that made the others",
     ),
     Rule(
         "really_gray",
-        "images with colour or more than 8 bits a pixel",
+        "images with colour in a gray data set",
         AnyChoice,
         "quarantine",
-        expected="8-bit gray images",
-        found=(("image", "not to be 8-bit gray"),),
+        expected="gray images",
+        found=(("image", "not to be gray"),),
         faults=("not_gray",),
         column="colour",
-        allowed=("gray",),
-        advice="Convert the images to 8-bit gray",
+        advice="Let the pipeline make them gray by the option --color gray, or keep their colour by --color rgb",
     ),
     Rule(
         "not_blank",
@@ -299,6 +298,17 @@ _ROWS = (
 
 RULES = {rule.name: rule for rule in _ROWS}
 """Rule by name, in the order of the findings: where files are, the counts, the files and images, two sets compared."""
+
+
+def allowed_values(rule: Rule, data_format: DataFormat) -> tuple[str, ...]:
+    """Return the values that a rule allows in its column for this format; none if it allows all."""
+    if rule.name == "known_labels":
+        return data_format.labels
+    if rule.name == "image_size":
+        return () if data_format.resize else (data_format.size,)
+    if rule.name == "really_gray":
+        return () if data_format.recolor or data_format.channels > 1 else ("gray",)
+    return rule.allowed
 
 
 def choose_switches(choices: Mapping[str, str]) -> dict[str, bool]:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.base.labels import CLASSES
 from data.manifest.decoding import unpack_hashes
 from data.manifest.table import FEATURES
 
@@ -23,7 +22,7 @@ def draw_balanced(images: pd.DataFrame, couple: tuple[str, str], maximum_images:
     of_couple = images[images["split"].isin(couple)]
     mixed = of_couple.sample(frac=1, random_state=seed).drop_duplicates("pixel_sha256")
     drawn = []
-    for label in CLASSES:
+    for label in sorted(mixed["label"].unique()):
         sides = [mixed[(mixed["split"] == split) & (mixed["label"] == label)] for split in couple]
         size = min(*(len(side) for side in sides), maximum_images)
         drawn += [side.head(size) for side in sides]
@@ -75,7 +74,7 @@ def choose_examples(
     first, second = couple
     ordered = drawn.assign(score=scores).sort_values("score", kind="stable")
     pairs = []
-    for label in CLASSES:
+    for label in sorted(ordered["label"].unique()):
         of_class = ordered[ordered["label"] == label]
         firsts = of_class.loc[of_class["split"] == first, "path"].head(EXAMPLES_PER_CLASS)
         seconds = of_class.loc[of_class["split"] == second, "path"].iloc[::-1].head(EXAMPLES_PER_CLASS)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from data.base.labels import CLASSES, SPLITS
+from data.base.parts import SPLITS
 from data.base.record import Record
 from data.manifest.decoding import unpack_hashes
 from data.manifest.table import FEATURES, require_columns
@@ -137,11 +137,11 @@ def compare_splits(manifest: pd.DataFrame, config: SimilarityConfig | None = Non
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`. Undecodable images and those in unknown
-            folders are left out.
+            splits are left out; each class counts that both splits have.
         config: limits and sizes; None takes the defaults.
 
     Returns:
-        One `SplitPair` for each two of `data.base.labels.SPLITS` that have images, in that order; none if fewer than
+        One `SplitPair` for each two of `data.base.parts.SPLITS` that have images, in that order; none if fewer than
         two have any.
 
     Raises:
@@ -149,7 +149,7 @@ def compare_splits(manifest: pd.DataFrame, config: SimilarityConfig | None = Non
     """
     config = config or SimilarityConfig()
     require_columns(manifest)
-    known = manifest["split"].isin(SPLITS) & manifest["label"].isin(CLASSES) & manifest["decodable"]
+    known = manifest["split"].isin(SPLITS) & manifest["decodable"]
     images = manifest[known].reset_index(drop=True)
     present = [split for split in SPLITS if (images["split"] == split).any()]
     couples = list(combinations(present, 2))
@@ -180,7 +180,7 @@ def _test_features(
     images: pd.DataFrame, first: str, second: str, config: SimilarityConfig
 ) -> tuple[FeatureDifference, ...]:
     differences = []
-    for label in CLASSES:
+    for label in sorted(images["label"].unique()):
         of_class = images[images["label"] == label]
         one, other = (of_class[of_class["split"] == split] for split in (first, second))
         if min(len(one), len(other)) < config.minimum_images:

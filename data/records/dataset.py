@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.record import NumberOrWords, Record
 
 Severity = Literal["critical", "warning", "info"]
@@ -51,6 +52,10 @@ class RelabelCounts(Record):
     copies: int = Field(description="of all these, images not named themselves but equal in pixels to a named one")
 
 
+Layout = Literal["SPLIT/CLASS", "CLASS/SPLIT", "CLASS"]
+"""Order of the folders above the images of a source; without splits, all images are those of train."""
+
+
 class ReadName(Record):
     """A folder's name that is read as that of a split or class."""
 
@@ -62,8 +67,17 @@ class ReadName(Record):
 class FolderNames(Record):
     """How the folders of a source were read."""
 
-    class_first: bool = Field(default=False, description="CLASS/SPLIT/IMAGE instead of SPLIT/CLASS/IMAGE")
+    layout: Layout = "SPLIT/CLASS"
     renamed: tuple[ReadName, ...] = ()
+    missing: tuple[str, ...] = Field(default=(), description="splits that have no folder")
+
+
+class CarvedSplit(Record):
+    """A split that the data set lacked, and that was taken from train."""
+
+    name: str
+    share: float = Field(description="of train's pictures of each class, 0..1")
+    images: int
 
 
 class DataSummary(Record):
@@ -71,6 +85,7 @@ class DataSummary(Record):
 
     source: str
     synthetic: bool
+    data_format: DataFormat = Field(default=SEED_FORMAT, description="labels, size and colour")
     counts_published: dict[str, dict[str, int]] = Field(description="split -> class -> images, before cleaning")
     counts_used: dict[str, dict[str, int]] = Field(description="part -> class -> images, after cleaning")
     duplicate_groups: int = Field(description="groups of images with equal pixels")
@@ -88,6 +103,7 @@ class DataSummary(Record):
     before: Verdict = Field(description="the verdict on the data set as published")
     after: Verdict = Field(description="the verdict on what is left after cleaning")
     quarantine: tuple[QuarantineCount, ...]
+    carved: tuple[CarvedSplit, ...] = Field(default=(), description="splits that were taken from train")
     relabel: RelabelCounts | None = Field(default=None, description="a person's corrections, where there were some")
 
 

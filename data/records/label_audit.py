@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from data.base.data_format import SEED_FORMAT
 from data.base.record import Record
 
 
@@ -20,6 +21,7 @@ class LabelAudit(Record):
     audited_by: tuple[str, ...] = Field(
         default=(), description="variants whose mean probabilities were used; none where no variant was good enough"
     )
+    labels: tuple[str, ...] = Field(default=SEED_FORMAT.labels, description="the classes, in label order")
     images: int = Field(description="how many images were audited")
     agreement: float = Field(description="share of images whose most probable class is their label, 0..1")
     images_per_class: tuple[int, ...] = Field(description="audited images by label, in label order")

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.record import Record
 
 EARLY_STOPPING = "early stopping"
@@ -166,6 +167,7 @@ class VariantResult(Record):
     description: str
     status: TrainingStatus
     reason: str = Field(default="", description="why it was skipped or failed")
+    data_format: DataFormat = Field(default=SEED_FORMAT, description="of the images; results of before have none")
     published: PublishedFigures | None = None
     directory: str = Field(default="", description="holds predictions.parquet and explanations.npz")
     parameters_total: int = 0

@@ -7,9 +7,12 @@ is one transformation of the grid. Tones are 0 (black) to 1 (white).
 import numpy as np
 from numpy.typing import NDArray
 
-from data.base.labels import IMAGE_SIZE
+from data.base.data_format import SEED_FORMAT
 
 Array = NDArray[np.floating]
+
+FACE_SIDE = SEED_FORMAT.height
+"""Height and width of a drawn face in pixels."""
 
 SUPERSAMPLING = 2
 EDGE = 0.03
@@ -47,7 +50,7 @@ def inside(distance: Array, edge: float = EDGE) -> Array:
 
 def draw_pose(rng: np.random.Generator) -> Canvas:
     """Lay the face on the image: shift, tilt and size, so varied that few people look like near-duplicates."""
-    axis = (np.arange(IMAGE_SIZE * SUPERSAMPLING, dtype=np.float32) + 0.5) * 2 / (IMAGE_SIZE * SUPERSAMPLING) - 1
+    axis = (np.arange(FACE_SIDE * SUPERSAMPLING, dtype=np.float32) + 0.5) * 2 / (FACE_SIDE * SUPERSAMPLING) - 1
     x, y = np.meshgrid(axis, axis)
     shift_x, shift_y = rng.normal(0.0, 0.08), rng.normal(-0.02, 0.07)
     tilt, size = rng.normal(0.0, np.deg2rad(9.0)), rng.uniform(0.84, 1.18)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from data.base.labels import IMAGE_SIZE
-from data.sample.canvas import SUPERSAMPLING, Array, Canvas, draw_pose, inside
+from data.sample.canvas import FACE_SIDE, SUPERSAMPLING, Array, Canvas, draw_pose, inside
 from data.sample.occlusion import occlude
 from data.sample.person import Expression, Person, draw_expression, draw_person, feature_place, head_distance
 
@@ -18,7 +17,7 @@ def draw_face(label: str, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Draw one face.
 
     Args:
-        label: the expression, one of `CLASSES`.
+        label: the expression, one of `SEED_FORMAT.labels`.
         rng: draws person, intensity, pose, light, occlusion and noise.
 
     Returns:
@@ -189,7 +188,7 @@ def _light_head(canvas: Canvas, person: Person, expression: Expression, rng: np.
     azimuth, elevation = rng.normal(0.0, 0.75), rng.normal(0.45, 0.3)
     lamp = np.array([np.sin(azimuth), -np.sin(elevation), 1.15 * np.cos(azimuth)])
     lamp = (lamp / np.linalg.norm(lamp)).astype(np.float32)
-    step = 2 / (IMAGE_SIZE * SUPERSAMPLING)
+    step = 2 / (FACE_SIDE * SUPERSAMPLING)
     slope_y, slope_x = np.gradient(_relief(canvas, person, expression), step)
     facing = (lamp[2] - lamp[0] * slope_x - lamp[1] * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
     ambient = rng.uniform(0.3, 0.6)
@@ -249,7 +248,7 @@ def _hairline(canvas: Canvas, person: Person, parting: float) -> Array:
 
 def _develop(pixels: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Turn tones into the picture of a poor camera: exposure, contrast, blur and noise at the final size."""
-    fine = pixels.reshape(IMAGE_SIZE, SUPERSAMPLING, IMAGE_SIZE, SUPERSAMPLING)
+    fine = pixels.reshape(FACE_SIDE, SUPERSAMPLING, FACE_SIDE, SUPERSAMPLING)
     tones = np.clip(fine.mean(axis=(1, 3)), 0.0, 1.15)
     contrast, exposure = rng.uniform(0.6, 1.1), rng.normal(0.0, 0.08)
     tones = (tones - 0.5) * contrast + 0.5 + exposure

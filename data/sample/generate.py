@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.base.data_format import SEED_FORMAT
+from data.base.parts import SPLITS
 from data.base.record import Record
+from data.sample.canvas import FACE_SIDE
 from data.sample.faces import draw_face
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ def generate_sample(out: Path, config: SampleConfig) -> None:
         config: sizes, seed, and whether `PLANTED_FAULTS` are added to the sound images.
     """
     for split_index, split in enumerate(SPLITS):
-        for label_index, label in enumerate(CLASSES):
+        for label_index, label in enumerate(SEED_FORMAT.labels):
             folder = out / split / label
             folder.mkdir(parents=True, exist_ok=True)
             for number in range(1, config.images_per_class(split) + 1):
@@ -71,12 +73,12 @@ def _save(pixels: NDArray[np.uint8], path: Path) -> None:
 
 def _plant_faults(out: Path) -> None:
     """Add the files of `PLANTED_FAULTS`, each under the next free number of its folder."""
-    for label in CLASSES:
+    for label in SEED_FORMAT.labels:
         shutil.copyfile(out / "train" / label / "1.jpg", _next_path(out / "validation" / label))
     shutil.copyfile(out / "train" / "happy" / "2.jpg", _next_path(out / "train" / "neutral"))
     shutil.copyfile(out / "train" / "sad" / "2.jpg", _next_path(out / "train" / "surprise"))
     for split, label, tone in (("train", "happy", 0), ("validation", "sad", 128)):
-        _save(np.full((IMAGE_SIZE, IMAGE_SIZE), tone, np.uint8), _next_path(out / split / label))
+        _save(np.full((FACE_SIDE, FACE_SIDE), tone, np.uint8), _next_path(out / split / label))
     whole = (out / "train" / "neutral" / "2.jpg").read_bytes()
     _next_path(out / "train" / "neutral").write_bytes(whole[: len(whole) // 2])
 

@@ -12,9 +12,10 @@ from typing import IO, NamedTuple
 from pydantic import Field
 
 from data.base.errors import PipelineError
-from data.base.labels import SPLITS
+from data.base.names import ClassNames
+from data.base.parts import SPLITS
 from data.base.record import Record
-from data.records.dataset import FolderNames
+from data.records.dataset import FolderNames, Layout
 from data.sources.archive_entries import Entry, open_entries, refusal, show_name, unreadable
 from data.sources.archive_streams import too_many_entries
 from data.sources.folder_entries import folder_entries
@@ -92,22 +93,23 @@ class _Plan(NamedTuple):
     """Names of the folders that lead to the data set."""
     places: dict[bytes, int]
     """Names of the files below the root, and which entry counts for each: a name may occur twice."""
-    class_first: bool
-    """Whether the folders below the root are CLASS/SPLIT instead of SPLIT/CLASS."""
+    layout: Layout
+    """Order of the folders below the root."""
 
 
-def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> FolderNames:
+def extract_archive(archive: Path, out: Path, limits: ExtractLimits, classes: ClassNames = ClassNames()) -> FolderNames:
     """Write everything below an archive's data set root under `out`, as SPLIT/CLASS/FILE.
 
-    The root is the folder, at any depth, with train, validation or test in it, or classes with these in them. Folders
-    are named as in `data.base.labels`, see `data.sources.folder_names.place`. If two members have one name, the
-    later one counts, as with tar and unzip. Files beside the root are left out. The archive is read twice and never
+    The root is the folder, at any depth, with train, validation or test in it, or classes, with or without these in
+    them. For the names of folders see `data.sources.folder_names.place`. If two members have one name, the later one
+    counts, as with tar and unzip. Files beside the root are left out. The archive is read twice and never
     held in memory; with the default limits, that needs at most 200 MB.
 
     Args:
         archive: a zip, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
         out: an empty directory, made if it is missing; on an error it may hold part of the files.
         limits: how much the archive may hold.
+        classes: of the data set.
 
     Returns:
         How its folders were read.
@@ -119,20 +121,21 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits) -> FolderNa
     """
     packed_bytes = archive.stat().st_size
     with open_entries(archive, limits.max_files) as entries:
-        plan = _plan(entries, _Tally(limits, archive, packed_bytes), archive)
-    names = read_names(plan.places, plan.class_first, archive)
+        plan = _plan(entries, _Tally(limits, archive, packed_bytes), archive, classes)
+    names = read_names(plan.places, plan.layout, archive, classes)
     with open_entries(archive, limits.max_files) as entries:
-        _Writer(archive, out, limits, packed_bytes).write(entries, plan)
+        _Writer(archive, out, limits, packed_bytes, classes).write(entries, plan)
     return names
 
 
-def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> FolderNames:
+def copy_folder(folder: Path, out: Path, limits: ExtractLimits, classes: ClassNames = ClassNames()) -> FolderNames:
     """Copy everything below a folder's data set root under `out`, by the rules of `extract_archive`.
 
     Args:
         folder: a local folder with the data set root at any depth; links below it are refused, not followed.
         out: an empty directory, made if it is missing.
         limits: how much the folder may hold; the ratio does not apply.
+        classes: of the data set.
 
     Returns:
         How its folders were read.
@@ -140,23 +143,24 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits) -> FolderNames:
     Raises:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
-    plan = _plan_folder(folder, limits)
-    names = read_names(plan.places, plan.class_first, folder)
-    _Writer(folder, out, limits, None).write(folder_entries(folder.resolve()), plan)
+    plan = _plan_folder(folder, limits, classes)
+    names = read_names(plan.places, plan.layout, folder, classes)
+    _Writer(folder, out, limits, None, classes).write(folder_entries(folder.resolve()), plan)
     return names
 
 
-def list_copied(folder: Path, limits: ExtractLimits) -> dict[str, Path]:
+def list_copied(folder: Path, limits: ExtractLimits, classes: ClassNames = ClassNames()) -> dict[str, Path]:
     """Return the files that `copy_folder` would copy, by their POSIX paths below the data set's root; reads none.
 
     Args:
         folder: as for `copy_folder`.
         limits: as for `copy_folder`.
+        classes: as for `copy_folder`.
 
     Raises:
         PipelineError: as for `copy_folder`.
     """
-    plan = _plan_folder(folder, limits)
+    plan = _plan_folder(folder, limits, classes)
     names = [name.decode() for name in plan.places]
     return {name: folder.joinpath(*plan.root, name) for name in names}
 
@@ -191,10 +195,10 @@ def check_archive(archive: Path) -> None:
                 return
 
 
-def _plan_folder(folder: Path, limits: ExtractLimits) -> _Plan:
+def _plan_folder(folder: Path, limits: ExtractLimits, classes: ClassNames) -> _Plan:
     if not folder.is_dir():
         raise PipelineError(f"{folder} is not a folder; give a folder with {', '.join(SPLITS)} in it")
-    return _plan(folder_entries(folder.resolve()), _Tally(limits, folder, None), folder)
+    return _plan(folder_entries(folder.resolve()), _Tally(limits, folder, None), folder, classes)
 
 
 def _counted(entries: Iterable[Entry], tally: _Tally) -> Iterator[Entry]:
@@ -204,11 +208,11 @@ def _counted(entries: Iterable[Entry], tally: _Tally) -> Iterator[Entry]:
         yield entry
 
 
-def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path) -> _Plan:
+def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path, classes: ClassNames) -> _Plan:
     """Find out what to unpack; hold names only, because an archive may have many entries."""
     named: dict[bytes, int] = {}
     problems: dict[bytes, str] = {}
-    roots = RootSearch(origin)
+    roots = RootSearch(origin, classes)
     repeated = 0
     for number, entry in enumerate(_counted(entries, tally)):
         if entry.is_folder:
@@ -230,7 +234,7 @@ def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path) -> _Plan:
             raise refusal(name.decode(), problem)
     places = {name.removeprefix(start): number for name, number in named.items() if name.startswith(start)}
     logger.info("%s: %d files below the data set root %s", origin, len(places), "/".join(root.parts) or ".")
-    return _Plan(root.parts, places, root.class_first)
+    return _Plan(root.parts, places, root.layout)
 
 
 class _Writer:
@@ -241,10 +245,13 @@ class _Writer:
         out: the directory to write into.
         limits: how much may be written, whatever the entries declare.
         packed_bytes: size of the archive, None for a folder.
+        classes: of the data set.
     """
 
-    def __init__(self, origin: Path, out: Path, limits: ExtractLimits, packed_bytes: int | None) -> None:
-        self._origin, self._out = origin, out
+    def __init__(
+        self, origin: Path, out: Path, limits: ExtractLimits, packed_bytes: int | None, classes: ClassNames
+    ) -> None:
+        self._origin, self._out, self._classes = origin, out, classes
         self._written = _Tally(limits, origin, packed_bytes)
         most_folders = max(limits.max_files, FREE_FOLDERS)
         self._folders = _Tally(limits.model_copy(update={"max_files": most_folders}), origin, None)
@@ -257,7 +264,7 @@ class _Writer:
         for number, entry in enumerate(entries):
             below = entry.parts[depth:]
             if entry.parts[:depth] == plan.root and plan.places.get("/".join(below).encode()) == number:
-                placed = self._out.joinpath(*place(below, plan.class_first))
+                placed = self._out.joinpath(*place(below, plan.layout, self._classes))
                 self._make_folder(placed.parent)
                 self._write_file(self._resolve(entry, plan), placed)
                 written += 1
@@ -269,7 +276,7 @@ class _Writer:
         if not entry.same_as:
             return entry
         depth = len(plan.root)
-        first = self._out.joinpath(*place(entry.same_as[depth:], plan.class_first))
+        first = self._out.joinpath(*place(entry.same_as[depth:], plan.layout, self._classes))
         if entry.same_as[:depth] != plan.root or not first.is_file():
             named = show_name("/".join(entry.same_as))
             raise refusal("/".join(entry.parts), f"a hard link to {named}, which is no file of the data set before it")

@@ -135,7 +135,7 @@ def augment_batch(
     Pixels from outside the image repeat the nearest edge pixel, as Keras' directory loader does.
 
     Args:
-        images: gray pixels, uint8 (n, height, width, 1), 0..255.
+        images: pixels, uint8 (n, height, width, channels), 0..255.
         image_ids: n names that are the same in every run.
         view: 0 is the original; every other number is another draw.
         seed: seed of the run.
@@ -160,9 +160,9 @@ def augment_batch(
 
 
 def _check_batch(images: NDArray[np.uint8], image_ids: Sequence[str]) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 1:
+    if images.dtype != np.uint8 or images.ndim != 4:
         raise PipelineError(
-            f"got images of {images.dtype} {images.shape}, expected uint8 (n, height, width, 1): convert them first"
+            f"got images of {images.dtype} {images.shape}, expected uint8 (n, height, width, channels): convert them"
         )
     if len(images) != len(image_ids):
         raise PipelineError(f"got {len(image_ids)} ids for {len(images)} images: give each image its own id")

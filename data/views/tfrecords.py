@@ -7,6 +7,7 @@ records in shuffled order: then shuffled shards and a bounded shuffle buffer are
 import math
 import random
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -14,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from data.base.data_format import LARGEST_SIDE, SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
-from data.base.labels import IMAGE_SIZE
 from data.base.record import Record
 from data.workspace.digests import hash_file
 
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 INDEX_NAME = "index.json"
-PIXELS = IMAGE_SIZE * IMAGE_SIZE
 SHUFFLE_BUFFER_RECORDS = 1024
-"""Images in the shuffle buffer: as many as in a shard, 2.5 MB. The buffer is filled before the first batch of a pass.
-Shards are random samples of their part, so a larger buffer would hardly mix better."""
+"""Images in the shuffle buffer: as many as in a shard, 2.5 MB at 48x48 gray. It is filled before the first batch of a
+pass. Shards are random samples of their part, so a larger buffer would hardly mix better."""
 
 
 class RecordFile(Record):
@@ -39,11 +39,13 @@ class RecordFile(Record):
     images: int = Field(ge=0)
     bytes: int = Field(ge=0)
     sha256: str
+    labels: tuple[int, ...] = Field(default=(), description="images of each label, up to the last one it holds")
 
 
 class ViewsIndex(Record):
     """Content of a directory of records, stored as its `index.json`."""
 
+    data_format: DataFormat = Field(default=SEED_FORMAT, description="of the images; an index of before has none")
     files: tuple[RecordFile, ...] = Field(description="by part, view and shard")
 
     @classmethod
@@ -82,12 +84,20 @@ class ViewsIndex(Record):
         """Return the number of images of a part; each is counted once, however many views it has."""
         return sum(file.images for file in self.files if file.part == part and file.view == 0)
 
+    def count_labels(self, part: str) -> tuple[int, ...]:
+        """Return the number of images of each label of a part, each counted once."""
+        counts = np.zeros(len(self.data_format.labels), np.int64)
+        for file in self.files:
+            if file.part == part and file.view == 0:
+                counts[: len(file.labels)] += file.labels
+        return tuple(counts.tolist())
+
 
 class Jitter(Record):
     """Random flip and shift of each image while it is read, different in every batch of every epoch."""
 
     flip: bool = Field(default=False, description="mirror every second image, on average")
-    shift_pixels: int = Field(default=0, ge=0, le=IMAGE_SIZE // 2, description="largest shift, whole pixels each way")
+    shift_pixels: int = Field(default=0, ge=0, le=LARGEST_SIDE // 2, description="largest shift, whole pixels each way")
 
 
 NO_JITTER = Jitter()
@@ -113,20 +123,22 @@ def write_records(
     Args:
         directory: directory of the file; it must exist.
         shard: part, view and number, which give the file its name.
-        images: gray pixels, uint8 (n, 48, 48, 1), 0..255.
-        labels: n indices into `CLASSES`.
+        images: pixels, uint8 (n, height, width, channels), 0..255.
+        labels: n indices into the labels of the data set.
         image_ids: n names.
 
     Returns:
         The entry for `write_index`.
 
     Raises:
-        PipelineError: the shape of the images is wrong, or the numbers of images, labels and ids differ.
+        PipelineError: the images are not uint8 of rank 4, or the numbers of images, labels and ids differ.
     """
     import tensorflow as tf
 
-    if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 1):
-        raise PipelineError(f"got images of {images.dtype} {images.shape}, expected uint8 (n, 48, 48, 1)")
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise PipelineError(
+            f"got images of {images.dtype} {images.shape}, expected uint8 (n, height, width, channels): convert them"
+        )
     if not len(images) == len(labels) == len(image_ids):
         raise PipelineError(f"got {len(images)} images, {len(labels)} labels, {len(image_ids)} ids: expected as many")
     path = directory / f"{shard.part}-view{shard.view:02d}-{shard.number:05d}.tfrecord"
@@ -141,6 +153,7 @@ def write_records(
         images=len(images),
         bytes=path.stat().st_size,
         sha256=hash_file(path),
+        labels=tuple(np.bincount(labels).tolist()),
     )
 
 
@@ -163,9 +176,10 @@ def _serialize(image: NDArray[np.uint8], label: int, image_id: str, view: int) -
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
 
 
-def write_index(directory: Path, files: Iterable[RecordFile]) -> ViewsIndex:
-    """Write `index.json` for these files, and return it."""
-    index = ViewsIndex(files=tuple(sorted(files, key=lambda file: (file.part, file.view, file.shard))))
+def write_index(directory: Path, files: Iterable[RecordFile], data_format: DataFormat) -> ViewsIndex:
+    """Write `index.json` for these files of images in this format, and return it."""
+    ordered = tuple(sorted(files, key=lambda file: (file.part, file.view, file.shard)))
+    index = ViewsIndex(data_format=data_format, files=ordered)
     (directory / INDEX_NAME).write_text(index.model_dump_json(indent=1), encoding="utf-8")
     return index
 
@@ -190,15 +204,16 @@ def read_part(
         jitter: flip and shift in the graph; needs a shuffle_seed.
 
     Returns:
-        Batches of images, uint8 (b, 48, 48, 1), 0..255, and labels, int32 (b,).
+        Batches of images, uint8 (b, height, width, channels), 0..255, and labels, int32 (b,).
 
     Raises:
         PipelineError: no such records, or jitter without a seed.
     """
     import tensorflow as tf
 
-    dataset = _batches(directory, part, view, batch_size, shuffle_seed)
-    parsed = dataset.map(_parse, num_parallel_calls=tf.data.AUTOTUNE)
+    index = ViewsIndex.load(directory)
+    dataset = _batches(directory, index.select(part, view), batch_size, shuffle_seed)
+    parsed = dataset.map(partial(_parse, index.data_format.shape), num_parallel_calls=tf.data.AUTOTUNE)
     if jitter != NO_JITTER:
         if shuffle_seed is None:
             raise PipelineError("got jitter without shuffle_seed, expected a different one for each epoch: pass it")
@@ -214,15 +229,18 @@ def read_identified(directory: Path, part: str, *, view: int = 0, batch_size: in
     """Return one pass over a view of a part in written order, for evaluation.
 
     Returns:
-        Batches of images, uint8 (b, 48, 48, 1), 0..255, labels, int32 (b,), and image ids, string (b,).
+        Batches of images, uint8 (b, height, width, channels), 0..255, labels, int32 (b,), and image ids, string (b,).
 
     Raises:
         PipelineError: no such records.
     """
     import tensorflow as tf
 
-    dataset = _batches(directory, part, view, batch_size, None)
-    return dataset.map(_parse_identified, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    index = ViewsIndex.load(directory)
+    dataset = _batches(directory, index.select(part, view), batch_size, None)
+    return dataset.map(
+        partial(_parse_identified, index.data_format.shape), num_parallel_calls=tf.data.AUTOTUNE
+    ).prefetch(2)
 
 
 def read_order(directory: Path, part: str, view: int, shuffle_seed: int) -> NDArray[np.int64]:
@@ -254,11 +272,12 @@ def _shuffle_records(records: "tf.data.Dataset", seed: int) -> "tf.data.Dataset"
     return records.shuffle(SHUFFLE_BUFFER_RECORDS, seed=seed, reshuffle_each_iteration=False)
 
 
-def _batches(directory: Path, part: str, view: int, batch_size: int, shuffle_seed: int | None) -> "tf.data.Dataset":
+def _batches(
+    directory: Path, files: Sequence[RecordFile], batch_size: int, shuffle_seed: int | None
+) -> "tf.data.Dataset":
     """Return batches of serialised records: shards in seeded order, then a bounded shuffle buffer."""
     import tensorflow as tf
 
-    files = ViewsIndex.load(directory).select(part, view)
     paths = [str(directory / file.name) for file in files]
     if shuffle_seed is not None:
         _shuffle_shards(paths, shuffle_seed)
@@ -283,22 +302,24 @@ def without_autotune(dataset: "tf.data.Dataset") -> "tf.data.Dataset":
     return dataset.with_options(options)
 
 
-def _parse(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+def _parse(shape: tuple[int, int, int], records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
     """Return images and labels of a batch of serialised records."""
     import tensorflow as tf
 
     features = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
     parsed: dict[str, Any] = tf.io.parse_example(records, features)
-    pixels = tf.io.decode_raw(parsed["image"], tf.uint8, fixed_length=PIXELS)
-    return tf.reshape(pixels, [-1, IMAGE_SIZE, IMAGE_SIZE, 1]), tf.cast(parsed["label"], tf.int32)
+    pixels = tf.io.decode_raw(parsed["image"], tf.uint8, fixed_length=math.prod(shape))
+    return tf.reshape(pixels, [-1, *shape]), tf.cast(parsed["label"], tf.int32)
 
 
-def _parse_identified(records: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
+def _parse_identified(
+    shape: tuple[int, int, int], records: "tf.Tensor"
+) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
     """Return images, labels and ids of a batch of serialised records."""
     import tensorflow as tf
 
     parsed: dict[str, Any] = tf.io.parse_example(records, {"image_id": tf.io.FixedLenFeature([], tf.string)})
-    return *_parse(records), parsed["image_id"]
+    return *_parse(shape, records), parsed["image_id"]
 
 
 def _jitter(images: "tf.Tensor", seed: "tf.Tensor", jitter: Jitter) -> "tf.Tensor":
@@ -310,12 +331,13 @@ def _jitter(images: "tf.Tensor", seed: "tf.Tensor", jitter: Jitter) -> "tf.Tenso
     import tensorflow as tf
 
     shifts = np.arange(-jitter.shift_pixels, jitter.shift_pixels + 1)[:, np.newaxis]
-    places = np.arange(IMAGE_SIZE)
-    straight, mirrored = (np.clip(row + shifts, 0, IMAGE_SIZE - 1) for row in (places, places[::-1]))
+    height, width = (np.arange(int(side or 0)) for side in images.shape[1:3])
+    downward = np.clip(height + shifts, 0, len(height) - 1)
+    straight, mirrored = (np.clip(row + shifts, 0, len(width) - 1) for row in (width, width[::-1]))
     drawn = tf.random.stateless_uniform(tf.stack([tf.shape(images)[0], 3]), seed)
     across, down = tf.unstack(tf.cast(drawn[:, 1:] * len(shifts), tf.int32), axis=1)
     mirror = tf.cast(drawn[:, 0] < (0.5 if jitter.flip else 0.0), tf.int32)
-    rows = tf.gather(straight, down)
+    rows = tf.gather(downward, down)
     columns = tf.gather(np.concatenate([straight, mirrored]), across + mirror * len(shifts))
     # With the channel's axis left in place TensorFlow transposes eight times as fast.
     shifted = tf.transpose(tf.gather(images, rows, axis=1, batch_dims=1), [0, 2, 1, 3])

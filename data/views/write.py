@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES, IMAGE_SIZE, PARTS
+from data.base.parts import PARTS
 from data.base.record import Record
-from data.manifest.decoding import read_gray
+from data.manifest.decoding import read_pixels
 from data.records.events import ExamplesWritten, ViewsDone
 from data.system.child_process import emit, run_child
 from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
@@ -34,6 +34,7 @@ class ViewsSpec(Record):
     manifest: Path = Field(description="Parquet of the clean data set: columns path, label and part")
     images: Path = Field(description="directory that the manifest's paths start from")
     out: Path = Field(description="directory to fill; made if it is missing")
+    data_format: DataFormat = Field(default=SEED_FORMAT, description="labels, size and colour of the records")
     augment: AugmentConfig = Field(default=LIGHT_AUGMENT, description="ranges of the train part's views")
     seed: int = Field(default=42, ge=0, description="seed of the views and of the written order")
     views: int = Field(default=8, ge=1, le=64, description="views of the train part, the original among them")
@@ -64,7 +65,7 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
     Raises:
         PipelineError: the manifest lacks columns, or an image does not agree with it.
     """
-    shards = list(_plan_shards(_read_manifest(spec.manifest), spec))
+    shards = list(_plan_shards(_read_manifest(spec), spec))
     total = sum(len(shard.paths) * _views(shard, spec) for shard in shards)
     spec.out.mkdir(parents=True, exist_ok=True)
     files: list[RecordFile] = []
@@ -78,26 +79,29 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
             pool.shutdown(cancel_futures=True)
             raise
     _write_preview(shards, spec)
-    return write_index(spec.out, files)
+    return write_index(spec.out, files, spec.data_format)
 
 
 def _write_preview(shards: list[_Shard], spec: ViewsSpec) -> None:
     """Write the report's pictures from the first train images of each class in their shuffled order."""
     rows = [row for shard in shards if shard.part == "train" for row in zip(shard.labels, shard.paths, strict=True)]
-    by_class = [[path for label, path in rows if label == index] for index in range(len(CLASSES))]
-    write_pictures(spec.out, by_class, lambda path: _decode(spec.images / path), spec.seed, spec.augment)
+    by_class = [[path for label, path in rows if label == index] for index in range(len(spec.data_format.labels))]
+    write_pictures(
+        spec.out, by_class, lambda path: read_pixels(spec.images / path, spec.data_format), spec.seed, spec.augment
+    )
 
 
 def _views(shard: _Shard, spec: ViewsSpec) -> int:
     return spec.views if shard.part == "train" else 1
 
 
-def _read_manifest(path: Path) -> pd.DataFrame:
+def _read_manifest(spec: ViewsSpec) -> pd.DataFrame:
+    path = spec.manifest
     try:
         manifest = pd.read_parquet(path, columns=["path", "label", "part"])
     except (OSError, ValueError) as error:
         raise PipelineError(f"{path} is not a manifest with path, label and part ({error}): build it again") from error
-    for column, known in (("label", CLASSES), ("part", PARTS)):
+    for column, known in (("label", spec.data_format.labels), ("part", PARTS)):
         strange = sorted(set(manifest[column].astype(str)) - set(known))
         if strange:
             raise PipelineError(f"{path}: got {column} {strange}, expected {list(known)}: clean the manifest first")
@@ -114,12 +118,12 @@ def _plan_shards(manifest: pd.DataFrame, spec: ViewsSpec) -> Iterator[_Shard]:
         )
         for number, start in enumerate(range(0, len(ordered), spec.images_per_shard)):
             paths, labels = zip(*ordered[start : start + spec.images_per_shard], strict=True)
-            yield _Shard(part, number, paths, tuple(CLASSES.index(label) for label in labels))
+            yield _Shard(part, number, paths, tuple(spec.data_format.labels.index(label) for label in labels))
 
 
 def _write_shard(shard: _Shard, spec: ViewsSpec) -> list[RecordFile]:
     """Decode a shard's images and write them once for each view."""
-    images = np.stack([_decode(spec.images / path) for path in shard.paths])
+    images = np.stack([read_pixels(spec.images / path, spec.data_format) for path in shard.paths])
     return [
         write_records(
             spec.out,
@@ -130,14 +134,6 @@ def _write_shard(shard: _Shard, spec: ViewsSpec) -> list[RecordFile]:
         )
         for view in range(_views(shard, spec))
     ]
-
-
-def _decode(path: Path) -> NDArray[np.uint8]:
-    """Return an image's gray pixels, uint8 (48, 48, 1)."""
-    pixels = np.asarray(read_gray(path))
-    if pixels.shape != (IMAGE_SIZE, IMAGE_SIZE):
-        raise PipelineError(f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, expected {IMAGE_SIZE}x{IMAGE_SIZE} pixels")
-    return pixels[..., np.newaxis]
 
 
 def _limit_tensorflow(threads: int) -> None:

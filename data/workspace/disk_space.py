@@ -1,28 +1,30 @@
 """Estimated disk usage of large stages, so that a run without enough free space fails before it writes them."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from data.base.labels import IMAGE_SIZE
+from data.base.data_format import DataFormat
 
 BLOCK_BYTES = 4096
 """Block size of most file systems; a small image takes a whole block."""
 
-RECORD_BYTES = IMAGE_SIZE * IMAGE_SIZE + 110
-"""Size of one TFRecord example without the image's path: pixels, label, view, field names, checksums."""
+RECORD_BYTES = 110
+"""Size of one TFRecord example without pixels and the image's path: label, view, field names, checksums."""
 
 
-def count_view_bytes(manifest: Path, views: int) -> int:
+def count_view_bytes(manifest: Path, views: int, data_format: DataFormat) -> int:
     """Estimate the size of a data set's TFRecords in bytes.
 
     Args:
         manifest: Parquet with the columns path and part.
         views: number of views of the train part; the other parts have one view.
+        data_format: size and colour of the images.
     """
     rows = pd.read_parquet(manifest, columns=["path", "part"])
-    record_bytes = RECORD_BYTES + rows["path"].str.len()
+    record_bytes = math.prod(data_format.shape) + RECORD_BYTES + rows["path"].str.len()
     return int((record_bytes * rows["part"].eq("train").map({True: views, False: 1})).sum())
 
 

@@ -41,6 +41,7 @@ IMAGES_FOLDER = "images"
 
 MANIFEST_NAME = "manifest.parquet"
 FOLDER_NAMES_NAME = "folder_names.json"
+CARVED_NAME = "carved.json"
 SUMMARY_NAME = "summary.json"
 QUARANTINE_NAME = "quarantine.parquet"
 COMPARISON_NAME = "splits.json"

@@ -1,13 +1,10 @@
-"""Commands of `emotion`: runs, searches and reports; up_commands and model_commands have the others.
+"""Commands of `emotion`: runs, searches and reports; up_commands, upkeep_commands and model_commands have the others.
 
 Every command imports this module, so each imports what it needs by itself: `emotion --help` and a mistyped option
 answer at once.
 """
 
-import logging
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +15,14 @@ from data.base.errors import DataRejected, PipelineError
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
+    CarveTestOption,
+    ColorOption,
     FoldsOption,
     ForceOption,
+    FormatOption,
+    FormatOptions,
+    ImageSizeOption,
+    LabelsOption,
     LimitOption,
     MinutesOption,
     ParallelOption,
@@ -39,6 +42,8 @@ from flows.cli.options import (
 )
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
+from flows.cli.upkeep_commands import app as upkeep_app
+from flows.cli.upkeep_commands import running_server
 
 app = typer.Typer(
     name="emotion",
@@ -48,6 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(up_app)
+app.add_typer(upkeep_app)
 app.add_typer(models_app, name="models")
 
 
@@ -63,6 +69,11 @@ def run(
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     limit: LimitOption = [],  # noqa: B006
+    format_name: FormatOption = "seed",
+    labels: LabelsOption = "",
+    image_size: ImageSizeOption = 0,
+    color: ColorOption = "as published",
+    carve_test: CarveTestOption = False,
     promotion: PromotionOption = [],  # noqa: B006
     force: ForceOption = False,
     plain: PlainOption = False,
@@ -82,9 +93,9 @@ def run(
     load_preset(preset)
     source = check_source(source)
     training_seeds(seed, seeds)
-    choices = parse_data_choices(policy, limit)
+    choices = parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test))
     policy_of_promotion = parse_choices("--promotion", promotion, PromotionPolicy)
-    with _server():
+    with running_server():
         from flows.cli.live_view import (  # after the server: prefect reads its settings when imported
             find_terminal,
             live_view,
@@ -115,13 +126,18 @@ def ingest(
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
+    format_name: FormatOption = "seed",
+    labels: LabelsOption = "",
+    image_size: ImageSizeOption = 0,
+    color: ColorOption = "as published",
+    carve_test: CarveTestOption = False,
     force: ForceOption = False,
 ) -> None:
     """Download and validate a data set; nothing is trained."""
     source = check_source(source)
-    choices = parse_data_choices(policy, limit)
+    choices = parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test))
     try:
-        with _server():
+        with running_server():
             from flows.ingest import ingest as ingest_flow
 
             verdict: Any = ingest_flow(source=source, seed=seed, relabel=relabel, force=force, **choices)
@@ -144,6 +160,11 @@ def audit(
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
+    format_name: FormatOption = "seed",
+    labels: LabelsOption = "",
+    image_size: ImageSizeOption = 0,
+    color: ColorOption = "as published",
+    carve_test: CarveTestOption = False,
     force: ForceOption = False,
 ) -> None:
     """List the labels of a data set that are suspected to be wrong, including those of the train part."""
@@ -155,8 +176,8 @@ def audit(
     find_variant(variant)
     load_preset(preset)
     source = check_source(source)
-    choices = parse_data_choices(policy, limit)
-    with _server():
+    choices = parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test))
+    with running_server():
         from flows.audit import audit as audit_flow
 
         directory: Any = audit_flow(
@@ -192,6 +213,11 @@ def tune(
     relabel: RelabelOption = "",
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
+    format_name: FormatOption = "seed",
+    labels: LabelsOption = "",
+    image_size: ImageSizeOption = 0,
+    color: ColorOption = "as published",
+    carve_test: CarveTestOption = False,
     force: ForceOption = False,
     out: Annotated[str, typer.Option(help="A new file for the preset that is found.")] = "",
 ) -> None:
@@ -212,10 +238,10 @@ def tune(
         "source": source,
         "seed": seed,
         "relabel": relabel,
-        **parse_data_choices(policy, limit),
+        **parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test)),
     }
     searched = load_space(space)
-    with _server():
+    with running_server():
         from flows.steps.repeat_command import repeat_command
         from flows.tune import tune as tune_flow
 
@@ -267,59 +293,6 @@ def report(
         raise PipelineError(f"found no browser on this machine: open {page} yourself")
 
 
-@app.command()
-def prune(
-    keep: Annotated[
-        int, typer.Option(help="Newest reports to keep, with everything that they were made from.", min=1)
-    ] = 8,
-    days: Annotated[
-        float, typer.Option(help="Days to keep what no report uses yet: interrupted runs and downloads.", min=0)
-    ] = 3,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
-) -> None:
-    """Remove what the newest reports do not need from the workspace, and the Prefect runs that made it."""
-    from data.workspace.prune import prune_workspace
-    from data.workspace.reachability import PrunePolicy
-    from flows.cli.printing import print_pruned
-    from flows.server.shared import ends_with_its_runs, has_server
-    from flows.settings import load_settings
-    from models.registry.champion import ModelRegistry
-    from models.registry.prune import MlflowPruner
-
-    settings = load_settings()
-    protected = ModelRegistry(settings.workspace).protected_keys()
-    workspace, policy = settings.open_workspace(), PrunePolicy(keep=keep, days=days, protected=protected)
-    pruners = [MlflowPruner(workspace.root, workspace.id)]
-    counts, times = prune_workspace(workspace, policy, dry_run, pruners)
-    if not dry_run:
-        from reports.site.index import write_index
-
-        write_index(settings.workspace)
-    print_pruned(counts, dry_run)
-    if dry_run and not has_server(settings.workspace):
-        return  # nothing to count, and starting a server would make its database
-    with _server() as url:  # last, since a server may not start on a full disk
-        from tasks.publish.housekeeping import prune_flow_runs
-
-        print_pruned([prune_flow_runs(times, keep, dry_run, ends_with_its_runs(url, settings.workspace))], dry_run)
-
-
-@app.command()
-def doctor() -> None:
-    """Check this machine: each line is ok, or says what to do."""
-    from flows.cli.doctor import examine
-    from flows.settings import read_settings
-
-    failed = False
-    for check in examine(read_settings()):
-        failed = failed or not check.ok
-        mark = "[green]ok[/]  " if check.ok else "[yellow]look[/]"
-        advice = f": {check.advice}" if check.advice and not check.ok else ""
-        console.print(f"{mark} {check.name}: {escape(check.seen + advice)}", highlight=False, soft_wrap=True)
-    if failed:
-        console.print("Lines marked [yellow]look[/] limit what a run can do; the other lines are fine.")
-
-
 def _print_verdict(verdict: Path) -> None:
     from data.records.dataset import DataSummary
     from data.workspace.layout import SUMMARY_NAME
@@ -327,19 +300,3 @@ def _print_verdict(verdict: Path) -> None:
     from reports.dataset.verdict_page import VERDICT_PAGE
 
     print_data(DataSummary.model_validate_json((verdict / SUMMARY_NAME).read_bytes()), verdict / VERDICT_PAGE)
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    """Yield the URL of a Prefect server that runs during the block; deliver the logs before the server ends."""
-    from flows.server.shared import prefect_server
-    from flows.settings import load_settings
-
-    settings = load_settings()
-    with prefect_server(settings.workspace, settings.server_start_seconds) as url:
-        try:
-            yield url
-        finally:
-            for name in ("prefect.flow_runs", "prefect.task_runs"):
-                for handler in logging.getLogger(name).handlers:
-                    handler.flush()

@@ -22,28 +22,33 @@ SHOWN_MOVES = 10
 
 
 def print_versions() -> None:
-    """Print the versions of the model and the last moves of the champion."""
-    registry = _registry()
+    """Print the versions of each registered model and the last moves of its champion."""
+    workspace = load_settings().workspace
+    models = [ModelRegistry(workspace, name) for name in ModelRegistry(workspace).list_models()]
+    if not any(model.list_versions() for model in models):
+        console.print(f"No version is registered at {escape(shown_uri(tracking_uri(workspace)))}.", soft_wrap=True)
+    for model in models:
+        _print_versions_of(model)
+
+
+def _print_versions_of(registry: ModelRegistry) -> None:
     versions = registry.list_versions()
     if not versions:
-        console.print(
-            f"No version is registered at {escape(shown_uri(tracking_uri(registry.workspace)))}.", soft_wrap=True
-        )
         return
-    console.print(_version_table(versions))
+    console.print(_version_table(versions, registry.model))
     moves = registry.history()
     if moves:
         console.print(_move_table(moves[-SHOWN_MOVES:]))
     console.print(f"A rollback goes to version [bold]{registry.previous() or 'none'}[/].", highlight=False)
 
 
-def print_version(version: str) -> None:
+def print_version(version: str, model: str) -> None:
     """Print the origin of a version, the decision on it, and when it was champion.
 
     Raises:
         PipelineError: there is no such version.
     """
-    registry = _registry()
+    registry = _registry(model)
     found = registry.show(_number(version, registry))
     table = Table(box=SIMPLE, show_header=False)
     rows = {
@@ -59,13 +64,13 @@ def print_version(version: str) -> None:
     console.print(table)
 
 
-def promote_version(version: str, reason: str) -> None:
+def promote_version(version: str, reason: str, model: str) -> None:
     """Make a version the champion, and print the move.
 
     Raises:
         PipelineError: there is no such version, or it cannot be the champion.
     """
-    registry = _registry()
+    registry = _registry(model)
     move = registry.move_champion(_number(version, registry), _user(), reason)
     if move is None:
         console.print(f"Version {escape(version)} is the champion already; nothing was moved.", highlight=False)
@@ -73,18 +78,18 @@ def promote_version(version: str, reason: str) -> None:
         _report(move, registry)
 
 
-def roll_back(reason: str) -> None:
+def roll_back(reason: str, model: str) -> None:
     """Make the previous champion the champion again, and print the move.
 
     Raises:
         PipelineError: there is no previous champion.
     """
-    registry = _registry()
+    registry = _registry(model)
     _report(registry.rollback(_user(), reason), registry)
 
 
-def _registry() -> ModelRegistry:
-    return ModelRegistry(load_settings().workspace)
+def _registry(model: str) -> ModelRegistry:
+    return ModelRegistry(load_settings().workspace, model)
 
 
 def _number(version: str, registry: ModelRegistry) -> int:
@@ -119,11 +124,11 @@ def _report(move: ChampionMove, registry: ModelRegistry) -> None:
         os.environ.update(client_environment(url, registry.workspace))
         from tasks.publish.promote import announce_move  # after the environment: prefect reads it when it is imported
 
-        announce_move(move)
+        announce_move(move, registry.model)
 
 
-def _version_table(versions: list[VersionRecord]) -> Table:
-    table = Table(title="Versions of the model", title_justify="left", box=SIMPLE)
+def _version_table(versions: list[VersionRecord], model: str) -> Table:
+    table = Table(title=f"Versions of the model {escape(model)}", title_justify="left", box=SIMPLE)
     for heading in ("version", "aliases", "variant", "created", "training", "report"):
         table.add_column(heading)
     for one in versions:

@@ -1,14 +1,16 @@
 """Options that several commands of `emotion` share: made from the parameters of the flows, and parsed into forms."""
 
 import os
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
 import typer
 from annotated_types import Ge, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from data.base.data_format import LARGEST_SIDE, SMALLEST_SIDE
 from data.base.errors import PipelineError
+from data.base.named_formats import FormatChoice, FormatName
 from data.base.record import describe_faults
 from data.sources.source import ENVIRONMENT_PREFIX, holds_secret, parse_source
 from flows.parameters import (
@@ -85,6 +87,12 @@ LimitOption = Annotated[
     list[str],
     typer.Option("--limit", help="NAME=NUMBER, such as minimum_test_images=20, of docs/data-quality.md; repeatable."),
 ]
+_FORMAT, _FORMAT_NAMES = FormatChoice.model_fields, ", ".join(get_args(FormatName))
+FormatOption = Annotated[str, typer.Option("--format", help=f"{_FORMAT['name'].description}: {_FORMAT_NAMES}.")]
+LabelsOption = Annotated[str, typer.Option(help=f"Comma-separated. {_FORMAT['labels'].description}.")]
+ImageSizeOption = Annotated[int, typer.Option(help=f"{_FORMAT['image_size'].description}.")]
+ColorOption = Annotated[str, typer.Option(help=f"{_FORMAT['color'].description}.")]
+CarveTestOption = Annotated[bool, typer.Option("--carve-test", help=f"{_FORMAT['carve_test'].description}.")]
 PromotionOption = Annotated[
     list[str],
     typer.Option(
@@ -93,6 +101,16 @@ PromotionOption = Annotated[
     ),
 ]
 PlainOption = Annotated[bool, typer.Option("--plain", help="Print only the log, without the live view of a terminal.")]
+
+
+class FormatOptions(NamedTuple):
+    """The options on the format of a data set, as given; see `data.base.named_formats.FormatChoice`."""
+
+    name: str = "seed"
+    labels: str = ""
+    image_size: int = 0
+    color: str = "as published"
+    carve_test: bool = False
 
 
 def check_source(source: str) -> str:
@@ -110,15 +128,43 @@ def check_source(source: str) -> str:
     return source
 
 
-def parse_data_choices(policy: list[str], limit: list[str]) -> dict[str, Any]:
-    """Return the parameters `policies` and `limits` of a flow from what was given for --policy and --limit."""
+def parse_data_choices(policy: list[str], limit: list[str], data_format: FormatOptions) -> dict[str, Any]:
+    """Return the parameters `policies`, `limits` and `data_format` of a flow from the options."""
     from expectations.policies import RulePolicies
     from expectations.rules import DataLimits
 
     return {
         "policies": parse_choices("--policy", policy, RulePolicies),
         "limits": parse_choices("--limit", limit, DataLimits),
+        "data_format": parse_format(data_format),
     }
+
+
+def parse_format(options: FormatOptions) -> FormatChoice:
+    """Return what the options say of the format of a data set.
+
+    Raises:
+        PipelineError: they are no format.
+
+    Example:
+        >>> parse_format(FormatOptions(labels="angry, happy", image_size=64)).labels
+        ('angry', 'happy')
+    """
+    labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
+    given = {
+        "name": options.name,
+        "labels": labels,
+        "image_size": options.image_size,
+        "color": options.color,
+        "carve_test": options.carve_test,
+    }
+    try:
+        return FormatChoice.model_validate(given)
+    except ValidationError as error:
+        raise PipelineError(
+            f"{describe_faults(error, 'labels')}; expected --format {_FORMAT_NAMES}, --labels with two names or more "
+            f"or auto, --image-size {SMALLEST_SIDE} to {LARGEST_SIDE}, --color gray or rgb"
+        ) from error
 
 
 def parse_choices(option: str, choices: list[str], form: type[Form]) -> Form:

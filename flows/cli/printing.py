@@ -8,7 +8,6 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from data.base.labels import CLASSES
 from data.records.dataset import DataSummary, Finding
 from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
@@ -93,7 +92,7 @@ def print_audit(audit: LabelAudit, directory: Path) -> None:
     table = Table(box=SIMPLE)
     for heading in ("label", "images", "suspected"):
         table.add_column(heading, justify="left" if heading == "label" else "right")
-    for row in zip(CLASSES, audit.images_per_class, audit.suspected_per_class, strict=True):
+    for row in zip(audit.labels, audit.images_per_class, audit.suspected_per_class, strict=True):
         table.add_row(*map(str, row))
     console.print(table)
     console.print(f"[bold]Suspects:[/] {escape(str(directory / SUSPECTS_NAME))}", soft_wrap=True)
@@ -201,20 +200,22 @@ def _comparison_table(results: RunResults) -> Table:
     table = Table(
         title=f"{escape(results.run_name)}: variants by validation accuracy", title_justify="left", box=SIMPLE
     )
-    for heading in ("variant", "validation (95 % interval)", "test", "core-s", "epochs", "memory"):
+    has_test = any("test" in variant.parts for variant in results.variants)
+    headings = ("variant", "validation (95 % interval)", *(["test"] if has_test else []), "core-s", "epochs", "memory")
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "variant" else "right")
     for variant in results.variants:
-        table.add_row(escape(variant.name), *_comparison_cells(variant))
+        table.add_row(escape(variant.name), *_comparison_cells(variant, has_test))
     return table
 
 
-def _comparison_cells(variant: VariantResult) -> list[str]:
+def _comparison_cells(variant: VariantResult, has_test: bool) -> list[str]:
     if variant.status != "trained":
         return [f"[yellow]{variant.status}[/]"]
-    validation, test = variant.parts["validation"], variant.parts["test"]
+    validation, test = variant.parts["validation"], variant.parts.get("test")
     return [
         f"{validation.accuracy:.1%} ({100 * validation.accuracy_low:.1f} to {100 * validation.accuracy_high:.1f})",
-        f"{test.accuracy:.1%}",
+        *([f"{test.accuracy:.1%}" if test else MISSING] if has_test else []),
         f"{variant.core_seconds:.0f}",
         f"{variant.best_epoch} of {len(variant.epochs)}" if variant.epochs else MISSING,
         f"{variant.peak_memory_bytes / 2**30:.1f} GiB",

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+from data.base.named_formats import FormatChoice
+from data.sources.folder_names import choose_carved
 from data.sources.secrets import mask_secrets
 from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
@@ -11,14 +13,18 @@ from expectations.rules import DataLimits
 from flows.logs import configure_logs
 from flows.parameters import Help
 from flows.settings import Settings
-from tasks.dataset.acquire import acquire_images
+from tasks.dataset.acquire import acquire_images, load_folder_names
 from tasks.dataset.correct_labels import correct_labels
 from tasks.dataset.drift import compare_with_last
 from tasks.dataset.manifest import build_manifest
 from tasks.dataset.validate import validate_data
 from tasks.dataset.verdict import accept_data, publish_verdict
+from tasks.support.outcomes import record_of
 
 Policies = Annotated[RulePolicies, Help("What is done if a rule is broken.")]
+DataFormatChoice = Annotated[
+    FormatChoice, Help("Labels, size and colour of the data set; the default is four classes of 48x48 gray pixels.")
+]
 Limits = Annotated[
     DataLimits, Help("How many images a data set needs, and how many times larger one class may be than another.")
 ]
@@ -37,6 +43,7 @@ class DataChoices(NamedTuple):
     policies: RulePolicies
     limits: DataLimits
     seed: int
+    data_format: FormatChoice = FormatChoice()
 
 
 class PreparedData(NamedTuple):
@@ -55,11 +62,15 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
     """
     configure_logs()
     source, policies = choices.source, choices.policies
-    images = acquire_images(source, workspace, settings.download_settings(), settings.extract_limits())
-    manifest = build_manifest(images, workspace)
+    choice, seed = choices.data_format, choices.seed
+    images = acquire_images(
+        source, choice.class_names(), workspace, settings.download_settings(), settings.extract_limits()
+    )
+    carved = choose_carved(load_folder_names(record_of(images)), choice.carve_test)
+    manifest = build_manifest(images, workspace, carved, seed)
     if choices.relabel:
-        manifest = correct_labels(manifest, Path(choices.relabel), workspace)
-    dataset = validate_data(manifest, source, policies, choices.seed, workspace, choices.limits)
+        manifest = correct_labels(manifest, Path(choices.relabel), workspace, choice)
+    dataset = validate_data(manifest, source, policies, seed, workspace, choices.limits, choice)
     change = compare_with_last(dataset, manifest, source, policies.similar_to_last, workspace)
     verdict = publish_verdict(images, manifest, dataset, change, workspace)
     return PreparedData(images, accept_data(dataset, verdict, source, workspace), verdict)

@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from data.base.named_formats import FormatChoice
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from models.promotion.policy import PromotionPolicy
@@ -27,8 +28,19 @@ def repeat_command(parameters: dict[str, Any]) -> str:
         words += ["--relabel", parameters["relabel"]]
     words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
     words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
+    words += format_options(FormatChoice.model_validate(parameters.get("data_format") or {}))
     words += changed_choices("--promotion", PromotionPolicy.model_validate(parameters.get("promotion") or {}))
     return shlex.join(words)
+
+
+def format_options(choice: FormatChoice) -> list[str]:
+    """Return the options that say this of the format of a data set."""
+    usual = FormatChoice()
+    words = ["--format", choice.name] if choice.name != usual.name else []
+    words += ["--labels", ",".join(choice.labels)] if choice.labels else []
+    words += ["--image-size", str(choice.image_size)] if choice.image_size else []
+    words += ["--color", choice.color] if choice.color != usual.color else []
+    return [*words, *(["--carve-test"] if choice.carve_test else [])]
 
 
 def changed_choices(option: str, form: RulePolicies | DataLimits | PromotionPolicy) -> list[str]:

@@ -54,7 +54,7 @@ def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
         ties=group_ties(correct, DISTINGUISHABLE_BELOW),
         questions=answer_questions(results.variants, correct, results.seed),
         slices=_score_slices(answers[best], inputs),
-        errors=find_errors(best, answers, inputs.suspects, _find_weak(results)),
+        errors=find_errors(best, answers, results.classes, inputs.suspects, _find_weak(results)),
         certainties=tuple(
             describe_certainty(name, frame, selection[name])
             for name, frame in answers.items()

@@ -1,13 +1,12 @@
 """Errors of a variant: confused classes, its most and least certain images, and the errors that all variants share."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.base.labels import CLASSES
 from data.records.analysis import ConfusedPair, Errors, Face
 from models.evaluation.intervals import wilson_interval
 from models.evaluation.predictions import correctness_of, probabilities_of
@@ -18,13 +17,18 @@ FACES_PER_STRIP = 12
 
 
 def find_errors(
-    name: str, answers: Mapping[str, pd.DataFrame], suspects: frozenset[str] | None, weak: Collection[str] = ()
+    name: str,
+    answers: Mapping[str, pd.DataFrame],
+    classes: Sequence[str],
+    suspects: frozenset[str] | None,
+    weak: Collection[str] = (),
 ) -> Errors:
     """Find the errors of one variant on validation, and those that all variants share.
 
     Args:
         name: of the variant.
         answers: variant -> its predictions of validation, all of the same images in one order.
+        classes: names in label order.
         suspects: ids of images with a suspected label; None without an audit.
         weak: variants whose errors say little about an image, see `models.evaluation.skill`; they are not asked for
             the shared errors.
@@ -40,10 +44,10 @@ def find_errors(
         variant=name,
         images=len(frame),
         wrong=int(wrong.sum()),
-        pairs=_confused_pairs(frame, falling),
-        worst=_faces(frame, falling[wrong[falling]][:FACES_PER_STRIP]),
-        surest=_faces(frame, falling[:FACES_PER_STRIP]),
-        least_sure=_faces(frame, falling[::-1][:FACES_PER_STRIP]),
+        pairs=_confused_pairs(frame, falling, classes),
+        worst=_faces(frame, falling[wrong[falling]][:FACES_PER_STRIP], classes),
+        surest=_faces(frame, falling[:FACES_PER_STRIP], classes),
+        least_sure=_faces(frame, falling[::-1][:FACES_PER_STRIP], classes),
         variants=len(asked),
         weak=tuple(other for other in answers if other in weak),
         shared=int(shared.sum()),
@@ -51,29 +55,33 @@ def find_errors(
         shared_suspects=None if suspects is None else int(frame.loc[shared, "image_id"].isin(list(suspects)).sum()),
         shared_low=low,
         shared_high=high,
-        shared_faces=_faces(frame, _least_probable_label(asked, shared)[:FACES_PER_STRIP]),
+        shared_faces=_faces(frame, _least_probable_label(asked, shared)[:FACES_PER_STRIP], classes),
     )
 
 
-def _confused_pairs(frame: pd.DataFrame, falling: NDArray[np.int64]) -> tuple[ConfusedPair, ...]:
+def _confused_pairs(
+    frame: pd.DataFrame, falling: NDArray[np.int64], classes: Sequence[str]
+) -> tuple[ConfusedPair, ...]:
     labels, predicted = frame["label"].to_numpy()[falling], probabilities_of(frame).argmax(axis=1)[falling]
-    places = range(len(CLASSES))
+    places = range(len(classes))
     members = {(a, b): falling[(labels == a) & (predicted == b)] for a, b in product(places, places) if a != b}
     frequent = sorted((pair for pair in members if len(members[pair])), key=lambda pair: -len(members[pair]))
-    return tuple(_confused_pair(frame, pair, members[pair]) for pair in frequent[:MOST_PAIRS])
+    return tuple(_confused_pair(frame, pair, members[pair], classes) for pair in frequent[:MOST_PAIRS])
 
 
-def _confused_pair(frame: pd.DataFrame, pair: tuple[int, int], members: NDArray[np.int64]) -> ConfusedPair:
+def _confused_pair(
+    frame: pd.DataFrame, pair: tuple[int, int], members: NDArray[np.int64], classes: Sequence[str]
+) -> ConfusedPair:
     of_class = int((frame["label"] == pair[0]).sum())
     low, high = wilson_interval(len(members), of_class)
     return ConfusedPair(
-        label=CLASSES[pair[0]],
-        predicted=CLASSES[pair[1]],
+        label=classes[pair[0]],
+        predicted=classes[pair[1]],
         images=len(members),
         of_class=of_class,
         low=low,
         high=high,
-        faces=_faces(frame, members[:FACES_PER_PAIR]),
+        faces=_faces(frame, members[:FACES_PER_PAIR], classes),
     )
 
 
@@ -91,14 +99,14 @@ def _least_probable_label(answers: Mapping[str, pd.DataFrame], shared: NDArray[n
     return rising[shared[rising]]
 
 
-def _faces(frame: pd.DataFrame, places: NDArray[np.int64]) -> tuple[Face, ...]:
+def _faces(frame: pd.DataFrame, places: NDArray[np.int64], classes: Sequence[str]) -> tuple[Face, ...]:
     probabilities = probabilities_of(frame)[places]
     labels, image_ids = frame["label"].to_numpy()[places], frame["image_id"].to_numpy()[places]
     return tuple(
         Face(
             image_id=str(image_id),
-            label=CLASSES[label],
-            predicted=CLASSES[row.argmax()],
+            label=classes[int(label)],
+            predicted=classes[int(row.argmax())],
             probability=float(row.max()),
         )
         for image_id, label, row in zip(image_ids, labels, probabilities, strict=True)

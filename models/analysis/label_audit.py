@@ -13,12 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.manifest.table import require_columns
 from data.records.label_audit import LabelAudit, Suspect
 from data.records.training import PartMetrics, VariantResult
 from models.evaluation.metrics import measure_part
-from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
+from models.evaluation.predictions import probabilities_of, probability_columns
 from models.evaluation.skill import can_judge_labels, largest_share, least_accuracy, measure_skill
 from models.jobs.files import PREDICTIONS_NAME
 
@@ -27,14 +26,15 @@ AUDITED_PARTS = ("selection", "validation", "test")
 
 
 def audit_labels(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating], image_ids: Sequence[str]
+    labels: NDArray[np.int64], probabilities: NDArray[np.floating], image_ids: Sequence[str], classes: Sequence[str]
 ) -> LabelAudit:
     """Find the labels that out-of-sample probabilities contradict.
 
     Args:
-        labels: (n,) indices into `CLASSES`, as published; every class at least once.
+        labels: (n,) indices into `classes`, as published; every class at least once.
         probabilities: (n, classes), rows sum to 1, from models that were not trained on these images.
         image_ids: n names.
+        classes: names in label order.
 
     Returns:
         The estimated noise of each class, and as many suspects as this noise implies, those with the least probable
@@ -45,17 +45,18 @@ def audit_labels(
     """
     from cleanlab.count import estimate_joint, num_label_issues  # takes seconds to import
 
-    _check(labels, probabilities, image_ids)
+    _check(labels, probabilities, image_ids, classes)
     count = num_label_issues(labels, probabilities, estimation_method="off_diagonal_calibrated")
     suspected = _most_suspicious(labels, probabilities, count)
     joint = estimate_joint(labels, probabilities)
     return LabelAudit(
+        labels=tuple(classes),
         images=len(labels),
         agreement=float((probabilities.argmax(axis=1) == labels).mean()),
-        images_per_class=_count_classes(labels),
-        suspected_per_class=_count_classes(labels[suspected]),
+        images_per_class=_count_classes(labels, len(classes)),
+        suspected_per_class=_count_classes(labels[suspected], len(classes)),
         noise=tuple(tuple(float(share) for share in shares / shares.sum()) for shares in joint),
-        suspects=_describe_suspects(suspected, labels, probabilities, image_ids),
+        suspects=_describe_suspects(suspected, labels, probabilities, image_ids, classes),
     )
 
 
@@ -73,13 +74,14 @@ def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
         PipelineError: the variants were scored on different images.
     """
     chosen = choose_auditors(variants)
+    classes = variants[0].data_format.labels
     if not chosen:
-        return _audit_nothing("no variant is better than chance on selection")
-    scores = _measure_together([_read_held_out(variant, ("selection",)) for variant in chosen])
+        return _audit_nothing("no variant is better than chance on selection", classes)
+    scores = _measure_together([_read_held_out(variant, ("selection",)) for variant in chosen], classes)
     if not can_judge_labels(scores):
-        return _audit_nothing(_describe_weak(", ".join(variant.name for variant in chosen), scores))
+        return _audit_nothing(_describe_weak(", ".join(variant.name for variant in chosen), scores), classes)
     frames = [_read_held_out(variant, AUDITED_PARTS) for variant in chosen]
-    audit = audit_labels(frames[0]["label"].to_numpy(), _mean_probabilities(frames), frames[0]["image_id"].tolist())
+    audit = _audit_together(frames, classes)
     return audit.model_copy(update={"audited_by": tuple(variant.name for variant in chosen)})
 
 
@@ -105,15 +107,16 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
             "for each fold: fix the reasons given and run again; the others are kept"
         )
     frames = [_read_held_out(training, AUDITED_PARTS) for training in trainings]
-    scores = [_measure_together([frame]) for frame in frames]
+    scores = [_measure_together([frame], trainings[0].data_format.labels) for frame in frames]
     weak = [of_one for of_one in scores if not can_judge_labels(of_one)]
     if weak:
         weakest = min(weak, key=measure_skill)
-        return _audit_nothing(_describe_weak(f"{len(weak)} of {len(trainings)} trainings", weakest, "what it held out"))
+        judges = f"{len(weak)} of {len(trainings)} trainings"
+        return _audit_nothing(_describe_weak(judges, weakest, "what it held out"), trainings[0].data_format.labels)
     predictions = pd.concat(frames)
-    columns = {"label": "first", **dict.fromkeys(PROBABILITY_COLUMNS, "mean")}
+    columns = {"label": "first", **dict.fromkeys(probability_columns(predictions), "mean")}
     by_image = predictions.groupby("image_id", sort=True).agg(columns).reset_index()
-    return audit_labels(by_image["label"].to_numpy(), _mean_probabilities([by_image]), by_image["image_id"].tolist())
+    return _audit_together([by_image], trainings[0].data_format.labels)
 
 
 def hold_out(manifest: pd.DataFrame, held_out: pd.Series) -> pd.DataFrame:
@@ -142,7 +145,9 @@ def choose_auditors(variants: Sequence[VariantResult]) -> list[VariantResult]:
     """
     able = sorted(filter(_is_above_chance, variants), key=lambda variant: variant.parts["selection"].log_loss)
     frames = [_read_held_out(variant, ("selection",)) for variant in able]
-    losses = [_measure_together(frames[:count]).log_loss for count in range(1, len(frames) + 1)]
+    losses = [
+        _measure_together(frames[:count], able[0].data_format.labels).log_loss for count in range(1, len(frames) + 1)
+    ]
     return able[: int(np.argmin(losses)) + 1] if able else []
 
 
@@ -184,9 +189,16 @@ def cross_fit_folds(manifest: pd.DataFrame, folds: int, seed: int) -> pd.Series:
     return pd.Series(drawn, index=train.index, name="fold", dtype="int64")
 
 
-def _audit_nothing(reason: str) -> LabelAudit:
-    nothing = (0,) * len(CLASSES)
+def _audit_together(frames: Sequence[pd.DataFrame], classes: Sequence[str]) -> LabelAudit:
+    """Audit labels by the mean probabilities of predictions on the same images."""
+    labels, image_ids = frames[0]["label"].to_numpy(), frames[0]["image_id"].tolist()
+    return audit_labels(labels, _mean_probabilities(frames), image_ids, classes)
+
+
+def _audit_nothing(reason: str, classes: tuple[str, ...]) -> LabelAudit:
+    nothing = (0,) * len(classes)
     return LabelAudit(
+        labels=classes,
         images=0,
         agreement=0,
         images_per_class=nothing,
@@ -197,8 +209,8 @@ def _audit_nothing(reason: str) -> LabelAudit:
     )
 
 
-def _check(labels: NDArray, probabilities: NDArray, image_ids: Sequence[str]) -> None:
-    expected = (len(image_ids), len(CLASSES))
+def _check(labels: NDArray, probabilities: NDArray, image_ids: Sequence[str], classes: Sequence[str]) -> None:
+    expected = (len(image_ids), len(classes))
     if labels.shape != expected[:1] or probabilities.shape != expected:
         raise PipelineError(
             f"got labels {labels.shape} and probabilities {probabilities.shape} of {len(image_ids)} images, "
@@ -206,7 +218,7 @@ def _check(labels: NDArray, probabilities: NDArray, image_ids: Sequence[str]) ->
         )
     if not np.isfinite(probabilities).all() or np.abs(probabilities.sum(axis=1) - 1).max(initial=0) > 1e-3:
         raise PipelineError("got rows that are not probabilities, expected finite ones that sum to 1: train again")
-    missing = [name for index, name in enumerate(CLASSES) if index not in labels]
+    missing = [name for index, name in enumerate(classes) if index not in labels]
     if missing:
         raise PipelineError(f"got no image labelled {', '.join(missing)}, expected some of each class: add them")
 
@@ -222,22 +234,26 @@ def _most_suspicious(labels: NDArray[np.int64], probabilities: NDArray[np.floati
 
 
 def _describe_suspects(
-    rows: NDArray[np.intp], labels: NDArray[np.int64], probabilities: NDArray[np.floating], image_ids: Sequence[str]
+    rows: NDArray[np.intp],
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    image_ids: Sequence[str],
+    classes: Sequence[str],
 ) -> tuple[Suspect, ...]:
     suggested = probabilities.argmax(axis=1)  # never a suspect's own label
     return tuple(
         Suspect(
             image_id=image_ids[row],
-            label=CLASSES[labels[row]],
-            suggested_label=CLASSES[suggested[row]],
+            label=classes[int(labels[row])],
+            suggested_label=classes[int(suggested[row])],
             suspicion=round(min(1.0, 1 - float(probabilities[row, labels[row]])), 6),
         )
         for row in map(int, rows)
     )
 
 
-def _count_classes(labels: NDArray) -> tuple[int, ...]:
-    return tuple(np.bincount(labels, minlength=len(CLASSES)).tolist())
+def _count_classes(labels: NDArray, classes: int) -> tuple[int, ...]:
+    return tuple(np.bincount(labels, minlength=classes).tolist())
 
 
 def _is_above_chance(variant: VariantResult) -> bool:
@@ -251,9 +267,9 @@ def _beats_chance(scores: PartMetrics) -> bool:
     return scores.accuracy_low > largest_share(scores)
 
 
-def _measure_together(frames: Sequence[pd.DataFrame]) -> PartMetrics:
+def _measure_together(frames: Sequence[pd.DataFrame], classes: Sequence[str]) -> PartMetrics:
     """Score the mean probabilities of predictions on the same images."""
-    return measure_part(frames[0]["label"].to_numpy(), _mean_probabilities(frames))
+    return measure_part(frames[0]["label"].to_numpy(), _mean_probabilities(frames), classes)
 
 
 def _describe_weak(judges: str, scores: PartMetrics, images: str = "selection") -> str:

@@ -36,6 +36,13 @@ class TrainConfig(Record):
     finetune_rate: float = Field(
         default=1e-4, gt=0, le=10, description="Peak learning rate when the backbone is trained together with the head"
     )
+    class_balance: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Weight of rare classes in the loss: each image weighs its class's share of train to the power of "
+        "minus this; 0 weighs all images the same, 1 all classes",
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Probability moved from the label to all")
     mixup: float = Field(
         default=0.0,

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.base.labels import CLASSES
 from data.records.training import Calibration, CalibrationScores
 
 BINS = 15
@@ -25,7 +24,7 @@ def measure_calibration(
     """Fit a temperature on selection, and score the probabilities of another part without and with it.
 
     Args:
-        labels: (n,) indices into CLASSES.
+        labels: (n,) indices of classes.
         probabilities: (n, classes), 0..1, rows summing to 1.
         selection_labels: (m,) labels of other images, which only fit the temperature.
         selection_probabilities: (m, classes).
@@ -42,7 +41,7 @@ def fit_temperature(labels: NDArray[np.integer], probabilities: NDArray[np.float
     """Find the temperature, 0.05..20, with the smallest clipped log loss; above 1 it lowers the confidence.
 
     Args:
-        labels: (n,) indices into CLASSES.
+        labels: (n,) indices of classes.
         probabilities: (n, classes), 0..1.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
@@ -63,7 +62,7 @@ def clipped_log_loss(labels: NDArray[np.integer], probabilities: NDArray[np.floa
     `PartMetrics.log_loss` is scikit-learn's, which clips at 2.2e-16: the two differ if a label is nearly ruled out.
 
     Args:
-        labels: (n,) indices into CLASSES.
+        labels: (n,) indices of classes.
         probabilities: (n, classes), 0..1.
     """
     of_label = probabilities[np.arange(len(labels)), labels]
@@ -82,7 +81,7 @@ def expected_calibration_error(labels: NDArray[np.integer], probabilities: NDArr
     """Compute the mean difference, 0..1, between the highest probability and the accuracy over bins of confidence.
 
     Args:
-        labels: (n,) indices into CLASSES.
+        labels: (n,) indices of classes.
         probabilities: (n, classes), 0..1.
 
     Source: Guo et al. 2017.
@@ -98,6 +97,6 @@ def _score(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> 
     exact = exact / exact.sum(axis=1, keepdims=True)
     return CalibrationScores(
         expected_error=expected_calibration_error(labels, exact),
-        brier=float(((exact - np.eye(len(CLASSES))[labels]) ** 2).sum(axis=1).mean()),
+        brier=float(((exact - np.eye(exact.shape[1])[labels]) ** 2).sum(axis=1).mean()),
         log_loss=clipped_log_loss(labels, exact),
     )

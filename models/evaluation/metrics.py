@@ -1,34 +1,39 @@
 """Scores of one variant on each part of the data: accuracy, F1, log loss, confusion matrix."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from data.base.labels import CLASSES
 from data.records.training import Calibration, ClassMetrics, PartMetrics
 from models.evaluation.calibration import measure_calibration
 from models.evaluation.intervals import wilson_interval
 from models.evaluation.predictions import probabilities_of
 
 
-def measure_predictions(predictions: pd.DataFrame) -> tuple[dict[str, PartMetrics], Calibration]:
+def measure_predictions(
+    predictions: pd.DataFrame, classes: Sequence[str]
+) -> tuple[dict[str, PartMetrics], Calibration]:
     """Score one variant on every part, and its calibration on validation with a temperature fitted on selection.
 
     Args:
         predictions: of at least selection and validation, as `models.training.predict.predict_part` makes them.
+        classes: names in label order.
     """
     scored = {
         str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
     }
-    parts = {part: measure_part(*answers) for part, answers in scored.items()}
+    parts = {part: measure_part(*answers, classes) for part, answers in scored.items()}
     return parts, measure_calibration(*scored["validation"], *scored["selection"])
 
 
-def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
+def measure_part(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> PartMetrics:
     """Score one variant on one part.
 
     Args:
-        labels: (n,) integers, indices into CLASSES.
+        labels: (n,) integers, indices into classes.
         probabilities: (n, classes) floats 0..1, rows summing to 1.
+        classes: names in label order.
 
     Returns:
         Accuracy with its 95 % Wilson interval, macro F1, log loss (scikit-learn's), per-class figures and the
@@ -36,7 +41,7 @@ def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
     """
     from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-    every_label = np.arange(len(CLASSES))
+    every_label = np.arange(len(classes))
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)  # scikit-learn warns if float32 rows do not sum to 1
     predicted = probabilities.argmax(axis=1)
@@ -55,7 +60,7 @@ def measure_part(labels: np.ndarray, probabilities: np.ndarray) -> PartMetrics:
         log_loss=float(log_loss(labels, exact, labels=every_label)),
         per_class=tuple(
             ClassMetrics(label=label, precision=p, recall=r, f1=f, support=int(s))
-            for label, (p, r, f, s) in zip(CLASSES, figures.tolist(), strict=True)
+            for label, (p, r, f, s) in zip(classes, figures.tolist(), strict=True)
         ),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(labels, predicted, labels=every_label)),
     )

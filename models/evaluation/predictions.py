@@ -5,10 +5,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.base.labels import CLASSES
 from models.jobs.files import PREDICTIONS_NAME
 
-PROBABILITY_COLUMNS = [f"probability_{label}" for label in range(len(CLASSES))]
+PROBABILITY_PREFIX = "probability_"
+
+
+def name_columns(classes: int) -> list[str]:
+    """Return the names of the columns with the probabilities of so many classes, in label order."""
+    return [f"{PROBABILITY_PREFIX}{label}" for label in range(classes)]
+
+
+def probability_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the names of a frame's columns of probabilities, in label order."""
+    return name_columns(sum(column.startswith(PROBABILITY_PREFIX) for column in frame.columns))
 
 
 def read_predictions(directory: Path, part: str) -> pd.DataFrame:
@@ -19,7 +28,7 @@ def read_predictions(directory: Path, part: str) -> pd.DataFrame:
 
 def probabilities_of(frame: pd.DataFrame) -> np.ndarray:
     """Extract the (n, classes) float32 probabilities from a frame of predictions."""
-    return frame[PROBABILITY_COLUMNS].to_numpy(np.float32)
+    return frame[probability_columns(frame)].to_numpy(np.float32)
 
 
 def correctness_of(frame: pd.DataFrame) -> np.ndarray:

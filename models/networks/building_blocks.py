@@ -1,25 +1,54 @@
 """Building blocks that several networks share: pixel input, convolution, normalization, scaling, output."""
 
+import math
 from typing import Any
 
 import keras
 
-from data.base.labels import IMAGE_SIZE
+from data.base.data_format import DataFormat
+from models.networks.layers import GrayToRgb, RgbToGray
+
+DESIGN_SIDE = 48
+"""Height and width in pixels that the project's own networks are made for."""
 
 
-def make_pixel_input() -> keras.KerasTensor:
+def make_pixel_input(shape: tuple[int, int, int]) -> keras.KerasTensor:
     """Return the input that all variants share.
 
+    Args:
+        shape: height, width and channels of an image.
+
     Returns:
-        Symbolic tensor "pixels" of shape (batch, 48, 48, 1), 0..255. Keras casts uint8 to its dtype, float32.
+        Symbolic tensor "pixels" of shape (batch, *shape), 0..255. Keras casts uint8 to its dtype, float32.
     """
-    pixels: Any = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), dtype="float32", name="pixels")
+    pixels: Any = keras.Input(shape, dtype="float32", name="pixels")
     return pixels
 
 
-def make_probabilities(classes: int) -> keras.layers.Dense:
+def make_probabilities(data_format: DataFormat) -> keras.layers.Dense:
     """Return the last layer that all variants share: softmax in float32, whatever the precision before it."""
-    return keras.layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")
+    return keras.layers.Dense(len(data_format.labels), activation="softmax", dtype="float32", name="probabilities")
+
+
+def as_rgb(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Return gray pixels with their channel three times, and RGB as it is."""
+    return GrayToRgb(name="gray_to_rgb")(pixels) if pixels.shape[-1] == 1 else pixels
+
+
+def as_gray(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Return RGB pixels as gray, and gray ones as they are."""
+    return RgbToGray(name="rgb_to_gray")(pixels) if pixels.shape[-1] == 3 else pixels
+
+
+def count_halvings(data_format: DataFormat) -> int:
+    """Return how often an image has to be halved until it has about the 48 pixels that a network is made for.
+
+    Examples:
+        >>> labels = ("angry", "happy")
+        >>> [count_halvings(DataFormat(labels=labels, height=side, width=side)) for side in (32, 48, 64, 100, 224)]
+        [0, 0, 0, 1, 2]
+    """
+    return max(0, round(math.log2(min(data_format.height, data_format.width) / DESIGN_SIDE)))
 
 
 def make_convolution(filters: int, kernel: int = 3, strides: int = 1) -> keras.layers.Conv2D:

@@ -28,10 +28,10 @@ def explain_images(model: "keras.Model", images: npt.NDArray[Any]) -> npt.NDArra
 
     Args:
         model: a variant, built or loaded: a chain of layers, which may be backbones and blocks.
-        images: pixels (n, 48, 48, 1), 0..255, uint8 or float.
+        images: pixels (n, height, width, channels), 0..255, uint8 or float.
 
     Returns:
-        Heatmaps (n, 48, 48), float32, 0..1; the maximum of each map is 1, or 0 if there is no evidence for the class.
+        Heatmaps (n, height, width), float32, 0..1; the maximum of each is 1, or 0 without evidence for the class.
 
     Raises:
         PipelineError: the model is not a chain that ends in a Dense layer, or has no feature map to explain.
@@ -92,8 +92,8 @@ def compare_with_shuffled(
 
     Args:
         model: a trained variant.
-        images: pixels (n, 48, 48, 1), 0..255.
-        heatmaps: maps (n, 48, 48) of these images by the trained variant.
+        images: pixels (n, height, width, channels), 0..255.
+        heatmaps: maps (n, height, width) of these images by the trained variant.
         seed: of the shuffling.
 
     Returns:

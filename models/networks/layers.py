@@ -13,6 +13,10 @@ IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 """Channel means of ImageNet, to subtract from the input of VGG's weights. Source: Simonyan and Zisserman, 2014."""
 
 
+LUMA_RGB = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in the luma. Source: ITU-R BT.601."""
+
+
 class _FloatLayer(keras.layers.Layer):
     """A layer that computes in float32 under every precision policy, because pixels lose detail in 16 bits."""
 
@@ -47,6 +51,20 @@ class GrayToRgb(_FloatLayer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape with three channels."""
         return (*input_shape[:-1], 3)
+
+
+@keras.saving.register_keras_serializable(package="emotion")
+class RgbToGray(_FloatLayer):
+    """Weigh the three channels as the luma of ITU-R BT.601, as Pillow does."""
+
+    def call(self, pixels: Any) -> Any:
+        """Return (batch, height, width, 1) from (batch, height, width, 3), in the same range."""
+        weights = ops.convert_to_tensor(LUMA_RGB, dtype="float32")
+        return ops.sum(pixels * weights, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape with one channel."""
+        return (*input_shape[:-1], 1)
 
 
 @keras.saving.register_keras_serializable(package="emotion")

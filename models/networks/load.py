@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data.base.data_format import DataFormat
 from data.base.errors import PipelineError
 
 if TYPE_CHECKING:
     import keras
 
-    Builder = Callable[[int, Path | None], keras.Model]
+    Builder = Callable[[DataFormat, Path | None], keras.Model]
 
 
 def load_builder(builder: str) -> "Builder":
@@ -20,7 +21,7 @@ def load_builder(builder: str) -> "Builder":
         builder: "module:function", the `builder` of a variant.
 
     Returns:
-        Function of (classes, weights file or None) that returns the untrained, uncompiled model.
+        Function of (format of the data set, weights file or None) that returns the untrained, uncompiled model.
 
     Raises:
         PipelineError: the function does not exist.

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from data.base.labels import IMAGE_SIZE
 from data.records.training import Latency, LayerRow
 
 
@@ -72,7 +71,7 @@ def measure_latency(model: keras.Model) -> Latency:
     """Time predictions of blank images, with the threads of this process.
 
     Args:
-        model: from pixels (batch, 48, 48, 1), 0..255, to probabilities.
+        model: from pixels (batch, height, width, channels), 0..255, to probabilities.
 
     Returns:
         The median time for a single image, and for each image of a batch.
@@ -85,7 +84,7 @@ def measure_latency(model: keras.Model) -> Latency:
 
 
 def _median_milliseconds(model: keras.Model, images: int, calls: int) -> float:
-    pixels = np.zeros((images, IMAGE_SIZE, IMAGE_SIZE, 1), np.uint8)
+    pixels = np.zeros((images, *model.input_shape[1:]), np.uint8)
     seconds = []
     for _ in range(WARMUP_CALLS + calls):
         started = time.perf_counter()

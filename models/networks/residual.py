@@ -5,31 +5,40 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from models.networks.building_blocks import make_convolution, make_normalization, make_pixel_input, make_probabilities
+from data.base.data_format import DataFormat
+from models.networks.building_blocks import (
+    count_halvings,
+    make_convolution,
+    make_normalization,
+    make_pixel_input,
+    make_probabilities,
+)
 from models.networks.layers import Block, StandardizeImages
 
 WIDTHS = (64, 128, 192)
 BLOCKS_PER_STAGE = 2
 
 
-def build_residual(classes: int, weights: Path | None = None) -> keras.Model:
+def build_residual(data_format: DataFormat, weights: Path | None = None) -> keras.Model:
     """Build a residual CNN of 12 convolutions in blocks and 200 million multiply-adds per image.
 
     As in `models.networks.compact`, the first convolution halves the image, because elementwise layers at 48x48 are
-    expensive on a CPU.
+    expensive on a CPU; larger images are halved further.
 
     Args:
-        classes: number of classes.
+        data_format: labels of the data set, and shape of its images.
         weights: not used; all builders have the same arguments.
 
     Returns:
-        Model from pixels (batch, 48, 48, 1), 0..255, to probabilities (batch, classes), float32.
+        Model from pixels (batch, height, width, channels), 0..255, to probabilities (batch, classes), float32.
 
     Source: He et al. 2016, "Identity Mappings in Deep Residual Networks".
     """
-    pixels = make_pixel_input()
+    pixels = make_pixel_input(data_format.shape)
     features = StandardizeImages(name="standardize_images")(pixels)
     features = make_convolution(WIDTHS[0], kernel=5, strides=2)(features)
+    for _ in range(count_halvings(data_format)):
+        features = layers.MaxPooling2D()(features)
     for stage, filters in enumerate(WIDTHS, start=1):
         for number in range(1, BLOCKS_PER_STAGE + 1):
             strides = 2 if stage > 1 and number == 1 else 1
@@ -37,7 +46,7 @@ def build_residual(classes: int, weights: Path | None = None) -> keras.Model:
     features = layers.ReLU()(make_normalization()(features))
     features = layers.GlobalAveragePooling2D()(features)
     features = layers.Dropout(0.3)(features)
-    return keras.Model(pixels, make_probabilities(classes)(features), name="residual")
+    return keras.Model(pixels, make_probabilities(data_format)(features), name="residual")
 
 
 def _make_block(shape: tuple[int, ...], filters: int, strides: int, name: str) -> Block:

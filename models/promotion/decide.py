@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.base.labels import CLASSES
 from data.records.dataset import NOT_CHECKED, Finding
 from data.records.promotion import Criterion, Decision, Outcome
 from data.records.training import Latency
@@ -61,20 +60,21 @@ def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
     )
 
 
-def recall_differences(labels: np.ndarray, correct: np.ndarray, opponent: np.ndarray) -> np.ndarray:
+def recall_differences(labels: np.ndarray, correct: np.ndarray, opponent: np.ndarray, classes: int) -> np.ndarray:
     """Compute the recall of each class minus the opponent's.
 
     Args:
-        labels: (n,) indices into CLASSES.
+        labels: (n,) indices of classes.
         correct: (n,) booleans, whether the model is right on each image.
         opponent: (n,) booleans, whether the other model is.
+        classes: number of classes.
 
     Returns:
         (classes,) floats -1..1, NaN for a class without an image.
     """
-    images = np.bincount(labels, minlength=len(CLASSES)).astype(np.float64)
-    sums = np.bincount(labels, weights=correct.astype(np.int8) - opponent.astype(np.int8), minlength=len(CLASSES))
-    return np.divide(sums, images, out=np.full(len(CLASSES), np.nan), where=images > 0)
+    images = np.bincount(labels, minlength=classes).astype(np.float64)
+    sums = np.bincount(labels, weights=correct.astype(np.int8) - opponent.astype(np.int8), minlength=classes)
+    return np.divide(sums, images, out=np.full(classes, np.nan), where=images > 0)
 
 
 def _keep_itself(challenger: ScoredModel, evidence: Evidence) -> Decision:
@@ -112,24 +112,24 @@ def _judge_gain(policy: PromotionPolicy, paired: PairedAnswers) -> Criterion:
 
 def _judge_classes(policy: PromotionPolicy, paired: PairedAnswers) -> list[Criterion]:
     """Judge whether validation shows every class and whether no recall is much below the champion's."""
-    images = np.bincount(paired.labels, minlength=len(CLASSES))
-    absent = [name for name, count in zip(CLASSES, images, strict=True) if not count]
+    images = np.bincount(paired.labels, minlength=len(paired.classes))
+    absent = [name for name, count in zip(paired.classes, images, strict=True) if not count]
     seen = Criterion(
         name="classes_present",
         passed=not absent,
-        observed=float(len(CLASSES) - len(absent)),
-        limit=float(len(CLASSES)),
+        observed=float(len(paired.classes) - len(absent)),
+        limit=float(len(paired.classes)),
         message=(
             f"No validation image shows {', '.join(absent)}, so nothing is known of its recall."
             if absent
-            else f"Validation shows all {len(CLASSES)} classes, the rarest in {images.min():,} images."
+            else f"Validation shows all {len(paired.classes)} classes, the rarest in {images.min():,} images."
         ),
     )
     return [seen, _judge_recall(policy, paired, images)] if paired.champion else [seen]
 
 
 def _judge_recall(policy: PromotionPolicy, paired: PairedAnswers, images: np.ndarray) -> Criterion:
-    differences = recall_differences(paired.labels, paired.correct, paired.opponent)
+    differences = recall_differences(paired.labels, paired.correct, paired.opponent, len(paired.classes))
     worst = int(np.nanargmin(differences))
     of_class = paired.labels == worst
     recall, theirs = paired.correct[of_class].mean(), paired.opponent[of_class].mean()
@@ -139,7 +139,7 @@ def _judge_recall(policy: PromotionPolicy, paired: PairedAnswers, images: np.nda
         observed=float(differences[worst]),
         limit=-policy.largest_recall_loss,
         message=(
-            f"The recall that compares worst is that of {CLASSES[worst]}, {recall:.1%} against {theirs:.1%} on "
+            f"The recall that compares worst is that of {paired.classes[worst]}, {recall:.1%} against {theirs:.1%} on "
             f"{images[worst]:,} images: {_points(differences[worst])} points, and "
             f"{_points(-policy.largest_recall_loss)} are allowed."
         ),

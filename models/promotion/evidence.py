@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import OtherImages, PipelineError
 from data.records.dataset import Finding
 from data.records.promotion import ModelIdentity
@@ -39,7 +40,7 @@ class ScoredModel:
     images: str
     """Identity of the images that it was scored on, see `identify_images`: equal only if pixels and labels are."""
     predictions: pd.DataFrame
-    """One row an image: image_id, label, probability_0 ... probability_3, see `models.evaluation.predictions`."""
+    """One row an image: image_id, label, probability_0, probability_1, ..., see `models.evaluation.predictions`."""
     latency: Latency | None = None
     machine: str = ""
     """Machine that measured the latency, see `identify_machine`; empty if it is not known."""
@@ -86,6 +87,8 @@ class Evidence:
     ones; None if it could not be loaded and scored."""
     rolled_back: frozenset[str] = frozenset()
     """Keys of models that a rollback took out of use and that were not promoted since."""
+    classes: tuple[str, ...] = SEED_FORMAT.labels
+    """Names in label order; a champion of another format is never compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +97,10 @@ class PairedAnswers:
 
     challenger: ScoredModel
     champion: ScoredModel | None
+    classes: tuple[str, ...]
+    """Names in label order."""
     labels: np.ndarray
-    """(n,) indices into CLASSES."""
+    """(n,) indices into `classes`."""
     correct: np.ndarray
     """(n,) booleans: whether the challenger is right."""
     opponent: np.ndarray
@@ -220,6 +225,7 @@ def line_up(evidence: Evidence, challenger: ScoredModel) -> PairedAnswers:
     return PairedAnswers(
         challenger=challenger,
         champion=champion,
+        classes=evidence.classes,
         labels=labels,
         correct=correct[:, place],
         opponent=opponent,

@@ -50,16 +50,17 @@ ROW_LENGTH = 200
 
 
 class ModelRegistry(VersionStore):
-    """Versions of the model `emotion`, and the alias `champion`.
+    """Versions of a registered model, and the alias `champion`.
 
     Every method raises TransientError if MLflow is unreachable.
 
     Args:
         workspace: contains the journal, and the registry unless MLFLOW_TRACKING_URI names another one.
+        model: name of the registered model, see `models.registry.model_names`.
     """
 
-    def __init__(self, workspace: Path) -> None:
-        super().__init__(workspace)
+    def __init__(self, workspace: Path, model: str = MODEL_NAME) -> None:
+        super().__init__(workspace, model)
         self.journal = Journal(self.workspace / JOURNAL)
 
     def previous(self) -> int:
@@ -91,12 +92,17 @@ class ModelRegistry(VersionStore):
         return self._keys_of(refused, (VARIANT_TAG,))
 
     def protected_keys(self) -> frozenset[str]:
-        """List the keys in the workspace behind the champion, its predecessor and a challenger that waits.
+        """List the keys in the workspace behind what serves or waits, in the models of all formats.
 
         Without an MLflow there are none, and none is created: pruning has to work on a full disk.
         """
         if not store_exists(self.workspace):
             return frozenset()
+        models = (ModelRegistry(self.workspace, name) for name in self.list_models())
+        return frozenset().union(*(model.serving_keys() for model in models))
+
+    def serving_keys(self) -> frozenset[str]:
+        """List the keys in the workspace behind the champion, its predecessor and a challenger that waits."""
         serving = {self.champion(), self.previous(), self.challenger()} - {NO_VERSION}
         return self._keys_of(serving, (VARIANT_TAG, REPORT_TAG))
 
@@ -176,7 +182,7 @@ class ModelRegistry(VersionStore):
         self.journal.append("intent", move)
         self._require_unmoved(move)
         self._set_row(cut_back(row, version) if kind == "rollback" else row)
-        self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(version))
+        self.client.set_registered_model_alias(self.model, CHAMPION, str(version))
         self._complete(move)
         logger.info("champion moved from version %s to %s by %s: %s", move.source or "none", version, by, reason)
         return move
@@ -207,7 +213,7 @@ class ModelRegistry(VersionStore):
         return row if champion == (row[-1] if row else NO_VERSION) else [*row, champion]
 
     def _set_row(self, row: list[int]) -> None:
-        self.client.set_registered_model_tag(MODEL_NAME, CHAMPIONS_TAG, json.dumps(row[-ROW_LENGTH:]))
+        self.client.set_registered_model_tag(self.model, CHAMPIONS_TAG, json.dumps(row[-ROW_LENGTH:]))
 
     def _recover(self) -> list[JournalEntry]:
         if self._registered() is None:
@@ -244,7 +250,7 @@ class ModelRegistry(VersionStore):
             self._tag(move.source, {ROLLED_BACK_TAG: now})
         self._set_row(self._row())
         if self.challenger() == move.target != NO_VERSION:
-            self.client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
+            self.client.delete_registered_model_alias(self.model, CHALLENGER)
         return self.journal.append("done", move)
 
     def _find_move(self, move_id: str) -> ChampionMove | None:

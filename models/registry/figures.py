@@ -1,6 +1,5 @@
 """Figures of a run as MLflow metrics: one name and one number each."""
 
-from data.base.labels import CLASSES
 from data.records.training import EpochRecord, PartMetrics, VariantResult
 
 
@@ -41,7 +40,7 @@ def final_figures(variant: VariantResult) -> dict[str, float]:
 
 def part_figures(scores: PartMetrics) -> dict[str, float]:
     """Name the metrics of one part, with both ends of the accuracy's interval and the recall of each class."""
-    recalls = {f"recall_{one.label}": one.recall for one in scores.per_class if one.label in CLASSES}
+    recalls = {f"recall_{one.label}": one.recall for one in scores.per_class}
     return {
         "images": scores.images,
         "accuracy": scores.accuracy,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.base.labels import CLASSES, IMAGE_SIZE
+from data.base.data_format import DataFormat
 from data.base.paths import PROJECT_ROOT
 
 NETWORK_ARTIFACT = "network"
@@ -25,14 +25,15 @@ that loads the model, so the folder holds no module whose name another project m
 SERVED_PACKAGES = ("mlflow", "tensorflow", "keras", "numpy")
 
 
-def save_package(network: Path, path: Path, run_id: str, model_id: str) -> None:
-    """Write an MLflow model, from uint8 (-1, 48, 48, 1) pixels to float32 (-1, 4) probabilities, without TensorFlow.
+def save_package(network: Path, path: Path, run_id: str, model_id: str, data_format: DataFormat) -> None:
+    """Write an MLflow model, from uint8 pixels to float32 probabilities, without TensorFlow.
 
     Args:
         network: saved Keras model.
         path: directory to write.
         run_id: id of the MLflow run that the model belongs to.
         model_id: id of the logged model.
+        data_format: of the images that it was trained on.
     """
     from mlflow import pyfunc
     from mlflow.models import Model
@@ -45,23 +46,23 @@ def save_package(network: Path, path: Path, run_id: str, model_id: str) -> None:
             python_model=str(SERVED_MODEL),
             artifacts={NETWORK_ARTIFACT: str(network)},
             code_paths=[str(layers)],
-            signature=make_signature(),
-            input_example=make_input_example(),
+            signature=make_signature(data_format),
+            input_example=make_input_example(data_format),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in SERVED_PACKAGES],
         )
 
 
-def make_signature() -> Any:
-    """Describe the input and output that all variants share as an MLflow signature."""
+def make_signature(data_format: DataFormat) -> Any:
+    """Describe input and output as an MLflow signature: the images' shape, and by its name the order of the labels."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    pixels = TensorSpec(np.dtype(np.uint8), (-1, IMAGE_SIZE, IMAGE_SIZE, 1), name=None)
-    probabilities = TensorSpec(np.dtype(np.float32), (-1, len(CLASSES)), name=None)
+    pixels = TensorSpec(np.dtype(np.uint8), (-1, *data_format.shape), name=None)
+    probabilities = TensorSpec(np.dtype(np.float32), (-1, len(data_format.labels)), name=None)
     return ModelSignature(inputs=Schema([pixels]), outputs=Schema([probabilities]))
 
 
-def make_input_example() -> np.ndarray:
-    """Make one picture, uint8 (1, 48, 48, 1): a gray ramp, because the faces of a data set must not be passed on."""
-    ramp = np.linspace(0, 255, IMAGE_SIZE).astype(np.uint8)
-    return np.tile(ramp, (IMAGE_SIZE, 1))[None, :, :, None]
+def make_input_example(data_format: DataFormat) -> np.ndarray:
+    """Make one picture, uint8 (1, height, width, channels): a ramp, because faces must not be passed on."""
+    ramp = np.linspace(0, 255, data_format.width).astype(np.uint8)
+    return np.broadcast_to(ramp[:, None], (1, *data_format.shape)).copy()

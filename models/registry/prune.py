@@ -151,11 +151,11 @@ def _read_runs(client: "MlflowClient") -> Iterator["Run"]:
 
 
 def _registered_runs(client: "MlflowClient", runs: list["Run"]) -> frozenset[str]:
-    """List the keys of the reports behind the versions of the model."""
+    """List the keys of the reports behind the versions of the models."""
     of_versions: set[str] = set()
     token = None
     while True:
-        page = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=PAGE, page_token=token)
+        page = client.search_model_versions(f"name LIKE '{MODEL_NAME}%'", max_results=PAGE, page_token=token)
         of_versions |= {version.run_id for version in page if version.run_id}
         token = page.token
         if not token:

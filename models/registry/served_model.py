@@ -28,11 +28,11 @@ class EmotionModel(PythonModel):
 
         Args:
             context: given by MLflow; not used.
-            model_input: uint8 (n, 48, 48, 1), 0..255.
+            model_input: uint8 (n, height, width, channels), 0..255, as the signature says.
             params: given by MLflow; not used.
 
         Returns:
-            float32 (n, 4), 0..1, columns in the order of `data.base.labels.CLASSES`.
+            float32 (n, classes), 0..1, columns in the order of the labels in the model's metadata.
         """
         return np.asarray(self.network.predict(model_input, batch_size=256, verbose=0), np.float32)
 

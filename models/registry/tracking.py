@@ -266,8 +266,9 @@ class ReportWriter:
                 self.experiment, name=MODEL_NAME, source_run_id=run_id, tags=tags, model_type=variant.name
             )
         with TemporaryDirectory(prefix="emotion-model-") as folder:
-            save_package(directory / NETWORK_NAME, Path(folder) / "model", run_id, model.model_id)
-            self.client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+            package = Path(folder) / "model"
+            save_package(directory / NETWORK_NAME, package, run_id, model.model_id, variant.data_format)
+            self.client.log_model_artifacts(model.model_id, str(package))
         self._link_model(run_id, model.model_id, variant.best_epoch)
         self.client.finalize_logged_model(model.model_id, "READY")
         return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)

@@ -45,22 +45,33 @@ class VersionRecord(Record):
     tags: dict[str, str]
 
 
+MOST_MODELS = 1000
+"""Registered models that are listed at most."""
+
+
 class VersionStore:
-    """Versions of the model `emotion`.
+    """Versions of a registered model.
 
     Every method raises TransientError if MLflow is unreachable.
 
     Args:
         workspace: contains the registry, unless MLFLOW_TRACKING_URI names another one.
+        model: name of the registered model, see `models.registry.model_names`.
     """
 
-    def __init__(self, workspace: Path) -> None:
-        self.workspace = Path(workspace)
+    def __init__(self, workspace: Path, model: str = MODEL_NAME) -> None:
+        self.workspace, self.model = Path(workspace), model
 
     @cached_property
     def client(self) -> "MlflowClient":
         """Connect to MLflow."""
         return connect(self.workspace)
+
+    def list_models(self) -> list[str]:
+        """List the names of the registered models of all formats."""
+        with self._errors():
+            found = self.client.search_registered_models(f"name LIKE '{MODEL_NAME}%'", max_results=MOST_MODELS)
+            return sorted(one.name for one in found if one.name.split("-")[0] == MODEL_NAME)
 
     def list_versions(self) -> list[VersionRecord]:
         """List all versions, newest first."""
@@ -68,7 +79,7 @@ class VersionStore:
             registered = self._registered()
             if registered is None:
                 return []
-            found = self.client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
+            found = self.client.search_model_versions(f"name = '{self.model}'", max_results=1000)
             return sorted((_describe(one, registered) for one in found), key=lambda one: -one.version)
 
     def show(self, version: int) -> VersionRecord:
@@ -81,7 +92,7 @@ class VersionStore:
         if version not in versions:
             known = ", ".join(map(str, sorted(versions))) or "none: a run registers the first"
             raise PipelineError(
-                f"got version {version} of the model {MODEL_NAME}, expected one of {known}; see emotion models list"
+                f"got version {version} of the model {self.model}, expected one of {known}; see emotion models list"
             )
         return versions[version]
 
@@ -107,7 +118,7 @@ class VersionStore:
         self.show(version)
         with self._errors():
             # models:/NAME/VERSION would be looked up in whichever registry MLflow takes for the default one.
-            source = self.client.get_model_version_download_uri(MODEL_NAME, str(version))
+            source = self.client.get_model_version_download_uri(self.model, str(version))
             place = {"dst_path": str(directory), "tracking_uri": tracking_uri(self.workspace)}
             package = Path(download_artifacts(artifact_uri=source, **place))
         networks = sorted(package.rglob("*.keras"))
@@ -142,7 +153,7 @@ class VersionStore:
             if version is None:
                 model = self._require_model(tracked)
                 made = self.client.create_model_version(
-                    MODEL_NAME,
+                    self.model,
                     model.artifact_location,  # not of `tracked`: the workspace may have been moved since
                     run_id=tracked.run_id,
                     model_id=tracked.model_id,
@@ -161,7 +172,7 @@ class VersionStore:
         """
         self.show(version)
         with self._errors():
-            self.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(version))
+            self.client.set_registered_model_alias(self.model, CHALLENGER, str(version))
 
     def _aliased(self, alias: str) -> int:
         with self._errors():
@@ -174,13 +185,13 @@ class VersionStore:
 
         try:
             for name, value in tags.items() if version != NO_VERSION else ():
-                self.client.set_model_version_tag(MODEL_NAME, str(version), name, str(value)[:TAG_LENGTH])
+                self.client.set_model_version_tag(self.model, str(version), name, str(value)[:TAG_LENGTH])
         except MlflowException as error:
             if not is_missing(error):
                 raise
 
     def _find_version(self, variant_key: str) -> int | None:
-        wanted = f"name = '{MODEL_NAME}' and tags.`{VARIANT_TAG}` = '{variant_key}'"
+        wanted = f"name = '{self.model}' and tags.`{VARIANT_TAG}` = '{variant_key}'"
         found = self.client.search_model_versions(wanted)
         return max((int(one.version) for one in found), default=None)
 
@@ -202,7 +213,7 @@ class VersionStore:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_registered_model(MODEL_NAME)
+            return self.client.get_registered_model(self.model)
         except MlflowException as error:
             if is_missing(error):
                 return None
@@ -215,14 +226,14 @@ class VersionStore:
         registered = self._registered()
         if registered is None:
             try:
-                registered = self.client.create_registered_model(MODEL_NAME, tags={REGISTRY_TAG: uuid4().hex})
+                registered = self.client.create_registered_model(self.model, tags={REGISTRY_TAG: uuid4().hex})
             except MlflowException as error:  # another workspace was first
                 if not exists_already(error):
                     raise
-                registered = self.client.get_registered_model(MODEL_NAME)
+                registered = self.client.get_registered_model(self.model)
         if REGISTRY_TAG not in registered.tags:
             registry = uuid4().hex
-            self.client.set_registered_model_tag(MODEL_NAME, REGISTRY_TAG, registry)
+            self.client.set_registered_model_tag(self.model, REGISTRY_TAG, registry)
             return registry
         return registered.tags[REGISTRY_TAG]
 

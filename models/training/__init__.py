@@ -2,6 +2,7 @@
 
 module      | what it answers
 fit         | How is one variant trained and evaluated? (child command)
+outputs     | What does a finished training leave, and how is it scored?
 distill     | How does a teacher label the views for a student? (child command)
 ensemble    | How do trained variants vote together? (child command)
 rescore     | What does a saved network predict on another data set? (child command)

@@ -1,13 +1,13 @@
 """Training batches: of pixels, or of features that a frozen backbone has computed before."""
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from data.base.labels import CLASSES
 from data.views.tfrecords import Jitter, ViewsIndex, read_order, read_part, without_autotune
 from models.jobs.specs import FitSpec
 from models.training.features import Features, FeatureStore
@@ -34,7 +34,7 @@ class PixelBatches:
     def monitored(self) -> tf.data.Dataset:
         """Return the part that chooses the best epoch, in written order."""
         part = self.spec.train.monitor
-        return labelled_batches(read_part(self.spec.views, part, batch_size=EVALUATION_BATCH), self.spec.threads)
+        return labelled_batches(read_part(self.spec.views, part, batch_size=EVALUATION_BATCH), self.spec)
 
     def training(self, epoch: int, _deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
         """Return the (images, label rows) of an epoch and the number of their view; epochs count from 0."""
@@ -67,7 +67,7 @@ class FeatureBatches:
         """Return the part that chooses the best epoch, in written order."""
         features = self.store.load(self.spec.train.monitor)
         batches = feature_batches(features, np.arange(len(features.labels)), EVALUATION_BATCH)
-        return labelled_batches(batches, self.spec.threads)
+        return labelled_batches(batches, self.spec)
 
     def training(self, epoch: int, deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
         """Return the (features, label rows) of an epoch and the number of their view; epochs count from 0.
@@ -104,7 +104,7 @@ def feature_batches(features: Features, order: NDArray[np.int64], batch_size: in
 
 
 def finish_batches(batches: tf.data.Dataset, spec: FitSpec, epoch: int, view: int | None) -> tf.data.Dataset:
-    """Turn the labels of an epoch into rows, blend them with soft labels if there is a teacher, and apply mixup.
+    """Turn the labels of an epoch into rows: blended with soft labels if there is a teacher, mixed, weighed by class.
 
     Args:
         batches: images or features with label indices, in the order of the view and the epoch.
@@ -112,12 +112,40 @@ def finish_batches(batches: tf.data.Dataset, spec: FitSpec, epoch: int, view: in
         epoch: counts from 0.
         view: number of the view; None for a sample in another order, which is only timed and has no soft labels.
     """
-    labelled = labelled_batches(batches, spec.threads)
+    labelled = labelled_batches(batches, spec)
     if spec.soft_labels and view is not None:
         order = read_order(spec.views, "train", view, spec.seed + epoch)
         soft = SoftLabels(spec.soft_labels).of_view(view, order)
         labelled = blend_soft_labels(labelled, soft, spec.train.batch_size, spec.train.teacher_share)
-    return mix_batches(labelled, spec.train.mixup, spec.seed + epoch) if spec.train.mixup else labelled
+    mixed = mix_batches(labelled, spec.train.mixup, spec.seed + epoch) if spec.train.mixup else labelled
+    if not spec.train.class_balance:
+        return mixed
+    images = ViewsIndex.load(spec.views).count_labels("train")
+    return weigh_batches(mixed, weigh_classes(images, spec.train.class_balance))
+
+
+def weigh_classes(images: Sequence[int], balance: float) -> NDArray[np.float32]:
+    """Return the weight of each class in the loss, such that the mean over all images is 1.
+
+    Args:
+        images: number of train images of each class.
+        balance: 0 weighs all images the same, 1 all classes; see `TrainConfig.class_balance`.
+
+    Returns:
+        float32 (classes,), 0 for a class without an image.
+
+    Example:
+        >>> weigh_classes([300, 100], balance=1).round(2).tolist()
+        [0.67, 2.0]
+    """
+    counts = np.asarray(images, np.float64)
+    weights = np.where(counts > 0, np.maximum(counts, 1) ** -balance, 0)
+    return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+
+
+def weigh_batches(batches: tf.data.Dataset, weights: NDArray[np.float32]) -> tf.data.Dataset:
+    """Add to each batch the weight of every image: that of its class, or the mean of those in a mixed label."""
+    return batches.map(lambda images, labels: (images, labels, tf.linalg.matvec(labels, weights)))
 
 
 def blend_soft_labels(
@@ -137,18 +165,19 @@ def blend_soft_labels(
     )
 
 
-def labelled_batches(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
+def labelled_batches(batches: tf.data.Dataset, spec: FitSpec) -> tf.data.Dataset:
     """Turn label indices into one-hot rows, as the smoothed loss needs them, on the threads of the training."""
+    classes = len(ViewsIndex.load(spec.views).data_format.labels)
     options = tf.data.Options()
-    options.threading.private_threadpool_size = threads
-    return batches.map(lambda images, labels: (images, tf.one_hot(labels, len(CLASSES)))).with_options(options)
+    options.threading.private_threadpool_size = spec.threads
+    return batches.map(lambda images, labels: (images, tf.one_hot(labels, classes))).with_options(options)
 
 
 def mix_batches(batches: tf.data.Dataset, strength: float, seed: int) -> tf.data.Dataset:
     """Mix each image and its label with the next image of the batch, by shares from Beta(strength, strength).
 
     Args:
-        batches: images (b, 48, 48, 1), 0..255, or features (b, height, width, channels), with label rows
+        batches: images (b, height, width, channels), 0..255, or features (b, height, width, channels), with label rows
             (b, classes), one-hot or soft, in shuffled order.
         strength: above 0; the smaller it is, the more often one of the two images dominates.
         seed: seed of the shares; use another one in each epoch.

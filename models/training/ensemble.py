@@ -25,7 +25,7 @@ from data.workspace.atomic import write_atomically
 from models.catalog.train_config import ENSEMBLE_NAME
 from models.evaluation.calibration import SMALLEST_PROBABILITY, clipped_log_loss, fit_temperature, scale_by_temperature
 from models.evaluation.metrics import measure_predictions
-from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of, read_predictions
+from models.evaluation.predictions import probabilities_of, probability_columns, read_predictions
 from models.jobs.events import EnsembleDone, Started, VotesChosen
 from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
 from models.jobs.specs import EnsembleSpec
@@ -92,7 +92,7 @@ def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     """
     labels = next(iter(predictions.values()))["label"].to_numpy()
     candidates = {name: probabilities_of(frame).astype(np.float64) for name, frame in predictions.items()}
-    total = np.zeros((len(labels), len(PROBABILITY_COLUMNS)))
+    total = np.zeros_like(next(iter(candidates.values())))
     chosen_names: list[str] = []
     losses: list[float] = []
     for number in range(1, MAX_VOTES + 1):
@@ -115,13 +115,15 @@ def make_ensemble(run_dir: Path, members: Mapping[Path, EnsembleMember]) -> Vari
     networks: list[Any] = [keras.saving.load_model(path / NETWORK_NAME) for path in members]
     model = build_ensemble(networks, list(members.values()))
     model.save(run_dir / NETWORK_NAME)
-    predictions = pd.concat([average_predictions(members, part) for part in SCORED_PARTS], ignore_index=True)
+    averaged = [average_predictions(members, part) for part in SCORED_PARTS]
+    predictions = pd.concat([frame for frame in averaged if len(frame)], ignore_index=True)
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
-    parts, calibration = measure_predictions(predictions)
+    parts, calibration = measure_predictions(predictions, results[0].data_format.labels)
     return VariantResult(
         name=ENSEMBLE_NAME,
         description=describe_votes({r.name: member.votes for r, member in zip(results, members.values(), strict=True)}),
         status="trained",
+        data_format=results[0].data_format,
         parameters_total=model.count_params(),
         parameters_trainable=sum(result.parameters_trainable for result in results),
         file_bytes=(run_dir / NETWORK_NAME).stat().st_size,
@@ -150,13 +152,13 @@ def average_predictions(members: Mapping[Path, EnsembleMember], part: str) -> pd
     weights = [member.votes for member in members.values()]
     mean = np.average([probabilities_of(frame) for frame in frames], axis=0, weights=weights)
     averaged = frames[0].copy()
-    averaged[PROBABILITY_COLUMNS] = mean.astype(np.float32)
+    averaged[probability_columns(averaged)] = mean.astype(np.float32)
     return averaged
 
 
 def build_ensemble(networks: list[keras.Model], members: list[EnsembleMember]) -> keras.Model:
-    """Build a network from pixels (batch, 48, 48, 1), 0..255, to the weighted mean of calibrated probabilities."""
-    pixels = make_pixel_input()
+    """Build a network from pixels, 0..255, to the weighted mean of calibrated probabilities."""
+    pixels = make_pixel_input(networks[0].input_shape[1:])
     probabilities = []
     for number, (network, member) in enumerate(zip(networks, members, strict=True), start=1):
         network.name = f"{network.name}_{number}"  # networks of equal architecture have equal names
@@ -167,7 +169,7 @@ def build_ensemble(networks: list[keras.Model], members: list[EnsembleMember]) -
 
 def _calibrate(frame: pd.DataFrame, temperature: float) -> pd.DataFrame:
     calibrated = scale_by_temperature(probabilities_of(frame), temperature)
-    return frame.assign(**dict(zip(PROBABILITY_COLUMNS, calibrated.T, strict=True)))
+    return frame.assign(**dict(zip(probability_columns(frame), calibrated.T, strict=True)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from data.base.errors import PipelineError
-from data.base.labels import IMAGE_SIZE
 from data.views.tfrecords import ViewsIndex, read_part
 from data.workspace.digests import digest_sources, hash_json
 from data.workspace.layout import FEATURES_STAGE
@@ -46,7 +45,7 @@ class FrozenNetwork(NamedTuple):
     """A network split after its frozen backbone; both halves share layers and weights with it."""
 
     extractor: keras.Model
-    """Network from pixels (batch, 48, 48, 1), 0..255, to features (batch, height, width, channels)."""
+    """Network from pixels (batch, height, width, channels), 0..255, to features (batch, height, width, channels)."""
     head: keras.Model
     """Network from features to probabilities (batch, classes)."""
 
@@ -57,7 +56,7 @@ class Features(NamedTuple):
     values: NDArray[np.float16]
     """(images, height, width, channels); memory-mapped from the file."""
     labels: NDArray[np.int32]
-    """(images,), indices into `CLASSES`."""
+    """(images,), indices into the labels of the data set."""
 
 
 def split_frozen(model: keras.Model) -> FrozenNetwork | None:
@@ -184,6 +183,6 @@ class FeatureStore:
 
 
 def make_extraction(extractor: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return a compiled function from uint8 pixels (n, 48, 48, 1) to float32 output, traced once for all n."""
-    pixels = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE, 1), tf.uint8)
+    """Return a compiled function from uint8 pixels (n, height, width, channels) to float32, traced once for all n."""
+    pixels = tf.TensorSpec((None, *extractor.input_shape[1:]), tf.uint8)
     return tf.function(lambda images: tf.cast(extractor(images, training=False), tf.float32), input_signature=[pixels])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data.system.child_process import emit
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.jobs.events import Predicting
 
 PROGRESS_SECONDS = 60.0
@@ -19,17 +19,18 @@ def predict_part(model: Any, batches: Iterable[tuple[Any, Any, Any]], part: str)
     """Predict one part, with the event `predicting` about once a minute.
 
     Args:
-        model: a Keras model from (batch, 48, 48, 1) pixels 0..255 to (batch, classes) probabilities.
+        model: a Keras model from (batch, height, width, channels) pixels 0..255 to (batch, classes) probabilities.
         batches: batches of (images uint8, labels int, image ids bytes).
         part: name of the part, for the column `part`.
 
     Returns:
-        One row per image in the order of the batches: image_id, part, label, probability_0 ... probability_3.
+        One row per image in the order of the batches: image_id, part, label, probability_0, probability_1, ...
     """
     frames: list[pd.DataFrame] = []
     reported = time.monotonic()
     for images, labels, image_ids in batches:
-        frame = pd.DataFrame(np.asarray(model.predict_on_batch(images)), columns=PROBABILITY_COLUMNS)
+        probabilities = np.asarray(model.predict_on_batch(images))
+        frame = pd.DataFrame(probabilities, columns=name_columns(probabilities.shape[1]))
         frame.insert(0, "image_id", [image_id.decode() for image_id in np.asarray(image_ids)])
         frame.insert(1, "part", part)
         frame.insert(2, "label", np.asarray(labels).astype(np.int64))

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.records.training import TeachingCosts
 from models.jobs.files import TEACHING_NAME
 
@@ -71,10 +70,10 @@ class SoftLabels:
             PipelineError: the number of images is another.
         """
         labels = np.load(labels_path(self.directory, view))
-        if labels.shape != (len(order), len(CLASSES)):
+        if len(labels) != len(order):
             raise PipelineError(
-                f"got soft labels {labels.shape} of view {view} in {self.directory}, expected "
-                f"{(len(order), len(CLASSES))}: they belong to other records, so run again with --force"
+                f"got soft labels of {len(labels)} images of view {view} in {self.directory}, expected "
+                f"{len(order)}: they belong to other records, so run again with --force"
             )
         return labels[order]
 

@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 from pydantic import Field
 
-from data.base.labels import SPLITS
+from data.base.parts import SPLITS
 from data.base.record import Record
 from data.manifest.measures import FORMATS, LARGEST_IMAGE_PIXELS
 from data.quality.odd_images import find_odd_images

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from data.base.labels import CLASSES
 from data.base.record import Record
 from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
@@ -79,7 +78,8 @@ def render_audit_page(directory: Path, data: DataSummary) -> None:
         directory: holds audit.json and pictures.npz.
         data: the data set whose labels were audited.
     """
-    context = {"audit": load_audit(directory, CLASSES), "classes": CLASSES, "data": data}
+    classes = data.data_format.labels
+    context = {"audit": load_audit(directory, classes), "classes": classes, "data": data}
     page = make_environment().get_template("dataset/label_audit_page.html").render(context)
     (directory / AUDIT_PAGE_NAME).write_text(page, encoding="utf-8")
 

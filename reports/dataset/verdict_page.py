@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from data.base.labels import CLASSES
 from data.records.dataset import DataSummary, Finding
 from data.workspace.layout import SUMMARY_NAME
 from reports.common.formatting import observed_text
@@ -57,7 +56,11 @@ def render_verdict(summary: DataSummary, evidence: DataEvidence, quarantine: pd.
 
 def describe_data(summary: DataSummary, evidence: DataEvidence) -> dict[str, Any]:
     """Return the context of the template on a data set, for the verdict page and a run's report."""
-    labels = list(dict.fromkeys((*CLASSES, *(name for row in summary.counts_published.values() for name in row))))
+    labels = list(
+        dict.fromkeys(
+            (*summary.data_format.labels, *(name for row in summary.counts_published.values() for name in row))
+        )
+    )
     outcome = judge_outcome(summary, evidence)
     shown = [pair for pair in _attach_exhibits(summary.before.findings, evidence.exhibits) if pair[1].groups]
     return {

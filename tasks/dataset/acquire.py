@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.base.names import ClassNames
 from data.records.dataset import FolderNames
 from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
@@ -27,7 +28,11 @@ ARCHIVE_KEY_MODULES = (extract,)
 
 
 def acquire_images(
-    source: DatasetSource, workspace: Workspace, settings: DownloadSettings, limits: ExtractLimits
+    source: DatasetSource,
+    classes: ClassNames,
+    workspace: Workspace,
+    settings: DownloadSettings,
+    limits: ExtractLimits,
 ) -> Produced:
     """Put the images of any source into the workspace."""
     if source.is_generated:
@@ -36,7 +41,8 @@ def acquire_images(
     if source.kind in FETCHERS:
         path = record_of(download_archive(source, workspace, settings)).path
     # A folder, or a Drive folder that holds the images themselves; an archive otherwise.
-    return unpack_images(path, workspace, limits) if path.is_file() else copy_images(path, workspace, limits)
+    acquire = unpack_images if path.is_file() else copy_images
+    return acquire(path, classes, workspace, limits)
 
 
 @task(task_run_name="generate sample images", cache_policy=NO_CACHE)
@@ -77,16 +83,16 @@ def download_archive(source: DatasetSource, workspace: Workspace, settings: Down
 
 @task(task_run_name="unpack images", cache_policy=NO_CACHE)
 @watched
-def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
+def unpack_images(archive: Path, classes: ClassNames, workspace: Workspace, limits: ExtractLimits) -> Produced:
     """Extract an archive's images; refuse an archive with content that it should not have.
 
     The limits are not part of the key: they decide what is refused, not what is written.
     """
-    inputs = {"archive_sha256": hash_file(archive), "code": digest_sources(ARCHIVE_KEY_MODULES)}
+    inputs = {"archive_sha256": hash_file(archive), "classes": classes, "code": digest_sources(ARCHIVE_KEY_MODULES)}
     images = workspace.produce(
         IMAGES_STAGE,
         inputs,
-        lambda out: _keep_names(extract_archive(archive, out / IMAGES_FOLDER, limits), out),
+        lambda out: _keep_names(extract_archive(archive, out / IMAGES_FOLDER, limits, classes), out),
         need=lambda: count_file_bytes(list_sizes(archive, limits)),
     )
     get_run_logger().info("images of %s are in %s", archive.name, images.path)
@@ -96,15 +102,15 @@ def unpack_images(archive: Path, workspace: Workspace, limits: ExtractLimits) ->
 
 @task(task_run_name="copy images", cache_policy=NO_CACHE)
 @watched
-def copy_images(folder: Path, workspace: Workspace, limits: ExtractLimits) -> Produced:
+def copy_images(folder: Path, classes: ClassNames, workspace: Workspace, limits: ExtractLimits) -> Produced:
     """Copy a folder's images, so that a later change of the folder cannot change a finished run."""
-    copied = list_copied(folder, limits)
+    copied = list_copied(folder, limits, classes)
     files = {name: hash_file(path) for name, path in copied.items()}
-    inputs = {"files": hash_json(files), "code": digest_sources(ARCHIVE_KEY_MODULES)}
+    inputs = {"files": hash_json(files), "classes": classes, "code": digest_sources(ARCHIVE_KEY_MODULES)}
     images = workspace.produce(
         IMAGES_STAGE,
         inputs,
-        lambda out: _keep_names(copy_folder(folder, out / IMAGES_FOLDER, limits), out),
+        lambda out: _keep_names(copy_folder(folder, out / IMAGES_FOLDER, limits, classes), out),
         need=lambda: count_file_bytes(path.stat().st_size for path in copied.values()),
     )
     get_run_logger().info("images of %s are in %s", folder, images.path)

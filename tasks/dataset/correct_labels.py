@@ -1,6 +1,7 @@
 """Task that applies a person's corrections of labels to a manifest, before it is judged."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -8,13 +9,15 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from data.base.errors import PipelineError
+from data.base.named_formats import FormatChoice
+from data.manifest.found_format import find_format
 from data.manifest.table import read_manifest, write_manifest
 from data.quality import label_corrections
 from data.quality.cleaning import QUARANTINE_COLUMNS
 from data.quality.label_corrections import apply_relabel, empty_answers, read_answers, read_relabel
 from data.records.dataset import RelabelCounts
 from data.workspace.digests import digest_sources, hash_file
-from data.workspace.layout import MANIFEST_NAME, MANIFESTS_STAGE
+from data.workspace.layout import CARVED_NAME, MANIFEST_NAME, MANIFESTS_STAGE
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, count_images
 from tasks.support.outcomes import finish
@@ -30,7 +33,9 @@ REMOVED_NAME = "removed.parquet"
 
 @task(task_run_name="correct labels", cache_policy=NO_CACHE)
 @watched
-def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> Produced:
+def correct_labels(
+    manifest: Produced, relabel: Path, workspace: Workspace, choice: FormatChoice = FormatChoice()
+) -> Produced:
     """Write the manifest with the corrections of a relabel.csv, and what was removed by them.
 
     Raises:
@@ -41,15 +46,19 @@ def correct_labels(manifest: Produced, relabel: Path, workspace: Workspace) -> P
     inputs = {
         "manifest": manifest.key,
         "relabel_sha256": hash_file(relabel),
+        "format": choice.model_dump(mode="json"),
         "code": digest_sources(KEY_MODULES),
     }
 
     def write(out: Path) -> None:
         published = read_manifest(manifest.path / MANIFEST_NAME)
-        corrected = apply_relabel(published, read_relabel(relabel))
+        labels = find_format(published, choice).labels
+        corrected = apply_relabel(published, read_relabel(relabel, labels))
         write_manifest(corrected.manifest, out / MANIFEST_NAME)
-        read_answers(relabel).to_parquet(out / ANSWERS_NAME, index=False)
+        read_answers(relabel, labels).to_parquet(out / ANSWERS_NAME, index=False)
         corrected.quarantine.to_parquet(out / REMOVED_NAME, index=False)
+        if (manifest.path / CARVED_NAME).exists():
+            shutil.copyfile(manifest.path / CARVED_NAME, out / CARVED_NAME)
         (out / COUNTS_NAME).write_text(corrected.counts.model_dump_json(indent=1), encoding="utf-8")
         (out / PUBLISHED_COUNTS_NAME).write_text(json.dumps(count_images(published, "split")), encoding="utf-8")
 

@@ -1,32 +1,52 @@
 """Task that builds the manifest of a data set: one row for each image."""
 
+import json
+from typing import Any
+
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from data.manifest import near_duplicates, table
 from data.manifest.near_duplicates import find_near_duplicates
+from data.quality import partition
+from data.quality.partition import carve_splits
+from data.records.dataset import CarvedSplit
 from data.system.hardware import usable_cores
 from data.workspace.digests import digest_sources
-from data.workspace.layout import IMAGES_FOLDER, MANIFEST_NAME, MANIFESTS_STAGE
+from data.workspace.layout import CARVED_NAME, IMAGES_FOLDER, MANIFEST_NAME, MANIFESTS_STAGE
 from data.workspace.store import Produced, Workspace
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-KEY_MODULES = (table, near_duplicates)
+KEY_MODULES = (table, near_duplicates, partition)
 
 
 @task(task_run_name="build manifest", cache_policy=NO_CACHE)
 @watched
-def build_manifest(images: Produced, workspace: Workspace) -> Produced:
-    """Measure every image, group near-duplicates, and write the manifest."""
+def build_manifest(images: Produced, workspace: Workspace, carved: tuple[str, ...] = (), seed: int = 0) -> Produced:
+    """Measure every image, group near-duplicates, take missing splits from train, and write the manifest."""
     logger = get_run_logger()
-    inputs = {"images": images.key, "code": digest_sources(KEY_MODULES)}
+    inputs: dict[str, Any] = {"images": images.key, "code": digest_sources(KEY_MODULES)}
+    if carved:
+        inputs["carved"] = {"splits": carved, "seed": seed}
 
     def write(out):
         manifest = table.build_manifest(images.path / IMAGES_FOLDER, workers=usable_cores())
         logger.info("manifest has %d images", len(manifest))
         group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER)
-        table.write_manifest(manifest.assign(group=group), out / MANIFEST_NAME)
+        manifest, taken = carve_splits(manifest.assign(group=group), carved, seed)
+        table.write_manifest(manifest, out / MANIFEST_NAME)
+        if taken:
+            (out / CARVED_NAME).write_text(json.dumps([split.model_dump() for split in taken]), encoding="utf-8")
 
     produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
+    for split in load_carved(produced):
+        logger.info("%s was taken from train: %d images, %.0f %%", split.name, split.images, 100 * split.share)
     return finish(produced, produced.cached)
+
+
+def load_carved(manifest: Produced) -> tuple[CarvedSplit, ...]:
+    """Return the splits that were taken from train."""
+    path = manifest.path / CARVED_NAME
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return tuple(CarvedSplit.model_validate(split) for split in stored)

@@ -12,8 +12,10 @@ from filelock import FileLock
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from data.base.named_formats import FormatChoice
+from data.manifest.found_format import find_format
 from data.manifest.table import read_manifest
-from data.quality.cleaning import count_quarantine
+from data.quality.cleaning import CleaningPolicy, count_quarantine
 from data.quality.datasheet import FER2013_FACTS, SAMPLE_FACTS, DatasheetFacts, write_datasheet
 from data.quality.drift import make_profile, write_profile
 from data.quality.split_similarity import SplitComparison
@@ -46,6 +48,7 @@ from tasks.dataset.correct_labels import (
     load_relabel_counts,
     load_removed,
 )
+from tasks.dataset.manifest import load_carved
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
@@ -66,18 +69,19 @@ def validate_data(
     seed: int,
     workspace: Workspace,
     limits: DataLimits = DataLimits(),
+    choice: FormatChoice = FormatChoice(),
 ) -> Produced:
     """Write the verdict, the quarantine list and the clean manifest with its parts.
 
     A data set that fails is judged like any other; `tasks.dataset.verdict.accept_data` refuses it.
     """
-    rules, cleaning = policies_to_rules(policies, DataRules(**limits.model_dump()))
     published_counts = load_published_counts(manifest)
     inputs = {
         "manifest": manifest.key,
         "source": source.model_dump(mode="json"),
         "policies": policies.model_dump(mode="json"),
         "limits": limits.model_dump(mode="json"),
+        "format": choice.model_dump(mode="json"),
         "seed": seed,
         "code": digest_sources(KEY_MODULES),
     }
@@ -86,20 +90,30 @@ def validate_data(
     def published() -> pd.DataFrame:
         return read_manifest(manifest.path / MANIFEST_NAME)
 
+    def rules() -> tuple[DataRules, CleaningPolicy]:
+        return policies_to_rules(
+            policies, DataRules(**limits.model_dump(), data_format=find_format(published(), choice))
+        )
+
     def write(out: Path) -> None:
-        judgement = judge_data_set(published(), source, cleaning, seed, rules, published_counts)
+        wanted, cleaning = rules()
+        judgement = judge_data_set(published(), source, cleaning, seed, wanted, published_counts)
         _write_dataset(judgement, manifest, source, out)
         write_profile(make_profile(published()), out / PROFILE_NAME)
 
     dataset = workspace.produce(DATASETS_STAGE, inputs, write)
     _log(load_summary(dataset))
-    _keep_docs(find_data_docs(dataset, workspace), published, published_rules(rules, cleaning), published_counts)
+    _keep_docs(find_data_docs(dataset, workspace), published, lambda: published_rules(*rules()), published_counts)
     return finish(dataset, dataset.cached)
 
 
 def _write_dataset(judgement: Judgement, manifest: Produced, source: DatasetSource, out: Path) -> None:
     quarantine = pd.concat([load_removed(manifest), judgement.quarantine], ignore_index=True)
-    corrections = {"relabel": load_relabel_counts(manifest), "quarantine": count_quarantine(quarantine)}
+    corrections = {
+        "carved": load_carved(manifest),
+        "relabel": load_relabel_counts(manifest),
+        "quarantine": count_quarantine(quarantine),
+    }
     summary = judgement.summary.model_copy(update=corrections)
     judgement.clean.to_parquet(out / MANIFEST_NAME, index=False)
     quarantine.to_parquet(out / QUARANTINE_NAME, index=False)
@@ -122,7 +136,7 @@ def find_data_docs(dataset: Produced, workspace: Workspace) -> Path:
 
 
 def _keep_docs(
-    pages: Path, published: Callable[[], pd.DataFrame], rules: DataRules, published_counts: Counts | None
+    pages: Path, published: Callable[[], pd.DataFrame], rules: Callable[[], DataRules], published_counts: Counts | None
 ) -> None:
     """Keep Great Expectations' own pages of the data sets used last, for readers who know them.
 
@@ -137,7 +151,7 @@ def _keep_docs(
                 unfinished = pages.with_name(f".{pages.name}.work")
                 shutil.rmtree(unfinished, ignore_errors=True)
                 start_owned(root, pages)
-                write_data_docs(published(), rules, unfinished, published_counts)
+                write_data_docs(published(), rules(), unfinished, published_counts)
                 unfinished.replace(pages)
                 finish_owned(root, pages)
             os.utime(pages)  # verdict pages of cached stages link to them

@@ -15,6 +15,7 @@ from data.workspace.layout import IMAGES_FOLDER, MANIFEST_NAME, VIEWS_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs.events import ChildEvent
 from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
+from tasks.dataset.validate import load_summary
 from tasks.support.child_processes import Children
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
@@ -27,7 +28,7 @@ KEY_MODULES = (WRITE_COMMAND,)
 @watched
 def build_views(dataset: Produced, images: Produced, config: ViewsConfig, seed: int, workspace: Workspace) -> Produced:
     """Write the TFRecords of every part, the train part as whole augmented views."""
-    manifest = dataset.path / MANIFEST_NAME
+    manifest, data_format = dataset.path / MANIFEST_NAME, load_summary(dataset).data_format
     inputs = {
         "dataset": dataset.key,
         "images": images.key,
@@ -40,10 +41,18 @@ def build_views(dataset: Produced, images: Produced, config: ViewsConfig, seed: 
     def write(out: Path) -> None:
         source = images.path / IMAGES_FOLDER
         _write_in_child(
-            ViewsSpec(manifest=manifest, images=source, out=out, augment=config.augment, seed=seed, views=config.views)
+            ViewsSpec(
+                manifest=manifest,
+                images=source,
+                out=out,
+                data_format=data_format,
+                augment=config.augment,
+                seed=seed,
+                views=config.views,
+            )
         )
 
-    need = partial(count_view_bytes, manifest, config.views)
+    need = partial(count_view_bytes, manifest, config.views, data_format)
     produced = workspace.produce(VIEWS_STAGE, inputs, write, verify=True, need=need)
     return finish(produced, produced.cached)
 

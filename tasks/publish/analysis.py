@@ -31,7 +31,8 @@ def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> 
         last=find_last_report(results, root, own_key),
     )
     analysis = analyse_run(results, inputs)
-    write_faces(require_stage(results, root, IMAGES_STAGE) / IMAGES_FOLDER, list_faces(analysis), faces)
+    images = require_stage(results, root, IMAGES_STAGE) / IMAGES_FOLDER
+    write_faces(images, list_faces(analysis), results.data.data_format, faces)
     return results.model_copy(update={"analysis": analysis})
 
 

@@ -38,6 +38,7 @@ from models.promotion.evidence import (
 )
 from models.promotion.policy import PromotionPolicy
 from models.registry.champion import ModelRegistry
+from models.registry.model_names import name_model
 from models.registry.tags import NAME_TAG, SYNTHETIC_TAG, VARIANT_TAG
 from reports.run.sections.champion import decision_markdown
 from tasks.dataset.validate import load_summary
@@ -88,15 +89,17 @@ def decide_on_champion(
     trained = [variant for variant in rank_variants(variants) if variant.status == "trained" and variant.directory]
     if not trained:
         return None
+    model = name_model(trained[0].data_format)
     inputs = {
         "candidates": {variant.name: Path(variant.directory).name for variant in trained},
         "views": stages.views.key,
         "dataset": stages.dataset.key,
         "verdict": stages.verdict.key,
+        "model": model,
         "policy": policy.model_dump(mode="json"),
         "code": digest_sources(KEY_MODULES),
     }
-    contenders = Contenders(trained, stages, ModelRegistry(workspace.root), workspace, children)
+    contenders = Contenders(trained, stages, ModelRegistry(workspace.root, model), workspace, children)
     try:
         produced = workspace.produce(
             DECISIONS_STAGE, inputs, partial(_decide, contenders, policy), give_up=children.is_stopping
@@ -139,6 +142,7 @@ def _decide(contenders: Contenders, policy: PromotionPolicy, out: Path) -> None:
         candidates=candidates,
         challenger=candidates[0].key,
         champion=_find_champion(contenders, images, out),
+        classes=data.data_format.labels,
         findings=(*data.after.findings, *load_changes_of(stages.verdict)),
         reload_difference=_reload(contenders, out / "challenger"),
         rolled_back=contenders.registry.rolled_back(),

@@ -7,7 +7,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from data.base.labels import CLASSES
+from data.base.data_format import DataFormat
 from data.manifest.table import read_manifest
 from data.quality.label_corrections import leave_out_answered, write_audit_csv
 from data.records.label_audit import LabelAudit
@@ -93,12 +93,13 @@ def _audit(
     }
 
     def write(out: Path) -> None:
+        summary = load_summary(dataset)
         manifest, answers = read_manifest(dataset.path / MANIFEST_NAME), load_answers(dataset)
         audit = leave_out_answered(judge(results), manifest, answers)
         (out / AUDIT_NAME).write_text(audit.model_dump_json(indent=1), encoding="utf-8")
         write_audit_csv(audit, manifest, answers, out / SUSPECTS_NAME)
-        write_thumbnails(audit, images.path / IMAGES_FOLDER, out / THUMBNAILS_NAME)
-        render_audit_page(out, load_summary(dataset))
+        write_thumbnails(audit, images.path / IMAGES_FOLDER, summary.data_format, out / THUMBNAILS_NAME)
+        render_audit_page(out, summary)
 
     audited = workspace.produce(AUDITS_STAGE, inputs, write)
     _publish(load_label_audit(audited), audited)
@@ -110,14 +111,14 @@ def load_label_audit(audited: Produced) -> LabelAudit:
     return LabelAudit.model_validate_json((audited.path / AUDIT_NAME).read_bytes())
 
 
-def write_thumbnails(audit: LabelAudit, images: Path, path: Path) -> None:
-    """Write the most suspicious faces of each label as an .npz: images uint8 (n, 48, 48), image_ids str (n,)."""
+def write_thumbnails(audit: LabelAudit, images: Path, data_format: DataFormat, path: Path) -> None:
+    """Write the most suspicious faces of each label as an .npz, see `write_faces`."""
     chosen = [
         suspect.image_id
-        for name in CLASSES
+        for name in audit.labels
         for suspect in [suspect for suspect in audit.suspects if suspect.label == name][:FACES_PER_CLASS]
     ]
-    write_faces(images, chosen, path)
+    write_faces(images, chosen, data_format, path)
 
 
 def _publish(audit: LabelAudit, audited: Produced) -> None:

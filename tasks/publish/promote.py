@@ -18,6 +18,7 @@ from data.workspace.store import Produced, Workspace
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
 from models.registry.journal import ChampionMove, JournalEntry, move_rows
+from models.registry.model_names import name_model
 from models.registry.tags import version_tags
 from tasks.publish.run_results import load_decision, load_results
 from tasks.publish.track import write_report
@@ -29,8 +30,6 @@ from tasks.support.progress import watched
 VERSION_NAME = "version.json"
 
 BY_POLICY = "the promotion policy"
-
-MODEL_RESOURCE = f"emotion.model.{MODEL_NAME}"
 
 HISTORY_ROWS = 50
 
@@ -57,6 +56,7 @@ def apply_decision(
     """
     inputs = {"decision": decision.key, "made": read_record(decision.path).created}
     decided, move_id = load_decision(decision), hash_json(inputs)
+    model = name_model(variants[0].data_format)
 
     def write(out: Path) -> None:
         version = 0
@@ -64,10 +64,10 @@ def apply_decision(
             challenger = next(v for v in variants if Path(v.directory).name == decided.challenger.key)
             version = register_challenger(challenger, report, workspace, children, decided)
         if decided.outcome == "promote":
-            move = ModelRegistry(workspace.root).move_champion(version, BY_POLICY, decided.summary, move_id)
-            _tell_of(move, version, workspace)
+            registry = ModelRegistry(workspace.root, model)
+            _tell_of(registry.move_champion(version, BY_POLICY, decided.summary, move_id), version, registry)
         elif decided.outcome == "ask":
-            emit(APPROVAL_REQUESTED, MODEL_NAME, version=version, summary=decided.summary)
+            emit(APPROVAL_REQUESTED, model, version=version, summary=decided.summary)
         (out / VERSION_NAME).write_text(json.dumps(version), encoding="utf-8")
 
     done = workspace.produce(APPLIED_DECISIONS_STAGE, inputs, write, give_up=children.is_stopping)
@@ -100,17 +100,19 @@ def register_challenger(
     synthetic = load_results(report).data.synthetic
     decided = f"{decision.outcome}: {decision.summary}" if decision else ""
     tags = version_tags(Path(result.directory).name, result.name, report.key, workspace.id, decided, synthetic)
-    registry = ModelRegistry(workspace.root)
+    registry = ModelRegistry(workspace.root, name_model(result.data_format))
     version = registry.register(tracked.variants[result.name], tags)
     if version != registry.champion():
         registry.set_challenger(version)
-    get_run_logger().info("%s is version %s of the model %s", result.name, version, MODEL_NAME)
+    get_run_logger().info("%s is version %s of the model %s", result.name, version, registry.model)
     return version
 
 
 @task(task_run_name="move champion to version {version}", cache_policy=NO_CACHE)
 @watched
-def move_champion(version: int, by: str, reason: str, workspace: Workspace, move_id: str = "") -> ChampionMove | None:
+def move_champion(
+    version: int, by: str, reason: str, workspace: Workspace, move_id: str = "", model: str = MODEL_NAME
+) -> ChampionMove | None:
     """Make a version the champion and announce it.
 
     Args:
@@ -119,6 +121,7 @@ def move_champion(version: int, by: str, reason: str, workspace: Workspace, move
         reason: why.
         workspace: contains the journal.
         move_id: id of the request, so that a retry does not move it again.
+        model: name of the registered model.
 
     Returns:
         The move, or None if the version is the champion already.
@@ -126,20 +129,23 @@ def move_champion(version: int, by: str, reason: str, workspace: Workspace, move
     Raises:
         PipelineError: the version does not exist, MLflow is unreachable, or another move is under way.
     """
-    move = ModelRegistry(workspace.root).move_champion(version, by, reason, move_id)
-    _tell_of(move, version, workspace)
+    registry = ModelRegistry(workspace.root, model)
+    move = registry.move_champion(version, by, reason, move_id)
+    _tell_of(move, version, registry)
     return move
 
 
 @task(task_run_name="roll champion back", cache_policy=NO_CACHE)
 @watched
-def roll_back_champion(by: str, reason: str, workspace: Workspace, move_id: str = "") -> ChampionMove:
+def roll_back_champion(
+    by: str, reason: str, workspace: Workspace, move_id: str = "", model: str = MODEL_NAME
+) -> ChampionMove:
     """Make the previous champion the champion again, and announce it.
 
     Raises:
         PipelineError: no earlier champion exists, it was deleted, MLflow is unreachable, or another move is under way.
     """
-    registry = ModelRegistry(workspace.root)
+    registry = ModelRegistry(workspace.root, model)
     move = registry.rollback(by, reason, move_id)
     _tell(move, registry)
     return move
@@ -152,39 +158,40 @@ def recover_interrupted_moves(workspace: Workspace) -> list[JournalEntry]:
 
     If MLflow is unreachable, the next run does it.
     """
-    registry = ModelRegistry(workspace.root)
+    entries: list[JournalEntry] = []
     try:
-        entries = registry.recover_interrupted_moves()
+        for name in ModelRegistry(workspace.root).list_models():
+            registry = ModelRegistry(workspace.root, name)
+            for entry in registry.recover_interrupted_moves():
+                entries.append(entry)
+                if entry.event == "done":
+                    _tell(entry.move, registry)
     except TransientError as error:
         get_run_logger().warning("could not check for interrupted moves of the champion; the next run does: %s", error)
-        return []
-    for entry in entries:
-        if entry.event == "done":
-            _tell(entry.move, registry)
     return entries
 
 
-def announce_move(move: ChampionMove) -> None:
+def announce_move(move: ChampionMove, model: str) -> None:
     """Emit the event that automations wait for; every try of one move emits the same event."""
     payload = {"from": move.source, "to": move.target, "by": move.by, "reason": move.reason, "kind": move.kind}
-    resource = {"prefect.resource.id": MODEL_RESOURCE, "prefect.resource.name": MODEL_NAME}
+    resource = {"prefect.resource.id": f"emotion.model.{model}", "prefect.resource.name": model}
     emit_event(CHAMPION_CHANGED, resource=resource, payload={**payload, "move": move.id})
 
 
-def _tell_of(move: ChampionMove | None, version: int, workspace: Workspace) -> None:
+def _tell_of(move: ChampionMove | None, version: int, registry: ModelRegistry) -> None:
     if move is None:
         get_run_logger().info("version %s is the champion already", version)
     else:
-        _tell(move, ModelRegistry(workspace.root))
+        _tell(move, registry)
 
 
 def _tell(move: ChampionMove, registry: ModelRegistry) -> None:
     get_run_logger().info(
         "champion: version %s, before it %s; by %s: %s", move.target, move.source or "none", move.by, move.reason
     )
-    announce_move(move)
+    announce_move(move, registry.model)
     create_table_artifact(
         key="champion",
         table=move_rows(registry.history())[:HISTORY_ROWS],
-        description=f"Version {move.target} of the model {MODEL_NAME} is champion; every move, newest first",
+        description=f"Version {move.target} of the model {registry.model} is champion; every move, newest first",
     )

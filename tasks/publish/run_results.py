@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-from data.base.labels import CLASSES
 from data.base.record import Record
 from data.records.dataset import Finding
 from data.records.promotion import Decision
@@ -57,6 +56,7 @@ def assemble_results(
 ) -> RunResults:
     """Collect everything that the report is made from in one record."""
     comparisons, best = compare_variants(variants, facts.seed)
+    data = load_summary(stages.dataset)
     return RunResults(
         run_name=facts.run_name,
         command=facts.command,
@@ -64,8 +64,8 @@ def assemble_results(
         seconds=round(time.time() - facts.started_seconds, 1),
         seed=facts.seed,
         preset=facts.preset,
-        classes=CLASSES,
-        data=load_summary(stages.dataset),
+        classes=data.data_format.labels,
+        data=data,
         changes=load_changes_of(stages.verdict),
         augmentation=dict(facts.augmentation),
         variants=rank_variants(variants),

@@ -2,9 +2,10 @@
 
 import pytest
 
-from data.base.labels import CLASSES, SPLITS
+from data.base.parts import SPLITS
 from expectations.counts import NOTEBOOK_COUNTS, ExpectedCounts, choose_profile, count_images
 from tests.support.image_tree import make_manifest
+from tests.support.seed_format import CLASSES
 
 SMALL = ExpectedCounts(name="a small set", images={"train": {"happy": 100, "sad": 10}}, tolerance=0.1)
 

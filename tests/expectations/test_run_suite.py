@@ -12,7 +12,7 @@ import pytest
 
 import expectations.custom_expectations
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES, SPLITS
+from data.base.parts import SPLITS
 from data.base.paths import PROJECT_ROOT
 from data.manifest.table import build_manifest
 from data.quality.cleaning import CleaningPolicy, clean_manifest
@@ -21,6 +21,7 @@ from data.records.dataset import Finding, Verdict
 from expectations.rules import DataRules, RuleName, cleaned_rules, published_rules
 from expectations.run_suite import validate_manifest
 from tests.support.image_tree import PLANTERS, make_manifest, write_image_tree
+from tests.support.seed_format import CLASSES
 
 RULES = DataRules(
     minimum_train_images=2,
@@ -124,7 +125,7 @@ def test_the_blank_threshold_is_the_policy_s() -> None:
 
 
 def test_an_expectation_that_raises_is_critical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(manifest: pd.DataFrame) -> pd.DataFrame:
+    def fail(*_: object) -> pd.DataFrame:
         raise ValueError("no faults today")
 
     monkeypatch.setattr(expectations.custom_expectations, "find_faults", fail)

@@ -9,7 +9,7 @@ from typer.main import get_command
 from flows.cli.commands import app
 
 OPTIONS = {"time_budget_minutes": "time_budget"}
-OWN_FORM = {"preset", "variant", "variants", "policies", "limits", "promotion", "space", "out"}
+OWN_FORM = {"preset", "variant", "variants", "policies", "limits", "data_format", "promotion", "space", "out"}
 """Parameters that a command takes in another form, or that no other flow has."""
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.base.parts import SPLITS
+from tests.support.seed_format import CLASSES, IMAGE_SIZE
 
 Paths = list[str]
 """POSIX paths relative to the data set's root."""
@@ -175,11 +176,6 @@ def _colour(path: Path, random: np.random.Generator) -> None:
     Image.fromarray(pixels).save(path, format="PNG")
 
 
-def _deepen(path: Path, random: np.random.Generator) -> None:
-    pixels = random.integers(0, 2**16, (IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint16)
-    Image.fromarray(pixels).save(path, format="PNG")
-
-
 def _resize(path: Path, random: np.random.Generator) -> None:
     side = IMAGE_SIZE + int(random.integers(1, 20))
     with Image.open(path) as image:
@@ -200,7 +196,7 @@ def _remove_class(root: Path, random: np.random.Generator) -> Paths:
 
 
 def _remove_split(root: Path, random: np.random.Generator) -> Paths:
-    shutil.rmtree(root / str(random.choice(SPLITS)))
+    shutil.rmtree(root / str(random.choice(("train", "validation"))))
     return []
 
 
@@ -255,7 +251,6 @@ CORRUPTIONS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "empty_file": _harming(_empty),
     "gif_named_jpg": _harming(_save_as_gif),
     "colour_image": _harming(_colour),
-    "sixteen_bit_image": _harming(_deepen),
     "wrong_size": _harming(_resize),
     "unknown_split": _moving(lambda root, path: root / "holdout" / path.parent.name / path.name),
     "unknown_class": _moving(lambda root, path: path.parent.parent / "disgust" / path.name),

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from data.base.labels import CLASSES, IMAGE_SIZE
 from data.manifest.table import COLUMN_TYPES
+from tests.support.seed_format import CLASSES, IMAGE_SIZE
 
 IMAGES_PER_CLASS = {"train": 6, "validation": 4, "test": 3}
 
@@ -64,6 +64,7 @@ def make_manifest(rows: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
         height=IMAGE_SIZE,
         decodable=True,
         gray=True,
+        converted="",
         file_sha256=digests,
         pixel_sha256=digests,
         perceptual_hash=digests.str[:16],

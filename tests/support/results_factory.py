@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.base.labels import CLASSES, IMAGE_SIZE
 from data.records.dataset import DataSummary, Finding, QuarantineCount, Verdict
 from data.records.run import BestOfMany, Comparison, RunResults
 from data.records.training import (
@@ -21,6 +20,7 @@ from data.records.training import (
     PublishedFigures,
     VariantResult,
 )
+from tests.support.seed_format import CLASSES, IMAGE_SIZE
 
 TRAINED = {
     "compact": (0.752, 610.0),

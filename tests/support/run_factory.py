@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.base.labels import CLASSES
 from data.records.run import RunResults
 from data.records.training import VariantResult
 from data.views.pictures import FACES_NAME
@@ -13,6 +12,7 @@ from models.analysis.analyse import AnalysisInputs, analyse_run, list_faces
 from models.evaluation.comparison import compare_variants, rank_variants
 from models.evaluation.metrics import measure_predictions
 from tests.support.results_factory import draw_face, make_results
+from tests.support.seed_format import CLASSES
 
 IMAGES = {"selection": 300, "validation": 400, "test": 32}
 SKILLS = {"compact": 2.6, "cnn_3": 2.5, "cnn_rgb": 1.6, "cnn_gray": 1.5, "cnn_2": 0.8}
@@ -36,7 +36,7 @@ def make_run(directory: Path, skills: dict[str, float] = SKILLS, images: dict[st
         frames = [_predict(part, labels[part], hardness[part], skill, generator) for part in images]
         predictions = pd.concat(frames, ignore_index=True)
         predictions.to_parquet(folder / "predictions.parquet", index=False)
-        parts, calibration = measure_predictions(predictions)
+        parts, calibration = measure_predictions(predictions, CLASSES)
         update = {"name": name, "parts": parts, "calibration": calibration, "directory": str(folder)}
         variants.append(variant.model_copy(update=update))
     return with_variants(base, variants)

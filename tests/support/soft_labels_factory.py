@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.base.labels import CLASSES
 from models.jobs.files import TEACHING_NAME
 from models.training.soft_labels import SoftLabelsRecord, labels_path
+from tests.support.seed_format import CLASSES
 
 
 def write_soft_labels(directory: Path, views: int, images: int, **teaching) -> np.ndarray:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.base.labels import CLASSES, IMAGE_SIZE
+from data.base.data_format import SEED_FORMAT
 from data.views.tfrecords import ShardKey, write_index, write_records
+from tests.support.seed_format import CLASSES, IMAGE_SIZE
 
 IMAGES = {"train": 96, "selection": 24, "validation": 40, "test": 16}
 
@@ -21,7 +22,7 @@ def write_tiny_views(directory: Path, views: int = 2, seed: int = 0) -> Path:
             ids = [f"{part}/{CLASSES[label]}/{number}.jpg" for number, label in enumerate(labels)]
             images = draw_images(labels, rng)
             files.append(write_records(directory, ShardKey(part, view, 0), images, labels.tolist(), ids))
-    write_index(directory, files)
+    write_index(directory, files, SEED_FORMAT)
     return directory
 
 

@@ -53,8 +53,8 @@ def load_explanations(directory: str, classes: tuple[str, ...]) -> list[Explanat
     """Read a variant's Grad-CAM pictures.
 
     Args:
-        directory: holds explanations.npz; images uint8 (n, 48, 48), heatmaps float32 (n, 48, 48) in 0..1,
-            labels int (n,), probabilities float32 (n, classes), image_ids str (n,).
+        directory: holds explanations.npz; images uint8 (n, height, width) or (..., 3), heatmaps float32
+            (n, height, width) in 0..1, labels int (n,), probabilities float32 (n, classes), image_ids str (n,).
         classes: class names in label order.
 
     Returns:
@@ -86,7 +86,7 @@ def overlay_heatmap(image: NDArray, heatmap: NDArray) -> NDArray:
     """Lay a heat map over a face.
 
     Args:
-        image: uint8 (height, width), 0..255.
+        image: uint8 (height, width) of gray or (height, width, 3) of RGB, 0..255.
         heatmap: float (height, width), 0..1; NaN counts as 0.
 
     Returns:
@@ -95,11 +95,11 @@ def overlay_heatmap(image: NDArray, heatmap: NDArray) -> NDArray:
     import matplotlib
 
     heat = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, 1)
-    face = enlarge(image.astype(np.float32) / 255)
+    face = np.stack([enlarge(plane) for plane in np.atleast_3d(image).transpose(2, 0, 1) / 255], axis=-1)
     heat = enlarge(heat.astype(np.float32))
     colours = matplotlib.colormaps["inferno"](heat)[..., :3]
     weight = (OVERLAY_STRENGTH * heat)[..., None]
-    mixed = (1 - weight) * face[..., None] + weight * colours
+    mixed = (1 - weight) * face + weight * colours
     return np.round(255 * np.clip(mixed, 0, 1)).astype(np.uint8)
 
 
@@ -122,7 +122,7 @@ def load_attention(directory: str, classes: tuple[str, ...]) -> Attention | None
     """Read a variant's mean maps and its sanity check, or None if its explanations have none.
 
     Args:
-        directory: holds explanations.npz; mean_heatmaps float32 (classes, 48, 48) in 0..1, averaged_faces int
+        directory: holds explanations.npz; mean_heatmaps float32 (classes, height, width) in 0..1, averaged_faces int
             (classes,), shuffled_correlations float32 (m,) in -1..1.
         classes: class names in label order.
     """

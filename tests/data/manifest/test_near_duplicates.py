@@ -11,7 +11,6 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES, IMAGE_SIZE
 from data.manifest import near_duplicates
 from data.manifest.near_duplicates import (
     NearDuplicateConfig,
@@ -25,6 +24,7 @@ from data.manifest.near_duplicates import (
 from data.manifest.table import build_manifest
 from data.sample.faces import draw_face
 from tests.support.image_tree import make_manifest, make_pixels, write_image
+from tests.support.seed_format import CLASSES, IMAGE_SIZE
 
 FACES = 240
 PLANTED_PER_KIND = 60

@@ -219,7 +219,7 @@ def test_without_a_choice_an_image_of_one_gray_level_deviation_is_blank() -> Non
     manifest["standard_deviation"] = [0.0, 1.0, 1.001]
     assert find_faults(manifest)["blank"].tolist() == [True, True, False]
     assert summarize_duplicates(manifest).blank_images == 2
-    assert summarize_duplicates(manifest, 0.5).blank_images == 1
+    assert summarize_duplicates(manifest, blank_standard_deviation=0.5).blank_images == 1
     assert CleaningPolicy().blank_standard_deviation == 1
 
 

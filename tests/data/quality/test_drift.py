@@ -9,7 +9,6 @@ import pytest
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.manifest.table import FEATURES
 from data.quality.drift import (
     QUANTILES,
@@ -26,6 +25,7 @@ from data.quality.drift import (
 )
 from data.records.dataset import Finding
 from tests.support.image_tree import make_manifest
+from tests.support.seed_format import CLASSES
 
 
 def make_dataset(train: int = 250, validation: int = 60) -> pd.DataFrame:

@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES, PARTS
-from data.quality.partition import partition_manifest
+from data.base.parts import PARTS
+from data.quality.partition import carve_splits, partition_manifest
 from tests.support.image_tree import make_manifest
+from tests.support.seed_format import CLASSES
 
 
 def make_splits(train_per_class: int = 200) -> pd.DataFrame:
@@ -123,3 +124,26 @@ def test_the_rows_keep_their_index_and_other_splits_their_part() -> None:
     assert parts.index.equals(manifest.index)
     others = parts[parts["split"] != "train"]
     assert (others["part"] == others["split"]).all() and parts["part"].eq("selection").any()
+
+
+def test_missing_splits_are_carved_from_train_with_whole_groups() -> None:
+    published = make_splits()
+    manifest = published[published["split"] == "train"].reset_index(drop=True)
+    whole, carved = carve_splits(manifest, ("test", "validation"), seed=3)
+    assert [(one.name, one.images) for one in carved] == [
+        (name, int((whole["split"] == name).sum())) for name in ("test", "validation")
+    ]
+    assert whole.groupby("pixel_sha256")["split"].nunique().max() == 1
+    counts = whole.value_counts(["split", "label"]).unstack()
+    assert counts.loc["test"].between(25, 35).all() and counts.loc["validation"].between(20, 31).all()
+    again, _ = carve_splits(manifest.sample(frac=1, random_state=1), ("test", "validation"), seed=3)
+    pd.testing.assert_series_equal(again["split"].sort_index(), whole["split"])
+    assert carve_splits(manifest, ("test", "validation"), seed=4)[0]["split"].ne(whole["split"]).any()
+
+
+def test_published_splits_stay_as_they_are() -> None:
+    published = make_splits()
+    without = published[published["split"] != "validation"].reset_index(drop=True)
+    whole, _ = carve_splits(without, ("validation",), seed=3)
+    pd.testing.assert_frame_equal(whole[without["split"] == "test"], without[without["split"] == "test"])
+    assert carve_splits(published, (), seed=3)[0] is published

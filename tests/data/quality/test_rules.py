@@ -5,8 +5,9 @@ from typing import get_args
 
 import pytest
 
+from data.base.data_format import SEED_FORMAT
 from data.quality.cleaning import CleaningPolicy
-from data.quality.rules import FAULTS, RULES, Rule, choose_switches
+from data.quality.rules import FAULTS, RULES, Rule, allowed_values, choose_switches
 
 COMPARES_DATA_SETS = "similar_to_last"
 
@@ -16,7 +17,7 @@ def test_a_row_is_complete(rule: Rule) -> None:
     assert rule.breach and rule.advice and not rule.advice.endswith(".")
     assert rule.default in get_args(rule.choices)
     assert bool(rule.expected) == (rule.name != COMPARES_DATA_SETS)
-    assert bool(rule.column) == bool(rule.allowed)
+    assert bool(rule.column) == bool(allowed_values(rule, SEED_FORMAT))
     assert set(rule.faults) <= set(FAULTS)
     assert len(rule.found) == max(len(rule.faults), 1) or not rule.faults
     assert ("quarantine" in get_args(rule.choices)) == bool(rule.faults), "only images with a fault can be set aside"

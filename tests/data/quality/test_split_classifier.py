@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.base.labels import CLASSES
 from data.manifest.table import FEATURES
 from data.quality.split_classifier import choose_examples, draw_balanced, measure_area, score_side
 from tests.support.image_tree import make_manifest
+from tests.support.seed_format import CLASSES
 
 COUPLE = ("train", "validation")
 

@@ -13,7 +13,6 @@ from PIL import Image, ImageFilter, ImageOps
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.manifest.decoding import unpack_hashes
 from data.manifest.table import FEATURES, build_manifest
 from data.quality import split_classifier
@@ -25,6 +24,7 @@ from data.quality.split_similarity import (
 )
 from data.sample.faces import draw_face
 from tests.support.image_tree import make_manifest, write_image
+from tests.support.seed_format import CLASSES
 
 IMAGES_PER_CLASS = {"train": 45, "validation": 30}
 

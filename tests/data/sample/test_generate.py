@@ -9,9 +9,10 @@ from PIL import Image
 from pydantic import ValidationError
 from sklearn.linear_model import RidgeClassifier
 
-from data.base.labels import CLASSES, IMAGE_SIZE, SPLITS
+from data.base.parts import SPLITS
 from data.sample.faces import draw_face
 from data.sample.generate import PLANTED_FAULTS, SampleConfig, generate_sample
+from tests.support.seed_format import CLASSES, IMAGE_SIZE
 
 SMALL = SampleConfig(train_per_class=4, validation_per_class=2, test_per_class=1, seed=3)
 

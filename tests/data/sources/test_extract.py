@@ -158,7 +158,7 @@ def test_classes_with_splits_in_them_are_read(tmp_path: Path, files: dict[str, b
     turned |= {"set.txt": b"x"}
     folder = write_folder(tmp_path / "in", below("set/", {**turned, "angry/train/5.jpg": b"e"}))
     names = copy_folder(folder, tmp_path / "out", LIMITS)
-    assert names.class_first
+    assert names.layout == "CLASS/SPLIT"
     assert read_tree(tmp_path / "out") == {**FILES, "train/angry/5.jpg": b"e", "set.txt": b"x"}
 
 

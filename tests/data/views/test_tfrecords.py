@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from data.views.tfrecords import (
@@ -36,7 +37,7 @@ def _write(directory: Path) -> ViewsIndex:
         part = images[numbers.start : numbers.stop]
         key = ShardKey("train", number=shard)
         files.append(write_records(directory, key, part, [n % 4 for n in numbers], [str(n) for n in numbers]))
-    return write_index(directory, files)
+    return write_index(directory, files, SEED_FORMAT)
 
 
 def _collect(dataset) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -137,9 +138,9 @@ def test_a_directory_without_index_is_named(tmp_path: Path) -> None:
         read_part(tmp_path, "train")
 
 
-def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"\(2, 32, 32, 1\)"):
-        write_records(tmp_path, ShardKey("test"), np.zeros((2, 32, 32, 1), np.uint8), [0, 1], ["a", "b"])
+def test_images_without_channel_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"\(2, 48, 48\)"):
+        write_records(tmp_path, ShardKey("test"), np.zeros((2, 48, 48), np.uint8), [0, 1], ["a", "b"])
     with pytest.raises(PipelineError, match="2 images, 1 labels"):
         write_records(tmp_path, ShardKey("test"), np.zeros((2, 48, 48, 1), np.uint8), [0], ["a", "b"])
 

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.base.paths import PROJECT_ROOT
 from data.views.augment import SEED_AUGMENT, augment_batch
 from data.views.tfrecords import ViewsIndex, read_identified
 from data.views.write import ViewsSpec, write_views
 from data.workspace.digests import hash_file
+from tests.support.seed_format import CLASSES
 
 COUNTS = {"train": 21, "selection": 4, "validation": 6, "test": 4}
 

@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.base.labels import CLASSES
+from data.base.data_format import SEED_FORMAT
 from data.sources.extract import ExtractLimits, list_sizes
 from data.views.tfrecords import ShardKey, write_records
 from data.workspace.disk_space import count_file_bytes, count_view_bytes
+from tests.support.seed_format import CLASSES
 
 
 def test_views_take_what_was_estimated(tmp_path):
     paths = [f"train/{CLASSES[n % len(CLASSES)]}/image_{n:05d}.jpg" for n in range(40)]
     frame = pd.DataFrame({"path": paths, "part": ["train"] * 30 + ["test"] * 10})
     frame.to_parquet(tmp_path / "manifest.parquet")
-    estimated = count_view_bytes(tmp_path / "manifest.parquet", views=3)
+    estimated = count_view_bytes(tmp_path / "manifest.parquet", views=3, data_format=SEED_FORMAT)
     written = 0
     for part, rows in frame.groupby("part"):
         for view in range(3 if part == "train" else 1):
@@ -41,7 +42,7 @@ def test_an_archive_is_measured_unpacked(tmp_path):
 def test_only_train_images_have_several_views(tmp_path):
     paths, parts = ["a" * 10, "b" * 20, "c" * 30], ["train", "selection", "test"]
     pd.DataFrame({"path": paths, "part": parts}).to_parquet(tmp_path / "manifest.parquet")
-    one, five = (count_view_bytes(tmp_path / "manifest.parquet", views) for views in (1, 5))
+    one, five = (count_view_bytes(tmp_path / "manifest.parquet", views, SEED_FORMAT) for views in (1, 5))
     of_train = 48 * 48 + 110 + 10
     assert five - one == 4 * of_train
     assert one == 3 * of_train + 10 + 20

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.records.training import VariantResult
 from data.sample.generate import SampleConfig, generate_sample
 from data.views.augment import LIGHT_AUGMENT, augment_batch
@@ -24,11 +24,12 @@ from models.analysis.label_audit import (
 )
 from models.catalog.train_config import TrainConfig
 from models.evaluation.metrics import measure_part
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.jobs.files import PREDICTIONS_NAME
 from models.jobs.specs import FitSpec
 from tasks.support.child_processes import training_children
 from tests.support.image_tree import make_manifest
+from tests.support.seed_format import CLASSES
 
 PLANTED_SHARE = 0.1
 
@@ -70,7 +71,7 @@ def simulated():
     rng = np.random.default_rng(5)
     truth = rng.integers(0, len(CLASSES), 3000)
     labels, probabilities = plant_errors(truth, rng), simulate_probabilities(truth, rng, strength=3.1)
-    return truth, labels, probabilities, audit_labels(labels, probabilities, name_images(len(truth)))
+    return truth, labels, probabilities, audit_labels(labels, probabilities, name_images(len(truth)), CLASSES)
 
 
 def test_planted_errors_are_found_with_simulated_probabilities(simulated):
@@ -106,7 +107,7 @@ def test_noise_between_two_classes_shows_in_its_cell_alone():
     truth = rng.integers(0, len(CLASSES), 4000)
     labels = np.where((truth == 1) & (rng.random(len(truth)) < 1 / 3), 2, truth)
     probabilities = simulate_probabilities(truth, rng, strength=6)
-    noise = np.array(audit_labels(labels, probabilities, name_images(len(truth))).noise)
+    noise = np.array(audit_labels(labels, probabilities, name_images(len(truth)), CLASSES).noise)
     assert noise.sum(axis=1) == pytest.approx(1)
     assert noise[2, 1] == pytest.approx(0.25, abs=0.05)
     other = noise.copy()
@@ -119,7 +120,7 @@ def test_right_labels_and_a_network_that_knows_them_give_no_suspect():
     truth = np.arange(400) % len(CLASSES)
     probabilities = np.full((400, 4), 0.02)
     probabilities[np.arange(400), truth] = 0.94
-    audit = audit_labels(truth, probabilities, name_images(400))
+    audit = audit_labels(truth, probabilities, name_images(400), CLASSES)
     assert audit.suspects == ()
     assert np.array(audit.noise) == pytest.approx(np.eye(4))
 
@@ -137,7 +138,7 @@ def test_right_labels_and_a_network_that_knows_them_give_no_suspect():
 def test_what_cannot_be_audited_is_refused(simulated, change, message):
     _, labels, probabilities, _ = simulated
     with pytest.raises(PipelineError, match=message):
-        audit_labels(*change(labels, probabilities, name_images(len(labels))))
+        audit_labels(*change(labels, probabilities, name_images(len(labels))), CLASSES)
 
 
 def write_variant(directory, name, truth, labels, strength, seed):
@@ -145,14 +146,14 @@ def write_variant(directory, name, truth, labels, strength, seed):
     directory = directory / name
     directory.mkdir(parents=True)
     probabilities = simulate_probabilities(truth, np.random.default_rng(seed), strength)
-    frame = pd.DataFrame(probabilities.astype(np.float32), columns=pd.Index(PROBABILITY_COLUMNS))
+    frame = pd.DataFrame(probabilities.astype(np.float32), columns=pd.Index(name_columns(len(CLASSES))))
     frame.insert(0, "image_id", name_images(len(truth)))
     frame.insert(1, "part", np.repeat(["selection", "validation", "test"], len(truth) // 3))
     frame.insert(2, "label", labels)
     order = np.random.default_rng(seed).permutation(len(frame))
     frame.iloc[order].to_parquet(directory / PREDICTIONS_NAME, index=False)
     chosen = frame["part"] == "selection"
-    scores = measure_part(labels[chosen], probabilities[chosen])
+    scores = measure_part(labels[chosen], probabilities[chosen], CLASSES)
     return VariantResult(
         name=name, description=name, status="trained", directory=str(directory), parts={"selection": scores}
     )
@@ -256,7 +257,7 @@ def test_a_fold_is_held_out_beside_what_is_never_trained_on():
 def write_fold(directory, held_out, labels, probabilities):
     """Return a training that predicted these rows."""
     directory.mkdir()
-    frame = pd.DataFrame(probabilities[held_out].astype(np.float32), columns=pd.Index(PROBABILITY_COLUMNS))
+    frame = pd.DataFrame(probabilities[held_out].astype(np.float32), columns=pd.Index(name_columns(len(CLASSES))))
     frame.insert(0, "image_id", [name_images(len(labels))[row] for row in held_out])
     frame.insert(1, "part", "test")
     frame.insert(2, "label", labels[held_out])
@@ -321,7 +322,7 @@ def write_noisy_sample(directory, seed):
         for view in range(3 if part == "train" else 1):
             pixels = augment_batch(images, ids, view, seed, LIGHT_AUGMENT)
             files.append(write_records(views, ShardKey(str(part), view, 0), pixels, labels.tolist(), ids))
-    write_index(views, files)
+    write_index(views, files, SEED_FORMAT)
     return frame.set_index("image_id")["truth"]
 
 

@@ -10,8 +10,9 @@ from scipy.stats import binomtest, chi2_contingency
 from data.quality.multiple_testing import holm_correction
 from models.analysis.run_difference import compare_runs
 from models.evaluation.paired import compare_proportions
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from tests.support.results_factory import make_results
+from tests.support.seed_format import CLASSES
 
 IMAGES = 4000
 
@@ -21,7 +22,7 @@ def answer(variant, correct, prefix="validation"):
     labels = np.arange(len(correct)) % 4
     probabilities = np.full((len(correct), 4), 0.1)
     probabilities[np.arange(len(correct)), np.where(correct, labels, (labels + 1) % 4)] = 0.7
-    frame = pd.DataFrame(probabilities, columns=pd.Index(PROBABILITY_COLUMNS))
+    frame = pd.DataFrame(probabilities, columns=pd.Index(name_columns(len(CLASSES))))
     frame.insert(0, "image_id", [f"{prefix}/{index:05d}" for index in range(len(correct))])
     frame.insert(1, "part", "validation")
     frame.insert(2, "label", labels)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
 from models.catalog.disk_space import MAX_UNTRAINED_BYTES, TRAINING_COPIES
 from models.catalog.variants import VARIANTS, Variant, find_variant
@@ -47,7 +48,7 @@ NOTEBOOK = ["cnn_gray", "cnn_rgb", "cnn_2", "cnn_3", "vgg16_a", "vgg16_b", "resn
 @pytest.fixture(scope="module", params=VARIANTS.values(), ids=lambda variant: variant.name)
 def built(request: pytest.FixtureRequest) -> tuple[Variant, keras.Model]:
     keras.utils.set_random_seed(7)
-    return request.param, load_builder(request.param.builder)(4)
+    return request.param, load_builder(request.param.builder)(SEED_FORMAT)
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def _values(weights: Sequence[keras.Variable]) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("name", ["light", "compact", "residual", "cnn_2"])
 def test_fit_and_predict_take_uint8_and_mixed_precision(name: str, pixels: np.ndarray, bfloat16: None) -> None:
-    model = load_builder(find_variant(name).builder)(4)
+    model = load_builder(find_variant(name).builder)(SEED_FORMAT)
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(tf.data.Dataset.from_tensor_slices((pixels, np.arange(8) % 4)).batch(4), shuffle=False, verbose=0)
     predicted = model.predict(pixels, verbose=0)
@@ -175,7 +176,7 @@ def test_fit_and_predict_take_uint8_and_mixed_precision(name: str, pixels: np.nd
 
 @pytest.mark.parametrize("name", ["compact", "residual"])
 def test_our_own_see_a_face_through_light_and_contrast(name: str, pixels: np.ndarray) -> None:
-    model = load_builder(find_variant(name).builder)(4)
+    model = load_builder(find_variant(name).builder)(SEED_FORMAT)
     np.testing.assert_allclose(model(pixels), model(pixels.astype("float32") * 0.5 + 30), atol=1e-4)
 
 
@@ -235,7 +236,7 @@ def efficientnets(tmp_path_factory: pytest.TempPathFactory) -> list[keras.Model]
     """Return EfficientNetB0 on a weights file, as built and as loaded after saving."""
     folder = tmp_path_factory.mktemp("efficientnet")
     path = make_weights("efficientnetb0", folder)
-    model = load_builder(find_variant("efficientnetb0").builder)(4, path)
+    model = load_builder(find_variant("efficientnetb0").builder)(SEED_FORMAT, path)
     model.save(folder / "model.keras")
     return [model, keras.saving.load_model(folder / "model.keras")]
 
@@ -258,6 +259,6 @@ def test_backbone_stays_in_inference_mode_while_it_is_trained(efficientnets, pix
 def test_builder_loads_the_weights_given(tmp_path: Path) -> None:
     path = make_weights("vgg16", tmp_path, seed=5)
     source = keras.saving.load_model(path, compile=False)
-    backbone = load_builder(find_variant("vgg16_a").builder)(4, path).get_layer("vgg16_backbone")
+    backbone = load_builder(find_variant("vgg16_a").builder)(SEED_FORMAT, path).get_layer("vgg16_backbone")
     for ours, theirs in zip(backbone.get_weights(), source.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.records.training import VariantResult
 from models.evaluation.comparison import compare_variants, rank_variants, read_correctness
 from models.evaluation.metrics import measure_part
 from models.evaluation.paired import best_of_many, compare_with_best
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.jobs.files import PREDICTIONS_NAME
+from tests.support.seed_format import CLASSES
 
 IMAGES = 40
 LABELS = np.arange(IMAGES) % len(CLASSES)
@@ -22,7 +22,7 @@ LABELS = np.arange(IMAGES) % len(CLASSES)
 def predict(right, part="validation"):
     """Return predictions that name the label where they are right, and else the next class."""
     answers = np.where(right, LABELS, (LABELS + 1) % len(CLASSES))
-    frame = pd.DataFrame(np.eye(len(CLASSES), dtype=np.float32)[answers], columns=PROBABILITY_COLUMNS)
+    frame = pd.DataFrame(np.eye(len(CLASSES), dtype=np.float32)[answers], columns=name_columns(len(CLASSES)))
     return frame.assign(image_id=[f"{part}/{n:02d}" for n in range(IMAGES)], part=part, label=LABELS)
 
 
@@ -33,8 +33,8 @@ def make_variant(name, directory, wrong=0, **changes) -> VariantResult:
     (directory / name).mkdir()
     stored.to_parquet(directory / name / PREDICTIONS_NAME)
     scores = {
-        "validation": measure_part(LABELS, predict(right)[PROBABILITY_COLUMNS].to_numpy()),
-        "test": measure_part(LABELS, predict(~right, "test")[PROBABILITY_COLUMNS].to_numpy()),
+        "validation": measure_part(LABELS, predict(right)[name_columns(len(CLASSES))].to_numpy(), CLASSES),
+        "test": measure_part(LABELS, predict(~right, "test")[name_columns(len(CLASSES))].to_numpy(), CLASSES),
     }
     fields: dict[str, Any] = {"status": "trained", "directory": str(directory / name), "parts": scores}
     return VariantResult(name=name, description="", **{**fields, **changes})

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from models.evaluation.predictions import PROBABILITY_COLUMNS, correctness_of, probabilities_of, read_predictions
+from models.evaluation.predictions import correctness_of, name_columns, probabilities_of, read_predictions
 from models.jobs.files import PREDICTIONS_NAME
+from tests.support.seed_format import CLASSES
 
 FRAME = pd.DataFrame(
     {
@@ -20,7 +21,7 @@ FRAME = pd.DataFrame(
 
 
 def test_one_column_a_class_in_the_order_of_the_labels():
-    assert PROBABILITY_COLUMNS == ["probability_0", "probability_1", "probability_2", "probability_3"]
+    assert name_columns(len(CLASSES)) == ["probability_0", "probability_1", "probability_2", "probability_3"]
     expected = [[0.125, 0.125, 0.25, 0.5], [1, 0, 0, 0], [0, 0.5, 0.25, 0.25], [0.125, 0.25, 0.5, 0.125]]
     probabilities = probabilities_of(FRAME)
     assert probabilities.tolist() == expected
@@ -43,5 +44,5 @@ def test_an_answer_is_right_where_the_most_probable_class_is_the_label():
 
 
 def test_of_two_equally_probable_classes_the_first_is_the_answer():
-    tie = pd.DataFrame([[0.0, 0.5, 0.5, 0.0]] * 2, columns=PROBABILITY_COLUMNS).assign(label=[1, 2])
+    tie = pd.DataFrame([[0.0, 0.5, 0.5, 0.0]] * 2, columns=name_columns(len(CLASSES))).assign(label=[1, 2])
     assert correctness_of(tie).tolist() == [True, False]

@@ -5,6 +5,7 @@ import pytest
 
 from models.evaluation.metrics import measure_part
 from models.evaluation.skill import LEAST_SKILL, can_judge_labels, least_accuracy, measure_skill
+from tests.support.seed_format import CLASSES
 
 
 def make_scores(images, accuracy, share=0.25):
@@ -13,7 +14,7 @@ def make_scores(images, accuracy, share=0.25):
     labels = np.repeat(np.arange(4), counts.round().astype(int))
     wrong = np.arange(len(labels)) % 100 >= round(100 * accuracy)
     answers = np.where(wrong, (labels + 1) % 4, labels)
-    return measure_part(labels, np.eye(4)[answers])
+    return measure_part(labels, np.eye(4)[answers], CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +45,4 @@ def test_the_accuracy_that_is_asked_for_is_the_one_that_suffices():
 
 def test_a_part_with_one_class_shows_no_skill():
     labels = np.zeros(50, np.int64)
-    assert measure_skill(measure_part(labels, np.eye(4)[labels])) == 0
+    assert measure_skill(measure_part(labels, np.eye(4)[labels], CLASSES)) == 0

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from data.base.data_format import SEED_FORMAT
 from data.workspace.digests import hash_file
 from models.networks.efficientnet_lite0 import build_lite0_backbone, scale_for_lite0
 from models.networks.transfer import build_efficientnet_lite0
@@ -88,7 +89,7 @@ def test_frozen_features_tell_bright_quarters_apart(weights: Path) -> None:
     """The variant's whole way from gray pixels to pooled features; that its head learns is in test_variants.py."""
     labels = np.arange(96) % 4
     images = draw_images(labels, np.random.default_rng(3))
-    model = build_efficientnet_lite0(4, weights)
+    model = build_efficientnet_lite0(SEED_FORMAT, weights)
     pooled = next(layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
     features = keras.Model(model.input, pooled.output)(images, training=False).numpy()
     classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(features[:64], labels[:64])

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
 from models.catalog.variants import find_variant
 from models.networks.building_blocks import make_pixel_input, make_probabilities, scale_to_unit
@@ -16,7 +17,7 @@ from models.networks.measure import summarize_layers
 
 def _build(name: str) -> keras.Model:
     keras.utils.set_random_seed(11)
-    return load_builder(find_variant(name).builder)(4)
+    return load_builder(find_variant(name).builder)(SEED_FORMAT)
 
 
 @pytest.fixture
@@ -26,10 +27,10 @@ def pixels() -> np.ndarray:
 
 def _bright_corner_detector() -> keras.Model:
     """Return a model whose class 1 answers to bright pixels, wherever they are, and class 0 to none."""
-    pixels = make_pixel_input()
+    pixels = make_pixel_input(SEED_FORMAT.shape)
     convolution = keras.layers.Conv2D(1, 3, padding="same", activation="relu", kernel_initializer="ones")
     features = keras.layers.GlobalAveragePooling2D()(convolution(scale_to_unit()(pixels)))
-    last = make_probabilities(2)
+    last = make_probabilities(DataFormat(labels=("dark", "bright")))
     model = keras.Model(pixels, last(features))
     last.set_weights([np.array([[-1.0, 1.0]]), np.zeros(2)])
     return model
@@ -79,14 +80,14 @@ def test_many_images_are_explained_as_each_alone() -> None:
 
 
 def test_models_that_are_no_chain_are_refused(pixels: np.ndarray) -> None:
-    start = make_pixel_input()
+    start = make_pixel_input(SEED_FORMAT.shape)
     left = keras.layers.Conv2D(4, 3)(start)
     right = keras.layers.Conv2D(4, 3)(start)
     features = keras.layers.GlobalAveragePooling2D()(keras.layers.Subtract()([left, right]))
     with pytest.raises(PipelineError, match="one layer after the other"):
-        explain_images(keras.Model(start, make_probabilities(4)(features)), pixels)
+        explain_images(keras.Model(start, make_probabilities(SEED_FORMAT)(features)), pixels)
     with pytest.raises(PipelineError, match="Grad-CAM needs one"):
-        explain_images(keras.Model(start, make_probabilities(4)(keras.layers.Flatten()(start))), pixels)
+        explain_images(keras.Model(start, make_probabilities(SEED_FORMAT)(keras.layers.Flatten()(start))), pixels)
 
 
 def test_examples_depend_on_labels_and_seed_alone() -> None:

@@ -9,14 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from data.base.errors import OtherImages, PipelineError
-from data.base.labels import CLASSES
 from data.records.dataset import Finding
 from data.records.promotion import Decision
 from data.records.training import Latency
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.promotion.decide import decide_promotion, recall_differences
 from models.promotion.evidence import Evidence, ScoredModel
 from models.promotion.policy import PromotionPolicy
+from tests.support.seed_format import CLASSES
 
 IMAGES = 2000
 LABELS = np.arange(IMAGES) % len(CLASSES)
@@ -29,7 +29,7 @@ def predict(right, labels=LABELS, certainty=0.8):
     answers = np.where(right, labels, (labels + 1) % len(CLASSES))
     probabilities = np.full((len(labels), len(CLASSES)), (1 - certainty) / (len(CLASSES) - 1), np.float32)
     probabilities[np.arange(len(labels)), answers] = certainty
-    frame = pd.DataFrame(probabilities, columns=PROBABILITY_COLUMNS)
+    frame = pd.DataFrame(probabilities, columns=name_columns(len(CLASSES)))
     frame.insert(0, "image_id", [f"validation/{number:05d}.jpg" for number in range(len(labels))])
     frame.insert(1, "part", "validation")
     frame.insert(2, "label", labels)
@@ -356,7 +356,7 @@ def test_evidence_that_is_none_is_named(name):
 def test_recall_differences_by_hand():
     labels = np.array([0, 0, 0, 0, 1, 1, 3])
     ours, theirs = np.array([1, 1, 1, 0, 0, 1, 1], bool), np.array([1, 0, 0, 0, 1, 1, 1], bool)
-    np.testing.assert_allclose(recall_differences(labels, ours, theirs), [0.5, -0.5, np.nan, 0.0])
+    np.testing.assert_allclose(recall_differences(labels, ours, theirs, 4), [0.5, -0.5, np.nan, 0.0])
 
 
 @pytest.mark.parametrize("field", [{"minimum_gain": -0.1}, {"approval": "perhaps"}, {"largest_recall_los": 0.1}])

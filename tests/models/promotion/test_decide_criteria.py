@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.base.labels import CLASSES
 from data.base.paths import PROJECT_ROOT
 from data.records.dataset import NOT_CHECKED, Finding
 from data.records.promotion import Criterion
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.promotion.decide import decide_promotion
 from models.promotion.evidence import Evidence, find_challenger, line_up
 from models.promotion.policy import PromotionPolicy
@@ -27,6 +26,7 @@ from tests.models.promotion.test_decide import (
     timed,
     worse_in_one_class,
 )
+from tests.support.seed_format import CLASSES
 
 
 def criteria_of(evidence: Evidence, **policy) -> dict[str, Criterion]:
@@ -271,7 +271,7 @@ def test_a_criterion_shows_what_it_compares(name):
     assert (found.passed, found.observed, found.limit) == figures
 
 
-EVEN = pd.DataFrame(0.25, index=range(IMAGES), columns=PROBABILITY_COLUMNS).assign(
+EVEN = pd.DataFrame(0.25, index=range(IMAGES), columns=name_columns(len(CLASSES))).assign(
     image_id=[f"validation/{number:05d}.jpg" for number in range(IMAGES)], label=LABELS
 )
 LIMITS = {

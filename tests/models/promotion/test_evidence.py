@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 
 from data.base.errors import OtherImages, PipelineError
-from data.base.labels import CLASSES
 from data.records.training import VariantPlan, VariantResult
 from data.views.tfrecords import RecordFile, ViewsIndex
 from data.workspace.stage_record import RECORD_NAME
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME, RESULT_NAME
 from models.promotion.evidence import (
     LARGEST_EXCESS,
@@ -40,6 +39,7 @@ from tests.models.promotion.test_decide import (
     right_on_few_more,
     timed,
 )
+from tests.support.seed_format import CLASSES
 
 OTHER_FACTS = {"processor": "p", "cores": "2", "memory": "8 GiB", "gpus": "none"}
 
@@ -104,8 +104,8 @@ def test_reload_is_measured_as_the_largest_difference_of_a_probability(tmp_path)
     again = predict(right_on(2))
     directory = tmp_path / "0123456789abcdef"
     assert stored.name == "compact" and measure_reload(again, directory) == 0
-    again[PROBABILITY_COLUMNS[1]] += 0.0625 * (again.index == 7)
-    again[PROBABILITY_COLUMNS[2]] -= 0.125 * (again.index == 9)
+    again[name_columns(len(CLASSES))[1]] += 0.0625 * (again.index == 7)
+    again[name_columns(len(CLASSES))[2]] -= 0.125 * (again.index == 9)
     assert measure_reload(again, directory) == pytest.approx(0.125, abs=1e-6)
 
 
@@ -176,7 +176,7 @@ def test_rows_in_another_order_are_the_same_images():
 @pytest.mark.parametrize(("excess", "refused"), [(LARGEST_EXCESS / 2, False), (2 * LARGEST_EXCESS, True)])
 def test_a_probability_may_exceed_one_by_rounding_alone(excess, refused):
     frame = predict(right_on(2))
-    frame.loc[0, list(PROBABILITY_COLUMNS)] = [1 + excess, 0, 0, 0]
+    frame.loc[0, list(name_columns(len(CLASSES)))] = [1 + excess, 0, 0, 0]
     evidence = Evidence((make_model("first", right_on(2), predictions=frame),), "key-of-first", None, (), 0.0)
     if refused:
         with pytest.raises(PipelineError, match="got 1 of 2,000 predictions of first"):
@@ -188,7 +188,7 @@ def test_a_probability_may_exceed_one_by_rounding_alone(excess, refused):
 @pytest.mark.parametrize("excess", [0.0, 0.0005, 0.001])
 def test_half_precision_exceeds_one_by_a_thousandth_at_most(excess):
     frame = predict(right_on(2))
-    frame.loc[0, list(PROBABILITY_COLUMNS)] = [1 + excess, 0, 0, 0]
+    frame.loc[0, list(name_columns(len(CLASSES)))] = [1 + excess, 0, 0, 0]
     model = make_model("first", True, predictions=frame)
     assert find_challenger(Evidence((model,), model.key, None, (), 0.0)) is model
 
@@ -196,7 +196,7 @@ def test_half_precision_exceeds_one_by_a_thousandth_at_most(excess):
 @pytest.mark.parametrize("value", [1.0011, -1e-6, np.nan, np.inf, -np.inf])
 def test_what_is_no_probability_is_refused(value):
     frame = predict(right_on(2))
-    frame.loc[[3, 1999], PROBABILITY_COLUMNS[2]] = value
+    frame.loc[[3, 1999], name_columns(len(CLASSES))[2]] = value
     model = make_model("first", True, predictions=frame)
     message = (
         r"^got 2 of 2,000 predictions of first \(key-of-first\) with NaN or a value outside 0\.\.1, expected "

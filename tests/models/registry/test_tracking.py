@@ -8,6 +8,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError, TransientError
 from data.records.run import RunResults
 from data.workspace.mark import claim_root
@@ -206,7 +207,7 @@ def test_the_model_scores_in_a_project_with_packages_of_the_same_names(tracked, 
 
 
 def test_the_example_is_what_the_signature_asks_for():
-    example = make_input_example()
+    example = make_input_example(SEED_FORMAT)
     assert (example.shape, example.dtype) == ((1, 48, 48, 1), np.uint8)
 
 

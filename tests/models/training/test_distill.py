@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import ChildKilled, PipelineError
-from data.base.labels import CLASSES
 from data.records.training import VariantResult
 from data.views.tfrecords import read_part
 from models.catalog.train_config import TrainConfig
@@ -18,7 +18,7 @@ from models.networks.building_blocks import make_pixel_input
 from models.networks.load import load_builder
 from models.training.distill import has_time, make_labeller
 from models.training.ensemble import EnsembleMember, build_ensemble
-from models.training.fit import vote_at_test_time
+from models.training.outputs import vote_at_test_time
 from models.training.soft_labels import SoftLabels, SoftLabelsRecord
 from tasks.support.child_processes import training_children
 from tests.support.tiny_views import IMAGES, write_tiny_views
@@ -43,7 +43,7 @@ def spec(tmp_path_factory):
     build = load_builder(find_variant("compact").builder)
     teacher = save_teacher(
         root / "teacher",
-        build_ensemble([build(len(CLASSES)), build(len(CLASSES))], [EnsembleMember(1, 0.8), EnsembleMember(2, 1.5)]),
+        build_ensemble([build(SEED_FORMAT), build(SEED_FORMAT)], [EnsembleMember(1, 0.8), EnsembleMember(2, 1.5)]),
     )
     return TeachSpec(teacher=teacher, records=write_tiny_views(root / "records", VIEWS), views=VIEWS, threads=1)
 
@@ -98,7 +98,7 @@ def test_a_teacher_without_time_labels_the_original_view_alone(spec, tmp_path):
 
 
 def test_a_teacher_whose_answers_are_no_numbers_is_refused(spec, tmp_path):
-    pixels = make_pixel_input()
+    pixels = make_pixel_input(SEED_FORMAT.shape)
     answers = keras.layers.Dense(4, kernel_initializer=keras.initializers.Constant(float("nan")))
     network = keras.Model(pixels, answers(keras.layers.Flatten()(pixels)))
     label = make_labeller(spec.model_copy(update={"teacher": save_teacher(tmp_path / "nan", network)}))
@@ -107,7 +107,7 @@ def test_a_teacher_whose_answers_are_no_numbers_is_refused(spec, tmp_path):
 
 
 def test_a_teacher_that_shifts_images_labels_them_as_they_lie(spec, tmp_path):
-    network = load_builder(find_variant("compact").builder)(len(CLASSES))
+    network = load_builder(find_variant("compact").builder)(SEED_FORMAT)
     shifting = vote_at_test_time(network, TrainConfig(test_time_flip=True, test_time_shift_pixels=2))
     teacher = save_teacher(tmp_path / "vote", build_ensemble([shifting], [EnsembleMember(1, 1.0)]))
     labels = make_labeller(spec.model_copy(update={"teacher": teacher}))(0)

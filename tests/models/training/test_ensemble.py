@@ -6,22 +6,23 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from data.base.labels import CLASSES
+from data.base.data_format import SEED_FORMAT
 from data.records.training import VariantResult
 from models.catalog.variants import find_variant
 from models.evaluation.calibration import scale_by_temperature
-from models.evaluation.predictions import PROBABILITY_COLUMNS, probabilities_of
+from models.evaluation.predictions import name_columns, probabilities_of
 from models.jobs.specs import EnsembleSpec
 from models.networks.load import load_builder
 from models.training.ensemble import EnsembleMember, build_ensemble, build_vote, choose_votes
 from models.training.predict import predict_part
 from tasks.support.child_processes import training_children
+from tests.support.seed_format import CLASSES
 
 IMAGES = 40
 
 
 def frame_of(labels, logits):
-    frame = pd.DataFrame(softmax(logits, axis=1).astype(np.float32), columns=pd.Index(PROBABILITY_COLUMNS))
+    frame = pd.DataFrame(softmax(logits, axis=1).astype(np.float32), columns=pd.Index(name_columns(len(CLASSES))))
     return frame.assign(label=labels, image_id=[f"{index:03d}" for index in range(len(labels))])
 
 
@@ -63,7 +64,7 @@ def test_doubt_that_is_only_a_habit_costs_no_votes(tmp_path):
 def make_member(directory, seed):
     """Write a small untrained network's directory as a training leaves it."""
     keras.utils.set_random_seed(seed)
-    model = load_builder(find_variant("compact").builder)(len(CLASSES))
+    model = load_builder(find_variant("compact").builder)(SEED_FORMAT)
     rng = np.random.default_rng(9)
     parts = []
     for part in ("selection", "validation", "test"):
@@ -72,7 +73,7 @@ def make_member(directory, seed):
         parts.append(predict_part(model, [(images, labels, ids)], part))
     # Of each image one of the two is sure of the truth and the other a little off: together they are better.
     frame = pd.concat(parts, ignore_index=True)
-    frame[PROBABILITY_COLUMNS] = softmax(
+    frame[name_columns(len(CLASSES))] = softmax(
         1.5 * np.eye(4)[frame["label"]] + np.random.default_rng(seed).normal(0, 1, (len(frame), 4)), axis=1
     ).astype(np.float32)
     directory.mkdir()
@@ -112,7 +113,7 @@ def test_the_command_leaves_a_network_and_its_figures(tmp_path):
 def test_one_that_is_best_alone_makes_no_ensemble(tmp_path):
     able, nothing = make_member(tmp_path / "able", 1), make_member(tmp_path / "nothing", 2)
     frame = pd.read_parquet(nothing / "predictions.parquet")
-    frame[PROBABILITY_COLUMNS] = frame[PROBABILITY_COLUMNS].to_numpy()[:, ::-1]
+    frame[name_columns(len(CLASSES))] = frame[name_columns(len(CLASSES))].to_numpy()[:, ::-1]
     frame.to_parquet(nothing / "predictions.parquet", index=False)
     out = tmp_path / "ensemble"
     out.mkdir()
@@ -123,7 +124,7 @@ def test_one_that_is_best_alone_makes_no_ensemble(tmp_path):
 
 
 def test_the_saved_network_is_the_weighted_mean(tmp_path):
-    networks = [load_builder(find_variant(name).builder)(4) for name in ("compact", "residual")]
+    networks = [load_builder(find_variant(name).builder)(SEED_FORMAT) for name in ("compact", "residual")]
     pixels = np.random.default_rng(3).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
     cool, calm = (
         scale_by_temperature(network(pixels).numpy(), temperature)

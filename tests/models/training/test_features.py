@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
 from data.views.tfrecords import read_part
 from data.workspace.layout import FEATURES_STAGE
@@ -30,7 +31,7 @@ def views(tmp_path_factory):
 def make_network(build=build_frozen, seed=1):
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    return split_frozen(build(4))
+    return split_frozen(build(SEED_FORMAT))
 
 
 def make_store(root, views, **network):
@@ -45,7 +46,7 @@ def counting(store):
 
 
 def test_both_halves_are_the_network_and_share_its_weights():
-    model = build_frozen(4)
+    model = build_frozen(SEED_FORMAT)
     extractor, head = split_frozen(model)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
     np.testing.assert_allclose(head(extractor(pixels)), model(pixels), atol=1e-6)
@@ -54,7 +55,7 @@ def test_both_halves_are_the_network_and_share_its_weights():
 
 
 def test_only_a_frozen_backbone_is_cut_off():
-    assert split_frozen(build_trained(4)) is None
+    assert split_frozen(build_trained(SEED_FORMAT)) is None
     assert split_frozen(keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Flatten()])) is None
 
 

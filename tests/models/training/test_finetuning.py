@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from data.base.data_format import SEED_FORMAT
 from data.records.training import EARLY_STOPPING
 from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import load_state, restore_checkpoint
@@ -84,9 +85,9 @@ def kernels(model):
 
 
 def test_layers_that_the_builder_left_trainable_are_tuned():
-    model = build_trained(4)
+    model = build_trained(SEED_FORMAT)
     tuned, trainable = TunedBackbone(model), [weight.path for weight in model.trainable_weights]
-    assert [layer.filters for layer in tuned.layers] == [8] and not TunedBackbone(build_frozen(4))
+    assert [layer.filters for layer in tuned.layers] == [8] and not TunedBackbone(build_frozen(SEED_FORMAT))
     tuned.train(False)
     assert [weight.path for weight in model.trainable_weights] == trainable[2:]
     tuned.train(True)

@@ -13,8 +13,9 @@ from models.training.runtime import ignore_keras_settings
 import keras
 print(keras.config.image_data_format(), keras.config.floatx())
 ignore_keras_settings()
+from data.base.data_format import SEED_FORMAT
 from models.networks.compact import build_compact
-network = build_compact(4)
+network = build_compact(SEED_FORMAT)
 print(network.compute_dtype, network(np.zeros((2, 48, 48, 1), "uint8")).shape)
 """
 

@@ -9,7 +9,6 @@ import pytest
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from data.base.labels import CLASSES
 from data.records.label_audit import LabelAudit, Suspect
 from reports.common import formatting
 from reports.dataset.label_audit_page import (
@@ -20,6 +19,7 @@ from reports.dataset.label_audit_page import (
     render_audit_markdown,
     suspect_rows,
 )
+from tests.support.seed_format import CLASSES
 
 NOISE = ((0.9, 0.06, 0.03, 0.01), (0.04, 0.8, 0.15, 0.01), (0.02, 0.19, 0.77, 0.02), (0.02, 0.03, 0.03, 0.92))
 

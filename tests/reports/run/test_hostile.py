@@ -18,7 +18,7 @@ from tests.reports.run.test_page import PageReader
 from tests.support.results_factory import make_results, with_accuracy
 from tests.support.run_factory import analyse, make_run, with_variants, write_analysed_faces
 
-HOSTILE = '<script>alert("1")</script>'
+HOSTILE = '<b onload="alert(1)">'
 LONG = "n" * 10_000
 
 
@@ -51,7 +51,7 @@ def test_a_hostile_class_name_stays_text(tmp_path):
     assert HOSTILE in hostile.classes
     page = render(hostile, tmp_path)
     assert page.text.count(HOSTILE) > 10
-    assert "<script" not in re.sub(r"(?m)^    .*$", "", (tmp_path / "out" / "report.md").read_text())
+    assert "<b onload" not in re.sub(r"(?m)^    .*$", "", (tmp_path / "out" / "report.md").read_text())
 
 
 @pytest.mark.parametrize("name", [LONG, HOSTILE])

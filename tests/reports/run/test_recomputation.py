@@ -17,7 +17,6 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from data.base.labels import CLASSES
 from reports.run.comparison_csv import COMPARISON_LIST
 from reports.run.page import render_report
 from reports.run.sources import ReportSources
@@ -31,6 +30,7 @@ from tests.support.run_factory import (
     read_answers,
     write_analysed_faces,
 )
+from tests.support.seed_format import CLASSES
 
 COLUMNS = [f"probability_{label}" for label in range(len(CLASSES))]
 

@@ -8,7 +8,7 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES, SPLITS
+from data.base.parts import SPLITS
 from data.manifest.table import write_manifest
 from data.sources.source import DatasetSource
 from data.workspace.store import Workspace
@@ -19,6 +19,7 @@ from tasks.dataset import correct_labels as relabel
 from tasks.dataset import validate
 from tasks.support.outcomes import record_of
 from tests.support.image_tree import make_manifest
+from tests.support.seed_format import CLASSES
 
 SOURCE = DatasetSource(kind="folder", location="/images")
 POLICIES = RulePolicies(enough_images="off", splits_alike="off")

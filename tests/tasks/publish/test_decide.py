@@ -10,12 +10,11 @@ from prefect.logging import disable_run_logger
 from prefect.states import Completed, Failed
 
 from data.base.errors import PipelineError
-from data.base.labels import CLASSES
 from data.records.training import Latency, VariantResult
 from data.views.tfrecords import INDEX_NAME, RecordFile, ViewsIndex
 from data.workspace.layout import SUMMARY_NAME
 from data.workspace.store import Produced, Workspace
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.jobs.files import PREDICTIONS_NAME
 from models.jobs.specs import ScoreSpec
 from models.promotion.policy import PromotionPolicy
@@ -26,6 +25,7 @@ from tasks.publish.promote import apply_decision
 from tasks.publish.run_results import ReportedStages, load_decision
 from tasks.support.child_processes import Children, ChildStopped
 from tests.support.results_factory import make_data, make_part
+from tests.support.seed_format import CLASSES
 
 IMAGES = 400
 LABELS = np.arange(IMAGES) % len(CLASSES)
@@ -50,7 +50,7 @@ def predict(accuracy: float) -> pd.DataFrame:
     answers = np.where(right, LABELS, (LABELS + 1) % len(CLASSES))
     probabilities = np.full((IMAGES, len(CLASSES)), 0.1, np.float32)
     probabilities[np.arange(IMAGES), answers] = 0.7
-    frame = pd.DataFrame(probabilities, columns=PROBABILITY_COLUMNS)
+    frame = pd.DataFrame(probabilities, columns=name_columns(len(CLASSES)))
     frame.insert(0, "image_id", [f"validation/{number:05d}.jpg" for number in range(IMAGES)])
     frame.insert(1, "part", "validation")
     frame.insert(2, "label", LABELS)

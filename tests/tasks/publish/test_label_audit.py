@@ -6,18 +6,18 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 
-from data.base.labels import CLASSES
 from data.manifest.table import build_manifest, write_manifest
 from data.quality.label_corrections import apply_relabel, read_relabel
 from data.records.training import VariantResult
 from data.workspace.store import Workspace
 from models.evaluation.metrics import measure_part
-from models.evaluation.predictions import PROBABILITY_COLUMNS
+from models.evaluation.predictions import name_columns
 from models.jobs.files import PREDICTIONS_NAME
 from tasks.publish import label_audit as audit
 from tasks.support.outcomes import record_of
 from tests.support.image_tree import write_image_tree
 from tests.support.results_factory import make_data
+from tests.support.seed_format import CLASSES
 
 WRONG = "validation/happy/0.jpg"
 
@@ -57,13 +57,13 @@ def write_predictions(directory, held_out):
     seen = np.where(held_out["path"] == WRONG, CLASSES.index("sad"), labels)
     probabilities = np.full((len(labels), 4), 0.02)
     probabilities[np.arange(len(labels)), seen] = 0.94
-    frame = pd.DataFrame(probabilities, columns=pd.Index(PROBABILITY_COLUMNS))
+    frame = pd.DataFrame(probabilities, columns=pd.Index(name_columns(len(CLASSES))))
     frame.insert(0, "image_id", held_out["path"].to_numpy())
     frame.insert(1, "part", held_out["part"].to_numpy())
     frame.insert(2, "label", labels)
     frame.to_parquet(directory / PREDICTIONS_NAME, index=False)
     chosen = (frame["part"] == "selection").to_numpy()
-    scores = {"selection": measure_part(labels[chosen], probabilities[chosen])}
+    scores = {"selection": measure_part(labels[chosen], probabilities[chosen], CLASSES)}
     return VariantResult(name="compact", description="sure", status="trained", directory=str(directory), parts=scores)
 
 
