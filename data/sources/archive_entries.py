@@ -46,7 +46,6 @@ DECODER_ERRORS = (
     LZMAError,
     EOFError,
     NotImplementedError,
-    UnicodeDecodeError,
 )
 """Errors that the standard library raises for damaged or unknown archives."""
 
@@ -66,6 +65,10 @@ class Entry(NamedTuple):
     """Parts of the earlier file whose content this one has: a hard link in a tar."""
     problem: str = ""
     """What this is if it is no plain file; such an entry may stand beside a data set and not in it."""
+    escaped: bool = False
+    """Whether the name is not UTF-8, so that `parts` are not its own bytes; see `escape_bytes`."""
+    path: Path = Path()
+    """Where a file of a folder is."""
 
     @property
     def is_folder(self) -> bool:
@@ -100,6 +103,12 @@ def _reading(archive: Path) -> Iterator[None]:
     """Convert every error of a decompressor into `ArchiveUnreadable`."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        name = show_name(error.object.decode(errors="surrogateescape"))
+        raise ArchiveUnreadable(
+            f"{archive} declares the name {name} to be UTF-8, which it is not; get the archive again in case it is "
+            "damaged, or rename the file and pack the data again"
+        ) from error
     except DECODER_ERRORS as error:
         raise unreadable(archive, str(error)) from error
     except OSError as error:
@@ -171,7 +180,8 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
 
 def _open_tar(stream: TarStream) -> tarfile.TarFile:
     with _reading_header():
-        return tarfile.TarFile(fileobj=stream)  # pyright: ignore[reportArgumentType]
+        # The encoding of the machine must not decide which names are read.
+        return tarfile.TarFile(fileobj=stream, encoding="utf-8")  # pyright: ignore[reportArgumentType]
 
 
 def _tar_entries(archive: tarfile.TarFile, stream: TarStream, origin: Path) -> Iterator[Entry]:
@@ -219,12 +229,13 @@ def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         raise refusal(member.name, "a sparse file")
     if member.size < 0:
         raise refusal(member.name, f"a file of {member.size} bytes")
-    parts = _safe_parts(member.name)
+    name = escape_bytes(member.name)
+    entry = Entry(_safe_parts(name), escaped=name != member.name)
     if member.islnk():
-        return Entry(parts, same_as=_safe_parts(member.linkname))
+        return entry._replace(same_as=_safe_parts(escape_bytes(member.linkname)))
     if not member.isreg():
-        return Entry(parts, problem=LINK_OR_DEVICE)
-    return Entry(parts, member.size, partial(archive.extractfile, member))
+        return entry._replace(problem=LINK_OR_DEVICE)
+    return entry._replace(size_bytes=member.size, open=partial(archive.extractfile, member))
 
 
 def _safe_parts(name: str) -> tuple[str, ...]:
@@ -269,7 +280,20 @@ def refusal(name: str, what: str) -> PipelineError:
     )
 
 
+def escape_bytes(name: str) -> str:
+    """Return a name whose bytes that are not UTF-8 are written as % and two hex digits.
+
+    Python keeps such a byte as a character that no text file, table or page can hold.
+
+    Examples:
+        >>> escape_bytes(b"face\\xe9.jpg".decode(errors="surrogateescape"))
+        'face%E9.jpg'
+    """
+    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) - 0xDC00:02X}", name)
+
+
 def show_name(name: str) -> str:
     """Return a name for a message: short, printable, on one line."""
+    name = escape_bytes(name)
     shown = name if name.isprintable() else ascii(name)
     return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -143,9 +144,9 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits, classes: ClassNa
     Raises:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
-    plan = _plan_folder(folder, limits, classes)
+    plan = _plan(_walk(folder), _Tally(limits, folder, None), folder, classes)
     names = read_names(plan.places, plan.layout, folder, classes)
-    _Writer(folder, out, limits, None, classes).write(folder_entries(folder.resolve()), plan)
+    _Writer(folder, out, limits, None, classes).write(_walk(folder), plan)
     return names
 
 
@@ -160,9 +161,10 @@ def list_copied(folder: Path, limits: ExtractLimits, classes: ClassNames = Class
     Raises:
         PipelineError: as for `copy_folder`.
     """
-    plan = _plan_folder(folder, limits, classes)
-    names = [name.decode() for name in plan.places]
-    return {name: folder.joinpath(*plan.root, name) for name in names}
+    # One more than allowed, so that the plan refuses what this list does not hold.
+    entries = list(islice(_walk(folder), limits.max_files + 1))
+    plan = _plan(entries, _Tally(limits, folder, None), folder, classes)
+    return {name.decode(): entries[number].path for name, number in plan.places.items()}
 
 
 def list_sizes(archive: Path, limits: ExtractLimits) -> list[int]:
@@ -195,10 +197,10 @@ def check_archive(archive: Path) -> None:
                 return
 
 
-def _plan_folder(folder: Path, limits: ExtractLimits, classes: ClassNames) -> _Plan:
+def _walk(folder: Path) -> Iterator[Entry]:
     if not folder.is_dir():
         raise PipelineError(f"{folder} is not a folder; give a folder with {', '.join(SPLITS)} in it")
-    return _plan(folder_entries(folder.resolve()), _Tally(limits, folder, None), folder, classes)
+    return folder_entries(folder.resolve())
 
 
 def _counted(entries: Iterable[Entry], tally: _Tally) -> Iterator[Entry]:
@@ -212,6 +214,7 @@ def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path, classes: ClassN
     """Find out what to unpack; hold names only, because an archive may have many entries."""
     named: dict[bytes, int] = {}
     problems: dict[bytes, str] = {}
+    escaped: set[bytes] = set()
     roots = RootSearch(origin, classes)
     repeated = 0
     for number, entry in enumerate(_counted(entries, tally)):
@@ -222,7 +225,11 @@ def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path, classes: ClassN
         if entry.problem:
             problems[name] = entry.problem
             continue
-        repeated += name in named
+        if entry.escaped:
+            escaped.add(name)
+        if name in named:
+            repeated += 1
+            _refuse_one_name(name, escaped, origin)
         named[name] = number
         roots.add(entry.parts)
     if repeated:
@@ -235,6 +242,14 @@ def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path, classes: ClassN
     places = {name.removeprefix(start): number for name, number in named.items() if name.startswith(start)}
     logger.info("%s: %d files below the data set root %s", origin, len(places), "/".join(root.parts) or ".")
     return _Plan(root.parts, places, root.layout)
+
+
+def _refuse_one_name(name: bytes, escaped: set[bytes], origin: Path) -> None:
+    if name in escaped:
+        raise PipelineError(
+            f"{origin} holds two files that would both be written as {show_name(name.decode())}, because the name of "
+            "at least one is not UTF-8; rename one"
+        )
 
 
 class _Writer:

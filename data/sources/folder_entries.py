@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from data.base.errors import PipelineError
-from data.sources.archive_entries import LINK_OR_DEVICE, Entry, check_parts, is_litter
+from data.sources.archive_entries import LINK_OR_DEVICE, Entry, check_parts, escape_bytes, is_litter
 from data.workspace.mark import MARK_NAME
 
 logger = logging.getLogger(__name__)
@@ -32,21 +32,23 @@ def _make_entry(folder: Path, path: Path) -> Entry:
     state = path.lstat()
     if stat.S_ISDIR(state.st_mode):
         return Entry(parts=())
-    parts = path.relative_to(folder).parts
+    own = path.relative_to(folder).parts
+    parts = tuple(map(escape_bytes, own))
     check_parts(parts, str(path))
+    entry = Entry(parts, escaped=parts != own, path=path)
     if not stat.S_ISREG(state.st_mode):
-        return Entry(parts, problem=LINK_OR_DEVICE)
-    return Entry(parts, state.st_size, partial(path.open, "rb"))
+        return entry._replace(problem=LINK_OR_DEVICE)
+    return entry._replace(size_bytes=state.st_size, open=partial(path.open, "rb"))
 
 
 def _is_workspace(folder: Path) -> bool:
     if not (folder / MARK_NAME).is_file():
         return False
-    logger.info("%s is a workspace and no part of the data set: it is left out", folder)
+    logger.info("%s is a workspace and no part of the data set: it is left out", escape_bytes(str(folder)))
     return True
 
 
 def _refuse_unreadable(error: OSError) -> None:
     raise PipelineError(
-        f"cannot read the folder {error.filename} ({error.strerror}); make it readable, or leave it out"
+        f"cannot read the folder {escape_bytes(error.filename)} ({error.strerror}); make it readable, or leave it out"
     ) from error

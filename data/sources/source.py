@@ -111,6 +111,7 @@ def parse_source(text: str) -> DatasetSource:
         >>> parse_source("sample").is_generated
         True
     """
+    _refuse_bytes(text)
     if text.strip().startswith(ENVIRONMENT_PREFIX):
         return _parse_unmasked(_read_variable(text.strip()))
     if holds_secret(text):
@@ -136,6 +137,7 @@ def _read_variable(text: str) -> str:
             f"got the source {ENVIRONMENT_PREFIX}{name}, but the environment variable {name} holds no source here; "
             "set it where the run is executed, such as in the environment of the worker or of `emotion up`"
         )
+    _refuse_bytes(value)
     return f"{value}{mark}{pin}"
 
 
@@ -227,6 +229,7 @@ def _archive_at(url: str) -> DatasetSource:
 
 def _parse_path_or_id(location: str) -> DatasetSource:
     path = Path(location).expanduser().resolve()
+    _refuse_bytes(str(path))  # a link or the working directory may lead to another name than the one given
     if path.is_dir():
         return DatasetSource(kind="folder", location=str(path))
     if path.is_file():
@@ -246,6 +249,17 @@ def _parse_path_or_id(location: str) -> DatasetSource:
         f"{path} does not exist and {location!r} is not a Google Drive id (25 or more letters, digits, - and _); "
         "check the spelling, or give sample for generated faces"
     )
+
+
+def _refuse_bytes(location: str) -> None:
+    """Refuse a source whose bytes are not UTF-8: records and pages, which are UTF-8, name the source."""
+    try:
+        location.encode()
+    except UnicodeEncodeError:
+        raise PipelineError(
+            f"got the source {mask_secrets(location)!a}, whose name is not UTF-8; expected a name that can be "
+            "stored as text: rename the folder or file, or one of the folders that lead to it"
+        ) from None
 
 
 def _split_url(url: str) -> SplitResult:

@@ -47,8 +47,8 @@ NAMES = {
 BYTES = {
     "line break": (b"a\nb", Refused("cannot be written")),
     "escape character": (b"a\x1b[2Jb", Refused("cannot be written")),
-    "not UTF-8": (b"\xff\xfe", Refused("not UTF-8")),
-    "half a character": (b"\xed\xa0\x80", Refused("not UTF-8")),
+    "not UTF-8": (b"\xff\xfe", Handled(["%FF%FE", "happy", True])),
+    "half a character": (b"\xed\xa0\x80", Handled(["%ED%A0%80", "happy", True])),
 }
 PLAIN = "plain"
 

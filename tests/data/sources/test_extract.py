@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import random
 import stat
 import subprocess
@@ -294,6 +295,47 @@ def test_what_is_copied_of_a_folder_can_be_listed_first(tmp_path: Path) -> None:
     assert {name: path.read_bytes() for name, path in listed.items()} == FILES
     with pytest.raises(PipelineError, match="EMOTION_MAX_TOTAL_BYTES"):
         list_copied(folder, ExtractLimits(max_total_bytes=399))
+
+
+LATIN = {**FILES, os.fsdecode(b"train/sad/face\xe9.jpg"): b"e" * 100, os.fsdecode(b"test/\xff/\xfe.jpg"): b"f"}
+LATIN_WRITTEN = {**FILES, "train/sad/face%E9.jpg": b"e" * 100, "test/%FF/%FE.jpg": b"f"}
+
+
+def test_names_that_are_not_utf8_are_written_with_escaped_bytes(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in", below("set/", LATIN))
+    copy_folder(folder, tmp_path / "copied", LIMITS)
+    assert read_tree(tmp_path / "copied") == LATIN_WRITTEN
+    assert {name: path.read_bytes() for name, path in list_copied(folder, LIMITS).items()} == LATIN_WRITTEN
+    for kind in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        with tarfile.open(tmp_path / "faces.tar", "w", format=kind) as archive:
+            archive.add(folder / "set", "set")
+        add_special(
+            tmp_path / "faces.tar", "set/test/sad/9.jpg", tarfile.LNKTYPE, os.fsdecode(b"set/test/\xff/\xfe.jpg")
+        )
+        extract_archive(tmp_path / "faces.tar", tmp_path / str(kind), LIMITS)
+        assert read_tree(tmp_path / str(kind)) == {**LATIN_WRITTEN, "test/sad/9.jpg": b"f"}
+
+
+@pytest.mark.parametrize("name", ["train/sad/face%E9.jpg", os.fsdecode(b"train/sad/face\xe9.jpg")])
+def test_two_names_that_are_one_when_escaped_are_refused(tmp_path: Path, name: str) -> None:
+    both = {**LATIN, name: b"x"} if "%" in name else {"train/sad/face%E9.jpg": b"x", **LATIN}
+    folder = write_folder(tmp_path / "in", both)
+    archive = write_tar(tmp_path / "faces.tar", both)
+    for refused in (
+        lambda: copy_folder(folder, tmp_path / "out", LIMITS),
+        lambda: list_copied(folder, LIMITS),
+        lambda: extract_archive(archive, tmp_path / "out", LIMITS),
+    ):
+        with pytest.raises(PipelineError, match=r"both be written as train/sad/face%E9.jpg"):
+            refused()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_zip_whose_name_is_not_the_utf8_that_it_declares_is_told(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "faces.zip", {**FILES, "train/sad/fac\u0153.jpg": b"x"})
+    archive.write_bytes(archive.read_bytes().replace("\u0153".encode(), b"e\xe9"))
+    with pytest.raises(ArchiveUnreadable, match=r"the name train/sad/face%E9.jpg to be UTF-8"):
+        extract_archive(archive, tmp_path / "out", LIMITS)
 
 
 def test_folder_that_is_missing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Strings that people type as a source."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,20 @@ def test_what_cannot_be_a_source_is_refused(tmp_path: Path, monkeypatch, text: s
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PipelineError, match=message):
         parse_source(text)
+
+
+@pytest.mark.parametrize("name", [b"face\xe9", b"face\xe9.zip", b"env:face\xe9", b"http://u:hidden@host/face\xe9.zip"])
+def test_a_source_whose_name_is_not_utf8_is_refused(tmp_path: Path, monkeypatch, name: bytes) -> None:
+    text = os.fsdecode(name)
+    (tmp_path / os.fsdecode(b"face\xe9")).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / os.fsdecode(b"face\xe9"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACES", text.removeprefix("env:"))
+    for given in (text, "env:FACES", "link"):
+        with pytest.raises(PipelineError, match=r"face\\udce9.*is not UTF-8; expected.*rename") as caught:
+            parse_source(given)
+        assert str(caught.value).isascii()
+        assert "hidden" not in str(caught.value)
 
 
 def test_a_source_refuses_a_malformed_pin() -> None:
