@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from data.base.errors import PipelineError
-from data.sources.archive_streams import HEADER_BYTES, MEAN_HEADER_BYTES, TarStream, ZipBytes, open_tar_stream
+from data.sources.archive_streams import HEADER_BYTES, MEAN_HEADER_BYTES, TarStream, ZipBytes, is_zip, open_tar_stream
 
 MAX_PART_BYTES = 255
 """Longest part of a path on the common file systems."""
@@ -130,12 +130,12 @@ def unreadable(archive: Path, why: str) -> ArchiveUnreadable:
 
 @contextmanager
 def open_entries(archive: Path, max_entries: int) -> Iterator[Iterator[Entry]]:
-    """Open an archive and yield its entries, to be read inside the block; its format is found from its first bytes.
+    """Open an archive and yield its entries, to be read inside the block; its format is found from its content.
 
     The content of an entry is to be read before the next entry is asked for: a tar is read forwards only.
 
     Args:
-        archive: a zip, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
+        archive: a zip, also a self-extracting one, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
         max_entries: most entries in a zip's table of contents.
 
     Raises:
@@ -144,9 +144,7 @@ def open_entries(archive: Path, max_entries: int) -> Iterator[Iterator[Entry]]:
             that reading it costs too much memory.
     """
     with _reading(archive):
-        with archive.open("rb") as file:
-            is_zip = file.read(2) == b"PK"
-        if is_zip:
+        if is_zip(archive):
             with ZipBytes(archive, max_entries) as file, zipfile.ZipFile(file) as opened:
                 yield _zip_entries(opened)
         else:

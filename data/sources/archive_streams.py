@@ -8,6 +8,7 @@ import gzip
 import io
 import re
 import tarfile
+import zipfile
 from bz2 import BZ2File
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ XZ_MEMORY_BYTES = 100 << 20
 
 REST_BYTES = 16 << 20
 """Most bytes behind the end mark of a tar; tar itself fills up to a multiple of 10 KiB by default."""
+
+GZIP_MARK, BZIP2_MARK, XZ_MARK = PACKED_TAR_MARKS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+"""First bytes of the files in which a tar may be packed."""
 
 ZIP_ENTRY_MARK = b"PK\x01\x02"
 
@@ -208,20 +212,40 @@ def too_many_entries(origin: Path, max_entries: int) -> PipelineError:
     )
 
 
+def is_zip(archive: Path) -> bool:
+    """Tell whether a file is a zip, perhaps with a program before it that unpacks it.
+
+    The start decides first: a tar may have a zip as its last file, and a name in it may begin like a zip.
+    """
+    with archive.open("rb") as file:
+        start = file.read(tarfile.BLOCKSIZE)
+    if start.startswith(PACKED_TAR_MARKS) or _is_tar_header(start):
+        return False
+    return start.startswith(b"PK") or zipfile.is_zipfile(archive)
+
+
+def _is_tar_header(block: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
+
+
 @contextmanager
 def open_tar_stream(archive: Path) -> Iterator[TarStream]:
     """Open a tar that is uncompressed or compressed with gzip, bzip2 or xz, which its first bytes tell."""
     with archive.open("rb") as file:
-        start = file.read(6)
+        start = file.read(max(map(len, PACKED_TAR_MARKS)))
         file.seek(0)
         yield TarStream(_decompressed(file, start, archive), archive)
 
 
 def _decompressed(file: IO[bytes], start: bytes, archive: Path) -> ByteReader:
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(GZIP_MARK):
         return gzip.GzipFile(fileobj=file)
-    if start.startswith(b"BZh"):
+    if start.startswith(BZIP2_MARK):
         return BZ2File(file)
-    if start == b"\xfd7zXZ\0":
+    if start.startswith(XZ_MARK):
         return XzReader(file, archive)
     return file

@@ -16,6 +16,9 @@ from data.sources.secrets import has_secrets, mask_secrets
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 """Endings of the names of archives that can be extracted. A URL may have any name: its content is checked instead."""
 
+SELF_EXTRACTING_SUFFIX = ".exe"
+"""Ending of a local file that may be a zip with the program before it that unpacks it; the content is checked later."""
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """Endings of the names of images that are taken from a Drive folder."""
 
@@ -233,7 +236,7 @@ def _parse_path_or_id(location: str) -> DatasetSource:
     if path.is_dir():
         return DatasetSource(kind="folder", location=str(path))
     if path.is_file():
-        if not is_archive_name(path.name):
+        if not is_archive_name(path.name) and path.suffix.lower() != SELF_EXTRACTING_SUFFIX:
             raise PipelineError(
                 f"{path} is a file whose name is not that of an archive; expected a folder or one of "
                 f"{', '.join(ARCHIVE_SUFFIXES)}: pack the images as one of these"

@@ -93,6 +93,32 @@ def test_root_of_a_folder_is_found(tmp_path: Path) -> None:
     assert read_tree(tmp_path / "out") == FILES
 
 
+STUBS = {"program of Windows": b"MZ" + bytes(5000), "program": b"\x7fELF" + bytes(200_000), "script": b"#!/bin/sh\n"}
+
+
+@pytest.mark.parametrize("stub", STUBS.values(), ids=list(STUBS))
+def test_a_zip_that_unpacks_itself_is_read(tmp_path: Path, stub: bytes) -> None:
+    archive = write_zip(tmp_path / "faces.exe", below("faces/", FILES))
+    archive.write_bytes(stub + archive.read_bytes())
+    check_archive(archive)
+    extract_archive(archive, tmp_path / "out", LIMITS)
+    assert read_tree(tmp_path / "out") == FILES
+    with pytest.raises(PipelineError, match="EMOTION_MAX_FILES"):
+        extract_archive(archive, tmp_path / "more", ExtractLimits(max_files=3))
+    archive.write_bytes(stub + bytes(5000))
+    with pytest.raises(ArchiveUnreadable, match="as a zip or tar"):
+        check_archive(archive)
+
+
+def test_a_tar_that_begins_and_ends_like_a_zip_is_a_tar(tmp_path: Path) -> None:
+    zipped = write_zip(tmp_path / "other.zip", {"notes.txt": b"x"}).read_bytes()
+    files = {"PK.txt": b"x", **FILES, "other.zip": zipped}
+    archive = write_tar(tmp_path / "faces.tar", files)
+    assert zipfile.is_zipfile(archive)
+    extract_archive(archive, tmp_path / "out", LIMITS)
+    assert read_tree(tmp_path / "out") == files
+
+
 def test_backslashes_of_windows_separate_folders(tmp_path: Path) -> None:
     names = {name.replace("/", "\\"): content for name, content in below("faces/", FILES).items()}
     archive = write_zip(tmp_path / "faces.zip", {"faces\\": b"", "faces\\train\\": b"", **names})

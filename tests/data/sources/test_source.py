@@ -44,7 +44,7 @@ def test_url_of_an_archive_keeps_its_query() -> None:
     assert parse_source(url) == DatasetSource(kind="archive", location=url)
 
 
-@pytest.mark.parametrize("name", ["faces.zip", "faces.tar.gz", "FACES.ZIP", "faces.tar.xz"])
+@pytest.mark.parametrize("name", ["faces.zip", "faces.tar.gz", "FACES.ZIP", "faces.tar.xz", "faces.exe"])
 def test_local_archive_is_absolute_and_may_be_pinned(tmp_path: Path, monkeypatch, name: str) -> None:
     (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
