@@ -37,6 +37,21 @@ LINK_OR_DEVICE = "a link or a device"
 
 ZIP_ENCRYPTED = 0x1
 
+ZIP_METHODS = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64, as Windows Explorer does with large files",
+    10: "the DCL Implode of PKWARE",
+    12: "bzip2",
+    14: "LZMA",
+    20: "Zstandard",
+    93: "Zstandard",
+    95: "xz",
+    96: "the JPEG method of WinZip",
+    98: "PPMd",
+}
+"""Methods of compression that are not read, from section 4.4.5 of PKWARE's APPNOTE.TXT."""
+
 HTML_STARTS = (b"<!doctype html", b"<html")
 
 DECODER_ERRORS = (
@@ -45,7 +60,6 @@ DECODER_ERRORS = (
     zlib.error,
     LZMAError,
     EOFError,
-    NotImplementedError,
 )
 """Errors that the standard library raises for damaged or unknown archives."""
 
@@ -109,6 +123,12 @@ def _reading(archive: Path) -> Iterator[None]:
             f"{archive} declares the name {name} to be UTF-8, which it is not; get the archive again in case it is "
             "damaged, or rename the file and pack the data again"
         ) from error
+    except NotImplementedError as error:
+        raise ArchiveUnreadable(
+            f"{archive} needs what is not read here: {error}; expected a zip with Deflate and without a password. "
+            "Unpack it with the program that packed it and give the folder as the source, or pack it again; if that "
+            "program cannot read it either, it is damaged: get the archive again"
+        ) from error
     except DECODER_ERRORS as error:
         raise unreadable(archive, str(error)) from error
     except OSError as error:
@@ -168,12 +188,19 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
         if info.flag_bits & ZIP_ENCRYPTED:
             raise PipelineError(f"{show_name(info.filename)} in the archive is encrypted; pack it without a password")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            # zipfile limits neither the memory nor the output of the others.
-            raise PipelineError(
-                f"{show_name(info.filename)} is compressed with method {info.compress_type} of zip; expected deflate "
-                "(8) or none (0), which every zip program writes by default: pack the archive again"
-            )
+            raise _unread_method(info)
         yield Entry(_safe_parts(info.filename), info.file_size, partial(archive.open, info))
+
+
+def _unread_method(info: zipfile.ZipInfo) -> PipelineError:
+    """Return the error for an entry that is compressed neither with Deflate nor not at all."""
+    # Of the others, zipfile reads bzip2 and LZMA alone, and limits neither their memory nor their output.
+    name = ZIP_METHODS.get(info.compress_type, "a method without a usual name")
+    return PipelineError(
+        f"{show_name(info.filename)} is compressed with {name} (method {info.compress_type} of zip); expected Deflate "
+        "(8) or none (0). Unpack it with the program that packed it and give the folder as the source, or pack the "
+        "archive again with Deflate (`zip -r faces.zip FOLDER`; in 7-Zip: format zip, method Deflate)"
+    )
 
 
 def _open_tar(stream: TarStream) -> tarfile.TarFile:

@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -404,6 +405,46 @@ def test_zip_methods_without_a_bound_are_refused(tmp_path: Path, method: int) ->
         archive.writestr("train/happy/1.jpg", b"x")
     with pytest.raises(PipelineError, match="pack the archive again"):
         extract_archive(tmp_path / "faces.zip", tmp_path / "out", LIMITS)
+
+
+def patch_zip(archive: Path, entry_offset: int, value: int) -> Path:
+    """Change a number of 16 bits of each entry, at an offset in the table of contents, and where the entry begins."""
+    content = bytearray(archive.read_bytes())
+    for mark, offset in ((b"PK\x01\x02", entry_offset), (b"PK\x03\x04", entry_offset - 2)):
+        for found in re.finditer(re.escape(mark), bytes(content)):
+            content[found.start() + offset : found.start() + offset + 2] = value.to_bytes(2, "little")
+    archive.write_bytes(content)
+    return archive
+
+
+METHODS = {
+    9: "Deflate64, as Windows Explorer does",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    98: "PPMd",
+    77: "a method without a usual name",
+}
+
+
+@pytest.mark.parametrize(("method", "name"), METHODS.items())
+def test_methods_of_zip_that_are_not_read_are_named(tmp_path: Path, method: int, name: str) -> None:
+    archive = patch_zip(write_zip(tmp_path / "faces.zip", FILES), 10, method)
+    said = rf"compressed with {name}.*\(method {method} of zip\); expected Deflate .* give the folder as the source"
+    for read in (check_archive, lambda path: extract_archive(path, tmp_path / "out", LIMITS)):
+        with pytest.raises(PipelineError, match=said) as caught:
+            read(archive)
+        assert not isinstance(caught.value, ArchiveUnreadable)
+
+
+FEATURES = {"version 6.4": (6, 64), "patched": (8, 0x20), "encryption": (8, 0x40)}
+
+
+@pytest.mark.parametrize("said", FEATURES)
+def test_features_of_zip_that_are_not_read_are_named(tmp_path: Path, said: str) -> None:
+    archive = patch_zip(write_zip(tmp_path / "faces.zip", FILES), *FEATURES[said])
+    with pytest.raises(ArchiveUnreadable, match=f"{said}.*; expected a zip with Deflate.* give the folder as the"):
+        extract_archive(archive, tmp_path / "out", LIMITS)
 
 
 def pax_member(name: str, records: dict[str, str], kind: bytes = tarfile.XHDTYPE, content: bytes = b"x") -> bytes:
