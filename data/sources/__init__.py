@@ -14,5 +14,6 @@ folder_entries    | which files does a folder hold?
 root_search       | which folder is the data set's root, and do classes or splits come first in it?
 folder_names      | where does a file belong, by the names of its folders?
 archive_entries   | what does a zip or tar contain, and is it safe and complete?
+archive_parts     | which files are one of several parts, by their names?
 archive_streams   | how are archives read without holding in memory what they declare?
 """

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from data.base.errors import PipelineError
-from data.sources.archive_streams import HEADER_BYTES, MEAN_HEADER_BYTES, TarStream, ZipBytes, is_zip, open_tar_stream
+from data.sources.archive_streams import (
+    HEADER_BYTES,
+    MEAN_HEADER_BYTES,
+    TarStream,
+    ZipBytes,
+    is_zip,
+    open_tar_stream,
+    refuse_part_of_zip,
+)
 
 MAX_PART_BYTES = 255
 """Longest part of a path on the common file systems."""
@@ -160,11 +168,12 @@ def open_entries(archive: Path, max_entries: int) -> Iterator[Iterator[Entry]]:
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
-        PipelineError: it is encrypted, holds unsafe names, or describes its entries in so many bytes
-            that reading it costs too much memory.
+        PipelineError: it is encrypted, one of several parts, holds unsafe names, or describes its entries in so many
+            bytes that reading it costs too much memory.
     """
     with _reading(archive):
         if is_zip(archive):
+            refuse_part_of_zip(archive)
             with ZipBytes(archive, max_entries) as file, zipfile.ZipFile(file) as opened:
                 yield _zip_entries(opened)
         else:

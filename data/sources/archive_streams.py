@@ -7,6 +7,7 @@ much as the archive holds. These streams refuse before that costs memory.
 import gzip
 import io
 import re
+import struct
 import tarfile
 import zipfile
 from bz2 import BZ2File
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from data.base.errors import PipelineError
+from data.sources.archive_parts import JOIN_DISKS
 
 READ_BYTES = 1 << 16
 
@@ -39,6 +41,25 @@ GZIP_MARK, BZIP2_MARK, XZ_MARK = PACKED_TAR_MARKS = (b"\x1f\x8b", b"BZh", b"\xfd
 """First bytes of the files in which a tar may be packed."""
 
 ZIP_ENTRY_MARK = b"PK\x01\x02"
+
+ZIP_SPLIT_MARK = b"PK\x07\x08"
+"""Start of the first part of a zip that was split."""
+
+ZIP_END_MARK = b"PK\x05\x06"
+
+ZIP_END = struct.Struct("<4xH6xLL2x")
+"""Record at the end of a zip: number of this part, bytes of the table of contents, place of the table."""
+
+LONGEST_ZIP_END = ZIP_END.size + 0xFFFF
+"""Most bytes of that record with the comment behind it."""
+
+IN_LARGE_RECORD = 0xFFFF
+"""What stands for the number of this part if another record (Zip64) has it."""
+
+ZIP_LOCATOR_MARK = b"PK\x06\x07"
+
+ZIP_LOCATOR = struct.Struct("<16xL")
+"""What stands before the end of a zip of more than 4 GiB: the number of parts."""
 
 ZIP_ENTRY_BYTES = 128
 """Most bytes of an entry in a zip's table of contents, on average: 46 and its name and fields."""
@@ -221,7 +242,40 @@ def is_zip(archive: Path) -> bool:
         start = file.read(tarfile.BLOCKSIZE)
     if start.startswith(PACKED_TAR_MARKS) or _is_tar_header(start):
         return False
-    return start.startswith(b"PK") or zipfile.is_zipfile(archive)
+    try:
+        return start.startswith(b"PK") or zipfile.is_zipfile(archive)
+    except zipfile.BadZipFile:  # the end of a zip, with a fault
+        return True
+
+
+def refuse_part_of_zip(archive: Path) -> None:
+    """Refuse a zip that is one of several parts, by the record at its end.
+
+    Raises:
+        PipelineError: the zip was split into parts that know of one another.
+        zipfile.BadZipFile: its start or its end is missing, as in a piece of it.
+    """
+    with archive.open("rb") as file:
+        is_first = file.read(len(ZIP_SPLIT_MARK)) == ZIP_SPLIT_MARK
+        start = file.seek(max(0, file.seek(0, io.SEEK_END) - LONGEST_ZIP_END))
+        tail = file.read()
+    place = tail.rfind(ZIP_END_MARK)
+    if place < 0 or len(tail) - place < ZIP_END.size:
+        if not is_first:
+            raise zipfile.BadZipFile("its end is missing, as in the first piece of a split archive")
+        raise _split_zip(archive)
+    part, table_bytes, table_start = ZIP_END.unpack_from(tail, place)
+    locator = tail[max(0, place - ZIP_LOCATOR.size) : place]
+    is_large = locator.startswith(ZIP_LOCATOR_MARK) and len(locator) == ZIP_LOCATOR.size
+    if part not in (0, IN_LARGE_RECORD) or (is_large and ZIP_LOCATOR.unpack(locator)[0] > 1):
+        raise _split_zip(archive)
+    missing = table_start + table_bytes - (start + place)
+    if missing > 0 and not is_large:
+        raise zipfile.BadZipFile(f"its first {missing} bytes are missing, as in the last piece of a split archive")
+
+
+def _split_zip(archive: Path) -> PipelineError:
+    return PipelineError(f"{archive} is one part of a zip that was split; expected the whole zip: {JOIN_DISKS}")
 
 
 def _is_tar_header(block: bytes) -> bool:

@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from filelock import FileLock
 from data.base.errors import PipelineError
 from data.sources.addresses import public_only
 from data.sources.archive_entries import ArchiveUnreadable, check_parts, is_html, show_name
+from data.sources.archive_parts import refuse_part
 from data.sources.download import DriveFile, download_file, drive_file_url, find_partial, list_folder
 from data.sources.download_failures import ADVICE, DownloadError
 from data.sources.download_settings import DownloadSettings
@@ -249,6 +250,7 @@ def _fetch_folder(folder_id: str, target: Path, request: _DownloadRequest) -> Pa
     files = list_folder(folder_id, request.settings, request.limits)
     archives = [file for file in files if is_archive_name(file.path)]
     if len(archives) == 1:
+        _refuse_parts(archives, files)
         return _fetch_file(drive_file_url(archives[0].id), target, request)
     if request.sha256:
         raise PipelineError(
@@ -278,6 +280,7 @@ def _choose_images(files: tuple[DriveFile, ...], folder_id: str) -> tuple[DriveF
             ", ..." if len(left_out) > SHOWN_NAMES else "",
         )
     if not images:
+        _refuse_parts(files, files)
         raise PipelineError(
             f"the Drive folder {folder_id} holds no images and not one archive, but "
             f"{', '.join(left_out[:SHOWN_NAMES])}; give the link of the folder or archive with the images"
@@ -285,6 +288,13 @@ def _choose_images(files: tuple[DriveFile, ...], folder_id: str) -> tuple[DriveF
     for image in images:
         check_parts(tuple(image.path.split("/")), image.path)
     return images
+
+
+def _refuse_parts(chosen: Iterable[DriveFile], files: tuple[DriveFile, ...]) -> None:
+    """Refuse the parts of an archive among chosen files of a Drive folder."""
+    names = [show_name(file.path.rsplit("/", 1)[-1]) for file in files]
+    for file in chosen:
+        refuse_part(show_name(file.path.rsplit("/", 1)[-1]), names)
 
 
 def _download_all(files: tuple[DriveFile, ...], incoming: Path, request: _DownloadRequest) -> None:

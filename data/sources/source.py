@@ -3,14 +3,16 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
 from data.base.errors import PipelineError
 from data.base.record import Record
+from data.sources.archive_parts import refuse_part
 from data.sources.secrets import has_secrets, mask_secrets
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -106,7 +108,8 @@ def parse_source(text: str) -> DatasetSource:
         one file is the same source.
 
     Raises:
-        PipelineError: the text is not a source, holds a secret, or a local path does not exist.
+        PipelineError: the text is not a source, holds a secret, a local path does not exist, or its name is that of
+            one of several parts.
 
     Examples:
         >>> parse_source("https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view").location
@@ -224,6 +227,7 @@ def _parse_url(location: str) -> DatasetSource:
 
 
 def _archive_at(url: str) -> DatasetSource:
+    refuse_part(unquote(_split_url(url).path).rsplit("/", 1)[-1])
     if not has_secrets(url):
         return DatasetSource(kind="archive", location=url)
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
@@ -234,8 +238,10 @@ def _parse_path_or_id(location: str) -> DatasetSource:
     path = Path(location).expanduser().resolve()
     _refuse_bytes(str(path))  # a link or the working directory may lead to another name than the one given
     if path.is_dir():
+        refuse_part(path.name, _names_beside(path))
         return DatasetSource(kind="folder", location=str(path))
     if path.is_file():
+        refuse_part(path.name, _names_beside(path))
         if not is_archive_name(path.name) and path.suffix.lower() != SELF_EXTRACTING_SUFFIX:
             raise PipelineError(
                 f"{path} is a file whose name is not that of an archive; expected a folder or one of "
@@ -252,6 +258,13 @@ def _parse_path_or_id(location: str) -> DatasetSource:
         f"{path} does not exist and {location!r} is not a Google Drive id (25 or more letters, digits, - and _); "
         "check the spelling, or give sample for generated faces"
     )
+
+
+def _names_beside(path: Path) -> Iterator[str]:
+    try:
+        yield from (other.name for other in path.parent.iterdir())
+    except OSError:  # a folder may be closed although what is in it can be read
+        return
 
 
 def _refuse_bytes(location: str) -> None:

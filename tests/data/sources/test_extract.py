@@ -8,6 +8,7 @@ import os
 import random
 import re
 import stat
+import struct
 import subprocess
 import sys
 import tarfile
@@ -445,6 +446,36 @@ def test_features_of_zip_that_are_not_read_are_named(tmp_path: Path, said: str) 
     archive = patch_zip(write_zip(tmp_path / "faces.zip", FILES), *FEATURES[said])
     with pytest.raises(ArchiveUnreadable, match=f"{said}.*; expected a zip with Deflate.* give the folder as the"):
         extract_archive(archive, tmp_path / "out", LIMITS)
+
+
+def make_zip_parts(archive: Path) -> dict[str, bytes]:
+    whole = archive.read_bytes()
+    large = b"PK\x06\x07" + struct.pack("<LQL", 2, 0, 3)
+    return {
+        "first": b"PK\x07\x08" + whole[:300],
+        "last": whole[300:-22] + struct.pack("<4s4H2LH", b"PK\x05\x06", 2, 2, 4, 4, 200, 0, 0),
+        "last of more than 4 GiB": whole[300:-22] + large + whole[-22:-18] + b"\xff\xff\xff\xff" + whole[-14:],
+    }
+
+
+@pytest.mark.parametrize("part", ["first", "last", "last of more than 4 GiB"])
+def test_a_part_of_a_split_zip_is_told(tmp_path: Path, part: str) -> None:
+    archive = write_zip(tmp_path / "faces.zip", FILES)
+    archive.write_bytes(make_zip_parts(archive)[part])
+    for read in (check_archive, lambda path: extract_archive(path, tmp_path / "out", LIMITS)):
+        with pytest.raises(PipelineError, match=r"one part of a zip that was split; expected.*`zip -s 0") as caught:
+            read(archive)
+        assert not isinstance(caught.value, ArchiveUnreadable)
+
+
+@pytest.mark.parametrize(
+    ("piece", "said"), [(slice(300), "its end is missing, as in the first"), (slice(300, None), "first 300 bytes are")]
+)
+def test_a_piece_of_a_zip_is_told(tmp_path: Path, piece: slice, said: str) -> None:
+    archive = write_zip(tmp_path / "faces.zip", FILES)
+    archive.write_bytes(archive.read_bytes()[piece])
+    with pytest.raises(ArchiveUnreadable, match=f"{said}.*piece of a split archive.*get the archive again"):
+        check_archive(archive)
 
 
 def pax_member(name: str, records: dict[str, str], kind: bytes = tarfile.XHDTYPE, content: bytes = b"x") -> bytes:

@@ -196,6 +196,23 @@ def test_folder_without_images_and_with_long_names_is_told(drive: FakeDrive, tmp
         fetch(drive, source, tmp_path / "downloads")
 
 
+@pytest.mark.parametrize("names", [["set-20240101T000000Z-001.zip", "set-20240101T000000Z-002.zip"], ["set.zip.001"]])
+def test_parts_of_an_archive_in_a_folder_are_told(drive: FakeDrive, tmp_path: Path, names: list[str]) -> None:
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", dict.fromkeys([*names, "notes.txt"], FILE_ID))
+    with pytest.raises(PipelineError, match=r"part 1 of several|one piece of set\.zip"):
+        fetch(drive, DatasetSource(kind="drive", location=FOLDER_URL), tmp_path / "downloads")
+
+
+def test_one_archive_of_several_in_a_folder_is_refused_before_it_is_loaded(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"set-20240101T000000Z-002.zip": FILE_ID, "1.jpg": "2" * 33})
+    drive.files[FILE_ID] = FakeFile(ZIP)
+    with pytest.raises(PipelineError, match="part 2 of several"):
+        fetch(drive, DatasetSource(kind="drive", location=FOLDER_URL), tmp_path / "downloads")
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"set-20240101T000000Z-001.zip": FILE_ID, "1.jpg": "2" * 33})
+    path = fetch(drive, DatasetSource(kind="drive", location=FOLDER_URL), tmp_path / "downloads")
+    assert path.read_bytes() == ZIP
+
+
 def test_limit_of_bytes_holds_for_a_folder_as_a_whole(drive: FakeDrive, tmp_path: Path) -> None:
     ids = [str(number) * 33 for number in range(4)]
     drive.folders[FOLDER_ID] = FakeFolder("Faces", {f"{i[0]}.jpg": i for i in ids})

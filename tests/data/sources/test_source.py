@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from pydantic import ValidationError
@@ -97,6 +98,43 @@ def test_a_source_whose_name_is_not_utf8_is_refused(tmp_path: Path, monkeypatch,
             parse_source(given)
         assert str(caught.value).isascii()
         assert "hidden" not in str(caught.value)
+
+
+PARTS = {
+    "faces.zip.001": r"piece of faces\.zip.*`cat faces\.zip\.\* > faces\.zip`",
+    "my faces.tar.gz.part-ab": r"`cat 'my faces\.tar\.gz'\.\*",
+    "faces.tgz.aa": "piece of faces.tgz",
+    "faces.z01": "one part of a zip that was split.*`zip -s 0",
+    "faces-20240101T000000Z-002.zip": r"part 2 of several.*`unzip 'faces-20240101T000000Z-\*\.zip' -d FOLDER`",
+    "takeout-20240101T000000Z-3-014 (1).tgz": "part 14 of several",
+    "Photos-3-002.zip": "part 2 of several",
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_a_data_set_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    for text in (str(tmp_path / name), f"https://example.org/get/{quote(name)}?version=2"):
+        with pytest.raises(PipelineError, match=PARTS[name]) as caught:
+            parse_source(text)
+        assert "expected" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["set-20240101T000000Z-001.zip", "set-20240101T000000Z-001", "Photos-1-001.zip"])
+def test_a_first_part_is_a_data_set_unless_others_lie_beside_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch() if name.endswith(".zip") else (tmp_path / name).mkdir()
+    (tmp_path / "other-20240101T000000Z-002.zip").touch()
+    assert parse_source(str(tmp_path / name)).location == str(tmp_path / name)
+    (tmp_path / name.replace("001", "002")).touch()
+    (tmp_path / name.replace("001", "004")).touch()
+    with pytest.raises(PipelineError, match=r"part 1 of several .*\(here: 1, 2, 4\).*expected all"):
+        parse_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["faces-2024-002.zip", "faces.v1.zip", "faces.001.zip", "20240101T000000Z-002.tar"])
+def test_other_numbers_in_a_name_mean_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert parse_source(str(tmp_path / name)).location == str(tmp_path / name)
 
 
 def test_a_source_refuses_a_malformed_pin() -> None:
