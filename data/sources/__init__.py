@@ -6,6 +6,7 @@ fetch             | how does the archive of each kind of source become a verifie
 download          | how is a file downloaded?
 download_settings | which waits, limits and certificates does a download have?
 download_failures | why did a download fail?
+drive             | which files does a folder of Google Drive hold?
 transfer_limits   | when is a running download stopped?
 addresses         | where may a download connect to?
 secrets           | what in a URL is not to be shown?

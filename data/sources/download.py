@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
 
 import gdown
 import requests
@@ -37,13 +36,6 @@ class _ProxyUrl(str):
 
     def __str__(self) -> str:
         return mask_secrets(self[:])
-
-
-class DriveFile(NamedTuple):
-    """A file in a Drive folder, with its path below the folder."""
-
-    id: str
-    path: str
 
 
 def drive_file_url(file_id: str) -> str:
@@ -126,52 +118,6 @@ def _transfer(
     limits.finish_file(target.stat().st_size)
 
 
-def list_folder(
-    folder_id: str, settings: DownloadSettings, limits: TransferLimits | None = None
-) -> tuple[DriveFile, ...]:
-    """Return the files of a public Drive folder, at any depth.
-
-    Args:
-        folder_id: the id in the folder's URL.
-        settings: how to ask.
-        limits: what all of the download may take; None allows this call alone what the settings say.
-
-    Raises:
-        DownloadError: the folder cannot be read, or holds nothing; or the time is up.
-        DownloadInterrupted: the connection failed, after the retries.
-    """
-    url = f"https://drive.google.com/embeddedfolderview?id={folder_id}"
-    limits = limits or settings.limits(Path())
-    ask = partial(
-        _retrying(settings),
-        gdown.download_folder,
-        id=folder_id,
-        output="",
-        quiet=True,
-        proxy=_proxy_argument(settings),
-        use_cookies=False,
-        verify=settings.verify,
-        skip_download=True,
-        timeout=settings.timeout_seconds,
-    )
-    try:
-        listed = limits.run(ask)
-        files = tuple(DriveFile(file.id, file.path) for file in listed if not isinstance(file, str))
-        return files or _refuse_empty(url, settings, limits)
-    except gdown.exceptions.DownloadError as error:
-        raise limits.run(partial(_diagnose_page, url, settings, str(error))) from shown_cause(error)
-    except requests.RequestException as error:
-        raise explain_request(url, error) from shown_cause(error)
-    except AddressRefused as error:
-        raise DownloadError(f"{url}: {error}", "address") from None
-    except LimitExceeded as error:
-        raise DownloadError(f"{url}: {error}", error.limit) from None
-
-
-def _refuse_empty(url: str, settings: DownloadSettings, limits: TransferLimits) -> NoReturn:
-    raise limits.run(partial(_diagnose_page, url, settings, "the folder holds no files that can be seen"))
-
-
 def _proxy_argument(settings: DownloadSettings) -> str | None:
     proxy = settings.proxy.get_secret_value()
     return _ProxyUrl(proxy) if proxy else None
@@ -187,8 +133,8 @@ def find_partial(target: Path) -> tuple[Path, ...]:
     return tuple(sorted(target.parent.glob(f"{target.name}????????.part")))
 
 
-def _retrying(settings: DownloadSettings) -> Retrying:
-    # gdown retries files but not folder listings; the waits are those it takes between tries of a file.
+def retrying(settings: DownloadSettings) -> Retrying:
+    """Return what repeats a request after connection faults, with the waits of gdown between tries of a file."""
     return Retrying(
         stop=stop_after_attempt(settings.retries + 1),
         wait=wait_random_exponential(multiplier=1, max=30),

@@ -18,9 +18,10 @@ from data.base.errors import PipelineError
 from data.sources.addresses import public_only
 from data.sources.archive_entries import ArchiveUnreadable, check_parts, is_html, show_name
 from data.sources.archive_parts import refuse_part
-from data.sources.download import DriveFile, download_file, drive_file_url, find_partial, list_folder
+from data.sources.download import download_file, drive_file_url, find_partial
 from data.sources.download_failures import ADVICE, DownloadError
 from data.sources.download_settings import DownloadSettings
+from data.sources.drive.listing import DriveFile, list_folder
 from data.sources.extract import check_archive
 from data.sources.secrets import mask_secrets
 from data.sources.source import (
@@ -191,7 +192,7 @@ def _fetch_remote(origin: DriveItem | str, name: str, request: _DownloadRequest)
         url = origin if isinstance(origin, str) else drive_file_url(origin.id)
         with public_only(url, request.settings.proxy.get_secret_value()):
             if isinstance(origin, DriveItem) and origin.is_folder:
-                path = _fetch_folder(origin.id, target, request)
+                path = _fetch_folder(origin, target, request)
             else:
                 path = _fetch_file(url, target, request)
         return FetchedArchive(path, transferred=True)
@@ -245,19 +246,19 @@ def _verify(path: Path, origin: str, sha256: str) -> None:
         )
 
 
-def _fetch_folder(folder_id: str, target: Path, request: _DownloadRequest) -> Path:
+def _fetch_folder(folder: DriveItem, target: Path, request: _DownloadRequest) -> Path:
     """Download the one archive of a Drive folder, or all of its files into a directory."""
-    files = list_folder(folder_id, request.settings, request.limits)
+    files = list_folder(folder, request.settings, request.limits)
     archives = [file for file in files if is_archive_name(file.path)]
     if len(archives) == 1:
         _refuse_parts(archives, files)
         return _fetch_file(drive_file_url(archives[0].id), target, request)
     if request.sha256:
         raise PipelineError(
-            f"the Drive folder {folder_id} holds {len(archives)} archives, so a sha256 pin cannot be checked; "
+            f"the Drive folder {folder.id} holds {len(archives)} archives, so a sha256 pin cannot be checked; "
             "give the link of one file, or leave the pin out"
         )
-    images = _choose_images(files, folder_id)
+    images = _choose_images(files, folder.id)
     directory = target.with_suffix(".folder")
     incoming = directory.with_name(f"{directory.name}.incoming")
     _download_all(images, incoming, request)

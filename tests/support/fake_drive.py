@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
@@ -68,6 +69,10 @@ class FakeFolder:
     name: str
     files: dict[str, str] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, str] = field(default_factory=dict)
+    """Names to kinds of documents of Google, such as forms."""
+    modified: dict[str, str] = field(default_factory=dict)
+    """Names to what the page says of the time of the last change."""
 
 
 @dataclass
@@ -82,7 +87,7 @@ class Request:
 
 class FakeDrive(ThreadingHTTPServer):
     """The server; `files` and `folders` are by Drive id, `urls` by path; the next `drops` requests get no
-    answer, and a folder's page comes after `folder_seconds`."""
+    answer, and a folder's page comes after `folder_seconds`, or asks for a sign-in if `private_folders`."""
 
     daemon_threads = True
 
@@ -94,6 +99,7 @@ class FakeDrive(ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.drops = 0
         self.folder_seconds = 0.0
+        self.private_folders = False
         authority = trustme.CA()
         self.ca_bundle = directory / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_bundle))
@@ -216,14 +222,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_folder(self, folder_id: str) -> None:
         time.sleep(self.server.folder_seconds)
         folder = self.server.folders.get(folder_id)
+        if self.server.private_folders:
+            self._redirect("https://accounts.google.com/ServiceLogin?service=wise")
+            return
         if folder is None:
             self._send_page(PLAIN_PAGE, 404)
             return
-        links = [f'<a href="https://drive.google.com/file/d/{i}/view">{name}</a>' for name, i in folder.files.items()]
-        links += [
-            f'<a href="https://drive.google.com/drive/folders/{i}">{name}</a>' for name, i in folder.folders.items()
-        ]
-        self._send_page(f"<html><head><title>{folder.name}</title></head><body>{''.join(links)}</body></html>")
+        links = [(name, f"docs.google.com/{kind}/d/{'D' * 33}/edit") for name, kind in folder.documents.items()]
+        links += [(name, f"drive.google.com/file/d/{i}/view?usp=drive_web") for name, i in folder.files.items()]
+        links += [(name, f"drive.google.com/drive/folders/{i}") for name, i in folder.folders.items()]
+        entries = [_folder_entry(name, link, folder.modified.get(name, "1/2/24")) for name, link in links]
+        self._send_page(f"<html><head><title>{folder.name}</title></head><body>{''.join(entries)}</body></html>")
 
     def _send_page(self, page: str, status: int = 200) -> None:
         self.send_response(status)
@@ -238,6 +247,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", url)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def _folder_entry(name: str, link: str, modified: str) -> str:
+    return (
+        f'<div class="flip-entry" role="link"><div class="flip-entry-info"><a href="https://{escape(link)}">'
+        '<div class="flip-entry-list-icon"><img src="x" alt="a"/></div>'
+        f'<div class="flip-entry-title">{escape(name)}</div></a></div>'
+        f'<div class="flip-entry-last-modified"><div>{escape(modified)}</div></div></div>'
+    )
 
 
 def _confirmation_page(file_id: str) -> str:

@@ -13,14 +13,13 @@ import pytest
 from pydantic import SecretStr
 
 from data.base.errors import PipelineError, TransientError
-from data.sources.download import download_file, drive_file_url, find_partial, list_folder
+from data.sources.download import download_file, drive_file_url, find_partial
 from data.sources.download_failures import DownloadError, DownloadInterrupted
 from data.sources.download_settings import DownloadSettings
 from data.sources.transfer_limits import TransferLimits
-from tests.support.fake_drive import FakeDrive, FakeFile, FakeFolder, run_fake_drive
+from tests.support.fake_drive import FakeDrive, FakeFile, run_fake_drive
 
 FILE_ID = "1" * 33
-FOLDER_ID = "F" * 33
 CONTENT = bytes(range(256)) * 8192
 
 
@@ -196,14 +195,6 @@ def test_slow_answer_ends_at_the_deadline_and_can_be_continued(drive: FakeDrive,
     assert (tmp_path / "faces").read_bytes() == CONTENT
 
 
-def test_slow_folder_ends_at_the_deadline(drive: FakeDrive) -> None:
-    drive.folder_seconds = 5.0
-    settings = drive.settings().model_copy(update={"deadline_seconds": 0.5})
-    with pytest.raises(DownloadError) as caught:
-        list_folder(FOLDER_ID, settings)
-    assert caught.value.reason == "deadline"
-
-
 def test_password_of_a_proxy_is_not_printed(
     drive: FakeDrive, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,31 +238,6 @@ def test_plain_server_refusals(drive: FakeDrive, tmp_path: Path, status, reason:
     with pytest.raises(DownloadError) as caught:
         download_file(f"{drive.address}/faces.zip", tmp_path / "faces", DownloadSettings())
     assert caught.value.reason == reason
-
-
-def test_folder_is_listed_at_any_depth(drive: FakeDrive) -> None:
-    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"notes.txt": "2" * 33}, {"train": "T" * 33})
-    drive.folders["T" * 33] = FakeFolder("train", {"1.jpg": "3" * 33})
-    assert sorted(list_folder(FOLDER_ID, drive.settings())) == [("2" * 33, "notes.txt"), ("3" * 33, "train/1.jpg")]
-
-
-def test_folder_listing_is_tried_again(drive: FakeDrive) -> None:
-    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"notes.txt": "2" * 33})
-    drive.drops = 1
-    assert list_folder(FOLDER_ID, drive.settings(retries=1)) == (("2" * 33, "notes.txt"),)
-    drive.drops = 1
-    with pytest.raises(DownloadInterrupted):
-        list_folder(FOLDER_ID, drive.settings(retries=0))
-
-
-def test_folder_that_is_missing_or_empty(drive: FakeDrive) -> None:
-    with pytest.raises(DownloadError) as caught:
-        list_folder(FOLDER_ID, drive.settings())
-    assert caught.value.reason == "not_found"
-    drive.folders[FOLDER_ID] = FakeFolder("Faces")
-    with pytest.raises(DownloadError) as caught:
-        list_folder(FOLDER_ID, drive.settings())
-    assert caught.value.reason == "html"
 
 
 @pytest.mark.parametrize("kind", [DownloadError, DownloadInterrupted])
