@@ -7,6 +7,7 @@ page. It reports most refusals by one error; the reason is found by a second req
 import logging
 from collections.abc import Callable
 from functools import partial
+from glob import escape
 from pathlib import Path
 
 import gdown
@@ -130,7 +131,12 @@ def _remove_partial(target: Path) -> None:
 
 def find_partial(target: Path) -> tuple[Path, ...]:
     """Return the partial files that gdown keeps for a target: its name, eight characters and `.part`."""
-    return tuple(sorted(target.parent.glob(f"{target.name}????????.part")))
+    return tuple(sorted(target.parent.glob(f"{escape(target.name)}????????.part")))
+
+
+def read_partial_name(name: str) -> str:
+    """Return the name of the target whose partial file has a name; empty if it is no partial file's."""
+    return name[: -len("12345678.part")] if name.endswith(".part") else ""
 
 
 def retrying(settings: DownloadSettings) -> Retrying:

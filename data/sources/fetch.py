@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,12 +15,13 @@ from filelock import FileLock
 
 from data.base.errors import PipelineError
 from data.sources.addresses import public_only
-from data.sources.archive_entries import ArchiveUnreadable, check_parts, is_html, show_name
-from data.sources.archive_parts import refuse_part
+from data.sources.archive_entries import ArchiveUnreadable, is_html
 from data.sources.download import download_file, drive_file_url, find_partial
 from data.sources.download_failures import ADVICE, DownloadError
 from data.sources.download_settings import DownloadSettings
+from data.sources.drive.continuing import forget_listing, keep_archive_if_unchanged, keep_unchanged
 from data.sources.drive.listing import DriveFile, list_folder
+from data.sources.drive.selection import choose_images, refuse_parts
 from data.sources.extract import check_archive
 from data.sources.secrets import mask_secrets
 from data.sources.source import (
@@ -29,7 +29,6 @@ from data.sources.source import (
     DriveItem,
     Kind,
     is_archive_name,
-    is_image_path,
     is_url,
     parse_drive_location,
 )
@@ -43,8 +42,6 @@ Progress = Callable[[int, int | None, float | None], None]
 
 PROGRESS_SECONDS = 5.0
 PROGRESS_FRACTION = 0.1
-
-SHOWN_NAMES = 5
 
 
 class FetchedArchive(NamedTuple):
@@ -200,7 +197,7 @@ def _fetch_remote(origin: DriveItem | str, name: str, request: _DownloadRequest)
 
 def _fetch_file(url: str, target: Path, request: _DownloadRequest) -> Path:
     """Download an archive, verify it and move it into place."""
-    incoming = target.with_name(f"{target.name}.incoming")
+    incoming = _incoming(target)
     partial_bytes = _count_bytes(find_partial(incoming))
     try:
         _transfer(url, incoming, request)
@@ -251,58 +248,30 @@ def _fetch_folder(folder: DriveItem, target: Path, request: _DownloadRequest) ->
     files = list_folder(folder, request.settings, request.limits)
     archives = [file for file in files if is_archive_name(file.path)]
     if len(archives) == 1:
-        _refuse_parts(archives, files)
-        return _fetch_file(drive_file_url(archives[0].id), target, request)
+        refuse_parts(archives, files)
+        keep_archive_if_unchanged(archives[0], _incoming(target))
+        path = _fetch_file(drive_file_url(archives[0].id), target, request)
+        forget_listing(_incoming(target))
+        return path
     if request.sha256:
         raise PipelineError(
             f"the Drive folder {folder.id} holds {len(archives)} archives, so a sha256 pin cannot be checked; "
             "give the link of one file, or leave the pin out"
         )
-    images = _choose_images(files, folder.id)
+    images = choose_images(files, folder.id)
     directory = target.with_suffix(".folder")
-    incoming = directory.with_name(f"{directory.name}.incoming")
+    incoming = _incoming(directory)
+    keep_unchanged(images, incoming)
     _download_all(images, incoming, request)
     if directory.exists():
         shutil.rmtree(directory)
     incoming.replace(directory)
+    forget_listing(incoming)
     return directory
-
-
-def _choose_images(files: tuple[DriveFile, ...], folder_id: str) -> tuple[DriveFile, ...]:
-    """Return the images of a Drive folder; nothing else is written under a name that the folder's owner chose."""
-    images = tuple(file for file in files if is_image_path(file.path))
-    left_out = [show_name(file.path) for file in files if not is_image_path(file.path)]
-    if left_out:
-        logger.warning(
-            "the Drive folder %s holds %d files that are not images or lie in hidden folders; they are left out: %s%s",
-            folder_id,
-            len(left_out),
-            ", ".join(left_out[:SHOWN_NAMES]),
-            ", ..." if len(left_out) > SHOWN_NAMES else "",
-        )
-    if not images:
-        _refuse_parts(files, files)
-        raise PipelineError(
-            f"the Drive folder {folder_id} holds no images and not one archive, but "
-            f"{', '.join(left_out[:SHOWN_NAMES])}; give the link of the folder or archive with the images"
-        )
-    for image in images:
-        check_parts(tuple(image.path.split("/")), image.path)
-    return images
-
-
-def _refuse_parts(chosen: Iterable[DriveFile], files: tuple[DriveFile, ...]) -> None:
-    """Refuse the parts of an archive among chosen files of a Drive folder."""
-    names = [show_name(file.path.rsplit("/", 1)[-1]) for file in files]
-    for file in chosen:
-        refuse_part(show_name(file.path.rsplit("/", 1)[-1]), names)
 
 
 def _download_all(files: tuple[DriveFile, ...], incoming: Path, request: _DownloadRequest) -> None:
     """Download the files of a folder that an earlier, interrupted attempt did not."""
-    repeated = [path for path, count in Counter(file.path for file in files).items() if count > 1]
-    if repeated:
-        raise PipelineError(f"the Drive folder holds several files named {repeated[0]}; rename all but one")
     meter = ProgressMeter(request.progress)
     bytes_done = 0
     for file in files:
@@ -329,6 +298,10 @@ def _url_name(url: str) -> str:
 
 def _drive_name(item: DriveItem) -> str:
     return f"drive-{item.id}"
+
+
+def _incoming(target: Path) -> Path:
+    return target.with_name(f"{target.name}.incoming")
 
 
 def _count_bytes(paths: tuple[Path, ...]) -> int:

@@ -38,6 +38,8 @@ class DriveFile(NamedTuple):
     id: str
     path: str
     """Path below the folder."""
+    modified: str
+    """When it was modified, see `data.sources.drive.folder_page.PageEntry`."""
 
 
 class _Listing:
@@ -63,7 +65,7 @@ class _Listing:
             elif entry.item.is_folder:
                 self.walk(entry.item, path)
             else:
-                self.files.append(DriveFile(entry.item.id, "/".join(path)))
+                self.files.append(DriveFile(entry.item.id, "/".join(path), entry.modified))
 
     def _ask(self, folder: DriveItem) -> FolderPage:
         url, settings = folder_url(folder), self._settings

@@ -23,7 +23,11 @@ def drive(tmp_path: Path) -> Iterator[FakeDrive]:
 def test_folder_is_listed_at_any_depth(drive: FakeDrive) -> None:
     drive.folders[FOLDER_ID] = FakeFolder("Faces", {"notes.txt": "2" * 33}, {"train": "T" * 33})
     drive.folders["T" * 33] = FakeFolder("train", {"1.jpg": "3" * 33})
-    assert sorted(list_folder(FOLDER, drive.settings())) == [("2" * 33, "notes.txt"), ("3" * 33, "train/1.jpg")]
+    drive.folders["T" * 33].modified = {"1.jpg": "3:04 PM"}
+    assert sorted(list_folder(FOLDER, drive.settings())) == [
+        ("2" * 33, "notes.txt", "1/2/24"),
+        ("3" * 33, "train/1.jpg", "3:04 PM"),
+    ]
 
 
 def test_names_of_a_page_are_read_as_text(drive: FakeDrive) -> None:
@@ -37,7 +41,7 @@ def test_documents_of_google_are_left_out(drive: FakeDrive, caplog: pytest.LogCa
     documents = {"Labels": "spreadsheets", "Consent": "forms", "Notes": "document", "Talk": "presentation"}
     drive.folders[FOLDER_ID] = FakeFolder("Faces", {"1.jpg": "2" * 33}, {"train": "T" * 33}, documents)
     drive.folders["T" * 33] = FakeFolder("train", {}, {}, {"Sketch": "drawings", "Map": "forms"})
-    assert list_folder(FOLDER, drive.settings()) == (("2" * 33, "1.jpg"),)
+    assert list_folder(FOLDER, drive.settings()) == (("2" * 33, "1.jpg", "1/2/24"),)
     assert "holds 6 documents of Google" in caplog.text
     assert "left out: Labels, Consent, Notes, Talk, train/Sketch, ..." in caplog.text
     assert len(drive.requests) == 2
@@ -59,7 +63,7 @@ def test_folder_that_asks_for_a_sign_in_or_holds_itself(drive: FakeDrive) -> Non
 def test_folder_listing_is_tried_again(drive: FakeDrive) -> None:
     drive.folders[FOLDER_ID] = FakeFolder("Faces", {"notes.txt": "2" * 33})
     drive.drops = 1
-    assert list_folder(FOLDER, drive.settings(retries=1)) == (("2" * 33, "notes.txt"),)
+    assert list_folder(FOLDER, drive.settings(retries=1)) == (("2" * 33, "notes.txt", "1/2/24"),)
     drive.drops = 1
     with pytest.raises(DownloadInterrupted):
         list_folder(FOLDER, drive.settings(retries=0))
