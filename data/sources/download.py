@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from glob import escape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import gdown
 import requests
@@ -16,6 +17,7 @@ from gdown.exceptions import FileURLRetrievalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from data.sources.addresses import AddressRefused
+from data.sources.archive_entries import is_html
 from data.sources.download_failures import (
     DownloadError,
     explain_answer,
@@ -31,6 +33,9 @@ from data.sources.transfer_limits import LimitExceeded, TransferLimits
 
 logger = logging.getLogger(__name__)
 
+KEYED_START = "https://drive.usercontent.google.com/download"
+"""Start of the download URL of a Drive file with a resource key."""
+
 
 class _ProxyUrl(str):
     """URL of a proxy that prints without its password: gdown prints its proxy even if told to be quiet."""
@@ -39,9 +44,13 @@ class _ProxyUrl(str):
         return mask_secrets(self[:])
 
 
-def drive_file_url(file_id: str) -> str:
-    """Return the download URL of a Drive file."""
-    return f"https://drive.google.com/uc?id={file_id}"
+def drive_file_url(file_id: str, resource_key: str = "") -> str:
+    """Return the download URL of a Drive file, with the key that a link of before 2021 may have."""
+    if not resource_key:
+        return f"https://drive.google.com/uc?id={file_id}"
+    # Of a link of drive.google.com gdown keeps the id alone. This is where Drive itself leads to, confirmed already.
+    query = {"id": file_id, "export": "download", "confirm": "t", "resourcekey": resource_key}
+    return f"{KEYED_START}?{urlencode(query)}"
 
 
 def download_file(
@@ -116,6 +125,10 @@ def _transfer(
             )
         except gdown.DownloadCancelled:
             raise limits.late() from None
+    if url.startswith(KEYED_START) and is_html(target):
+        # gdown knows the pages of Drive only at the address that it drops the key from.
+        target.unlink()
+        raise FileURLRetrievalError("Google Drive sent a page instead of the file")
     limits.finish_file(target.stat().st_size)
 
 

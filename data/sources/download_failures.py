@@ -25,8 +25,9 @@ ADVICE = {
     "quota": "Too many downloads of this file: Google Drive blocks it for up to 24 hours. Try again tomorrow, or make "
     "a copy of the file in a Drive of your own, share the copy and give its link",
     "permission": "The file is not public: open Share on Google Drive, set General access to 'Anyone with the link', "
-    "or download it in a browser and give the local path",
-    "not_found": "Check the id or URL for typing errors and that the file was not deleted or moved",
+    "give an old link whole, with its resourcekey, or download it in a browser and give the local path",
+    "not_found": "Check the id or URL for typing errors and that the file was not deleted or moved; give an old link "
+    "of Google Drive whole, with its resourcekey",
     "html": "Open the link in a browser and see what it is: give the link of the archive itself, of a file for a file "
     "and of a folder for a folder, or download it there and give the local path",
     "network": "Check the network connection and the proxy settings, then start again: a partial file is continued",

@@ -186,7 +186,7 @@ def _fetch_remote(origin: DriveItem | str, name: str, request: _DownloadRequest)
             logger.info("%s has the pinned content already; nothing is downloaded", target)
             os.utime(target)  # prune keeps recently used downloads
             return FetchedArchive(target, transferred=False)
-        url = origin if isinstance(origin, str) else drive_file_url(origin.id)
+        url = origin if isinstance(origin, str) else drive_file_url(origin.id, origin.resource_key)
         with public_only(url, request.settings.proxy.get_secret_value()):
             if isinstance(origin, DriveItem) and origin.is_folder:
                 path = _fetch_folder(origin, target, request)
@@ -250,7 +250,7 @@ def _fetch_folder(folder: DriveItem, target: Path, request: _DownloadRequest) ->
     if len(archives) == 1:
         refuse_parts(archives, files)
         keep_archive_if_unchanged(archives[0], _incoming(target))
-        path = _fetch_file(drive_file_url(archives[0].id), target, request)
+        path = _fetch_file(drive_file_url(archives[0].id, archives[0].resource_key), target, request)
         forget_listing(_incoming(target))
         return path
     if request.sha256:
@@ -280,7 +280,7 @@ def _download_all(files: tuple[DriveFile, ...], incoming: Path, request: _Downlo
         if not path.is_file():
             start = bytes_done
             download_file(
-                drive_file_url(file.id),
+                drive_file_url(file.id, file.resource_key),
                 path,
                 request.settings,
                 lambda done, _, start=start: meter(start + done, None),

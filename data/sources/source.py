@@ -39,6 +39,7 @@ SOURCE_HELP = (
 DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
 
 _DRIVE_ID = r"[A-Za-z0-9_-]{25,}"
+_RESOURCE_KEY = r"[A-Za-z0-9_-]{1,100}"
 _PIN = re.compile(r"^(?P<location>.*)#sha256=(?P<digest>[^#]*)$", re.DOTALL)
 
 
@@ -69,7 +70,12 @@ class DatasetSource(Record):
 
     @property
     def identity(self) -> str:
-        """Text that is different for different sources, and holds no secret."""
+        """Text that is different for different sources, and holds no secret.
+
+        The resource key of a Drive link is not part of it: the key opens a file and does not name it.
+        """
+        if self.kind == "drive" and (item := parse_drive_location(self.location)):
+            return _drive_location(item._replace(resource_key=""))
         return f"{self.name} {self.digest}" if self.digest else self.name
 
     @property
@@ -93,6 +99,8 @@ class DriveItem(NamedTuple):
 
     id: str
     is_folder: bool
+    resource_key: str = ""
+    """What Drive asks for beside the id of some items that were shared before 2021; empty for the others."""
 
 
 def parse_source(text: str) -> DatasetSource:
@@ -104,8 +112,8 @@ def parse_source(text: str) -> DatasetSource:
             any of these from an environment variable, and is the only way to give a URL with a secret in it.
 
     Returns:
-        The source. Local paths are made absolute; a Drive file is reduced to its id, so that every spelling of
-        one file is the same source.
+        The source. Local paths are made absolute; a Drive file is reduced to its id, and its resource key if the link
+        has one, so that every spelling of one file is the same source.
 
     Raises:
         PipelineError: the text is not a source, holds a secret, a local path does not exist, or its name is that of
@@ -130,7 +138,7 @@ def parse_source(text: str) -> DatasetSource:
 
 
 def holds_secret(text: str) -> bool:
-    """Return whether a source is a URL with a password or token in it; links of Drive hold none that is used."""
+    """Return whether a source is a URL with a password or token in it; links of Drive hold none."""
     location = text.strip().partition("#")[0]
     return is_url(location) and has_secrets(location) and _split_url(location).hostname not in DRIVE_HOSTS
 
@@ -176,7 +184,10 @@ def parse_drive_location(location: str) -> DriveItem | None:
     is_folder = re.search(r"/(folders|folderview|embeddedfolderview)\b", parts.path) is not None
     in_path = re.search(rf"/(?:d|folders)/({_DRIVE_ID})(?=/|$)", parts.path)
     found = in_path.group(1) if in_path else parse_qs(parts.query).get("id", [""])[0]
-    return DriveItem(found, is_folder) if re.fullmatch(_DRIVE_ID, found) else None
+    key = parse_qs(parts.query).get("resourcekey", [""])[0]
+    if not re.fullmatch(_DRIVE_ID, found):
+        return None
+    return DriveItem(found, is_folder, key if re.fullmatch(_RESOURCE_KEY, key) else "")
 
 
 def is_url(location: str) -> bool:
@@ -222,8 +233,14 @@ def _parse_url(location: str) -> DatasetSource:
         raise PipelineError(
             f"found no file or folder id in {location!r}; on Google Drive choose Share, Copy link, and give that link"
         )
-    folder_url = f"https://drive.google.com/drive/folders/{item.id}"
-    return DatasetSource(kind="drive", location=folder_url if item.is_folder else item.id)
+    return DatasetSource(kind="drive", location=_drive_location(item))
+
+
+def _drive_location(item: DriveItem) -> str:
+    query = f"?resourcekey={item.resource_key}" if item.resource_key else ""
+    if item.is_folder:
+        return f"https://drive.google.com/drive/folders/{item.id}{query}"
+    return f"https://drive.google.com/file/d/{item.id}/view{query}" if query else item.id
 
 
 def _archive_at(url: str) -> DatasetSource:

@@ -58,6 +58,8 @@ class FakeFile:
     """Whether the content is sent again and again, and its length is not announced."""
     drip_seconds: float = 0
     """Seconds between the single bytes of the content; 0 sends it at once."""
+    resource_key: str = ""
+    """Key that a request must have beside the id."""
     location: str = ""
     """URL to which the server redirects."""
 
@@ -72,6 +74,7 @@ class FakeFolder:
     documents: dict[str, str] = field(default_factory=dict)
     """Names to kinds of documents of Google, such as forms."""
     modified: dict[str, str] = field(default_factory=dict)
+    resource_key: str = ""
     """Names to what the page says of the time of the last change."""
 
 
@@ -165,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer_file(self, file: FakeFile | None, confirmed: bool = False) -> None:
         behaviour = file.behaviour if file else "not_found"
+        if file and not self._has_key(file.resource_key):
+            behaviour = "sign_in"
         if behaviour in ("confirm", "quota_after_confirm") and not confirmed:
             self._send_page(_confirmation_page(parse_qs(urlsplit(self.path).query)["id"][0]))
         elif behaviour in ("quota", "quota_after_confirm"):
@@ -219,18 +224,23 @@ class _Handler(BaseHTTPRequestHandler):
         while file.endless:
             self.wfile.write(body)
 
+    def _has_key(self, key: str) -> bool:
+        return not key or parse_qs(urlsplit(self.path).query).get("resourcekey") == [key]
+
     def _answer_folder(self, folder_id: str) -> None:
         time.sleep(self.server.folder_seconds)
         folder = self.server.folders.get(folder_id)
-        if self.server.private_folders:
+        if self.server.private_folders or (folder and not self._has_key(folder.resource_key)):
             self._redirect("https://accounts.google.com/ServiceLogin?service=wise")
             return
         if folder is None:
             self._send_page(PLAIN_PAGE, 404)
             return
         links = [(name, f"docs.google.com/{kind}/d/{'D' * 33}/edit") for name, kind in folder.documents.items()]
-        links += [(name, f"drive.google.com/file/d/{i}/view?usp=drive_web") for name, i in folder.files.items()]
-        links += [(name, f"drive.google.com/drive/folders/{i}") for name, i in folder.folders.items()]
+        for name, i in folder.files.items():
+            links.append((name, f"drive.google.com/file/d/{i}/view?usp=drive_web{_key_of(self.server.files.get(i))}"))
+        for name, i in folder.folders.items():
+            links.append((name, f"drive.google.com/drive/folders/{i}?usp=x{_key_of(self.server.folders.get(i))}"))
         entries = [_folder_entry(name, link, folder.modified.get(name, "1/2/24")) for name, link in links]
         self._send_page(f"<html><head><title>{folder.name}</title></head><body>{''.join(entries)}</body></html>")
 
@@ -247,6 +257,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", url)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def _key_of(shared: FakeFile | FakeFolder | None) -> str:
+    return f"&resourcekey={shared.resource_key}" if shared and shared.resource_key else ""
 
 
 def _folder_entry(name: str, link: str, modified: str) -> str:

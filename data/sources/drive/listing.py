@@ -38,6 +38,8 @@ class DriveFile(NamedTuple):
     id: str
     path: str
     """Path below the folder."""
+    resource_key: str
+    """See `data.sources.source.DriveItem`."""
     modified: str
     """When it was modified, see `data.sources.drive.folder_page.PageEntry`."""
 
@@ -65,7 +67,7 @@ class _Listing:
             elif entry.item.is_folder:
                 self.walk(entry.item, path)
             else:
-                self.files.append(DriveFile(entry.item.id, "/".join(path), entry.modified))
+                self.files.append(DriveFile(entry.item.id, "/".join(path), entry.item.resource_key, entry.modified))
 
     def _ask(self, folder: DriveItem) -> FolderPage:
         url, settings = folder_url(folder), self._settings
@@ -103,7 +105,8 @@ class _Listing:
 
 def folder_url(folder: DriveItem) -> str:
     """Return the URL of Drive's page with all entries of a folder."""
-    return f"https://{DRIVE_HOST}/embeddedfolderview?{urlencode({'id': folder.id})}"
+    query = {"id": folder.id} | ({"resourcekey": folder.resource_key} if folder.resource_key else {})
+    return f"https://{DRIVE_HOST}/embeddedfolderview?{urlencode(query)}"
 
 
 def list_folder(

@@ -61,6 +61,19 @@ def test_no_cookies_are_stored(drive: FakeDrive, tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "home").exists()
 
 
+def test_resource_key_is_sent(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(CONTENT, behaviour="confirm", cuts=[600_000], resource_key="0-a_B")
+    download_file(drive_file_url(FILE_ID, "0-a_B"), tmp_path / "faces", drive.settings())
+    assert (tmp_path / "faces").read_bytes() == CONTENT
+    assert drive.requests[-1].range
+    for key in ("", "0-other"):
+        with pytest.raises(DownloadError, match="give an old link whole, with its resourcekey") as caught:
+            download_file(drive_file_url(FILE_ID, key), tmp_path / "refused", drive.settings())
+        assert caught.value.reason == "permission"
+        assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.parametrize("key", ["", "0-a_B"])
 @pytest.mark.parametrize(
     ("behaviour", "reason", "transient", "advice"),
     [
@@ -74,11 +87,11 @@ def test_no_cookies_are_stored(drive: FakeDrive, tmp_path: Path, monkeypatch: py
     ],
 )
 def test_refusals_are_told_apart(
-    drive: FakeDrive, tmp_path: Path, behaviour, reason: str, transient: bool, advice: str
+    drive: FakeDrive, tmp_path: Path, behaviour, reason: str, transient: bool, advice: str, key: str
 ) -> None:
-    drive.files[FILE_ID] = FakeFile(CONTENT, behaviour=behaviour)
+    drive.files[FILE_ID] = FakeFile(CONTENT, behaviour=behaviour, resource_key=key)
     with pytest.raises(DownloadError, match=advice) as caught:
-        download(drive, tmp_path / "faces")
+        download_file(drive_file_url(FILE_ID, key), tmp_path / "faces", drive.settings())
     assert caught.value.reason == reason
     assert isinstance(caught.value, TransientError) == transient
     assert not (tmp_path / "faces").exists()

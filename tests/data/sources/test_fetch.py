@@ -155,6 +155,18 @@ def test_folder_of_images_gives_a_directory(drive: FakeDrive, tmp_path: Path) ->
     assert not any("2" * 33 in request.path for request in drive.requests)
 
 
+def test_resource_keys_reach_drive(drive: FakeDrive, tmp_path: Path) -> None:
+    drive.files[FILE_ID] = FakeFile(ZIP, resource_key="0-zip")
+    drive.files["2" * 33] = FakeFile(b"one", resource_key="0-image")
+    drive.folders[FOLDER_ID] = FakeFolder("Faces", {"faces.zip": FILE_ID}, resource_key="0-folder")
+    file_url = f"https://drive.google.com/file/d/{FILE_ID}/view?resourcekey=0-zip"
+    folder = parse_source(f"{FOLDER_URL}?resourcekey=0-folder")
+    assert fetch(drive, parse_source(file_url), tmp_path / "downloads").read_bytes() == ZIP
+    assert fetch(drive, folder, tmp_path / "downloads").read_bytes() == ZIP
+    drive.folders[FOLDER_ID].files = {"1.jpg": "2" * 33}
+    assert (fetch(drive, folder, tmp_path / "downloads") / "1.jpg").read_bytes() == b"one"
+
+
 def test_folder_that_cannot_be_pinned_or_holds_a_name_twice(drive: FakeDrive, tmp_path: Path) -> None:
     drive.folders[FOLDER_ID] = FakeFolder("Faces", {"a.zip": FILE_ID, "b.zip": "2" * 33})
     with pytest.raises(PipelineError, match="2 archives"):

@@ -181,3 +181,29 @@ def test_links_of_drive_hold_no_secret() -> None:
     link = "https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view?resourcekey=0-abc"
     assert not holds_secret(link)
     assert parse_source(link).kind == "drive"
+
+
+@pytest.mark.parametrize(
+    ("link", "location"),
+    [
+        ("file/d/{}/view?usp=sharing&resourcekey=0-a_B", "file/d/{}/view?resourcekey=0-a_B"),
+        ("open?resourcekey=0-a_B&id={}", "file/d/{}/view?resourcekey=0-a_B"),
+        ("drive/u/0/folders/{}?resourcekey=0-a_B&usp=sharing", "drive/folders/{}?resourcekey=0-a_B"),
+        ("embeddedfolderview?id={}&resourcekey=0-a_B", "drive/folders/{}?resourcekey=0-a_B"),
+    ],
+)
+def test_the_resource_key_of_an_old_link_of_drive_is_kept(link: str, location: str) -> None:
+    source = parse_source("https://drive.google.com/" + link.format(FILE_ID))
+    assert source == DatasetSource(kind="drive", location="https://drive.google.com/" + location.format(FILE_ID))
+    assert parse_source(source.location) == source
+    item = parse_drive_location(source.location)
+    assert item is not None
+    assert item.resource_key == "0-a_B"
+    without = parse_source("https://drive.google.com/" + link.format(FILE_ID).replace("resourcekey=0-a_B", "x=1"))
+    assert "resourcekey" not in without.location
+    assert source.identity == without.identity == without.location
+
+
+@pytest.mark.parametrize("key", ["", "a%26id%3D2", "0-" + "a" * 200])
+def test_what_is_no_resource_key_is_dropped(key: str) -> None:
+    assert parse_source(f"https://drive.google.com/open?id={FILE_ID}&resourcekey={key}").location == FILE_ID
