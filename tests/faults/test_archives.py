@@ -216,12 +216,12 @@ CASES = [
         case(f"tar: {what}", partial(tar_of_type, kind), Refused("a link or a device"))
         for what, kind in {
             "symbolic link": tarfile.SYMTYPE,
-            "hard link": tarfile.LNKTYPE,
             "character device": tarfile.CHRTYPE,
             "block device": tarfile.BLKTYPE,
             "pipe": tarfile.FIFOTYPE,
         }.items()
     ),
+    case("tar: hard link", partial(tar_of_type, tarfile.LNKTYPE), Refused("an absolute name")),
     case("tar: link, then a file through it", link_then_file_through_it, Refused("a link or a device")),
     case("zip: symbolic link", zip_link, Refused("a link or a device")),
     case("zip: encrypted", encrypted, Refused("without a password")),
@@ -236,8 +236,8 @@ CASES = [
         for what, records in PAX.items()
     ),
     case("tar: old sparse member", old_sparse, Refused("sparse")),
-    case("tar: name that is not UTF-8", not_utf8, Refused("cannot be read|not UTF-8")),
-    case("tar: old name that is not UTF-8", not_utf8_old, Refused("not UTF-8")),
+    case("tar: name that is not UTF-8", not_utf8, Handled(sorted([*FILES, "train/happy/%FF%FE.jpg"]))),
+    case("tar: old name that is not UTF-8", not_utf8_old, Handled(sorted([*FILES, "train/happy/%FF.jpg"]))),
     *(
         case(
             f"tar.bz2: header of 400 MB ({what})",
@@ -298,8 +298,8 @@ CASES = [
             "7z": b"7z\xbc\xaf\x27\x1c" + bytes(600),
         }.items()
     ),
-    case("no archive: zeros", text(bytes(10_240)), Refused("no folder with")),
-    case("no archive: end mark of a zip alone", text(b"PK\x05\x06" + bytes(18)), Refused("no folder with")),
+    case("no archive: zeros", text(bytes(10_240)), Refused("no folder named")),
+    case("no archive: end mark of a zip alone", text(b"PK\x05\x06" + bytes(18)), Refused("no folder named")),
     case(
         "tar: one name twice",
         lambda path: write_tar(path, {"./train/happy/1.jpg": b"old", "train/happy/1.jpg": b"new"}),
@@ -320,8 +320,8 @@ CASES = [
         lambda path: write_zip(path, {f"{number}/train/1.jpg": b"" for number in range(1001)}),
         Refused("more than 1000 folders"),
     ),
-    case("zip: no data set", lambda path: write_zip(path, {"Train/1.jpg": b"a"}), Refused("case-sensitive")),
-    case("zip: nothing in it", lambda path: write_zip(path, {}), Refused("no folder with|cannot be read")),
+    case("zip: no data set", lambda path: write_zip(path, {"faces/1.jpg": b"a"}), Refused("no folder named")),
+    case("zip: nothing in it", lambda path: write_zip(path, {}), Refused("no folder named")),
     case(
         "zip: name with script",
         named("train/happy/<img src=x onerror=alert(1)>.jpg", write_zip),
