@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data.base.errors import PipelineError
-from data.sources.archive_entries import show_name
+from data.sources.archives.entries import show_name
 from data.sources.download_settings import DownloadSettings
-from data.sources.extract import ExtractLimits
+from data.sources.limits import ExtractLimits
 from data.workspace.mark import find_mark
 from data.workspace.store import RESERVE_BYTES, Workspace
 

@@ -103,9 +103,9 @@ STAGE_MODULES = {
     """,
     "images of an archive": """
         data.base.data_format data.base.errors data.base.names data.base.parts data.base.record
-        data.records.dataset data.sources.archive_entries data.sources.archive_parts
-        data.sources.archive_streams data.sources.extract data.sources.folder_entries
-        data.sources.folder_names data.sources.root_search
+        data.records.dataset data.sources.archives.entries data.sources.archives.parts
+        data.sources.archives.streams data.sources.extract data.sources.folder_entries
+        data.sources.folder_names data.sources.limits data.sources.root_search
     """,
     "manifests": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
@@ -126,7 +126,7 @@ STAGE_MODULES = {
         data.quality.drift data.quality.label_corrections data.quality.multiple_testing
         data.quality.odd_images data.quality.partition data.quality.rules data.quality.split_classifier
         data.quality.split_similarity data.records.dataset data.records.events data.records.label_audit
-        data.sources.archive_parts data.sources.secrets data.sources.source data.system.child_process
+        data.sources.archives.parts data.sources.secrets data.sources.source data.system.child_process
         expectations.counts expectations.custom_expectations expectations.data_docs
         expectations.format_advice expectations.judge expectations.policies expectations.rules
         expectations.run_suite expectations.suite expectations.wording tasks.dataset.correct_labels
@@ -136,7 +136,7 @@ STAGE_MODULES = {
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
         data.quality.drift data.quality.rules data.records.dataset data.records.events
-        data.sources.archive_parts data.sources.secrets data.sources.source data.system.child_process
+        data.sources.archives.parts data.sources.secrets data.sources.source data.system.child_process
         tasks.dataset.drift
     """,
     "verdicts": """
@@ -144,8 +144,8 @@ STAGE_MODULES = {
         data.base.paths data.base.record data.manifest.decoding data.manifest.measures data.manifest.table
         data.quality.accepted data.quality.cleaning data.quality.multiple_testing data.quality.odd_images
         data.quality.rules data.quality.split_classifier data.quality.split_similarity data.records.dataset
-        data.records.events data.sources.archive_entries data.sources.archive_parts
-        data.sources.archive_streams data.sources.folder_names data.sources.secrets data.sources.source
+        data.records.events data.sources.archives.entries data.sources.archives.parts
+        data.sources.archives.streams data.sources.folder_names data.sources.secrets data.sources.source
         data.system.child_process expectations.counts expectations.policies expectations.rules
         reports.common reports.common.formatting reports.common.images reports.common.markdown_text
         reports.common.templates reports.dataset.exhibits reports.dataset.findings

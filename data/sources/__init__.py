@@ -11,10 +11,9 @@ transfer_limits   | when is a running download stopped?
 addresses         | where may a download connect to?
 secrets           | what in a URL is not to be shown?
 extract           | which files of an archive or folder are unpacked?
+limits            | how much may an archive or folder hold?
 folder_entries    | which files does a folder hold?
 root_search       | which folder is the data set's root, and do classes or splits come first in it?
 folder_names      | where does a file belong, by the names of its folders?
-archive_entries   | what does a zip or tar contain, and is it safe and complete?
-archive_parts     | which files are one of several parts, by their names?
-archive_streams   | how are archives read without holding in memory what they declare?
+archives          | what do zips and tars hold, and how are they read?
 """

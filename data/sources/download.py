@@ -17,7 +17,7 @@ from gdown.exceptions import FileURLRetrievalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from data.sources.addresses import AddressRefused
-from data.sources.archive_entries import is_html
+from data.sources.archives.entries import is_html
 from data.sources.download_failures import (
     DownloadError,
     explain_answer,

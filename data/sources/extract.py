@@ -10,81 +10,22 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from pydantic import Field
-
 from data.base.errors import PipelineError
 from data.base.names import ClassNames
 from data.base.parts import SPLITS
-from data.base.record import Record
 from data.records.dataset import FolderNames, Layout
-from data.sources.archive_entries import Entry, open_entries, refusal, show_name, unreadable
-from data.sources.archive_streams import too_many_entries
+from data.sources.archives.entries import Entry, open_entries, refusal, show_name, unreadable
 from data.sources.folder_entries import folder_entries
 from data.sources.folder_names import place, read_names
+from data.sources.limits import ExtractLimits, Tally
 from data.sources.root_search import RootSearch
 
 logger = logging.getLogger(__name__)
-
-RATIO_FREE_BYTES = 1 << 20
-"""Below this size a high compression ratio is harmless; small archives of flat images have one."""
 
 COPY_BYTES = 1 << 20
 
 FREE_FOLDERS = 1000
 """Folders that may be made whatever the limit of files is; most archives do not list their folders."""
-
-FREE_NAME_BYTES = 1 << 20
-
-
-NAME_BYTES = 160
-"""Most bytes of an archive's names, on average over the files that it may hold: the names are kept in memory."""
-
-
-class ExtractLimits(Record):
-    """Limits on the content of an archive."""
-
-    max_files: int = Field(
-        default=200_000, ge=1, le=10_000_000, description="most files and folders in an archive or folder"
-    )
-    max_total_bytes: int = Field(
-        default=4 << 30, ge=1, le=1 << 40, description="most bytes of all files together, unpacked"
-    )
-    max_ratio: float = Field(
-        default=100, ge=1, le=10_000, description="most unpacked bytes for one byte of the archive, from 1 MiB on"
-    )
-
-
-class _Tally:
-    """Counts of entries and bytes; an exceeded limit is an error.
-
-    Args:
-        limits: how much there may be.
-        origin: for messages.
-        packed_bytes: size of the archive, None for a folder.
-    """
-
-    def __init__(self, limits: ExtractLimits, origin: Path, packed_bytes: int | None) -> None:
-        self._limits, self._origin, self._packed_bytes = limits, origin, packed_bytes
-        self._entries = self._total_bytes = self._name_bytes = 0
-
-    def add(self, entries: int = 0, size_bytes: int = 0, name_bytes: int = 0) -> None:
-        """Count, and raise a PipelineError at the first exceeded limit."""
-        self._entries += entries
-        self._total_bytes += size_bytes
-        self._name_bytes += name_bytes
-        limits = self._limits
-        if self._entries > limits.max_files or self._name_bytes > max(FREE_NAME_BYTES, NAME_BYTES * limits.max_files):
-            raise too_many_entries(self._origin, limits.max_files)
-        if self._total_bytes > limits.max_total_bytes:
-            raise PipelineError(
-                f"{self._origin} unpacks to more than {limits.max_total_bytes} bytes; set "
-                "EMOTION_MAX_TOTAL_BYTES higher if you expect that"
-            )
-        if self._packed_bytes and self._total_bytes > max(RATIO_FREE_BYTES, limits.max_ratio * self._packed_bytes):
-            raise PipelineError(
-                f"{self._origin} unpacks to more than {limits.max_ratio:g} times its size, which images never do; set "
-                "EMOTION_MAX_RATIO higher if you trust it"
-            )
 
 
 class _Plan(NamedTuple):
@@ -122,7 +63,7 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits, classes: Cl
     """
     packed_bytes = archive.stat().st_size
     with open_entries(archive, limits.max_files) as entries:
-        plan = _plan(entries, _Tally(limits, archive, packed_bytes), archive, classes)
+        plan = _plan(entries, Tally(limits, archive, packed_bytes), archive, classes)
     names = read_names(plan.places, plan.layout, archive, classes)
     with open_entries(archive, limits.max_files) as entries:
         _Writer(archive, out, limits, packed_bytes, classes).write(entries, plan)
@@ -144,7 +85,7 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits, classes: ClassNa
     Raises:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
-    plan = _plan(_walk(folder), _Tally(limits, folder, None), folder, classes)
+    plan = _plan(_walk(folder), Tally(limits, folder, None), folder, classes)
     names = read_names(plan.places, plan.layout, folder, classes)
     _Writer(folder, out, limits, None, classes).write(_walk(folder), plan)
     return names
@@ -163,7 +104,7 @@ def list_copied(folder: Path, limits: ExtractLimits, classes: ClassNames = Class
     """
     # One more than allowed, so that the plan refuses what this list does not hold.
     entries = list(islice(_walk(folder), limits.max_files + 1))
-    plan = _plan(entries, _Tally(limits, folder, None), folder, classes)
+    plan = _plan(entries, Tally(limits, folder, None), folder, classes)
     return {name.decode(): entries[number].path for name, number in plan.places.items()}
 
 
@@ -173,7 +114,7 @@ def list_sizes(archive: Path, limits: ExtractLimits) -> list[int]:
     Raises:
         ArchiveUnreadable, PipelineError: as for `extract_archive`.
     """
-    tally = _Tally(limits, archive, archive.stat().st_size)
+    tally = Tally(limits, archive, archive.stat().st_size)
     with open_entries(archive, limits.max_files) as entries:
         return [entry.size_bytes for entry in _counted(entries, tally) if not entry.is_folder]
 
@@ -203,14 +144,14 @@ def _walk(folder: Path) -> Iterator[Entry]:
     return folder_entries(folder.resolve())
 
 
-def _counted(entries: Iterable[Entry], tally: _Tally) -> Iterator[Entry]:
+def _counted(entries: Iterable[Entry], tally: Tally) -> Iterator[Entry]:
     """Yield the entries, and raise at the first exceeded limit on what they declare."""
     for entry in entries:
         tally.add(entries=1, size_bytes=entry.size_bytes)
         yield entry
 
 
-def _plan(entries: Iterable[Entry], tally: _Tally, origin: Path, classes: ClassNames) -> _Plan:
+def _plan(entries: Iterable[Entry], tally: Tally, origin: Path, classes: ClassNames) -> _Plan:
     """Find out what to unpack; hold names only, because an archive may have many entries."""
     named: dict[bytes, int] = {}
     problems: dict[bytes, str] = {}
@@ -267,9 +208,9 @@ class _Writer:
         self, origin: Path, out: Path, limits: ExtractLimits, packed_bytes: int | None, classes: ClassNames
     ) -> None:
         self._origin, self._out, self._classes = origin, out, classes
-        self._written = _Tally(limits, origin, packed_bytes)
+        self._written = Tally(limits, origin, packed_bytes)
         most_folders = max(limits.max_files, FREE_FOLDERS)
-        self._folders = _Tally(limits.model_copy(update={"max_files": most_folders}), origin, None)
+        self._folders = Tally(limits.model_copy(update={"max_files": most_folders}), origin, None)
 
     def write(self, entries: Iterable[Entry], plan: _Plan) -> None:
         """Write the planned entries; raise a PipelineError if there are others than planned."""

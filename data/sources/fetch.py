@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from data.base.errors import PipelineError
 from data.sources.addresses import public_only
-from data.sources.archive_entries import ArchiveUnreadable, is_html
+from data.sources.archives.entries import ArchiveUnreadable, is_html
 from data.sources.download import download_file, drive_file_url, find_partial
 from data.sources.download_failures import ADVICE, DownloadError
 from data.sources.download_settings import DownloadSettings

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from data.base.errors import PipelineError
-from data.sources.archive_entries import LINK_OR_DEVICE, Entry, check_parts, escape_bytes, is_litter
+from data.sources.archives.entries import LINK_OR_DEVICE, Entry, check_parts, escape_bytes, is_litter
 from data.workspace.mark import MARK_NAME
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from data.base.errors import PipelineError
 from data.base.names import ClassNames, find_split
 from data.base.parts import SPLITS
 from data.records.dataset import FolderNames, Layout, ReadName
-from data.sources.archive_entries import show_name
+from data.sources.archives.entries import show_name
 
 
 def place(parts: tuple[str, ...], layout: Layout, classes: ClassNames = ClassNames()) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from data.base.errors import PipelineError
 from data.base.names import ClassNames, find_split
 from data.base.parts import SPLITS
 from data.records.dataset import Layout
-from data.sources.archive_entries import show_name
+from data.sources.archives.entries import show_name
 
 MAX_ROOTS = 1000
 """Most folders with splits in them; a data set has one, or one for each class."""

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr
 
 from data.base.errors import PipelineError
 from data.base.record import Record
-from data.sources.archive_parts import refuse_part
+from data.sources.archives.parts import refuse_part
 from data.sources.secrets import has_secrets, mask_secrets
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

@@ -11,9 +11,10 @@ from data.sample import generate
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources import extract
 from data.sources.download_settings import DownloadSettings
-from data.sources.extract import ExtractLimits, copy_folder, extract_archive, list_copied, list_sizes
+from data.sources.extract import copy_folder, extract_archive, list_copied, list_sizes
 from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive, name_downloads
 from data.sources.folder_names import describe_names
+from data.sources.limits import ExtractLimits
 from data.sources.source import DatasetSource
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.disk_space import count_file_bytes

@@ -20,7 +20,8 @@ from data.base.paths import PROJECT_ROOT
 from data.manifest.near_duplicates import find_similar_pairs, group_images
 from data.manifest.table import build_manifest
 from data.quality.cleaning import CleaningPolicy
-from data.sources.extract import ExtractLimits, extract_archive
+from data.sources.extract import extract_archive
+from data.sources.limits import ExtractLimits
 from data.sources.source import DatasetSource
 from expectations.judge import Judgement, judge_data_set
 

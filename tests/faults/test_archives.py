@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from data.sources.archive_entries import ArchiveUnreadable
-from data.sources.extract import ExtractLimits, extract_archive
+from data.sources.archives.entries import ArchiveUnreadable
+from data.sources.extract import extract_archive
+from data.sources.limits import ExtractLimits
 from tests.data.sources.test_extract import (
     FILES,
     below,

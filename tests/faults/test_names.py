@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from data.manifest.table import build_manifest
-from data.sources.extract import ExtractLimits, copy_folder
+from data.sources.extract import copy_folder
+from data.sources.limits import ExtractLimits
 from reports.dataset.verdict_page import render_verdict, verdict_markdown
 from reports.site.entries import make_entry
 from reports.site.index import render_index

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from data.sources.addresses import AddressRefused
-from data.sources.archive_entries import MAX_DEPTH, show_name
+from data.sources.archives.entries import MAX_DEPTH, show_name
 from data.sources.download import retrying
 from data.sources.download_failures import DownloadError, explain_answer, explain_request, failure, shown_cause
 from data.sources.download_settings import DownloadSettings

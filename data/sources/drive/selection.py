@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from data.base.errors import PipelineError
-from data.sources.archive_entries import check_parts, show_name
-from data.sources.archive_parts import refuse_part
+from data.sources.archives.entries import check_parts, show_name
+from data.sources.archives.parts import refuse_part
 from data.sources.drive.listing import SHOWN_NAMES, DriveFile
 from data.sources.source import is_image_path
 

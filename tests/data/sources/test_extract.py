@@ -21,7 +21,7 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
-from data.sources.archive_entries import ArchiveUnreadable
+from data.sources.archives.entries import ArchiveUnreadable
 from data.sources.extract import (
     ExtractLimits,
     check_archive,
@@ -644,7 +644,8 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 from data.base.errors import PipelineError
-from data.sources.extract import ExtractLimits, check_archive, extract_archive, list_sizes
+from data.sources.extract import check_archive, extract_archive, list_sizes
+from data.sources.limits import ExtractLimits
 resource.setrlimit(resource.RLIMIT_AS, (450 << 20, 450 << 20))  # 200 MB and what Python and pydantic map at the start
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for use in (check_archive, lambda path: list_sizes(path, ExtractLimits(max_files=50_000)),

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from data.base.data_format import SEED_FORMAT
-from data.sources.extract import ExtractLimits, list_sizes
+from data.sources.extract import list_sizes
+from data.sources.limits import ExtractLimits
 from data.views.tfrecords import ShardKey, write_records
 from data.workspace.disk_space import count_file_bytes, count_view_bytes
 from tests.support.seed_format import CLASSES

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from data.base.errors import PipelineError
 from data.sources.download_settings import DownloadSettings
-from data.sources.extract import ExtractLimits
+from data.sources.limits import ExtractLimits
 from data.sources.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits

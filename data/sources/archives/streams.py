@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from data.base.errors import PipelineError
-from data.sources.archive_parts import JOIN_DISKS
+from data.sources.archives.parts import JOIN_DISKS
 
 READ_BYTES = 1 << 16
 

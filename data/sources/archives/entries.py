@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from data.base.errors import PipelineError
-from data.sources.archive_streams import (
+from data.sources.archives.streams import (
     HEADER_BYTES,
     MEAN_HEADER_BYTES,
     TarStream,
