@@ -16,4 +16,5 @@ folder_entries    | which files does a folder hold?
 root_search       | which folder is the data set's root, and do classes or splits come first in it?
 folder_names      | where does a file belong, by the names of its folders?
 archives          | what do zips and tars hold, and how are they read?
+tables            | how are images of a CSV, of Parquet files or beside a list read? (a package)
 """
