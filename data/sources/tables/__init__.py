@@ -5,4 +5,5 @@ rows       | what is an image in a table, and which column holds what?
 csv_files  | how is a CSV read, whatever its separator?
 csv_pixels | which images does a CSV of gray levels hold?
 csv_list   | which files beside it does a CSV name?
+parquet    | which images do Parquet files hold?
 """
