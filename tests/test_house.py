@@ -105,7 +105,10 @@ STAGE_MODULES = {
         data.base.data_format data.base.errors data.base.names data.base.parts data.base.record
         data.records.dataset data.sources.archives.entries data.sources.archives.parts
         data.sources.archives.streams data.sources.extract data.sources.folder_entries
-        data.sources.folder_names data.sources.limits data.sources.root_search
+        data.sources.folder_names data.sources.limits data.sources.root_search data.sources.tables.csv_files
+        data.sources.tables.csv_list data.sources.tables.csv_pixels data.sources.tables.find
+        data.sources.tables.parquet data.sources.tables.rows data.sources.tables.suffixes
+        data.sources.tables.survey data.sources.tables.write
     """,
     "manifests": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record

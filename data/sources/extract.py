@@ -1,42 +1,30 @@
 """Unpacking of a data set from a zip, a tar or a folder, refusing everything that an image archive does not need."""
 
 import errno
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import IO
 
 from data.base.errors import PipelineError
 from data.base.names import ClassNames
 from data.base.parts import SPLITS
-from data.records.dataset import FolderNames, Layout
+from data.records.dataset import FolderNames
 from data.sources.archives.entries import Entry, open_entries, refusal, show_name, unreadable
 from data.sources.folder_entries import folder_entries
 from data.sources.folder_names import place, read_names
 from data.sources.limits import ExtractLimits, Tally
-from data.sources.root_search import RootSearch
-
-logger = logging.getLogger(__name__)
+from data.sources.tables.survey import Plan, Survey, survey_entries
+from data.sources.tables.write import list_read, write_table
 
 COPY_BYTES = 1 << 20
 
 FREE_FOLDERS = 1000
 """Folders that may be made whatever the limit of files is; most archives do not list their folders."""
-
-
-class _Plan(NamedTuple):
-    """What is unpacked of an archive or folder, found before anything is written."""
-
-    root: tuple[str, ...]
-    """Names of the folders that lead to the data set."""
-    places: dict[bytes, int]
-    """Names of the files below the root, and which entry counts for each: a name may occur twice."""
-    layout: Layout
-    """Order of the folders below the root."""
 
 
 def extract_archive(archive: Path, out: Path, limits: ExtractLimits, classes: ClassNames = ClassNames()) -> FolderNames:
@@ -46,6 +34,9 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits, classes: Cl
     them. For the names of folders see `data.sources.folder_names.place`. If two members have one name, the later one
     counts, as with tar and unzip. Files beside the root are left out. The archive is read twice and never
     held in memory; with the default limits, that needs at most 200 MB.
+
+    An archive without such folders may hold a table of images, or one archive and nothing else of weight: it is
+    unpacked beside `out` for a while, and what it holds is read, see `data.sources.tables`.
 
     Args:
         archive: a zip, or a tar that is uncompressed or compressed with gzip, bzip2 or xz.
@@ -59,15 +50,9 @@ def extract_archive(archive: Path, out: Path, limits: ExtractLimits, classes: Cl
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
         PipelineError: it is encrypted, over a limit, holds sparse files or names that lead out of `out`, has no
-            data set root, or links or devices below it.
+            data set root, or links or devices below it, or a table that cannot be read.
     """
-    packed_bytes = archive.stat().st_size
-    with open_entries(archive, limits.max_files) as entries:
-        plan = _plan(entries, Tally(limits, archive, packed_bytes), archive, classes)
-    names = read_names(plan.places, plan.layout, archive, classes)
-    with open_entries(archive, limits.max_files) as entries:
-        _Writer(archive, out, limits, packed_bytes, classes).write(entries, plan)
-    return names
+    return _Extraction(archive, limits, classes, archive.stat().st_size).write(out)
 
 
 def copy_folder(folder: Path, out: Path, limits: ExtractLimits, classes: ClassNames = ClassNames()) -> FolderNames:
@@ -85,7 +70,10 @@ def copy_folder(folder: Path, out: Path, limits: ExtractLimits, classes: ClassNa
     Raises:
         PipelineError: the folder is missing, over a limit, holds links or devices, or has no data set root.
     """
-    plan = _plan(_walk(folder), Tally(limits, folder, None), folder, classes)
+    survey = survey_entries(_walk(folder), Tally(limits, folder, None), folder, classes)
+    if table := survey.find_table(folder):
+        return write_table(table, out, limits, classes)
+    plan = survey.plan()
     names = read_names(plan.places, plan.layout, folder, classes)
     _Writer(folder, out, limits, None, classes).write(_walk(folder), plan)
     return names
@@ -102,21 +90,26 @@ def list_copied(folder: Path, limits: ExtractLimits, classes: ClassNames = Class
     Raises:
         PipelineError: as for `copy_folder`.
     """
-    # One more than allowed, so that the plan refuses what this list does not hold.
+    # One more than allowed, so that the survey refuses what this list does not hold.
     entries = list(islice(_walk(folder), limits.max_files + 1))
-    plan = _plan(entries, Tally(limits, folder, None), folder, classes)
+    survey = survey_entries(entries, Tally(limits, folder, None), folder, classes)
+    if table := survey.find_table(folder):
+        return {path.relative_to(folder).as_posix(): path for path in list_read(table, limits)}
+    plan = survey.plan()
     return {name.decode(): entries[number].path for name, number in plan.places.items()}
 
 
-def list_sizes(archive: Path, limits: ExtractLimits) -> list[int]:
-    """Return the unpacked size in bytes of each file of an archive; a tar is read to its end for that.
+def list_sizes(archive: Path, limits: ExtractLimits, classes: ClassNames = ClassNames()) -> list[int]:
+    """Return the size in bytes of each file that unpacking an archive writes; a tar is read to its end for that.
+
+    For an archive that is unpacked before what it holds is read, each size stands in the list twice.
 
     Raises:
         ArchiveUnreadable, PipelineError: as for `extract_archive`.
     """
-    tally = Tally(limits, archive, archive.stat().st_size)
     with open_entries(archive, limits.max_files) as entries:
-        return [entry.size_bytes for entry in _counted(entries, tally) if not entry.is_folder]
+        survey = survey_entries(entries, Tally(limits, archive, archive.stat().st_size), archive, classes)
+    return survey.sizes if survey.has_folders() else survey.sizes * 2
 
 
 def check_archive(archive: Path) -> None:
@@ -144,53 +137,60 @@ def _walk(folder: Path) -> Iterator[Entry]:
     return folder_entries(folder.resolve())
 
 
-def _counted(entries: Iterable[Entry], tally: Tally) -> Iterator[Entry]:
-    """Yield the entries, and raise at the first exceeded limit on what they declare."""
-    for entry in entries:
-        tally.add(entries=1, size_bytes=entry.size_bytes)
-        yield entry
+class _Extraction:
+    """Unpacking of one archive.
+
+    Args:
+        archive: the archive.
+        limits: how much it may hold.
+        classes: of the data set.
+        packed_bytes: size of the archive, or of the one around it.
+        is_inner: whether it comes out of another archive.
+    """
+
+    def __init__(
+        self, archive: Path, limits: ExtractLimits, classes: ClassNames, packed_bytes: int, is_inner: bool = False
+    ) -> None:
+        self._archive, self._limits, self._classes = archive, limits, classes
+        self._packed_bytes, self._is_inner = packed_bytes, is_inner
+
+    def write(self, out: Path) -> FolderNames:
+        """Write the data set under `out`, and return how its names were read."""
+        with open_entries(self._archive, self._limits.max_files) as entries:
+            tally = Tally(self._limits, self._archive, self._packed_bytes)
+            survey = survey_entries(entries, tally, self._archive, self._classes)
+        if not survey.has_folders() and (names := self._write_inside(survey, out)):
+            return names
+        plan = survey.plan()
+        names = read_names(plan.places, plan.layout, self._archive, self._classes)
+        self._unpack(plan, out)
+        return names
+
+    def _write_inside(self, survey: Survey, out: Path) -> FolderNames | None:
+        """Write the data set of a table or an archive inside this one, if there is one."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=out.parent, prefix=".unpacked-") as name, _shown_as(name, self._archive):
+            folder = Path(name)
+            self._unpack(survey.plan_whole(), folder)
+            if survey.inner and not self._is_inner:
+                inner = folder / survey.inner
+                packed_bytes = min(self._packed_bytes, inner.stat().st_size)
+                return _Extraction(inner, self._limits, self._classes, packed_bytes, is_inner=True).write(out)
+            table = survey.find_table(folder)
+            return write_table(table, out, self._limits, self._classes) if table else None
+
+    def _unpack(self, plan: Plan, out: Path) -> None:
+        with open_entries(self._archive, self._limits.max_files) as entries:
+            _Writer(self._archive, out, self._limits, self._packed_bytes, self._classes).write(entries, plan)
 
 
-def _plan(entries: Iterable[Entry], tally: Tally, origin: Path, classes: ClassNames) -> _Plan:
-    """Find out what to unpack; hold names only, because an archive may have many entries."""
-    named: dict[bytes, int] = {}
-    problems: dict[bytes, str] = {}
-    escaped: set[bytes] = set()
-    roots = RootSearch(origin, classes)
-    repeated = 0
-    for number, entry in enumerate(_counted(entries, tally)):
-        if entry.is_folder:
-            continue
-        name = "/".join(entry.parts).encode()
-        tally.add(name_bytes=len(name))
-        if entry.problem:
-            problems[name] = entry.problem
-            continue
-        if entry.escaped:
-            escaped.add(name)
-        if name in named:
-            repeated += 1
-            _refuse_one_name(name, escaped, origin)
-        named[name] = number
-        roots.add(entry.parts)
-    if repeated:
-        logger.warning("%s holds %d names twice; the later file of each counts", origin, repeated)
-    root = roots.find()
-    start = "".join(f"{part}/" for part in root.parts).encode()
-    for name, problem in problems.items():
-        if name.startswith(start):
-            raise refusal(name.decode(), problem)
-    places = {name.removeprefix(start): number for name, number in named.items() if name.startswith(start)}
-    logger.info("%s: %d files below the data set root %s", origin, len(places), "/".join(root.parts) or ".")
-    return _Plan(root.parts, places, root.layout)
-
-
-def _refuse_one_name(name: bytes, escaped: set[bytes], origin: Path) -> None:
-    if name in escaped:
-        raise PipelineError(
-            f"{origin} holds two files that would both be written as {show_name(name.decode())}, because the name of "
-            "at least one is not UTF-8; rename one"
-        )
+@contextmanager
+def _shown_as(folder: str, archive: Path) -> Iterator[None]:
+    """Name the archive in errors instead of the folder into which it was unpacked for a while."""
+    try:
+        yield
+    except PipelineError as error:
+        raise type(error)(str(error).replace(folder, str(archive))) from error
 
 
 class _Writer:
@@ -212,7 +212,7 @@ class _Writer:
         most_folders = max(limits.max_files, FREE_FOLDERS)
         self._folders = Tally(limits.model_copy(update={"max_files": most_folders}), origin, None)
 
-    def write(self, entries: Iterable[Entry], plan: _Plan) -> None:
+    def write(self, entries: Iterable[Entry], plan: Plan) -> None:
         """Write the planned entries; raise a PipelineError if there are others than planned."""
         self._out.mkdir(parents=True, exist_ok=True)
         depth = len(plan.root)
@@ -220,23 +220,26 @@ class _Writer:
         for number, entry in enumerate(entries):
             below = entry.parts[depth:]
             if entry.parts[:depth] == plan.root and plan.places.get("/".join(below).encode()) == number:
-                placed = self._out.joinpath(*place(below, plan.layout, self._classes))
+                placed = self._place(below, plan)
                 self._make_folder(placed.parent)
                 self._write_file(self._resolve(entry, plan), placed)
                 written += 1
         if written != len(plan.places):
             raise self._changed()
 
-    def _resolve(self, entry: Entry, plan: _Plan) -> Entry:
+    def _resolve(self, entry: Entry, plan: Plan) -> Entry:
         """Return a hard link as a file with the content of the one that it names, which was written before."""
         if not entry.same_as:
             return entry
         depth = len(plan.root)
-        first = self._out.joinpath(*place(entry.same_as[depth:], plan.layout, self._classes))
+        first = self._place(entry.same_as[depth:], plan)
         if entry.same_as[:depth] != plan.root or not first.is_file():
             named = show_name("/".join(entry.same_as))
             raise refusal("/".join(entry.parts), f"a hard link to {named}, which is no file of the data set before it")
         return entry._replace(size_bytes=first.stat().st_size, open=partial(first.open, "rb"))
+
+    def _place(self, parts: tuple[str, ...], plan: Plan) -> Path:
+        return self._out.joinpath(*(parts if plan.is_whole else place(parts, plan.layout, self._classes)))
 
     def _make_folder(self, folder: Path) -> None:
         missing = [parent for parent in (folder, *folder.parents) if parent.is_relative_to(self._out)]

@@ -92,7 +92,7 @@ def describe_names(names: FolderNames) -> tuple[str, ...]:
 
 def _describe_layout(layout: Layout) -> str:
     if layout == "CLASS":
-        return "the folders are CLASS alone, and all images were read as those of train"
+        return "no split is named, only CLASS, and all images were read as those of train"
     return f"the folders are {layout}, and were read as SPLIT/CLASS"
 
 

@@ -72,8 +72,8 @@ class RootSearch:
             raise PipelineError(
                 f"{self._origin} has no folder named as a split ({', '.join(SPLITS)}, or val, dev, testing and the "
                 f"like); at the top is {', '.join(map(show_name, sorted(self._tops))) or 'no file'}; expected "
-                "SPLIT/CLASS/IMAGE, CLASS/SPLIT/IMAGE or CLASS/IMAGE: rename the folders and pack again, or name "
-                "classes of your own by --labels, such as --labels auto"
+                "SPLIT/CLASS/IMAGE, CLASS/SPLIT/IMAGE or CLASS/IMAGE, or a table of images (CSV, Parquet): rename the "
+                "folders and pack again, or name classes of your own by --labels, such as --labels auto"
             )
         return Root(root, "CLASS")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from data.base.errors import PipelineError
 from data.base.names import find_split
-from data.sources.archive_entries import is_litter, show_name
+from data.sources.archives.entries import is_litter, show_name
 from data.sources.limits import ExtractLimits, Tally
 from data.sources.tables.csv_files import open_csv
 from data.sources.tables.rows import NO_SPLIT, ImageRow, describe_columns, find_column, require_value

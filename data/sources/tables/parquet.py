@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.base.errors import PipelineError
 from data.base.names import find_split
-from data.sources.archive_entries import show_name
+from data.sources.archives.entries import show_name
 from data.sources.limits import ExtractLimits, Tally
 from data.sources.tables.csv_list import Fault, locate
 from data.sources.tables.rows import NO_SPLIT, ImageRow, describe_columns, find_column
