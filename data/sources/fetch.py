@@ -167,7 +167,7 @@ FETCHERS: dict[Kind, Callable[[str, _DownloadRequest], FetchedArchive]] = {
     "drive": _fetch_from_drive,
 }
 """Function that fetches the archive, by kind of source. Kinds that are not listed have no archive: the images of a
-folder are copied, those of the sample are generated."""
+folder are copied, those of a table are read from it, and those of the sample are generated."""
 
 
 def _check_local(path: Path, sha256: str) -> Path:

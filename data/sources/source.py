@@ -14,25 +14,27 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.sources.archives.parts import refuse_part
 from data.sources.secrets import has_secrets, mask_secrets
-
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-"""Endings of the names of archives that can be extracted. A URL may have any name: its content is checked instead."""
+from data.sources.tables.suffixes import (
+    ARCHIVE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    TABLE_SUFFIXES,
+    is_archive_name,
+    is_table_name,
+)
 
 SELF_EXTRACTING_SUFFIX = ".exe"
 """Ending of a local file that may be a zip with the program before it that unpacks it; the content is checked later."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-"""Endings of the names of images that are taken from a Drive folder."""
-
 ENVIRONMENT_PREFIX = "env:"
 """Start of a source that stands in an environment variable, because it holds a secret."""
 
-Kind = Literal["sample", "folder", "archive", "drive"]
+Kind = Literal["sample", "folder", "table", "archive", "drive"]
 """Kinds of sources. How the files of each kind are obtained is in `data.sources.fetch.FETCHERS`."""
 
 SOURCE_HELP = (
-    '"sample", a folder, an archive\'s path or URL, or a Google Drive id or URL; add #sha256=HEX to pin an archive. '
-    "For a URL with a password or token: env:NAME, the name of an environment variable that holds it."
+    '"sample", a folder, a CSV or Parquet file, an archive\'s path or URL, or a Google Drive id or URL; add '
+    "#sha256=HEX to pin an archive. For a URL with a password or token: env:NAME, the name of an environment variable "
+    "that holds it."
 )
 """Description of a source string, for commands and flows."""
 
@@ -47,7 +49,8 @@ class DatasetSource(Record):
     """Origin of a data set, made from a string by `parse_source`."""
 
     kind: Kind = Field(
-        default="sample", description="generated sample, local folder, zip or tar (path or URL), or Google Drive"
+        default="sample",
+        description="generated sample, local folder, local CSV or Parquet, zip or tar (path or URL), or Google Drive",
     )
     location: str = Field(
         default="", description="path, http(s) URL, or a Drive file id, share URL or folder URL; empty for the sample"
@@ -107,8 +110,8 @@ def parse_source(text: str) -> DatasetSource:
     """Parse what a person types as a source.
 
     Args:
-        text: `sample`; the path of a folder or of an archive; an http(s) URL of an archive; a Google Drive file id,
-            share URL or folder URL. `#sha256=` and 64 hex digits after an archive pin its content. `env:NAME` takes
+        text: `sample`; the path of a folder, a table or an archive; an http(s) URL of an archive; a Google Drive file
+            id, share URL or folder URL. `#sha256=` and 64 hex digits after an archive pin its content. `env:NAME` takes
             any of these from an environment variable, and is the only way to give a URL with a secret in it.
 
     Returns:
@@ -165,7 +168,7 @@ def _parse_unmasked(text: str) -> DatasetSource:
         source = _parse_url(location)
     else:
         source = _parse_path_or_id(location)
-    if sha256 and source.kind in ("sample", "folder"):
+    if sha256 and source.kind in ("sample", "folder", "table"):
         raise PipelineError(f"got a sha256 pin on {location!r}, but only an archive can be pinned; leave it out")
     return source.model_copy(update={"sha256": sha256})
 
@@ -193,11 +196,6 @@ def parse_drive_location(location: str) -> DriveItem | None:
 def is_url(location: str) -> bool:
     """Return whether a location is an http(s) URL."""
     return location.lower().startswith(("http://", "https://"))
-
-
-def is_archive_name(name: str) -> bool:
-    """Return whether a file name ends like an archive that can be extracted."""
-    return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def is_image_path(path: str) -> bool:
@@ -259,10 +257,13 @@ def _parse_path_or_id(location: str) -> DatasetSource:
         return DatasetSource(kind="folder", location=str(path))
     if path.is_file():
         refuse_part(path.name, _names_beside(path))
+        if is_table_name(path.name):
+            return DatasetSource(kind="table", location=str(path))
         if not is_archive_name(path.name) and path.suffix.lower() != SELF_EXTRACTING_SUFFIX:
             raise PipelineError(
-                f"{path} is a file whose name is not that of an archive; expected a folder or one of "
-                f"{', '.join(ARCHIVE_SUFFIXES)}: pack the images as one of these"
+                f"{path} is a file whose name is not that of an archive or a table; expected a folder or one of "
+                f"{', '.join((*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES))}: pack the images as one of these, or save a sheet "
+                "as CSV"
             )
         return DatasetSource(kind="archive", location=str(path))
     if "://" in location:

@@ -16,6 +16,8 @@ from data.sources.fetch import FETCHERS, FetchedArchive, fetch_archive, name_dow
 from data.sources.folder_names import describe_names
 from data.sources.limits import ExtractLimits
 from data.sources.source import DatasetSource
+from data.sources.tables.find import table_of_file
+from data.sources.tables.write import estimate_sizes, list_read, write_table
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.disk_space import count_file_bytes
 from data.workspace.layout import DOWNLOADS_FOLDER, FOLDER_NAMES_NAME, IMAGES_FOLDER, IMAGES_STAGE
@@ -39,6 +41,8 @@ def acquire_images(
     if source.is_generated:
         return generate_images(SampleConfig(), workspace)
     path = Path(source.location)
+    if source.kind == "table":
+        return read_images(path, classes, workspace, limits)
     if source.kind in FETCHERS:
         path = record_of(download_archive(source, workspace, settings)).path
     # A folder, or a Drive folder that holds the images themselves; an archive otherwise.
@@ -94,7 +98,7 @@ def unpack_images(archive: Path, classes: ClassNames, workspace: Workspace, limi
         IMAGES_STAGE,
         inputs,
         lambda out: _keep_names(extract_archive(archive, out / IMAGES_FOLDER, limits, classes), out),
-        need=lambda: count_file_bytes(list_sizes(archive, limits)),
+        need=lambda: count_file_bytes(list_sizes(archive, limits, classes)),
     )
     get_run_logger().info("images of %s are in %s", archive.name, images.path)
     _log_names(images)
@@ -112,9 +116,28 @@ def copy_images(folder: Path, classes: ClassNames, workspace: Workspace, limits:
         IMAGES_STAGE,
         inputs,
         lambda out: _keep_names(copy_folder(folder, out / IMAGES_FOLDER, limits, classes), out),
-        need=lambda: count_file_bytes(path.stat().st_size for path in copied.values()),
+        need=lambda: count_file_bytes(estimate_sizes(copied.values())),
     )
     get_run_logger().info("images of %s are in %s", folder, images.path)
+    _log_names(images)
+    return finish(images, images.cached)
+
+
+@task(task_run_name="read images of a table", cache_policy=NO_CACHE)
+@watched
+def read_images(path: Path, classes: ClassNames, workspace: Workspace, limits: ExtractLimits) -> Produced:
+    """Read the images of a CSV or Parquet file, or those beside a CSV that lists them."""
+    table = table_of_file(path)
+    read = list_read(table, limits)
+    files = {file.relative_to(table.root).as_posix(): hash_file(file) for file in read}
+    inputs = {"files": hash_json(files), "classes": classes, "code": digest_sources(ARCHIVE_KEY_MODULES)}
+    images = workspace.produce(
+        IMAGES_STAGE,
+        inputs,
+        lambda out: _keep_names(write_table(table, out / IMAGES_FOLDER, limits, classes), out),
+        need=lambda: count_file_bytes(estimate_sizes(read)),
+    )
+    get_run_logger().info("images of %s are in %s", path, images.path)
     _log_names(images)
     return finish(images, images.cached)
 

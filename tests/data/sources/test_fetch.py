@@ -288,7 +288,7 @@ def test_local_archive_that_will_not_do(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_source_is_generated_copied_or_fetched() -> None:
-    assert {"sample", "folder", *FETCHERS} == set(get_args(Kind))
+    assert {"sample", "folder", "table", *FETCHERS} == set(get_args(Kind))
 
 
 def test_sources_without_an_archive_are_refused(tmp_path: Path) -> None:

@@ -59,6 +59,15 @@ def test_local_folder_wins_over_a_drive_id(tmp_path: Path, monkeypatch) -> None:
     assert parse_source(FILE_ID) == DatasetSource(kind="folder", location=str(tmp_path / FILE_ID))
 
 
+@pytest.mark.parametrize("name", ["fer2013.csv", "faces.parquet", "FACES.TSV", "fer2013.csv.gz"])
+def test_a_table_is_a_source(tmp_path: Path, monkeypatch, name: str) -> None:
+    (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert parse_source(name) == DatasetSource(kind="table", location=str(tmp_path / name))
+    with pytest.raises(PipelineError, match="only an archive can be pinned"):
+        parse_source(f"{name}#sha256={PIN}")
+
+
 def test_sample() -> None:
     assert parse_source("sample") == DatasetSource(kind="sample")
 
@@ -68,8 +77,9 @@ def test_sample() -> None:
     [
         ("", "empty source"),
         ("missing/faces.zip", "does not exist"),
-        ("notes.txt", "not that of an archive"),
-        ("faces.tar.zst", "not that of an archive"),
+        ("notes.txt", "not that of an archive or a table"),
+        ("faces.xlsx", "save a sheet as CSV"),
+        ("faces.tar.zst", "not that of an archive or a table"),
         ("s3://bucket/faces.zip", "http or https"),
         ("https:///faces.zip", "without a host"),
         ("http://[broken/faces.zip", "cannot read the URL"),
@@ -81,6 +91,7 @@ def test_sample() -> None:
 def test_what_cannot_be_a_source_is_refused(tmp_path: Path, monkeypatch, text: str, message: str) -> None:
     (tmp_path / "notes.txt").touch()
     (tmp_path / "faces.tar.zst").touch()
+    (tmp_path / "faces.xlsx").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PipelineError, match=message):
         parse_source(text)
