@@ -31,6 +31,7 @@ from tests.support.emotion_command import run_emotion
 MAKEFILE = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
 
 FOLDER, ARCHIVE, FOUND_PRESET = "faces", "Facial_emotion_images.zip", "found.json"
+TABLES = ("fer2013.csv", "faces.parquet", "faces/images.csv")
 """What the commands of the pages read, and what is in the folder of a test."""
 
 STAND_INS = {"FILE_ID": "1AbCdEfGhIjKlMnOpQrStUvWxYz012345", "HEX": "0" * 64}
@@ -60,7 +61,8 @@ README_COMMANDS = find_commands((PROJECT_ROOT / "README.md").read_text(encoding=
 def folder(tmp_path, monkeypatch):
     """A current folder with what the commands of the pages read."""
     (tmp_path / FOLDER).mkdir()
-    (tmp_path / ARCHIVE).touch()
+    for name in (ARCHIVE, *TABLES):
+        (tmp_path / name).touch()
     (tmp_path / FOUND_PRESET).write_text(PRESETS["smoke"].model_dump_json())
     monkeypatch.setenv("FACES", "https://example.org/faces.zip")
     monkeypatch.setenv("COLUMNS", "500")
