@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-BATCH_ROWS = 32
+BATCH_ROWS = 16
 """Rows in memory at a time."""
 
 BUFFER_BYTES = 1 << 20

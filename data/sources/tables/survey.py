@@ -90,8 +90,10 @@ class Survey:
         for name in self._named:
             parts = tuple(name.decode().split("/"))
             placed = place(parts[len(root.parts) :], root.layout, self._classes)
-            if parts[: len(root.parts)] == root.parts and len(placed) > 2 and not _is_read(parts[-1]):
-                seen.update(filter(None, [self._classes.find(placed[1])]))
+            if parts[: len(root.parts)] != root.parts or len(placed) < 3 or _is_read(parts[-1]):
+                continue
+            if label := self._classes.find(placed[1]):
+                seen.add(label)
         return len(seen) >= (1 if self._classes.labels else LEAST_CLASSES)
 
     def find_table(self, folder: Path) -> Table | None:

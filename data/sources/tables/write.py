@@ -76,9 +76,9 @@ def list_read(table: Table, limits: ExtractLimits) -> list[Path]:
 
 
 def estimate_sizes(files: Collection[Path]) -> Iterator[int]:
-    """Yield about the sizes of the images that are written for these files of `list_read`."""
+    """Yield about the sizes of the images that are written for the files of a source; a Parquet file has many."""
     for path in files:
-        rows = count_rows(path) if is_parquet_name(path.name) else 1
+        rows = _count_rows(path) if is_parquet_name(path.name) else 1
         yield from [path.stat().st_size // max(rows, 1)] * rows
 
 
@@ -91,6 +91,13 @@ def to_folder_name(name: str) -> str:
     """
     plain = re.sub(r"[/\\:\x00-\x1f\x7f]", "_", name.encode(errors="replace").decode()).strip()
     return re.sub(r"^(\.|$)", "_", plain[:LONGEST_NAME].strip())
+
+
+def _count_rows(path: Path) -> int:
+    try:
+        return count_rows(path)
+    except PipelineError:  # it may stand beside a data set of folders; one that is read is refused then
+        return 1
 
 
 def _read_rows(table: Table, limits: ExtractLimits) -> Iterator[ImageRow]:

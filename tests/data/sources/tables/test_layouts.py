@@ -1,14 +1,17 @@
 """Equal data sets out of every layout of a source."""
 
+import random
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from data.base.errors import PipelineError
 from data.manifest.table import build_manifest
 from data.sources.extract import copy_folder, extract_archive
 from data.sources.limits import ExtractLimits
 from data.sources.tables.find import table_of_file
+from data.sources.tables.suffixes import is_table_name
 from data.sources.tables.write import write_table
 from tests.support.image_tables import LAYOUTS, draw_images, pack
 
@@ -77,3 +80,22 @@ def test_writing_twice_gives_equal_files(tmp_path: Path, layout: str) -> None:
     ]
     assert len(trees[0]) == len(IMAGES)
     assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize("layout", ["pixels", "list", "parquet folder", "parquet file"])
+def test_any_damage_of_a_table_is_an_error_of_ours(tmp_path: Path, layout: str) -> None:
+    chance = random.Random(layout)
+    folder = LAYOUTS[layout](tmp_path / "in", draw_images(1))
+    table = next(path for path in folder.rglob("*") if is_table_name(path.name))
+    whole, told = table.read_bytes(), 0
+    changes = [b"", b",", b'"', b"\n", b"\0", b"\xff", b".."]
+    for number in range(25):
+        data = bytearray(whole)
+        for position in (chance.randrange(len(data)), chance.randrange(200), chance.randrange(len(data) - 200)):
+            data[position : position + chance.randrange(3)] = chance.choice(changes)
+        table.write_bytes(data)
+        try:
+            copy_folder(folder, tmp_path / f"out{number}", LIMITS)
+        except PipelineError:
+            told += 1
+    assert told > 0

@@ -115,3 +115,5 @@ def test_what_is_read_is_listed_and_its_images_are_estimated(tmp_path: Path) -> 
     faces = write_parquet_file(tmp_path / "p", []) / "faces.parquet"
     assert list_read(table_of_file(faces), LIMITS) == [faces]
     assert list(estimate_sizes([images, faces])) == [images.stat().st_size]
+    (tmp_path / "broken.parquet").write_bytes(b"what")
+    assert list(estimate_sizes([tmp_path / "broken.parquet"])) == [4]
