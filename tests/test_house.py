@@ -129,18 +129,18 @@ STAGE_MODULES = {
         data.quality.drift data.quality.label_corrections data.quality.multiple_testing
         data.quality.odd_images data.quality.partition data.quality.rules data.quality.split_classifier
         data.quality.split_similarity data.records.dataset data.records.events data.records.label_audit
-        data.sources.archives.parts data.sources.secrets data.sources.source data.system.child_process
-        expectations.counts expectations.custom_expectations expectations.data_docs
-        expectations.format_advice expectations.judge expectations.policies expectations.rules
-        expectations.run_suite expectations.suite expectations.wording tasks.dataset.correct_labels
-        tasks.dataset.validate
+        data.sources.archives.parts data.sources.secrets data.sources.source data.sources.tables.suffixes
+        data.system.child_process expectations.counts expectations.custom_expectations
+        expectations.data_docs expectations.format_advice expectations.judge expectations.policies
+        expectations.rules expectations.run_suite expectations.suite expectations.wording
+        tasks.dataset.correct_labels tasks.dataset.validate
     """,
     "changes": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
         data.quality.drift data.quality.rules data.records.dataset data.records.events
-        data.sources.archives.parts data.sources.secrets data.sources.source data.system.child_process
-        tasks.dataset.drift
+        data.sources.archives.parts data.sources.secrets data.sources.source data.sources.tables.suffixes
+        data.system.child_process tasks.dataset.drift
     """,
     "verdicts": """
         data.base.data_format data.base.errors data.base.markdown data.base.names data.base.parts
@@ -149,10 +149,10 @@ STAGE_MODULES = {
         data.quality.rules data.quality.split_classifier data.quality.split_similarity data.records.dataset
         data.records.events data.sources.archives.entries data.sources.archives.parts
         data.sources.archives.streams data.sources.folder_names data.sources.secrets data.sources.source
-        data.system.child_process expectations.counts expectations.policies expectations.rules
-        reports.common reports.common.formatting reports.common.images reports.common.markdown_text
-        reports.common.templates reports.dataset.exhibits reports.dataset.findings
-        reports.dataset.verdict_page tasks.dataset.verdict
+        data.sources.tables.suffixes data.system.child_process expectations.counts expectations.policies
+        expectations.rules reports.common reports.common.formatting reports.common.images
+        reports.common.markdown_text reports.common.templates reports.dataset.exhibits
+        reports.dataset.findings reports.dataset.verdict_page tasks.dataset.verdict
     """,
     "folds": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding

@@ -22,18 +22,24 @@ class NamedFormat(Record):
     """Format of a published data set."""
 
     data_format: DataFormat
-    first_number: int = Field(default=0, description="the publication's number of the first label")
+    first_number: int | None = Field(
+        default=0, description="the publication's number of the first label; none if it uses no numbers"
+    )
     source: str = Field(description="where order, numbers and size are from")
 
     @property
     def numbers(self) -> dict[str, str]:
         """Return the publication's number, as text, and the label that it stands for."""
+        if self.first_number is None:
+            return {}
         return {str(number): label for number, label in enumerate(self.data_format.labels, start=self.first_number)}
 
 
 NAMED_FORMATS: dict[str, NamedFormat] = {
     "seed": NamedFormat(
-        data_format=SEED_FORMAT, source="four classes of FER2013, in the notebook this project replaces"
+        data_format=SEED_FORMAT,
+        first_number=None,
+        source="four classes of FER2013, in the notebook this project replaces",
     ),
     "fer2013": NamedFormat(
         data_format=DataFormat(labels=("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")),
@@ -115,7 +121,8 @@ class FormatChoice(Record):
         """Return the classes, and the numbers of a publication that stand for them; no labels if they are found."""
         if self.finds_labels:
             return ClassNames(())
-        if self.labels or self.name == AUTO:
+        if self.name == AUTO:
             return ClassNames(self.labels)
         named = NAMED_FORMATS[self.name]
-        return ClassNames(named.data_format.labels, tuple(named.numbers.items()))
+        labels = self.labels or named.data_format.labels
+        return ClassNames(labels, tuple((number, label) for number, label in named.numbers.items() if label in labels))

@@ -63,6 +63,9 @@ def test_numbers_mean_what_the_publication_says() -> None:
     assert [rafdb.find(number) for number in ("1", "01", "7", "8")] == ["surprise", "surprise", "neutral", None]
     assert [fer.find(number) for number in ("0", "00", "6", "7")] == ["angry", "angry", "neutral", None]
     assert FormatChoice(name="fer2013", labels=("yes", "no")).class_names().find("0") is None
+    some = FormatChoice(name="fer2013", labels=("sad", "happy")).class_names()
+    assert [some.find(number) for number in ("3", "4", "0")] == ["happy", "sad", None]
+    assert FormatChoice().class_names().find("0") is None, "the seed has no numbers"
 
 
 def test_with_found_labels_every_folder_is_a_class() -> None:
