@@ -195,7 +195,7 @@ def judge_recall(labels: np.ndarray, correct: np.ndarray, champion: np.ndarray) 
 
     The last two hold for all classes together with 95 % (Bonferroni). A loss is what exceeds the limit of the policy.
     """
-    differences = recall_differences(labels, correct, champion)
+    differences = recall_differences(labels, correct, champion, int(labels.max()) + 1)
     images = np.bincount(labels)
     discordant = np.bincount(labels, weights=correct != champion)
     noise = norm.ppf(1 - (1 - CONFIDENCE) / len(images)) * np.sqrt(discordant) / images

@@ -135,7 +135,7 @@ def weigh_classes(images: Sequence[int], balance: float) -> NDArray[np.float32]:
         float32 (classes,), 0 for a class without an image.
 
     Example:
-        >>> weigh_classes([300, 100], balance=1).round(2).tolist()
+        >>> [round(float(weight), 2) for weight in weigh_classes([300, 100], balance=1)]
         [0.67, 2.0]
     """
     counts = np.asarray(images, np.float64)
