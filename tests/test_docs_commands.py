@@ -63,6 +63,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / FOLDER).mkdir()
     for name in (ARCHIVE, *TABLES):
         (tmp_path / name).touch()
+    (tmp_path / "mynets.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / FOUND_PRESET).write_text(PRESETS["smoke"].model_dump_json())
     monkeypatch.setenv("FACES", "https://example.org/faces.zip")
     monkeypatch.setenv("COLUMNS", "500")

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -82,7 +83,7 @@ class _Code(NamedTuple):
 def _read_code(module: str) -> _Code:
     with _parsing:
         tree = ast.parse(_source_path(module).read_bytes())
-    imports = frozenset(_project_imports(tree))
+    imports = frozenset(_own_imports(tree, module))
     return _Code(hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imports)
 
 
@@ -100,7 +101,9 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-def _project_imports(tree: ast.Module) -> Iterator[str]:
+def _own_imports(tree: ast.Module, module: str) -> Iterator[str]:
+    """Yield the modules of the project, and of a package of somebody else the modules of that package."""
+    own = {*ROOMS, module.partition(".")[0]}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -108,12 +111,21 @@ def _project_imports(tree: ast.Module) -> Iterator[str]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] in ROOMS and _source_path(name).is_file())
+        yield from (name for name in names if name.split(".")[0] in own and _source_path(name).is_file())
 
 
 def _source_path(module: str) -> Path:
-    path = PROJECT_ROOT.joinpath(*module.split("."))
+    first, *below = module.split(".")
+    root = PROJECT_ROOT / first if first in ROOMS else _find_package(first)
+    path = root.joinpath(*below)
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _find_package(name: str) -> Path:
+    """Return the folder of a package, or the path without suffix of a module, that is not of the project."""
+    found = find_spec(name)
+    origin = Path(found.origin) if found and found.origin else Path(name)
+    return origin.parent if origin.name == "__init__.py" else origin.with_suffix("")
 
 
 _parsing = threading.Lock()

@@ -83,7 +83,7 @@ def build_all_views(
         inputs = {"dataset": data.dataset, "images": data.images, "seed": seed, "workspace": workspace}
         futures = {config: runner.submit(build_views, {**inputs, "config": config}) for config in configs}
         made = {config: future.result() for config, future in futures.items()}
-    return made[preset.shared_views], {name: made[preset.views_of(name)] for name in names}
+    return made[preset.shared_views], {find_variant(name).name: made[preset.views_of(name)] for name in names}
 
 
 def with_short_views(

@@ -1,10 +1,14 @@
 """Table of the variants: description, builder and the notebook's published figures of each network.
 
-To add a variant, write its builder in `models.networks`, add one row to the table below and name the variant in a
-preset. Everything else reads the table.
+To add a variant of the project, write its builder in `models.networks`, add one row to the table below and name the
+variant in a preset. Everything else reads the table. A network of somebody else needs no row: it is named by its
+builder, module:function, or by an entry point of the group `ENTRY_POINTS`.
 """
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import re
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -163,21 +167,26 @@ _ALL = (
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
 """Every variant by name: the project's own first, then the notebook's eight, then fine-tuned backbones."""
 
+ENTRY_POINTS = "emotion.variants"
+"""Group of entry points with which an installed package adds variants: name = module:function."""
+
+BUILDER = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+
 if TYPE_CHECKING:
     VariantName: TypeAlias = str
 else:
-    VariantName = Literal[tuple(VARIANTS)]
-"""Type of a flow's parameter that names a variant: the forms offer the keys of `VARIANTS` as its choices."""
+    VariantName = Literal[tuple(VARIANTS)] | Annotated[str, Field(pattern=r"^[\w.:-]+$", max_length=200)]
+"""Type of a flow's parameter that names a variant: the forms offer the keys of `VARIANTS`, or a text for any other."""
 
 
 def find_variant(name: str) -> Variant:
     """Look up a variant by its name.
 
     Args:
-        name: a key of `VARIANTS`.
+        name: a key of `VARIANTS`, module:function of a network of somebody else, or the name of an entry point.
 
     Raises:
-        PipelineError: there is no such variant.
+        PipelineError: there is no such variant, or its module cannot be found.
 
     Example:
         >>> variant = find_variant("compact")
@@ -186,6 +195,35 @@ def find_variant(name: str) -> Variant:
         >>> variant.pretrained
         False
     """
-    if name not in VARIANTS:
-        raise PipelineError(f"Got variant {name!r}; expected one of {', '.join(VARIANTS)}.")
-    return VARIANTS[name]
+    if name in VARIANTS:
+        return VARIANTS[name]
+    if re.match(BUILDER, name):
+        return _make_variant(name.partition(":")[2], name)
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        return _make_variant(name, point.value)
+    raise PipelineError(
+        f"Got variant {name!r}; expected one of {', '.join(VARIANTS)}, module:function of your own, or the name of an "
+        f"entry point of the group {ENTRY_POINTS}."
+    )
+
+
+def _make_variant(name: str, builder: str) -> Variant:
+    """Make the variant of a network that is not in the table.
+
+    Raises:
+        PipelineError: the table has its name, or its module cannot be found.
+    """
+    if name in VARIANTS:
+        raise PipelineError(
+            f"Got {builder}, whose name {name} is that of a variant of the project; rename the function."
+        )
+    try:
+        found = find_spec(builder.partition(":")[0])
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        raise PipelineError(
+            f"Got {builder}, whose module cannot be found; install its package into this environment, or put its "
+            "folder into PYTHONPATH, such as PYTHONPATH=. for the current one."
+        )
+    return Variant(name=name, description=f"A network of your own, {builder}.", builder=builder)

@@ -32,5 +32,5 @@ def load_builder(builder: str) -> "Builder":
     except (ImportError, AttributeError, ValueError) as error:
         raise PipelineError(
             f"Got builder {builder!r}, which cannot be imported ({error}); expected module:function, such as "
-            "models.networks.compact:build_compact. Correct it in models/catalog/variants.py."
+            "models.networks.compact:build_compact. Correct it in models/catalog/variants.py, or in your own package."
         ) from error

@@ -54,7 +54,7 @@ def _make_block(shape: tuple[int, ...], filters: int, strides: int, name: str) -
     activated = layers.ReLU()(make_normalization()(entered))
     shortcut = entered
     if strides > 1 or shape[-1] != filters:
-        pooled = layers.AveragePooling2D(strides)(activated) if strides > 1 else activated
+        pooled = layers.AveragePooling2D(strides, padding="same")(activated) if strides > 1 else activated
         shortcut = make_convolution(filters, kernel=1)(pooled)
     features = make_convolution(filters, strides=strides)(activated)
     features = make_convolution(filters)(layers.ReLU()(make_normalization()(features)))

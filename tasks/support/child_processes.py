@@ -166,11 +166,17 @@ def child_environment(threads: int, scratch: str) -> dict[str, str]:
         **os.environ,
         "TMPDIR": scratch,
         "GLIBC_TUNABLES": ":".join(filter(None, ["glibc.malloc.hugetlb=1", os.environ.get("GLIBC_TUNABLES")])),
+        "PYTHONPATH": _resolve_paths(os.environ.get("PYTHONPATH", "")),
         "OMP_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "KERAS_BACKEND": "tensorflow",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _resolve_paths(paths: str) -> str:
+    """Make a list of folders absolute, because a child starts in the project's folder."""
+    return os.pathsep.join(str(Path(path).resolve()) for path in paths.split(os.pathsep) if path)
 
 
 def _events(process: subprocess.Popen[str]) -> Iterator[ChildEvent]:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.base.data_format import SEED_FORMAT
+from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
+from data.base.named_formats import NAMED_FORMATS
 from models.catalog.disk_space import MAX_UNTRAINED_BYTES, TRAINING_COPIES
 from models.catalog.variants import VARIANTS, Variant, find_variant
 from models.networks.layers import Backbone
 from models.networks.load import load_builder
+from models.networks.measure import count_multiply_adds
 from models.training.features import split_frozen
 from models.training.finetuning import TunedBackbone
 from models.weights.locate import WEIGHTS_FILES
@@ -262,3 +264,40 @@ def test_builder_loads_the_weights_given(tmp_path: Path) -> None:
     backbone = load_builder(find_variant("vgg16_a").builder)(SEED_FORMAT, path).get_layer("vgg16_backbone")
     for ours, theirs in zip(backbone.get_weights(), source.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+OTHER_FORMATS = {
+    "two small gray": DataFormat(labels=("no", "yes"), height=32, width=32),
+    "seven, 100 in colour": NAMED_FORMATS["rafdb"].data_format,
+    "eight, 224 in colour": NAMED_FORMATS["affectnet"].data_format,
+    "thirty, not square": DataFormat(labels=tuple(f"class {n}" for n in range(30)), height=64, width=112, channels=3),
+}
+
+
+def build_for(name: str, data_format: DataFormat) -> None:
+    model = load_builder(find_variant(name).builder)(data_format, None)
+    assert model.input_shape == (None, *data_format.shape)
+    answers = np.asarray(model(np.full((1, *data_format.shape), 99, np.uint8)))
+    assert answers.shape == (1, len(data_format.labels)) and answers.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("data_format", OTHER_FORMATS.values(), ids=OTHER_FORMATS)
+@pytest.mark.parametrize("name", ["light", "light_rgb", "light_shallow", "compact", "residual"])
+def test_our_networks_build_for_every_format(name: str, data_format: DataFormat) -> None:
+    build_for(name, data_format)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data_format", OTHER_FORMATS.values(), ids=OTHER_FORMATS)
+@pytest.mark.parametrize("name", [name for name in VARIANTS if not name.startswith(("light", "compact", "residual"))])
+def test_every_network_builds_for_every_format(name: str, data_format: DataFormat) -> None:
+    build_for(name, data_format)
+
+
+def test_larger_images_cost_our_networks_little_more() -> None:
+    work = [
+        count_multiply_adds(load_builder(find_variant("compact").builder)(OTHER_FORMATS[key], None))
+        for key in ("seven, 100 in colour", "eight, 224 in colour")
+    ]
+    seed = count_multiply_adds(load_builder(find_variant("compact").builder)(SEED_FORMAT, None))
+    assert max(work) < 2.5 * seed
