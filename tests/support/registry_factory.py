@@ -26,15 +26,15 @@ def make_report(workspace: Path, key: str, network: Path | None = None, trained:
     return report
 
 
-def make_registry(workspace: Path, versions: int) -> Path:
-    """Register so many versions, none of them champion."""
-    registry = ModelRegistry(workspace)
+def make_registry(workspace: Path, versions: int, model: str = MODEL_NAME) -> Path:
+    """Register so many versions of a model, none of them champion."""
+    registry = ModelRegistry(workspace, model)
     client = connect(workspace)
     with registry._exclusive():
         registry._ensure_registered()
     for number in range(1, versions + 1):
         source = (workspace / "mlflow" / "artifacts" / str(number)).as_uri()
-        client.create_model_version(MODEL_NAME, source, tags={VARIANT_TAG: f"variant{number}"})
+        client.create_model_version(model, source, tags={VARIANT_TAG: f"variant{number}"})
     return workspace
 
 
