@@ -48,12 +48,18 @@ def save_package(network: Path, path: Path, run_id: str, model_id: str, data_for
             code_paths=[str(layers)],
             signature=make_signature(data_format),
             input_example=make_input_example(data_format),
+            metadata=describe_format(data_format),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in SERVED_PACKAGES],
         )
 
 
+def describe_format(data_format: DataFormat) -> dict[str, Any]:
+    """Describe the images and the order of the labels, for the metadata of the MLflow model."""
+    return data_format.model_dump(mode="json", include={"labels", "height", "width", "channels"})
+
+
 def make_signature(data_format: DataFormat) -> Any:
-    """Describe input and output as an MLflow signature: the images' shape, and by its name the order of the labels."""
+    """Describe input and output as an MLflow signature: the shape of the images, and the number of classes."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 

@@ -8,14 +8,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError, TransientError
 from data.records.run import RunResults
 from data.workspace.mark import claim_root
 from models.registry.champion import ModelRegistry
 from models.registry.connection import EXPERIMENT, connect
 from models.registry.experiment import find_experiment
-from models.registry.packaging import make_input_example
 from models.registry.tags import version_tags
 from models.registry.tracking import TrackSpec, track_report
 from models.registry.versions import CHAMPION
@@ -204,11 +202,6 @@ def test_the_model_scores_in_a_project_with_packages_of_the_same_names(tracked, 
     assert (example, refused) == ([1, 4], True)
     assert layers.startswith(str(workspace)), "the model carries its own layers"
     assert (loaded, owners) == ([], ["the consumer", "the consumer"])
-
-
-def test_the_example_is_what_the_signature_asks_for():
-    example = make_input_example(SEED_FORMAT)
-    assert (example.shape, example.dtype) == ((1, 48, 48, 1), np.uint8)
 
 
 def test_an_mlflow_that_is_away_is_told_soon(report, tmp_path, monkeypatch):
