@@ -106,6 +106,18 @@ class DataSummary(Record):
     carved: tuple[CarvedSplit, ...] = Field(default=(), description="splits that were taken from train")
     relabel: RelabelCounts | None = Field(default=None, description="a person's corrections, where there were some")
 
+    def describe_reading(self) -> tuple[str, ...]:
+        """Say in sentences how it was read: its format, unless it is the seed's, and the splits that were carved."""
+        shape = self.data_format
+        named = () if shape == SEED_FORMAT else (f"the format is {shape.describe()}",)
+        return (
+            *named,
+            *(
+                f"{split.name} was taken from train: {split.images:,} images, {split.share:.0%} of each class"
+                for split in self.carved
+            ),
+        )
+
 
 class Accepted(Record):
     """Keys of the accepted data set of a source and of the one before."""

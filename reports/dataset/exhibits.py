@@ -49,7 +49,7 @@ class DataEvidence(Record):
     """Content of the pages on a data set in addition to its summary, stored as `evidence.json`."""
 
     dataset: str = Field(default="", description="key in the workspace")
-    folders: tuple[str, ...] = Field(default=(), description="sentences on folders that were read as others")
+    folders: tuple[str, ...] = Field(default=(), description="sentences on how the data set was read")
     policies: dict[str, str] = Field(default_factory=dict, description="rule -> what is done if it is broken")
     compared_with: str = Field(default="", description="key of the last accepted data set, if one exists")
     changes: tuple[Finding, ...] = Field(default=(), description="what changed since that data set")

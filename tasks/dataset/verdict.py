@@ -76,7 +76,7 @@ def gather_evidence(images: Produced, manifest: Produced, dataset: Produced, cha
     former, policies = compared_with(change), read_record(dataset.path).inputs["policies"]
     return DataEvidence(
         dataset=dataset.key,
-        folders=describe_names(load_folder_names(images)),
+        folders=(*describe_names(load_folder_names(images)), *summary.describe_reading()),
         comparison=load_comparison(dataset),
         policies={rule: choice for rule, choice in policies.items() if rule != RULE_ON_CHANGE},
         compared_with=former,

@@ -5,9 +5,11 @@ import shutil
 import zipfile
 from collections import defaultdict
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from data.records.dataset import DataSummary
 from data.records.run import RunResults
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
@@ -16,6 +18,7 @@ from models.registry.champion import ModelRegistry
 from reports.run.summary import scored_variants
 from tasks.support.events import DATA_REJECTED
 from tests.support.emotion_command import run_emotion
+from tests.support.image_tree import make_pixels, write_image
 
 
 @pytest.fixture(scope="module")
@@ -300,3 +303,27 @@ def test_a_local_archive_is_not_downloaded_and_unpacked_only_once(server, worksp
 )
 def test_the_command_that_repeats_a_run(parameters, command):
     assert repeat_command(parameters) == command
+
+
+def test_any_folders_of_classes_are_a_data_set_of_their_own_format(server, workspace, tmp_path):
+    random = np.random.default_rng(5)
+    for label in ("yes", "no"):
+        for number in range(60):
+            pixels = np.dstack([make_pixels(random, 70)] * 2 + [make_pixels(random, 70)])
+            write_image(tmp_path / "faces" / label / f"{number}.png", pixels)
+    choices = ["--labels", "auto", "--image-size", "64", "--color", "gray"]
+    few = [f"--limit=minimum_{split}_images=3" for split in ("train", "validation", "test")]
+    outcome = run_emotion(workspace, "ingest", "--source", str(tmp_path / "faces"), *choices, *few)
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    for path in workspace.glob("datasets/*/summary.json"):
+        summary = DataSummary.model_validate_json(path.read_bytes())
+        if summary.data_format.labels == ("no", "yes"):
+            break
+    assert summary.data_format.shape == (64, 64, 1)
+    assert {part: sum(of.values()) for part, of in summary.counts_published.items()} == {
+        "train": 86, "validation": 16, "test": 18,
+    }  # fmt: skip
+    pages = [path.read_text() for path in workspace.glob("verdicts/*/verdict.html")]
+    (reading,) = [page for page in pages if "2 classes (no, yes)" in page]
+    assert "test was taken from train: 18 images" in reading
+    assert "resized to 64x64 120, colour to gray 120" in reading
