@@ -42,6 +42,11 @@ BLOCK = 8
 LARGEST_IMAGE_PIXELS = 2**24
 """Larger images are not decoded: a face has a few thousand pixels, a decompression bomb has hundreds of millions."""
 
+JPEG_START = b"\xff\xd8"
+
+DAMAGES = ("Premature end", "premature end", "bad Huffman code")
+"""Words of libjpeg's warnings on lost pixels; others, such as on extraneous bytes, cost no pixel."""
+
 GRAY_LEVELS = np.arange(256, dtype=np.float64)
 ROWS_PER_EVENT = 500
 
@@ -105,7 +110,9 @@ def _describe_content(content: bytes) -> dict[str, Any]:
     if image is None:
         return found
     found |= {"format": image.format, "mode": image.mode, "width": image.width, "height": image.height}
-    return found | _describe_pixels(image) | {"decodable": True} if _load(image) else found
+    if not _load(image) or breaks_off(content, image.mode):
+        return found
+    return found | _describe_pixels(image) | {"decodable": True}
 
 
 def _open_image(content: bytes) -> Image.Image | None:
@@ -133,6 +140,24 @@ def _load(image: Image.Image) -> bool:
         logger.debug("not decodable: %s", error)
         return False
     return True
+
+
+def breaks_off(content: bytes, mode: str) -> bool:
+    """Tell whether the data of a JPEG breaks off or is damaged inside; Pillow decodes such a file with a gray rest.
+
+    Args:
+        content: of the file; one that is no JPEG never breaks off.
+        mode: of the decoded image, as Pillow names it.
+    """
+    import simplejpeg
+
+    if not content.startswith(JPEG_START):
+        return False
+    try:
+        simplejpeg.decode_jpeg(content, colorspace="CMYK" if mode == "CMYK" else "GRAY", strict=True)
+    except ValueError as error:
+        return any(damage in str(error) for damage in DAMAGES)
+    return False
 
 
 def _describe_pixels(image: Image.Image) -> dict[str, Any]:
