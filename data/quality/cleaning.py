@@ -83,6 +83,7 @@ def find_faults(
     split, decodable, pixels = manifest["split"], manifest["decodable"], manifest["pixel_sha256"]
     known = split.isin(SPLITS) & manifest["label"].isin(data_format.labels)
     usable = decodable & known
+    repeated = usable & manifest[["split", "label", "pixel_sha256"]].where(usable).duplicated()
     faults = {
         "undecodable": ~decodable,
         "unknown_folder": ~known,
@@ -90,6 +91,7 @@ def find_faults(
         "not_gray": decodable & ~manifest["gray"] & (data_format.channels == 1 and not data_format.recolor),
         "blank": decodable & (manifest["standard_deviation"] <= blank_standard_deviation),
         "repeated_train": usable & (split == "train") & pixels.where(usable & (split == "train")).duplicated(),
+        "repeated_held_out": repeated & (split != "train"),
     }
     exact = _find_shared(manifest, usable, pixels)
     near = _find_shared(manifest, usable, manifest.get("group", pixels))

@@ -37,6 +37,7 @@ ALL_RULES: set[RuleName] = {
     "no_duplicates_across_splits",
     "one_label_per_image",
     "no_duplicates_within_train",
+    "no_duplicates_within_held_out",
     "no_near_duplicates_across_splits",
     "one_label_per_picture",
     "each_class_in_each_split",
@@ -68,6 +69,12 @@ OUTCOMES = {
     ),
     "copy_within_train": Outcome(
         "no_duplicates_within_train", "warning", "", "1 train image found equal to an earlier train image"
+    ),
+    "copy_within_test": Outcome(
+        "no_duplicates_within_held_out",
+        "warning",
+        "",
+        "1 validation or test image found equal to an earlier one of the same split",
     ),
     "mirrored_train_copy_of_test": Outcome(
         "no_near_duplicates_across_splits",

@@ -101,6 +101,7 @@ def find_copies(images: pd.DataFrame, by: str) -> dict[str, pd.Series]:
         "validation": (split == "validation") & in_test,
         "conflict": images.groupby(by)["label"].transform("nunique") > 1,
         "repeated": (split == "train") & images.assign(train=split == "train").duplicated([by, "train"]),
+        "repeated_held_out": (split != "train") & images.duplicated([by, "split", "label"]),
     }
 
 
@@ -120,6 +121,7 @@ def counted(again: pd.DataFrame) -> dict[str, float]:
         "conflicts": exact["conflict"].sum(),
         "blank": again["blank"].sum(),
         "repeated": (exact["repeated"] & ~exact["conflict"]).sum(),
+        "repeated_held_out": exact["repeated_held_out"].sum(),
         "near_train": near_train.sum(),
         "near_validation": near_validation.sum(),
         "near_conflicts": (near["conflict"] & ~exact["conflict"]).sum(),
@@ -145,6 +147,7 @@ def test_findings_and_the_page_s_table_are_what_a_second_count_gives(
         "no_duplicates_across_splits": counted["train_copies"] + counted["validation_copies"],
         "one_label_per_image": counted["conflicts"],
         "no_duplicates_within_train": counted["repeated"],
+        "no_duplicates_within_held_out": counted["repeated_held_out"],
         "no_near_duplicates_across_splits": counted["near_train"] + counted["near_validation"],
         "one_label_per_picture": counted["near_conflicts"],
     }

@@ -51,7 +51,7 @@ def test_what_cleaning_mends_warns_before_and_holds_after(tmp_path: Path) -> Non
     root = write_image_tree(tmp_path, faults=PLANTERS)
     (root / "train/happy/notes.jpg").write_text("no image")
     manifest = build_manifest(root)
-    policy = CleaningPolicy(repeated_train=True)
+    policy = CleaningPolicy(repeated_train=True, repeated_held_out=True)
     before = validate_manifest(manifest, published_rules(RULES, policy))
     cleanable = {rule.name for rule in RULES_TABLE.values() if rule.faults and not rule.needs_groups}
     assert {finding.rule for finding in before.failed("warning")} == cleanable
@@ -133,6 +133,7 @@ def test_an_expectation_that_raises_is_critical(tmp_path: Path, monkeypatch: pyt
     verdict = validate_manifest(build_manifest(write_image_tree(tmp_path)), tolerant)
     assert {finding.rule for finding in verdict.failed("critical")} == {
         "no_duplicates_across_splits", "one_label_per_image", "no_duplicates_within_train",
+        "no_duplicates_within_held_out",
     }  # fmt: skip
     assert all("no faults today" in finding.message for finding in verdict.failed("critical"))
     assert not verdict.failed("warning")

@@ -239,6 +239,7 @@ CORRUPTIONS: dict[str, Callable[[Path, np.random.Generator], Paths]] = {
     "train_copy_of_test_as_png": _reencoded_copy,
     "validation_image_in_test": _copying("test", "validation"),
     "copy_within_train": _copying("train", "train"),
+    "copy_within_test": _copying("test", "test"),
     "mirrored_train_copy_of_test": _altered_copy("test", "train", ImageOps.mirror),
     "dimmed_test_image_in_validation": _altered_copy("test", "validation", _dim),
     "dimmed_face_two_labels": _altered_copy("train", "train", _dim, same_class=False),

@@ -125,5 +125,6 @@ PLANTERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
     "leaking_validation": _copier("test/sad/0.jpg", "validation/sad/leak.jpg"),
     "label_conflict": _copier("validation/neutral/0.jpg", "validation/surprise/conflict.jpg"),
     "repeated_train": _copier("train/neutral/1.jpg", "train/neutral/repeat.jpg"),
+    "repeated_test": _copier("test/neutral/1.jpg", "test/neutral/repeat.jpg"),
 }
 """What can be planted; each fault adds one file, and breaks one rule or none."""

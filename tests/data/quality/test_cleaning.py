@@ -33,6 +33,7 @@ PLANTED = [
     ("leaking_train", "leaking_train", ["train/happy/leak.jpg"]),
     ("leaking_validation", "leaking_validation", ["validation/sad/leak.jpg"]),
     ("repeated_train", "repeated_train", ["train/neutral/repeat.jpg"]),
+    ("repeated_test", "repeated_held_out", ["test/neutral/repeat.jpg"]),
 ]
 
 
@@ -84,7 +85,7 @@ def test_an_image_with_two_faults_has_two_rows_blank_first(tmp_path: Path) -> No
 
 def test_cleaning_leaves_nothing_that_it_looks_for(tmp_path: Path) -> None:
     manifest = build_manifest(write_image_tree(tmp_path, faults=[fault for fault, _, _ in PLANTED]))
-    kept, _ = clean_manifest(manifest, CleaningPolicy(repeated_train=True))
+    kept, _ = clean_manifest(manifest, CleaningPolicy(repeated_train=True, repeated_held_out=True))
     assert not find_faults(kept).to_numpy().any()
     assert len(kept) == 4 * sum(IMAGES_PER_CLASS.values()) - 1  # of a conflict both images go
 
@@ -237,7 +238,7 @@ def test_the_blank_threshold_is_a_gray_level(allowed: float, refused: float) -> 
         (("train", "happy"), ("validation", "happy"), {"leaking_train": [0]}),
         (("test", "happy"), ("train", "happy"), {"leaking_train": [1]}),
         (("validation", "happy"), ("test", "happy"), {"leaking_validation": [0]}),
-        (("validation", "happy"), ("validation", "happy"), {}),
+        (("validation", "happy"), ("validation", "happy"), {"repeated_held_out": [1]}),
         (("test", "happy"), ("test", "sad"), {"label_conflict": [0, 1]}),
     ],
 )

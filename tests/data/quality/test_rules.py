@@ -50,6 +50,7 @@ def test_unusable_images_are_the_faults_without_a_choice_to_keep_them() -> None:
         "no_duplicates_across_splits",
         "one_label_per_image",
         "no_duplicates_within_train",
+        "no_duplicates_within_held_out",
         "no_near_duplicates_across_splits",
         "one_label_per_picture",
     ]
@@ -61,6 +62,7 @@ def test_a_breach_is_only_a_warning_where_the_default_is_one() -> None:
         "class_balance",
         "expected_counts",
         "no_duplicates_within_train",
+        "no_duplicates_within_held_out",
         "one_label_per_picture",
     }
 
@@ -75,7 +77,7 @@ def test_images_are_set_aside_if_their_rule_fails_or_quarantines(choice: str, se
 
 
 def test_without_a_choice_repeated_images_and_contradictory_pictures_stay() -> None:
-    stay = {"repeated_train", "near_label_conflict"}
+    stay = {"repeated_train", "repeated_held_out", "near_label_conflict"}
     assert CleaningPolicy().model_dump() == {
         **{fault: fault not in stay for fault in FAULTS},
         "blank_standard_deviation": 1.0,
