@@ -151,19 +151,15 @@ def parse_format(options: FormatOptions) -> FormatChoice:
         ('angry', 'happy')
     """
     labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
-    given = {
-        "name": options.name,
-        "labels": labels,
-        "image_size": options.image_size,
-        "color": options.color,
-        "carve_test": options.carve_test,
-    }
     try:
-        return FormatChoice.model_validate(given)
+        return FormatChoice.model_validate({**options._asdict(), "labels": labels})
     except ValidationError as error:
+        given = {"--format": options.name, "--labels": options.labels, "--color": options.color}
+        given |= {"--image-size": str(options.image_size or "")}
+        words = " ".join(f"{name} {value}" for name, value in given.items() if value)
         raise PipelineError(
-            f"{describe_faults(error, 'labels')}; expected --format {_FORMAT_NAMES}, --labels with two names or more "
-            f"or auto, --image-size {SMALLEST_SIDE} to {LARGEST_SIDE}, --color gray or rgb"
+            f"got {words}: {describe_faults(error, 'labels')}; expected --format {_FORMAT_NAMES}, --labels auto or two "
+            f"names or more, --image-size {SMALLEST_SIDE} to {LARGEST_SIDE}, --color gray or rgb"
         ) from error
 
 

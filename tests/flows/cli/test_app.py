@@ -19,7 +19,7 @@ from expectations.rules import DataLimits
 from flows.cli.app import main
 from flows.cli.commands import app
 from flows.cli.doctor import examine
-from flows.cli.options import SOURCE_VARIABLE, check_source, parse_choices
+from flows.cli.options import SOURCE_VARIABLE, FormatOptions, check_source, parse_choices, parse_format
 from flows.settings import Settings, load_settings, settings_environment
 from tests.support.emotion_command import EMOTION
 
@@ -229,6 +229,21 @@ def test_limits_are_read_from_the_command_line():
 def keras_home(tmp_path, monkeypatch):
     """Keep the doctor, who converts weights that a package carries, from this machine's cache."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (FormatOptions(labels="happy"), "got --format seed --labels happy .*at least 2"),
+        (FormatOptions(image_size=10), "--image-size 10: .*32 to 224"),
+        (FormatOptions(name="x"), "got --format x .*expected --format seed, fer2013"),
+        (FormatOptions(color="blue"), "--color blue: .*'gray' or 'rgb'"),
+        (FormatOptions(labels="a,b/c"), "--labels a,b/c .*pattern"),
+    ],
+)
+def test_a_format_that_is_none_is_refused_with_what_is_expected(options, message):
+    with pytest.raises(PipelineError, match=message):
+        parse_format(options)
 
 
 def test_doctor_names_every_check(keras_home):
