@@ -31,7 +31,7 @@ from flows.steps.training import (
 )
 from models.catalog.presets import Preset, PresetChoice, load_preset
 from models.catalog.seeds import training_seeds
-from models.catalog.variants import VariantName
+from models.catalog.variants import OwnVariantName, VariantName
 from models.promotion.policy import PromotionPolicy
 from tasks.publish.label_audit import audit_variant_labels
 from tasks.publish.run_results import ReportedStages, RunFacts
@@ -58,6 +58,7 @@ def retrain(
     source: Source = "sample",
     preset: PresetChoice = "quick",
     variants: list[VariantName] = [],  # noqa: B006 - the UI's form wants a concrete default; never changed
+    own_variants: list[OwnVariantName] = [],  # noqa: B006
     parallel: Parallel = 0,
     time_budget_minutes: TimeBudget = 0,
     seed: Seed = 42,
@@ -76,6 +77,7 @@ def retrain(
     Args:
         preset: Which variants, views and recipes; a built-in name or the path of a preset file.
         variants: Trained instead of the preset's own.
+        own_variants: Networks of your own, module:function or the name of an entry point; trained beside `variants`.
         promotion: What a variant must meet before it becomes the champion.
 
     Returns:
@@ -83,7 +85,7 @@ def retrain(
     """
     settings, chosen, started = load_settings(), load_preset(preset), time.time()
     workspace = settings.open_workspace(force)
-    names, train_seeds = variants or chosen.variants, training_seeds(seed, seeds)
+    names, train_seeds = [*variants, *own_variants] or chosen.variants, training_seeds(seed, seeds)
     parallel = choose_parallel(parallel, len(names) * seeds)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format)
     data = prepare_data(asked, workspace, settings)

@@ -84,7 +84,7 @@ def run(
     from flows.cli.printing import print_results
     from models.catalog.presets import load_preset
     from models.catalog.seeds import training_seeds
-    from models.catalog.variants import find_variant
+    from models.catalog.variants import VARIANTS, find_variant
     from models.promotion.policy import PromotionPolicy
 
     names = [name.strip() for name in variants.split(",") if name.strip()]
@@ -106,7 +106,8 @@ def run(
             report: Any = retrain(
                 source=source,
                 preset=preset,
-                variants=names,  # type: ignore[arg-type]  # known names, as just checked
+                variants=[name for name in names if name in VARIANTS],  # type: ignore[arg-type]  # names of the table
+                own_variants=[name for name in names if name not in VARIANTS],
                 parallel=parallel,
                 time_budget_minutes=time_budget,
                 seed=seed,

@@ -20,8 +20,8 @@ def repeat_command(parameters: dict[str, Any]) -> str:
     words += ["--seed", str(parameters["seed"])]
     if parameters.get("seeds", 1) > 1:
         words += ["--seeds", str(parameters["seeds"])]
-    if parameters.get("variants"):
-        words += ["--variants", ",".join(parameters["variants"])]
+    if variants := [*parameters.get("variants", []), *parameters.get("own_variants", [])]:
+        words += ["--variants", ",".join(variants)]
     if parameters.get("time_budget_minutes"):
         words += ["--time-budget", f"{parameters['time_budget_minutes']:g}"]
     if parameters.get("relabel"):

@@ -175,8 +175,11 @@ BUILDER = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 if TYPE_CHECKING:
     VariantName: TypeAlias = str
 else:
-    VariantName = Literal[tuple(VARIANTS)] | Annotated[str, Field(pattern=r"^[\w.:-]+$", max_length=200)]
-"""Type of a flow's parameter that names a variant: the forms offer the keys of `VARIANTS`, or a text for any other."""
+    VariantName = Literal[tuple(VARIANTS)]
+"""Type of a flow's parameter that names a variant: the forms offer the keys of `VARIANTS` as its choices."""
+
+OwnVariantName: TypeAlias = Annotated[str, Field(pattern=r"^[\w.:-]+$", max_length=200)]
+"""Type of a flow's parameter that names a network of somebody else, see `find_variant`."""
 
 
 def find_variant(name: str) -> Variant:

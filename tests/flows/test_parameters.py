@@ -9,7 +9,18 @@ from typer.main import get_command
 from flows.cli.commands import app
 
 OPTIONS = {"time_budget_minutes": "time_budget"}
-OWN_FORM = {"preset", "variant", "variants", "policies", "limits", "data_format", "promotion", "space", "out"}
+OWN_FORM = {
+    "preset",
+    "variant",
+    "variants",
+    "own_variants",
+    "policies",
+    "limits",
+    "data_format",
+    "promotion",
+    "space",
+    "out",
+}
 """Parameters that a command takes in another form, or that no other flow has."""
 
 
