@@ -10,7 +10,16 @@ from rich.markup import escape
 
 from data.base.errors import PipelineError
 from data.sources.source import parse_source
-from flows.cli.options import PRESET_HELP
+from flows.cli.options import (
+    PRESET_HELP,
+    CarveTestOption,
+    ColorOption,
+    FormatOption,
+    FormatOptions,
+    ImageSizeOption,
+    LabelsOption,
+    parse_format,
+)
 from flows.cli.terminal import console
 
 app = typer.Typer()
@@ -87,6 +96,11 @@ def schedule(
     switch: Annotated[Literal["on", "off"], typer.Argument(help="Whether retrain and ingest run on their schedules.")],
     source: Annotated[str, typer.Option(help="Their data set from now on, instead of the deployment's.")] = "",
     preset: Annotated[str, typer.Option(help=f"The preset of retrain from now on: {PRESET_HELP}")] = "",
+    format_name: FormatOption = "",
+    labels: LabelsOption = "",
+    image_size: ImageSizeOption = 0,
+    color: ColorOption = "as published",
+    carve_test: CarveTestOption = False,
 ) -> None:
     """Switch the weekly retrain and the daily ingest on or off, now and after every deploy."""
     from flows.cli.printing import print_schedule
@@ -100,8 +114,13 @@ def schedule(
     if preset:
         load_preset(preset)
     former = read_schedule(settings.workspace)
+    options = FormatOptions(format_name, labels, image_size, color, carve_test)
+    is_said = options != FormatOptions(name="")
     choice = ScheduleChoice(
-        on=switch == "on", source=_absolute(source or former.source), preset=_absolute(preset or former.preset)
+        on=switch == "on",
+        source=_absolute(source or former.source),
+        preset=_absolute(preset or former.preset),
+        data_format=parse_format(options._replace(name=format_name or "seed")) if is_said else former.data_format,
     )
     write_schedule(choice, settings.workspace)
     if _use_server(settings.workspace):

@@ -4,10 +4,12 @@ Imports prefect only to apply it, so that `emotion schedule` answers at once.
 """
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
+from data.base.named_formats import FormatChoice
 from data.base.record import Record
 from data.workspace.atomic import write_atomically
 from data.workspace.mark import claim_root
@@ -25,9 +27,16 @@ class ScheduleChoice(Record):
     preset: str = ""
     """Preset of scheduled retraining; empty: the preset of the deployment."""
 
-    def parameters_of(self, flow: str) -> dict[str, str]:
+    data_format: FormatChoice | None = None
+    """What is said of the format of the data set; None: what the deployment says."""
+
+    def parameters_of(self, flow: str) -> dict[str, Any]:
         """Return the parameters of a scheduled run that replace the deployment's own."""
-        chosen = {"source": self.source, "preset": self.preset if flow == "retrain" else ""}
+        chosen = {
+            "source": self.source,
+            "preset": self.preset if flow == "retrain" else "",
+            "data_format": self.data_format.model_dump(mode="json") if self.data_format else None,
+        }
         return {name: choice for name, choice in chosen.items() if choice}
 
 

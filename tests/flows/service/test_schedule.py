@@ -3,6 +3,7 @@
 import pytest
 
 from data.base.errors import PipelineError
+from data.base.named_formats import FormatChoice
 from flows.service.schedule import SCHEDULE_NAME, ScheduleChoice, read_schedule, write_schedule
 
 
@@ -23,3 +24,5 @@ def test_the_preset_is_of_retrain_alone():
     assert choice.parameters_of("retrain") == {"source": "images.zip", "preset": "smoke"}
     assert choice.parameters_of("ingest") == {"source": "images.zip"}
     assert ScheduleChoice(on=True).parameters_of("retrain") == {}
+    of_format = ScheduleChoice(on=True, data_format=FormatChoice(name="fer2013"))
+    assert of_format.parameters_of("ingest") == {"data_format": FormatChoice(name="fer2013").model_dump(mode="json")}
