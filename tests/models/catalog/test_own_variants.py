@@ -44,7 +44,8 @@ def test_a_network_is_found_by_its_builder(package: Path) -> None:
 def test_a_network_is_found_by_an_entry_point(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = importlib.metadata.EntryPoint("their_net", "own_faces.networks:tiny", "emotion.variants")
     monkeypatch.setattr(
-        "models.catalog.variants.entry_points", lambda group, name: [point] if (group, name) == point[2::-2] else []
+        "models.catalog.variants.entry_points",
+        lambda group, name: [point] if (group, name) == (point.group, point.name) else [],
     )
     assert find_variant("their_net").builder == "own_faces.networks:tiny"
     assert find_variant("their_net").name == "their_net"
