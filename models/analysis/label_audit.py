@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
 from data.manifest.table import require_columns
 from data.records.label_audit import LabelAudit, Suspect
@@ -74,7 +75,7 @@ def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
         PipelineError: the variants were scored on different images.
     """
     chosen = choose_auditors(variants)
-    classes = variants[0].data_format.labels
+    classes = _labels_of(variants)
     if not chosen:
         return _audit_nothing("no variant is better than chance on selection", classes)
     scores = _measure_together([_read_held_out(variant, ("selection",)) for variant in chosen], classes)
@@ -187,6 +188,11 @@ def cross_fit_folds(manifest: pd.DataFrame, folds: int, seed: int) -> pd.Series:
         fold_of_group.update(dict.fromkeys(ordered["group"].iloc[rows].tolist(), fold))
     drawn = [fold_of_group[group] for group in groups.tolist()]
     return pd.Series(drawn, index=train.index, name="fold", dtype="int64")
+
+
+def _labels_of(variants: Sequence[VariantResult]) -> tuple[str, ...]:
+    """Return the labels of a run; a variant that was not trained does not know them."""
+    return next((one.data_format.labels for one in variants if one.status == "trained"), SEED_FORMAT.labels)
 
 
 def _audit_together(frames: Sequence[pd.DataFrame], classes: Sequence[str]) -> LabelAudit:

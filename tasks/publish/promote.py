@@ -56,18 +56,17 @@ def apply_decision(
     """
     inputs = {"decision": decision.key, "made": read_record(decision.path).created}
     decided, move_id = load_decision(decision), hash_json(inputs)
-    model = name_model(variants[0].data_format)
 
     def write(out: Path) -> None:
         version = 0
         if decided.outcome != "keep":
             challenger = next(v for v in variants if Path(v.directory).name == decided.challenger.key)
             version = register_challenger(challenger, report, workspace, children, decided)
-        if decided.outcome == "promote":
-            registry = ModelRegistry(workspace.root, model)
-            _tell_of(registry.move_champion(version, BY_POLICY, decided.summary, move_id), version, registry)
-        elif decided.outcome == "ask":
-            emit(APPROVAL_REQUESTED, model, version=version, summary=decided.summary)
+            registry = ModelRegistry(workspace.root, name_model(challenger.data_format))
+            if decided.outcome == "promote":
+                _tell_of(registry.move_champion(version, BY_POLICY, decided.summary, move_id), version, registry)
+            else:
+                emit(APPROVAL_REQUESTED, registry.model, version=version, summary=decided.summary)
         (out / VERSION_NAME).write_text(json.dumps(version), encoding="utf-8")
 
     done = workspace.produce(APPLIED_DECISIONS_STAGE, inputs, write, give_up=children.is_stopping)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from data.base.data_format import SEED_FORMAT
+from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
 from data.records.training import VariantResult
 from data.sample.generate import SampleConfig, generate_sample
@@ -182,6 +182,17 @@ def test_strong_variants_audit_together_and_weak_ones_stay_out(variants):
     best = audit_variants([variant for variant in results if variant.name == "better"])
     best_recall, best_precision = score(best, name_images(len(truth)), labels, truth)
     assert recall + precision > best_recall + best_precision
+
+
+def test_labels_are_those_of_what_was_trained(variants):
+    _, _, results = variants
+    other = DataFormat(labels=("angry", "disgust", "fear", "contempt"))
+    trained = [one.model_copy(update={"data_format": other}) for one in results if one.status == "trained"]
+    skipped = next(one for one in results if one.status == "skipped")
+    audit = audit_variants([skipped, *trained])
+    assert audit.labels == other.labels and {one.label for one in audit.suspects} <= set(other.labels)
+    hopeless = [one for one in trained if one.name == "hopeless"]
+    assert audit_variants([skipped, *hopeless]).labels == other.labels
 
 
 def test_without_a_variant_above_chance_nothing_is_suspected(variants):

@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 from prefect.states import Completed, Failed
 
+from data.base.data_format import DataFormat
 from data.base.errors import PipelineError
 from data.records.training import Latency, VariantResult
 from data.views.tfrecords import INDEX_NAME, RecordFile, ViewsIndex
@@ -19,6 +20,7 @@ from models.jobs.files import PREDICTIONS_NAME
 from models.jobs.specs import ScoreSpec
 from models.promotion.policy import PromotionPolicy
 from models.registry.champion import ModelRegistry
+from models.registry.model_names import name_model
 from tasks.publish import decide, promote
 from tasks.publish.decide import decide_on_champion, read_outcome
 from tasks.publish.promote import apply_decision
@@ -129,7 +131,7 @@ def lab(tmp_path, monkeypatch, events):
     monkeypatch.setattr(promote, "emit", lambda event, *_, **payload: events.append((event, payload["version"])))
 
     def register(result, report, workspace, children, decision):
-        registry = ModelRegistry(workspace.root)
+        registry = ModelRegistry(workspace.root, name_model(result.data_format))
         with registry._exclusive():
             registry._ensure_registered()
         known = [
@@ -139,7 +141,9 @@ def lab(tmp_path, monkeypatch, events):
         ]
         tags = {"emotion.variant": Path(result.directory).name, "emotion.variant_name": result.name}
         source = Path(result.directory).as_uri()
-        return known[0] if known else int(registry.client.create_model_version("emotion", source, tags=tags).version)
+        return (
+            known[0] if known else int(registry.client.create_model_version(registry.model, source, tags=tags).version)
+        )
 
     monkeypatch.setattr(promote, "register_challenger", register)
     return Lab(tmp_path)
@@ -155,6 +159,15 @@ def test_the_best_variant_is_judged_and_made_champion_once(lab, events):
     assert lab.apply_decision(decision, variants) == lab.apply_decision(decision, variants) == 1
     assert events == [(0, 1)]
     assert lab.decide(variants, stages).cached
+
+
+def test_a_run_of_another_format_moves_its_own_champion_even_if_its_first_variant_was_skipped(lab):
+    stages, other = lab.data(), DataFormat(labels=("angry", "disgust", "fear", "contempt"))
+    trained = lab.variant("strong", 0.8, stages).model_copy(update={"data_format": other})
+    variants = [VariantResult(name="skipped", description="", status="skipped"), trained]
+    assert lab.apply_decision(lab.decide(variants, stages), variants) == 1
+    assert ModelRegistry(lab.workspace.root, name_model(other)).champion() == 1
+    assert ModelRegistry(lab.workspace.root).champion() == 0
 
 
 def test_a_champion_of_the_same_images_is_not_scored_again(lab):
