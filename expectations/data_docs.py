@@ -71,6 +71,8 @@ def write_data_docs(
     Raises:
         PipelineError: columns of the manifest are missing, or it has no row.
     """
+    from expectations.suite import prepare_frame
+
     require_rows(manifest)
     context = open_context()
     context.add_data_docs_site(
@@ -82,7 +84,8 @@ def write_data_docs(
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         },
     )
-    run_suite(context, _escape_names(manifest), rules, _escape_counts(published_counts))
+    frame = prepare_frame(_escape_names(manifest), rules.data_format)
+    run_suite(context, frame, rules, _escape_counts(published_counts))
     context.build_data_docs(site_names=["pages"])
     make_self_contained(out)
     return out / "index.html"

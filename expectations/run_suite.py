@@ -39,9 +39,12 @@ def validate_manifest(manifest: pd.DataFrame, rules: DataRules, published_counts
     Raises:
         PipelineError: columns of the manifest are missing, or it has no row.
     """
+    from expectations.suite import prepare_frame
+
     require_rows(manifest)
-    others = _count_other_values(manifest, rules.data_format)
-    results = run_suite(open_context(), manifest, rules, published_counts)
+    frame = prepare_frame(manifest, rules.data_format)
+    others = _count_other_values(frame, rules.data_format)
+    results = run_suite(open_context(), frame, rules, published_counts)
     return Verdict(findings=tuple(_to_finding(result, others, rules) for result in results))
 
 
@@ -73,30 +76,31 @@ def open_context() -> Any:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def run_suite(context: Any, manifest: pd.DataFrame, rules: DataRules, published_counts: Counts | None) -> list[Any]:
-    """Run the suite; return one result for each expectation, in the suite's order."""
+def run_suite(context: Any, frame: pd.DataFrame, rules: DataRules, published_counts: Counts | None) -> list[Any]:
+    """Run the suite on a frame of `expectations.suite.prepare_frame`.
+
+    Returns:
+        One result for each expectation, in the suite's order.
+    """
     import great_expectations as gx
 
-    from expectations.suite import build_suite, prepare_frame
+    from expectations.suite import build_suite
 
     asset = context.data_sources.add_pandas("manifest").add_dataframe_asset("images")
     batch_definition = asset.add_batch_definition_whole_dataframe("all")
-    if "group" not in manifest:
+    if "group" not in frame:
         needing_groups = (rule.name for rule in RULES.values() if rule.needs_groups)
         rules = rules.model_copy(update={"unchecked": (*rules.unchecked, *needing_groups)})
-    suite = context.suites.add(build_suite(rules, published_counts or count_images(manifest, "split")))
+    suite = context.suites.add(build_suite(rules, published_counts or count_images(frame, "split")))
     validation = gx.ValidationDefinition(name="manifest", data=batch_definition, suite=suite)
     outcome = context.validation_definitions.add(validation).run(
-        batch_parameters={"dataframe": prepare_frame(manifest, rules.data_format)}, result_format=RESULT_FORMAT
+        batch_parameters={"dataframe": frame}, result_format=RESULT_FORMAT
     )
     return list(outcome.results)
 
 
-def _count_other_values(manifest: pd.DataFrame, data_format: DataFormat) -> dict[str, dict[str, int]]:
+def _count_other_values(frame: pd.DataFrame, data_format: DataFormat) -> dict[str, dict[str, int]]:
     """Count the values that a rule does not allow, by rule: Great Expectations lists the first 200 images alone."""
-    from expectations.suite import prepare_frame
-
-    frame = prepare_frame(manifest, data_format)
     found: dict[str, dict[str, int]] = {}
     for rule in RULES.values():
         allowed = allowed_values(rule, data_format)

@@ -90,6 +90,7 @@ def validate_data(
     def published() -> pd.DataFrame:
         return read_manifest(manifest.path / MANIFEST_NAME)
 
+    @cache
     def rules() -> tuple[DataRules, CleaningPolicy]:
         return policies_to_rules(
             policies, DataRules(**limits.model_dump(), data_format=find_format(published(), choice))

@@ -13,7 +13,7 @@ from data.base.names import find_split
 from data.sources.archives.entries import is_litter, show_name
 from data.sources.limits import ExtractLimits, Tally
 from data.sources.tables.csv_files import open_csv
-from data.sources.tables.rows import NO_SPLIT, ImageRow, describe_columns, find_column, require_value
+from data.sources.tables.rows import NO_SPLIT, ImageRow, describe_columns, find_column, read_split, require_value
 
 SHOWN_PATHS = 3
 
@@ -153,7 +153,7 @@ def _read_list(path: Path) -> Iterator[_ListRow]:
                 number,
                 require_value(fields[file], "path", path, number),
                 require_value(fields[label], "label", path, number),
-                NO_SPLIT if split is None else require_value(fields[split], "split", path, number),
+                read_split(fields, split, path, number),
             )
 
 

@@ -9,7 +9,7 @@ from data.base.data_format import LARGEST_SIDE, SMALLEST_SIDE
 from data.base.errors import PipelineError
 from data.sources.archives.entries import show_name
 from data.sources.tables.csv_files import open_csv
-from data.sources.tables.rows import NO_SPLIT, ImageRow, describe_columns, find_column, require_value
+from data.sources.tables.rows import ImageRow, describe_columns, find_column, read_split, require_value
 
 
 def read_pixel_rows(path: Path) -> Iterator[ImageRow]:
@@ -36,7 +36,7 @@ def read_pixel_rows(path: Path) -> Iterator[ImageRow]:
             )
         for number, fields in table.rows:
             yield ImageRow(
-                split=NO_SPLIT if split is None else require_value(fields[split], "split", path, number),
+                split=read_split(fields, split, path, number),
                 label=require_value(fields[label], "label", path, number),
                 name=f"{number:08d}.png",
                 content=_encode(_read_levels(fields[pixels], path, number)),

@@ -62,6 +62,15 @@ def require_value(text: str, what: str, table: Path, row: int) -> str:
     raise PipelineError(f"{table}: row {row} has no {what}; fill it in, or remove the row")
 
 
+def read_split(fields: Sequence[str], column: int | None, table: Path, row: int) -> str:
+    """Return the split of a row, or `NO_SPLIT` if the table has no column for it.
+
+    Raises:
+        PipelineError: the value is empty.
+    """
+    return NO_SPLIT if column is None else require_value(fields[column], "split", table, row)
+
+
 def describe_columns(columns: Iterable[str]) -> str:
     """Return the names of columns for a message."""
     names = [show_name(column.strip()) or "(no name)" for column in columns]
