@@ -9,5 +9,6 @@ sources   | how do the files of a source get onto the disk?
 sample    | what do the generated images look like?
 manifest  | what is known of each image?
 quality   | is the data good enough, and what is left out?
+photos    | which faces are in a photo, and what does a network see of each?
 views     | what augmented images are the networks trained on?
 """

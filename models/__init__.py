@@ -10,5 +10,6 @@ evaluation | How good are stored predictions?
 analysis   | Which questions does the report answer?
 promotion  | Does a challenger become the champion?
 registry   | What is stored in MLflow?
+export     | Which formats can a network be exported in, and do they answer as it does?
 search     | Which recipes does a hyper-parameter search try?
 """

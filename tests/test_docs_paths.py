@@ -9,7 +9,7 @@ from flows.settings import PREFIX, Settings
 from tests.support.doc_commands import PAGES, page_name
 
 DOCS = PROJECT_ROOT / "docs"
-ROOMS = "flows|tasks|expectations|models|reports|data|benchmarks|tests|docs|deploy"
+ROOMS = "flows|serving|tasks|expectations|models|reports|data|benchmarks|tests|docs|deploy"
 PATH = re.compile(rf"(?<![\w./])(?:{ROOMS})/[\w./-]*\w")
 MODULE = re.compile(rf"(?<![\w./])(?:{ROOMS})(?:\.\w+)+(?![\w/])")
 CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)

@@ -10,8 +10,9 @@ import tokenize
 import pytest
 
 from data.base.paths import PROJECT_ROOT
+from data.workspace.digests import ROOMS
 
-PLACES = ("flows", "tasks", "expectations", "models", "reports", "data", "benchmarks", "deploy", "docs", "tests")
+PLACES = (*ROOMS, "benchmarks", "deploy", "docs", "tests")
 ROOT_FILES = ("README.md", "CONTRIBUTING.md", "Makefile", "prefect.yaml", "pyproject.toml")
 SUFFIXES = (".py", ".md", ".html", ".yaml", ".service")
 

@@ -6,6 +6,7 @@ dataset         | what is in a data set, and what was found wrong?
 events          | what do child commands of data/ print, and what do all of them?
 label_audit     | which labels are suspect?
 promotion       | what was decided on the champion, and why?
+export          | what is an exported network, and how was each format checked?
 run             | what is in the results.json of a run?
 run_difference  | what differs between two runs?
 search          | what became of a hyper-parameter search and of its trials?

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from data.base.paths import PROJECT_ROOT
 
-ROOMS = ("flows", "tasks", "expectations", "models", "reports", "data")
+ROOMS = ("flows", "serving", "tasks", "expectations", "models", "reports", "data")
 NOT_IN_KEYS = ("tasks.", "data.workspace.")
 """Prefixes of modules that are left out of all keys unless a caller names them."""
 

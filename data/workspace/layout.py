@@ -19,6 +19,7 @@ DECISIONS_STAGE = "decisions"
 APPLIED_DECISIONS_STAGE = "carried_out"
 TRACKED_STAGE = "tracked"
 REPORTS_STAGE = "reports"
+EXPORTS_STAGE = "exports"
 
 MARKER_STAGES = (TRACKED_STAGE, APPLIED_DECISIONS_STAGE)
 """Stages that only mark that something was done; pruning keeps them as long as the report that they mark."""
