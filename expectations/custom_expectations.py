@@ -19,7 +19,7 @@ from data.quality.cleaning import find_faults
 from data.quality.rules import RULES
 from expectations.counts import ExpectedCounts, count_images
 from expectations.rules import DataRules
-from expectations.wording import EXAMPLES, count_found
+from expectations.wording import EXAMPLES, count_found, name_some
 
 Counts = Mapping[str, Mapping[str, int]]
 """split -> label -> images"""
@@ -127,7 +127,7 @@ class ExpectEachClassInEachSplit(CountsExpectation):
             f"the split {split} holds no readable image" if split in counts else f"the split {split} is missing"
             for split in lost
         ]
-        return "; ".join([*phrases, *([f"no readable image of {', '.join(classes)}"] if classes else [])])
+        return "; ".join([*phrases, *([f"no readable image of {name_some(classes)}"] if classes else [])])
 
 
 class ExpectEnoughImages(CountsExpectation):
@@ -144,7 +144,7 @@ class ExpectEnoughImages(CountsExpectation):
             for label in self.labels
             if 0 < counts.get(split, {}).get(label, 0) < minimum
         ]
-        message = f"too few images: {', '.join(few)}" if few else "no class has too few images"
+        message = f"too few images: {name_some(few)}" if few else "no class has too few images"
         return not few, len(few), message
 
 
@@ -192,7 +192,7 @@ class ExpectPublishedCounts(BatchExpectation):
     ) -> dict[str, Any]:
         expected = ExpectedCounts.model_validate(self.expected_counts)
         deviations = expected.find_deviations(self.published_counts)
-        found = f"other counts than {expected.name} states: {', '.join(deviations)}"
+        found = f"other counts than {expected.name} states: {name_some(deviations)}"
         message = found if deviations else f"the counts are those of {expected.name}"
         return _result(not deviations, len(deviations), message)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 EXAMPLES = 10
-"""Offending images named in a finding."""
+"""Offending images or folders named in a finding."""
 
 VALUES = 30
 """Offending values, such as sizes, named in a finding."""
@@ -15,6 +15,19 @@ def count_found(images: int, noun: str, phrase: str) -> str:
     if images == 0:
         return f"no {noun} found {phrase}"
     return f"{images:,} {noun}{'' if images == 1 else 's'} found {phrase}"
+
+
+def name_some(phrases: Sequence[str]) -> str:
+    """Join phrases with commas, the first ten of them, and say how many more there are.
+
+    Examples:
+        >>> name_some(["train/sad", "test/sad"])
+        'train/sad, test/sad'
+        >>> name_some([f"train/{number}" for number in range(12)])[-27:]
+        'train/8, train/9 and 2 more'
+    """
+    more = f" and {len(phrases) - EXAMPLES} more" if len(phrases) > EXAMPLES else ""
+    return ", ".join(phrases[:EXAMPLES]) + more
 
 
 def name_values(images: Mapping[str, int], allowed: Sequence[str] = ()) -> str:

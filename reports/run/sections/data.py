@@ -84,7 +84,7 @@ def load_contact_sheets(pictures: Path | None, classes: tuple[str, ...]) -> list
     """Read the sample faces of each class, each above its augmented view.
 
     Args:
-        pictures: an .npz with samples and, if views were made, augmented: uint8 (classes, k, 48, 48).
+        pictures: an .npz with samples and, if views were made, augmented: uint8 (classes, k, height, width[, 3]).
         classes: class names in label order.
 
     Returns:

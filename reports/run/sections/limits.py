@@ -56,10 +56,11 @@ def model_card_parts(results: RunResults) -> list[CardPart]:
     parts = {
         "Model details": _details(results, best),
         "Intended use": (
-            "To study how well small networks name the expression on a 48x48 gray picture of one frontal face (happy, "
-            "neutral, sad or surprise, as labellers saw it), to compare training recipes, and to teach.",
+            f"To study how well small networks tell {join_names(list(results.classes))}, as labellers saw them, on a "
+            f"{best.data_format.size} {best.data_format.colour} picture of one frontal face, to compare training "
+            "recipes, and to teach.",
         ),
-        "Must not be used for": _out_of_scope(),
+        "Must not be used for": _out_of_scope(best),
         "Factors": _factors(results, best),
         "Metrics": _metrics(results, best),
         "Data": _data(results),
@@ -81,12 +82,13 @@ def _details(results: RunResults, best: VariantResult) -> tuple[str, ...]:
     return (
         f"{best.name}{key}: {best.description.rstrip('.')}. {number(best.parameters_total)} parameters, code {code}, "
         f"seed {results.seed}, preset {results.preset}. {status}",
-        "It takes gray pixels from 0 to 255, 48 by 48, and gives a probability for each class; all preprocessing is "
-        "inside.",
+        f"It takes {best.data_format.colour} pixels from 0 to 255, {best.data_format.width} wide and "
+        f"{best.data_format.height} high, and gives a probability for each class; all preprocessing is inside.",
     )
 
 
-def _out_of_scope() -> tuple[str, ...]:
+def _out_of_scope(best: VariantResult) -> tuple[str, ...]:
+    unseen = "colour photographs, " if best.data_format.channels == 1 else ""
     return (
         "Inferring emotions of people at work or in education: placing on the market, putting into service or using an "
         "AI system for that is prohibited in the European Union, except for medical or safety reasons (AI Act, Article "
@@ -94,7 +96,7 @@ def _out_of_scope() -> tuple[str, ...]:
         "Judging, selecting, ranking, monitoring or diagnosing people, lie detection, credit, policing, and any "
         "decision about a person. Elsewhere too, who uses emotion recognition must tell the people it is used on "
         "(AI Act, Article 50(3)); this is no legal advice.",
-        "Other pictures than it was judged on: children, colour photographs, profiles, masks, video, low light.",
+        f"Other pictures than it was judged on: children, {unseen}profiles, masks, video, low light.",
     )
 
 
