@@ -40,6 +40,7 @@ from flows.cli.options import (
     parse_choices,
     parse_data_choices,
 )
+from flows.cli.predict.command import app as predict_app
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
@@ -52,6 +53,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(predict_app)
 app.add_typer(up_app)
 app.add_typer(upkeep_app)
 app.add_typer(models_app, name="models")

@@ -49,7 +49,7 @@ def print_version(version: str, model: str) -> None:
         PipelineError: there is no such version.
     """
     registry = _registry(model)
-    found = registry.show(_number(version, registry))
+    found = registry.show(find_number(version, registry))
     table = Table(box=SIMPLE, show_header=False)
     rows = {
         "version": str(found.version),
@@ -71,7 +71,7 @@ def promote_version(version: str, reason: str, model: str) -> None:
         PipelineError: there is no such version, or it cannot be the champion.
     """
     registry = _registry(model)
-    move = registry.move_champion(_number(version, registry), _user(), reason)
+    move = registry.move_champion(find_number(version, registry), _user(), reason)
     if move is None:
         console.print(f"Version {escape(version)} is the champion already; nothing was moved.", highlight=False)
     else:
@@ -88,11 +88,7 @@ def roll_back(reason: str, model: str) -> None:
     _report(registry.rollback(_user(), reason), registry)
 
 
-def _registry(model: str) -> ModelRegistry:
-    return ModelRegistry(load_settings().workspace, model)
-
-
-def _number(version: str, registry: ModelRegistry) -> int:
+def find_number(version: str, registry: ModelRegistry) -> int:
     """Find the number of a version that is given as a number or an alias.
 
     Raises:
@@ -106,6 +102,10 @@ def _number(version: str, registry: ModelRegistry) -> int:
             "is one"
         )
     return number
+
+
+def _registry(model: str) -> ModelRegistry:
+    return ModelRegistry(load_settings().workspace, model)
 
 
 def _user() -> str:
