@@ -8,7 +8,7 @@ from typing import get_args
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from data.base.errors import PipelineError
-from flows.cli.model_versions import find_number
+from flows.cli.use.versions import find_number
 from flows.cli.predict.outputs import OutputChoice, open_outputs
 from flows.cli.predict.rows import Tally, describe_network
 from flows.cli.terminal import console, error_console
