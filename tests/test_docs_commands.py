@@ -116,7 +116,10 @@ def check_option(words):
     if not owners:
         raise WrongCommand("no command has this option")
     if len(words) > 1:
-        check_words([*owners[0].split(), *words])
+        required = [
+            one for one in list_commands()[owners[0]].params if one.param_type_name == "argument" and one.required
+        ]
+        check_words([*owners[0].split(), *words, *("1" for _ in required)])
 
 
 def check_make(command):

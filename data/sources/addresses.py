@@ -41,7 +41,8 @@ def public_only(url: str, proxy: str) -> Iterator[None]:
         AddressRefused: inside the block, by whatever connects.
     """
     _install_hook()
-    proxies = {proxy, *getproxies().values()} - {""}
+    # "no" is NO_PROXY: hosts that are reached without a proxy, not proxies.
+    proxies = {proxy, *(url for scheme, url in getproxies().items() if scheme != "no")} - {""}
     own = _resolve(_host_of(url))
     # No address: the name is unknown here, and a proxy will resolve it.
     is_public = all(is_public_address(address) for address in own)
@@ -50,6 +51,12 @@ def public_only(url: str, proxy: str) -> Iterator[None]:
         yield
     finally:
         _allowed.reset(token)
+
+
+def is_public_url(url: str) -> bool:
+    """Return whether the host of a URL is known here and has addresses of the public internet alone."""
+    addresses = _resolve(_host_of(url))
+    return bool(addresses) and all(map(is_public_address, addresses))
 
 
 def is_public_address(address: str) -> bool:

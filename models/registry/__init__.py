@@ -10,6 +10,7 @@ packaging    | how is a network stored so that it loads without this repository
 served_model | what does MLflow run when it serves the network
 versions     | which versions of the model exist
 model_names  | which registered model does a format of data sets have
+lookup       | which version is champion, asked without importing MLflow
 champion     | which version is champion, and how is it changed
 journal      | who moved the champion, when and why
 prune        | which runs in MLflow are no longer needed

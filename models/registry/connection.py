@@ -42,12 +42,21 @@ that is set already is kept, except for the first."""
 
 def tracking_uri(workspace: Path) -> str:
     """Find the store of runs and models: MLFLOW_TRACKING_URI, else a SQLite database in the workspace."""
-    return os.environ.get(URI_VARIABLE) or f"sqlite:///{workspace.resolve() / MLFLOW_FOLDER / 'mlflow.db'}"
+    return os.environ.get(URI_VARIABLE) or f"sqlite:///{_database(workspace)}"
+
+
+def own_database(workspace: Path) -> Path | None:
+    """Find where the workspace's own database is, or would be; None if MLFLOW_TRACKING_URI names another store."""
+    return None if os.environ.get(URI_VARIABLE) else _database(workspace)
 
 
 def store_exists(workspace: Path) -> bool:
     """Tell whether there is an MLflow to ask: one that MLFLOW_TRACKING_URI names, or a database in the workspace."""
-    return bool(os.environ.get(URI_VARIABLE)) or (workspace.resolve() / MLFLOW_FOLDER / "mlflow.db").exists()
+    return bool(os.environ.get(URI_VARIABLE)) or _database(workspace).exists()
+
+
+def _database(workspace: Path) -> Path:
+    return workspace.resolve() / MLFLOW_FOLDER / "mlflow.db"
 
 
 def artifact_location(workspace: Path) -> str | None:

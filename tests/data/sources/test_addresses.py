@@ -59,6 +59,12 @@ def test_what_the_source_or_a_proxy_names_is_allowed(monkeypatch: pytest.MonkeyP
             connect("127.0.0.2")
 
 
+def test_a_host_that_needs_no_proxy_is_not_allowed_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with public_only("http://8.8.8.8/x.zip", ""), pytest.raises(AddressRefused):
+        connect("127.0.0.1")
+
+
 def test_other_threads_and_later_connections_are_free() -> None:
     errors: list[BaseException] = []
 

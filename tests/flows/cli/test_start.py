@@ -45,6 +45,7 @@ def imported_by(*arguments: str, **settings: str) -> tuple[set[str], str]:
         (["--help"], 0, "Retrain facial-expression classifiers"),
         (["run", "--help"], 0, "--time-budget"),
         (["models", "--help"], 0, "rollback"),
+        (["predict", "--help"], 0, "--every"),
         (["run", "--colour"], 2, "No such option"),
         (["retrain"], 2, "No such command"),
         (["run", "--seed", "many"], 2, "Invalid value"),

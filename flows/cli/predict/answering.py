@@ -1,0 +1,120 @@
+"""Work of `emotion predict`: the network is loaded, the photos are answered, and the progress is shown."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import get_args
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from data.base.errors import PipelineError
+from flows.cli.use.versions import find_number
+from flows.cli.predict.outputs import OutputChoice, open_outputs
+from flows.cli.predict.rows import Tally, describe_network
+from flows.cli.terminal import console, error_console
+from flows.settings import load_settings
+from models.registry.champion import ModelRegistry
+from models.registry.connection import MODEL_NAME
+from models.registry.versions import CHAMPION
+from serving.answers import FaceMode
+from serving.predictor import PictureAnswer, Predictor
+from serving.sources import SourceOptions, count_photos
+
+EXIT_NONE_READ = 1
+EXIT_SOME_NOT_READ = 3
+
+NOTE_SECONDS = 30
+"""Time between two lines on the progress where there is no terminal."""
+
+
+def check_mode(faces: str) -> FaceMode:
+    """Return the way in which faces are looked for.
+
+    Raises:
+        PipelineError: there is none of this name.
+    """
+    for mode in get_args(FaceMode):
+        if mode == faces:
+            return mode
+    raise PipelineError(f"got --faces {faces}, expected one of {', '.join(get_args(FaceMode))}")
+
+
+def load_predictor(chosen: str, export: str, mode: FaceMode) -> Predictor:
+    """Load the network that a person chose.
+
+    Args:
+        chosen: a version of the registered model emotion (a number, champion or challenger), another registered
+            model, or both as NAME/VERSION.
+        export: directory of an export; if it is given, `chosen` does not count.
+        mode: how faces are looked for.
+
+    Raises:
+        PipelineError: there is no such version, or it was not exported.
+    """
+    if export:
+        return Predictor.load(export, faces=mode)
+    workspace, (name, version) = load_settings().workspace, split_choice(chosen)
+    # The champion is found without importing MLflow, which takes seconds.
+    number = 0 if version == CHAMPION else find_number(version, ModelRegistry(workspace, name))
+    return Predictor.champion(workspace, name, number, mode)
+
+
+def split_choice(chosen: str) -> tuple[str, str]:
+    """Return the name of the registered model and the version that a text means.
+
+    Examples:
+        >>> split_choice("3"), split_choice("emotion-rafdb"), split_choice("emotion-rafdb/challenger")
+        (('emotion', '3'), ('emotion-rafdb', 'champion'), ('emotion-rafdb', 'challenger'))
+    """
+    name, slash, version = chosen.partition("/")
+    if slash:
+        return name, version
+    return (name, CHAMPION) if name.startswith(MODEL_NAME) else (MODEL_NAME, chosen)
+
+
+def answer_sources(predictor: Predictor, given: Sequence[str], every_seconds: float, choice: OutputChoice) -> int:
+    """Answer photos, hand the answers to the outputs, and say what they were together.
+
+    Returns:
+        The exit status: 0, or whether some photos or all of them could not be read.
+    """
+    options, tally = SourceOptions(every_seconds=every_seconds), Tally()
+    answers = predictor.predict_with_pictures(given, options, pictures=bool(choice.out))
+    with ExitStack() as stack:
+        outputs = open_outputs(stack, choice, predictor.bundle)
+        for one in _show_progress(answers, given, options, shown=not choice.prints_table):
+            for output in outputs:
+                output.add(one)
+            tally.add(one.answer)
+    last = error_console if choice.json or choice.csv == "-" else console
+    written = [f"Written: {place}" for place in (choice.csv, choice.out) if place not in ("", "-")]
+    for line in (tally.describe(), describe_network(predictor.bundle, predictor.version), *written):
+        last.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not tally.refused:
+        return 0
+    return EXIT_NONE_READ if tally.refused == tally.photos else EXIT_SOME_NOT_READ
+
+
+def _show_progress(
+    answers: Iterable[PictureAnswer], given: Sequence[str], options: SourceOptions, shown: bool
+) -> Iterator[PictureAnswer]:
+    """Pass answers on, and show on standard error how far they are, unless the rows of the table show it."""
+    if shown and error_console.is_terminal:
+        columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("photos"), TimeRemainingColumn())
+        with Progress(*columns, console=error_console, transient=True) as progress:
+            yield from progress.track(answers, total=count_photos(given, options))
+    elif shown or not console.is_terminal:
+        yield from _note_progress(answers)
+    else:
+        yield from answers
+
+
+def _note_progress(answers: Iterable[PictureAnswer]) -> Iterator[PictureAnswer]:
+    """Pass answers on, and write a line now and then."""
+    started = noted = time.monotonic()
+    for number, answer in enumerate(answers, start=1):
+        yield answer
+        now = time.monotonic()
+        if now - noted > NOTE_SECONDS:
+            noted = now
+            error_console.print(f"{number} photos, {number / (now - started):.1f} a second", highlight=False)

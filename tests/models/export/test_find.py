@@ -1,0 +1,58 @@
+import os
+
+import pytest
+
+from data.workspace.layout import EXPORTS_STAGE
+from data.workspace.store import Workspace
+from models.export.find import champion_export, find_export
+from models.registry.champion import ModelRegistry
+from tests.support.registry_factory import make_registry
+
+
+def write(out):
+    (out / "bundle.json").write_text("{}")
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+def make_export(workspace, training, code="1"):
+    return workspace.produce(EXPORTS_STAGE, {"training": training, "code": code}, write).path
+
+
+def test_finds_the_export_of_a_training_and_of_no_other(workspace):
+    assert find_export(workspace.root, "training a") is None
+    made = make_export(workspace, "training a")
+    assert find_export(workspace.root, "training a") == made
+    assert find_export(workspace.root, "training b") is None
+
+
+def test_takes_the_export_that_was_used_last(workspace):
+    old, new = make_export(workspace, "training a"), make_export(workspace, "training a", "2")
+    for path, seconds in ((old, 100), (new, 200)):
+        os.utime(path / "_complete.json", (seconds, seconds))
+    assert find_export(workspace.root, "training a") == new
+    make_export(workspace, "training a")  # found again, by an older version of the code
+    assert find_export(workspace.root, "training a") == old
+
+
+def test_a_damaged_export_does_not_count(workspace):
+    path = make_export(workspace, "training a")
+    (path / "bundle.json").write_text("")
+    assert find_export(workspace.root, "training a") is None
+    (path / "_complete.json").write_text("no record")
+    assert find_export(workspace.root, "training a") is None
+
+
+def test_follows_the_champion(workspace):
+    assert champion_export(workspace.root) == (0, None)
+    make_registry(workspace.root, 2)
+    assert champion_export(workspace.root) == (0, None)
+    registry, path = ModelRegistry(workspace.root), make_export(workspace, "variant2")
+    registry.move_champion(1, "a test", "first")
+    assert champion_export(workspace.root) == (1, None)
+    assert champion_export(workspace.root, version=2) == (2, path)
+    registry.move_champion(2, "a test", "second")
+    assert champion_export(workspace.root) == (2, path)
