@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from serving.prepare import PhotoPreparer, PreparedPhoto
     from serving.sources import PhotoSource, SourceOptions
 
+    Sources = str | Path | Iterable[str | Path | PhotoSource]
+
 WINDOW_PHOTOS = 32
 """Photos whose faces are scored together, at most."""
+
+WINDOW_PICTURES = 8
+"""The same if their pictures are kept, which have up to 6 MB each."""
 
 WINDOW_SECONDS = 1.0
 """Time after which faces are scored even if they are few, so that answers appear while photos are slow to read."""
@@ -105,13 +110,11 @@ class Predictor:
             )
         return cls(directory, f"{model}/{number}", faces)
 
-    def predict(
-        self, sources: "Iterable[str | Path | PhotoSource]", options: "SourceOptions | None" = None
-    ) -> Iterator[PhotoAnswer]:
+    def predict(self, sources: "Sources", options: "SourceOptions | None" = None) -> Iterator[PhotoAnswer]:
         """Answer photos, folders, patterns, addresses and videos, in their order, one answer a photo or frame.
 
         Args:
-            sources: what `serving.sources.list_photos` reads, or photos of one's own as `PhotoSource`.
+            sources: one or several of what `serving.sources.list_photos` reads.
             options: how they are read, such as the time between two frames of a video.
 
         Yields:
@@ -121,7 +124,7 @@ class Predictor:
 
     def predict_with_pictures(
         self,
-        sources: "Iterable[str | Path | PhotoSource]",
+        sources: "Sources",
         options: "SourceOptions | None" = None,
         pictures: bool = True,
     ) -> Iterator[PictureAnswer]:
@@ -130,14 +133,16 @@ class Predictor:
         Args:
             sources: see `predict`.
             options: see `predict`.
-            pictures: whether to keep the copies, which takes up to 6 MB for each of 32 photos.
+            pictures: whether to keep the copies.
         """
         from serving.prepare import PhotoPreparer
         from serving.sources import SourceOptions, list_photos
 
         preparer = PhotoPreparer(self.bundle.data_format, self.version, self.faces, previews=pictures)
-        photos = list_photos(sources, options or SourceOptions())
-        for window in _windows(_prepare_in_order(preparer, photos)):
+        named = [sources] if isinstance(sources, str | Path) else sources
+        photos = list_photos(named, options or SourceOptions())
+        most = WINDOW_PICTURES if pictures else WINDOW_PHOTOS
+        for window in _windows(_prepare_in_order(preparer, photos), most):
             yield from (PictureAnswer(one.answer, one.preview) for one in self._score(window))
 
     def predict_image(self, image: bytes | NDArray[np.uint8], name: str = "image") -> PhotoAnswer:
@@ -193,7 +198,7 @@ def _prepare_in_order(preparer: "PhotoPreparer", photos: "Iterable[PhotoSource]"
         pool.shutdown(cancel_futures=True)
 
 
-def _windows(photos: "Iterator[PreparedPhoto]") -> "Iterator[list[PreparedPhoto]]":
+def _windows(photos: "Iterator[PreparedPhoto]", most: int) -> "Iterator[list[PreparedPhoto]]":
     """Collect photos until their faces fill a batch, or until the first of them has waited for a second."""
     from serving.network import LARGEST_BATCH
 
@@ -202,7 +207,7 @@ def _windows(photos: "Iterator[PreparedPhoto]") -> "Iterator[list[PreparedPhoto]
     for photo in photos:
         window.append(photo)
         crops += len(photo.crops)
-        if crops >= LARGEST_BATCH or len(window) >= WINDOW_PHOTOS or time.monotonic() - started > WINDOW_SECONDS:
+        if crops >= LARGEST_BATCH or len(window) >= most or time.monotonic() - started > WINDOW_SECONDS:
             yield window
             window, crops, started = [], 0, time.monotonic()
     if window:

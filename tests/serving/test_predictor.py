@@ -77,6 +77,11 @@ def test_a_photo_has_the_same_answer_alone_and_among_others(predictor, answers, 
             assert one.face == other.face
 
 
+def test_one_photo_needs_no_list(predictor, answers, folder):
+    for one in (folder / "a.png", str(folder / "a.png")):
+        assert list(predictor.predict(one)) == [answers[0]]
+
+
 @pytest.mark.parametrize(
     ("mode", "outcomes"),
     [("auto", ["faces", "given"]), ("given", ["given", "given"]), ("find", ["faces", "no_face"])],
