@@ -1,4 +1,5 @@
-"""Commands of `emotion`: runs, searches and reports; up_commands, upkeep_commands and model_commands have the others.
+"""Commands of `emotion`: runs, searches and reports; up_commands, upkeep_commands, model_commands and
+the package serve have the others.
 
 Every command imports this module, so each imports what it needs by itself: `emotion --help` and a mistyped option
 answer at once.
@@ -41,6 +42,7 @@ from flows.cli.options import (
     parse_data_choices,
 )
 from flows.cli.predict.command import app as predict_app
+from flows.cli.serve.command import app as serve_app
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
@@ -55,6 +57,7 @@ app = typer.Typer(
 )
 app.add_typer(predict_app)
 app.add_typer(up_app)
+app.add_typer(serve_app)
 app.add_typer(upkeep_app)
 app.add_typer(models_app, name="models")
 
