@@ -95,7 +95,9 @@ def load_predictor(limits: ServeLimits, export: Path, version: str) -> "Predicto
     """Load the predictor of an exported network, and let it answer once: the first answer imports and prepares much."""
     from serving.predictor import Predictor
 
-    predictor = Predictor.load(export, version=version, limits=PhotoLimits(max_pixels=limits.pixels))
+    predictor = Predictor.load(
+        export, version=version, limits=PhotoLimits(max_bytes=limits.body_bytes, max_pixels=limits.pixels)
+    )
     data_format = predictor.bundle.data_format
     for height, width in ((data_format.height, data_format.width), (WARM_UP_SIDE, WARM_UP_SIDE)):
         predictor.predict_image(np.zeros((height, width, 3), np.uint8))

@@ -40,6 +40,7 @@ from tests.support.up_command import free_port
 
 TOKEN = "a-token-of-some-length"
 START_SECONDS = 60
+LIMITS = ServeLimits(body_bytes=4 << 20)
 
 
 def face(upper=250, lower=20):
@@ -72,7 +73,7 @@ def client(workspace):
     """The service in this process, following the registry quickly."""
     patch = pytest.MonkeyPatch()
     patch.setattr(champion, "POLL_SECONDS", 0.1)
-    service = make_service(follow_registry(workspace), ServeLimits())
+    service = make_service(follow_registry(workspace), LIMITS)
     server = make_server(service, Place("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -251,7 +252,7 @@ def test_broken_forms_do_not_fill_the_log():
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_hostile_bodies_get_their_answers_from_the_real_network_too(client):
-    for sent in list_hostile(ServeLimits().body_bytes):
+    for sent in list_hostile(LIMITS.body_bytes):
         headers = {"Content-Type": sent.kind, **dict(sent.headers)}
         answer = client.post("/predict", content=sent.body, headers=headers)
         assert answer.status_code == sent.status, (sent.name, answer.text)
