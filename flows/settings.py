@@ -15,6 +15,7 @@ from data.sources.download_settings import DownloadSettings
 from data.sources.limits import ExtractLimits
 from data.workspace.mark import find_mark
 from data.workspace.store import RESERVE_BYTES, Workspace
+from models.registry.connection import MODEL_NAME
 
 PREFIX = "EMOTION_"
 ENV_FILE = ".env"
@@ -83,6 +84,18 @@ class Settings(BaseSettings):
     prefect_port: Port = Field(default=4200, description="Port of Prefect's API and UI")
     mlflow_port: Port = Field(default=5000, description="Port of MLflow's UI")
     reports_port: Port = Field(default=8060, description="Port of the report and verdict pages")
+    serve_port: Port = Field(default=8750, description="Port of the champion's web service and its page")
+    serve_model: str = Field(
+        default=MODEL_NAME,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="Registered model whose champion answers on the web",
+    )
+    serve_token: SecretStr = Field(
+        default=SecretStr(""), description="Token for which emotion serve asks; empty: none on 127.0.0.1"
+    )
+    serve_token_file: ExpandedPath | None = Field(
+        default=None, description="File with that token, if the environment should not have it"
+    )
     database_url: SecretStr = Field(
         default=SecretStr(""), description="PostgreSQL of the Prefect server; empty: SQLite in the workspace"
     )

@@ -9,6 +9,7 @@ sources   | which photos does a person name?
 fetch     | what is at the address of an image?
 video     | which frames does a video have?
 annotate  | how does a photo with its answers look?
+web       | how does the champion answer over HTTP, and what does its page show?
 """
 
 from serving.predictor import Predictor

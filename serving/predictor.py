@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.base.errors import PipelineError
+from data.photos.reading import PhotoLimits
 from data.records.export import ExportBundle
 from data.system.hardware import usable_cores
 from models.registry.connection import MODEL_NAME
@@ -53,6 +54,7 @@ class Predictor:
         version: name of the network in the answers; empty for the name of the directory.
         faces: find: look for faces; given: each picture is a cropped face; auto: given for pictures of exactly the
             size of the network's images, and find for others.
+        limits: on the content of pictures that `predict_image` gets.
 
     Raises:
         PipelineError: it is no export, its ONNX format is not offered, or a part of the installation is missing.
@@ -63,7 +65,9 @@ class Predictor:
             print(answer.source, [(face.label, face.certainty, face.uncertain) for face in answer.faces])
     """
 
-    def __init__(self, directory: Path, version: str = "", faces: FaceMode = "auto") -> None:
+    def __init__(
+        self, directory: Path, version: str = "", faces: FaceMode = "auto", limits: PhotoLimits = PhotoLimits()
+    ) -> None:
         from models.export.bundle import read_bundle, require_format
         from serving.network import ScoringNetwork
         from serving.prepare import PhotoPreparer
@@ -72,13 +76,16 @@ class Predictor:
         self.bundle: ExportBundle = read_bundle(directory)
         self.version = version or directory.resolve().name
         self.faces: FaceMode = faces
+        self.limits = limits
         self.network = ScoringNetwork(require_format(directory, "onnx"), self.bundle)
         self._preparer = PhotoPreparer(self.bundle.data_format, self.version, faces)
 
     @classmethod
-    def load(cls, directory: str | Path, version: str = "", faces: FaceMode = "auto") -> Self:
+    def load(
+        cls, directory: str | Path, version: str = "", faces: FaceMode = "auto", limits: PhotoLimits = PhotoLimits()
+    ) -> Self:
         """Load an export from its directory; see the class for the arguments and errors."""
-        return cls(Path(directory), version, faces)
+        return cls(Path(directory), version, faces, limits)
 
     @classmethod
     def champion(
@@ -154,7 +161,7 @@ class Predictor:
         """
         from serving.sources import photo_of
 
-        prepared = self._preparer.prepare(photo_of(image, name))
+        prepared = self._preparer.prepare(photo_of(image, name, self.limits))
         return next(iter(self._score([prepared]))).answer
 
     def _score(self, window: "list[PreparedPhoto]") -> "Iterator[PreparedPhoto]":

@@ -16,6 +16,7 @@ from models.catalog.presets import PRESETS, load_preset
 from models.catalog.variants import find_variant
 from models.promotion.policy import PromotionPolicy
 from models.search.space import load_space
+from serving.web.limits import ServeLimits
 from tests.support.doc_commands import (
     PAGES,
     WrongCommand,
@@ -46,6 +47,7 @@ CHECKS = {
     "variants": lambda names: [find_variant(name.strip()) for name in names.split(",")],
     "policy": lambda choices: parse_choices("--policy", choices, RulePolicies),
     "limit": lambda choices: parse_choices("--limit", choices, DataLimits),
+    "at_most": lambda choices: parse_choices("--at-most", choices, ServeLimits),
     "promotion": lambda choices: parse_choices("--promotion", choices, PromotionPolicy),
     "space": load_space,
 }

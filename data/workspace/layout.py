@@ -33,7 +33,7 @@ MLFLOW_FOLDER = "mlflow"
 
 SERVICE_LOGS = (
     "prefect/server.log",
-    *(f"up/logs/{part}.log" for part in ("supervisor", "server", "reports", "mlflow", "worker")),
+    *(f"up/logs/{part}.log" for part in ("supervisor", "server", "reports", "serve", "mlflow", "worker")),
 )
 """Logs that grow with every run."""
 

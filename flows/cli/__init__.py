@@ -7,6 +7,7 @@ commands        | run, ingest, audit, tune and report
 model_commands  | emotion models: versions of the model and the champion
 model_versions  | what emotion models prints and moves
 predict         | emotion predict: the champion on photos
+serve           | emotion serve: the champion over HTTP, and its page
 up_commands     | up, down, status, schedule and deploy
 use             | emotion export: a network in other formats
 upkeep_commands | prune, doctor, and the server that commands run with

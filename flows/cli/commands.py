@@ -41,6 +41,7 @@ from flows.cli.options import (
     parse_data_choices,
 )
 from flows.cli.predict.command import app as predict_app
+from flows.cli.serve.command import app as serve_app
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 app.add_typer(predict_app)
 app.add_typer(up_app)
+app.add_typer(serve_app)
 app.add_typer(upkeep_app)
 app.add_typer(use_app)
 app.add_typer(models_app, name="models")

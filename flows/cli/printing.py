@@ -25,7 +25,7 @@ from reports.common.formatting import MISSING
 
 BEST_TRIALS = 10
 
-PART_TITLES = {"server": "Prefect", "reports": "reports", "mlflow": "MLflow"}
+PART_TITLES = {"server": "Prefect", "reports": "reports", "serve": "expressions", "mlflow": "MLflow"}
 
 MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -148,7 +148,7 @@ def print_up(record: UpRecord, schedule: ScheduleChoice, settings: Settings) -> 
 
 def print_login(settings: Settings) -> None:
     """Print the password on a terminal, and elsewhere where it stands: what goes to a file or a log has no secret."""
-    chosen = {"Prefect and the reports": settings.prefect_auth, "MLflow": settings.mlflow_auth}
+    chosen = {"Prefect, the reports and the expressions": settings.prefect_auth, "MLflow": settings.mlflow_auth}
     unset = [parts for parts, login in chosen.items() if not login.get_secret_value()]
     if not unset:
         console.print("log in: with EMOTION_PREFECT_AUTH, and with EMOTION_MLFLOW_AUTH to MLflow", highlight=False)

@@ -45,9 +45,11 @@ def list_parts(settings: Settings) -> list[Part]:
     server = (python, "-m", "flows.server.process", host, str(settings.prefect_port))
     worker = (python, "-m", "flows.service.worker", "emotion-up")
     site = (python, "-m", "flows.service.report_site", host, str(settings.reports_port), str(workspace))
+    serve = (python, "-m", "flows.service.serve_site", host, str(settings.serve_port), str(workspace))
     parts = [
         Part("server", server, "prefect_port", settings.prefect_port, "/api/health"),
         Part("reports", site, "reports_port", settings.reports_port, "/reports/"),
+        Part("serve", serve, "serve_port", settings.serve_port, "/"),  # /health is ready only with a champion
         Part("mlflow", _mlflow_command(settings), "mlflow_port", settings.mlflow_port, "/health"),
         Part("worker", worker),
     ]
@@ -162,7 +164,7 @@ def require_free_ports(settings: Settings) -> None:
     parts = [part for part in list_parts(settings) if part.port]
     for part in parts:
         others = [other.setting for other in parts if other.port == part.port and other is not part]
-        taken = f"{PREFIX}{others[0].upper()}" if others else _taken_by(settings.host, part.port)
+        taken = f"{PREFIX}{others[0].upper()}" if others else taken_by(settings.host, part.port)
         if taken:
             raise PipelineError(
                 f"got port {part.port} on {settings.host} for {part.name}, which {taken} has already: stop that, or "
@@ -170,7 +172,7 @@ def require_free_ports(settings: Settings) -> None:
             )
 
 
-def _taken_by(host: str, port: int) -> str:
+def taken_by(host: str, port: int) -> str:
     """Return who listens on a port, or an empty string if it is free."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the parts do

@@ -87,7 +87,7 @@ def test_the_password_is_printed_on_a_terminal_alone(terminal, printed, tmp_path
             "with EMOTION_PREFECT_AUTH, and with EMOTION_MLFLOW",
         ),
         ({"prefect_auth": "me:one"}, "log in to MLflow: "),
-        ({"mlflow_auth": "me:two"}, "log in to Prefect and the reports: "),
+        ({"mlflow_auth": "me:two"}, "log in to Prefect, the reports and the expressions: "),
     ],
 )
 def test_a_password_of_a_setting_is_named_and_not_shown(chosen, said, printed, tmp_path):

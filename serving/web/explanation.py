@@ -1,0 +1,101 @@
+"""Explanation of an answer: how much the probability falls if a part of the face is covered."""
+
+import base64
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.photos.crop import crop_face
+from serving.prepare import fit_to_format
+from serving.sources import photo_of
+from serving.web.bodies import Upload
+from serving.web.door import Refused
+from serving.web.messages import Explanation
+
+if TYPE_CHECKING:
+    from serving.predictor import Predictor
+
+GRID = 8
+"""Places of the cover along each side of the face."""
+
+COVERED_SHARE = 0.25
+"""Side of the cover, as a share of the side of the face. An eye or half a mouth is about as large."""
+
+Score = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+"""Takes uint8 (n, height, width, channels), 0..255, and returns probabilities (n, labels)."""
+
+
+def explain_face(predictor: "Predictor", image: Upload, number: int) -> Explanation:
+    """Explain the answer on one face of an image.
+
+    Args:
+        predictor: answers on it.
+        image: as it was sent.
+        number: of the face in the answer, from 0.
+
+    Raises:
+        Refused: the image cannot be read, has no such face, or no answer on it.
+    """
+    if image.data is None:
+        raise Refused(403, "got the address of an image, expected the image itself: an explanation fetches none")
+    answer = predictor.predict_image(image.data, image.name)
+    face = answer.faces[number] if number < len(answer.faces) else None
+    if face is None or face.outcome != "scored":
+        count = sum(one.outcome == "scored" for one in answer.faces)
+        raise Refused(
+            422,
+            f"got face {number} of an image with {count} faces that have an answer"
+            f"{f' ({answer.message})' if answer.message else ''}, expected the number of one of them, from 0",
+        )
+    data_format, score = predictor.bundle.data_format, predictor.network.probabilities
+    pixels = photo_of(image.data, image.name).read().pixels
+    crop = crop_face(pixels, face.face, data_format) if face.face else fit_to_format(pixels, data_format)
+    return Explanation(
+        version=predictor.version,
+        label=face.label,
+        certainty=face.certainty,
+        falls=tuple(tuple(row) for row in find_regions(crop, score).tolist()),
+        height=data_format.height,
+        width=data_format.width,
+        channels=data_format.channels,
+        pixels=base64.b64encode(crop.tobytes()).decode(),
+    )
+
+
+def find_regions(face: NDArray[np.uint8], score: Score) -> NDArray[np.float64]:
+    """Cover one part of a face after the other, and measure how much the probability of its label falls.
+
+    All covered faces are scored together. The cover has the mean of the face, so that it is neither bright nor dark.
+
+    Args:
+        face: uint8 (height, width, channels), 0..255, as the network sees it.
+        score: the network.
+
+    Returns:
+        float64 (GRID, GRID), -1..1: the probability without a cover minus that with the cover at this place. A part
+        that speaks for another label has a negative figure.
+
+    Source:
+        Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks, section 4.2.
+    """
+    height, width, _ = face.shape
+    covered = np.repeat(face[None], 1 + GRID * GRID, axis=0)
+    mean = face.mean(axis=(0, 1)).round().astype(np.uint8)
+    for number, (rows, columns) in enumerate(_covers(height, width), start=1):
+        covered[number, rows, columns] = mean
+    probabilities = score(covered)
+    label = int(probabilities[0].argmax())
+    return (probabilities[0, label] - probabilities[1:, label]).reshape(GRID, GRID)
+
+
+def _covers(height: int, width: int) -> list[tuple[slice, slice]]:
+    """Return rows and columns of each cover, row by row; those at the edges are cut."""
+    return [(rows, columns) for rows in _slices(height) for columns in _slices(width)]
+
+
+def _slices(side: int) -> list[slice]:
+    half = side * COVERED_SHARE / 2
+    centres = [(place + 0.5) * side / GRID for place in range(GRID)]
+    return [slice(max(0, round(centre - half)), min(side, round(centre + half))) for centre in centres]
