@@ -8,10 +8,10 @@ from typing import get_args
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from data.base.errors import PipelineError
-from flows.cli.use.versions import find_number
 from flows.cli.predict.outputs import OutputChoice, open_outputs
 from flows.cli.predict.rows import Tally, describe_network
 from flows.cli.terminal import console, error_console
+from flows.cli.use.versions import find_number
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
