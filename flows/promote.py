@@ -11,7 +11,9 @@ from data.workspace.store import Workspace
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
+from tasks.publish.export import export_registered
 from tasks.publish.promote import move_champion, roll_back_champion
+from tasks.support.child_processes import training_children
 from tasks.support.earlier_attempts import crash_earlier_tasks
 
 Model = Annotated[
@@ -40,6 +42,8 @@ def promote(
     """
     workspace = Workspace(load_settings().workspace)
     chosen = version or waiting_challenger(workspace, model)
+    with training_children() as children:  # before the move: who follows the champion wants its export at once
+        export_registered(chosen, workspace, children, model, return_state=True)
     move_champion(chosen, asker(), reason or "approved by hand", workspace, move_id(), model)
     return chosen
 
@@ -56,7 +60,10 @@ def rollback(reason: Reason = "rolled back by hand", model: Model = MODEL_NAME) 
         The champion's version.
     """
     workspace = Workspace(load_settings().workspace)
-    return roll_back_champion(asker(), reason, workspace, move_id(), model).target
+    champion = roll_back_champion(asker(), reason, workspace, move_id(), model).target
+    with training_children() as children:  # after the move, which is urgent
+        export_registered(champion, workspace, children, model, return_state=True)
+    return champion
 
 
 def waiting_challenger(workspace: Workspace, model: str) -> int:

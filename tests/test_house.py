@@ -14,7 +14,7 @@ from data.workspace.digests import ROOMS, collect_modules
 from models.catalog.variants import VARIANTS
 from models.search import study
 from tasks.dataset import acquire, correct_labels, drift, folds, manifest, validate, verdict, views
-from tasks.publish import decide, label_audit, report, search
+from tasks.publish import decide, export, label_audit, report, search
 from tasks.training import distill, ensemble, train
 
 MOST_MODULES = 15
@@ -105,6 +105,7 @@ KEY_MODULES = {
     "decisions": decide.KEY_MODULES,
     "audits": label_audit.KEY_MODULES,
     "searches": search.KEY_MODULES,
+    "exports": export.KEY_MODULES,
     "reports": report.KEY_MODULES,
 }
 
@@ -252,32 +253,45 @@ STAGE_MODULES = {
         data.views.augment models.catalog models.catalog.presets models.catalog.train_config
         models.catalog.variants reports reports.common.formatting reports.tuning tasks.publish.search
     """,
+    "exports": """
+        data.base.data_format data.base.errors data.base.markdown data.base.record
+        data.quality.multiple_testing data.records.analysis data.records.dataset data.records.events
+        data.records.export data.records.promotion data.records.run data.records.run_difference
+        data.records.training data.system.child_process data.system.hardware data.system.limits
+        data.views.tfrecords models.analysis.rejection models.catalog.train_config
+        models.evaluation.calibration models.evaluation.intervals models.evaluation.paired
+        models.evaluation.predictions models.export.check models.export.facts models.export.gate
+        models.export.jobs models.export.litert models.export.onnx_file models.export.packages
+        models.export.readme models.export.saved_model models.export.training models.export.write
+        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks
+        models.networks.layers models.training.predict models.training.runtime
+    """,
     "reports": """
         data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths
         data.base.record data.base.times data.manifest.decoding data.manifest.measures data.manifest.table
         data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
-        data.records.dataset data.records.events data.records.label_audit data.records.promotion
-        data.records.run data.records.run_difference data.records.training data.system.child_process
-        data.system.hardware data.system.limits data.system.provenance data.views.augment
-        data.views.pictures models.analysis.analyse models.analysis.confusions models.analysis.questions
-        models.analysis.rejection models.analysis.run_difference models.analysis.slices
-        models.catalog.variants models.evaluation.calibration models.evaluation.comparison
-        models.evaluation.intervals models.evaluation.paired models.evaluation.predictions
-        models.evaluation.skill models.jobs.files reports.common reports.common.cautions
-        reports.common.charts reports.common.formatting reports.common.images reports.common.markdown_text
-        reports.common.templates reports.dataset.exhibits reports.dataset.findings
-        reports.dataset.label_audit_page reports.dataset.verdict_page reports.difference.chart
-        reports.difference.page reports.run.comparison_csv reports.run.contents reports.run.markdown
-        reports.run.page reports.run.sections reports.run.sections.answer reports.run.sections.architectures
-        reports.run.sections.attention reports.run.sections.calibration reports.run.sections.champion
-        reports.run.sections.classes reports.run.sections.confusion reports.run.sections.cost
-        reports.run.sections.data reports.run.sections.errors reports.run.sections.labels
-        reports.run.sections.leaderboard reports.run.sections.limits reports.run.sections.lineage
-        reports.run.sections.missing reports.run.sections.questions reports.run.sections.seeds
-        reports.run.sections.since reports.run.sections.training reports.run.seed_spreads reports.run.slices
-        reports.run.sources reports.run.summary reports.site.stored_reports tasks.publish.analysis
-        tasks.publish.run_results
+        data.records.dataset data.records.events data.records.export data.records.label_audit
+        data.records.promotion data.records.run data.records.run_difference data.records.training
+        data.system.child_process data.system.hardware data.system.limits data.system.provenance
+        data.views.augment data.views.pictures models.analysis.analyse models.analysis.confusions
+        models.analysis.questions models.analysis.rejection models.analysis.run_difference
+        models.analysis.slices models.catalog.variants models.evaluation.calibration
+        models.evaluation.comparison models.evaluation.intervals models.evaluation.paired
+        models.evaluation.predictions models.evaluation.skill models.jobs.files reports.common
+        reports.common.cautions reports.common.charts reports.common.formatting reports.common.images
+        reports.common.markdown_text reports.common.templates reports.dataset.exhibits
+        reports.dataset.findings reports.dataset.label_audit_page reports.dataset.verdict_page
+        reports.difference.chart reports.difference.page reports.run.comparison_csv reports.run.contents
+        reports.run.markdown reports.run.page reports.run.sections reports.run.sections.answer
+        reports.run.sections.architectures reports.run.sections.attention reports.run.sections.calibration
+        reports.run.sections.champion reports.run.sections.classes reports.run.sections.confusion
+        reports.run.sections.cost reports.run.sections.data reports.run.sections.errors
+        reports.run.sections.exports reports.run.sections.labels reports.run.sections.leaderboard
+        reports.run.sections.limits reports.run.sections.lineage reports.run.sections.missing
+        reports.run.sections.questions reports.run.sections.seeds reports.run.sections.since
+        reports.run.sections.training reports.run.seed_spreads reports.run.slices reports.run.sources
+        reports.run.summary reports.site.stored_reports tasks.publish.analysis tasks.publish.run_results
     """,
 }
 """Every module behind a stage's key. A new line here means: a change of that module rebuilds the stage."""

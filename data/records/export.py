@@ -9,6 +9,13 @@ from data.base.record import Record
 
 ExportFormat = Literal["saved_model", "onnx", "litert", "litert_int8"]
 
+TITLES: dict[ExportFormat, str] = {
+    "saved_model": "SavedModel",
+    "onnx": "ONNX",
+    "litert": "LiteRT, float32",
+    "litert_int8": "LiteRT, int8",
+}
+
 BUNDLE_NAME = "bundle.json"
 """Name of the record in the directory of an export."""
 
@@ -39,6 +46,23 @@ class ExportedFormat(Record):
         default=float("nan"), description="import of its runtime and loading, in a new process"
     )
     single_milliseconds: float = Field(default=float("nan"), description="median time of one image on one core")
+
+    def describe(self) -> dict[str, str]:
+        """Describe the format as the row of a table: name of the column -> text."""
+        check = self.check
+        tested = check is not None and check.p_value is not None
+        return {
+            "format": TITLES[self.format],
+            "size": f"{self.bytes / 1e6:.2f} MB" if self.bytes else "",
+            "largest difference": f"{check.largest_difference:.1g}" if check else "",
+            "changed answers": f"{check.changed_answers} of {check.images:,}" if check else "",
+            "changed refusals": f"{check.changed_refusals}" if check else "",
+            "accuracy": f"{100 * check.accuracy:.1f} %" if check else "",
+            "McNemar p": f"{check.p_value:.2g}" if check and tested else "",
+            "one image": f"{self.single_milliseconds:.2f} ms" if check else "",
+            "start": f"{self.start_seconds:.2f} s" if check else "",
+            "offered": "yes" if self.offered else f"no: {self.reason}",
+        }
 
 
 class ExportBundle(Record):

@@ -7,6 +7,7 @@ from pydantic import Field
 from data.base.record import Record
 from data.records.analysis import Analysis
 from data.records.dataset import DataSummary, Finding
+from data.records.export import ExportBundle
 from data.records.promotion import Decision
 from data.records.training import VariantResult
 
@@ -55,6 +56,9 @@ class RunResults(Record):
     best: BestOfMany | None = None
     decision: Decision | None = Field(default=None, description="on the champion; none where none could be made")
     undecided: str = Field(default="", description="why no decision could be made")
+    exports: tuple[ExportBundle, ...] = Field(
+        default=(), description="of trained variants that were exported before this report was written"
+    )
     analysis: Analysis | None = Field(default=None, description="none in reports of earlier versions")
     lineage: dict[str, str] = Field(description="stage, or stage/variant -> key in the workspace; digests too")
     versions: dict[str, str] = Field(description="package -> version, of the report as are hardware and code_version")

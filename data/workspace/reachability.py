@@ -24,10 +24,12 @@ from data.workspace.layout import (
     ACCEPTED_FOLDER,
     AUDITS_STAGE,
     DATASETS_STAGE,
+    EXPORTS_STAGE,
     FEATURES_STAGE,
     MARKER_STAGES,
     REPORTS_STAGE,
     SEARCHES_STAGE,
+    VARIANTS_STAGE,
     VERDICTS_STAGE,
     VIEWS_STAGE,
 )
@@ -37,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 FORMER_INPUT = "last"
 """Input of a comparison that names the former data set: only that one is read again, not what it was made from."""
+
+DERIVED_STAGES = (FEATURES_STAGE, EXPORTS_STAGE)
+"""Stages that can be rebuilt from others at any time, so they are not kept for being recent."""
 
 DAY_SECONDS = 24 * 3600
 
@@ -126,7 +131,7 @@ def select_kept(stages: list[Stored], root: Path, policy: PrunePolicy) -> dict[t
     expanded: set[tuple[str, str]] = set()
     for start in _find_roots(stages, by_key, root, policy):
         _follow(start, by_key, kept, expanded)
-    return kept | _markers_of(stages, kept) | _features_of(stages, kept)
+    return kept | _markers_of(stages, kept) | _features_of(stages, kept) | _exports_of(stages, kept)
 
 
 def _follow(
@@ -224,7 +229,7 @@ def _recent_roots(stages: list[Stored], by_key: Mapping[str, list[Stored]], days
             _follow(Root(stored.record.key, "recent"), by_key, reported, expanded)
     since = time.time() - days * DAY_SECONDS
     for stored in stages:
-        if stored.name not in reported and stored.used > since and stored.record.stage != FEATURES_STAGE:
+        if stored.name not in reported and stored.used > since and stored.record.stage not in DERIVED_STAGES:
             yield Root(stored.record.key, "recent")
 
 
@@ -264,6 +269,19 @@ def _markers_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) ->
         for _, key in references(stored.record.inputs)
         if key in reasons
     }
+
+
+def _exports_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
+    """Keep the newest export of each kept training; older ones are of earlier versions of this project."""
+    reasons: dict[str, Reason] = {key: reason for (stage, key), reason in kept.items() if stage == VARIANTS_STAGE}
+    exports: dict[tuple[str, str], Reason] = {}
+    served: set[str] = set()
+    for stored in _newest(stages, EXPORTS_STAGE):
+        training = next((key for _, key in references(stored.record.inputs) if key in reasons), "")
+        if training and training not in served:
+            served.add(training)
+            exports.update({} if stored.name in kept else {stored.name: reasons[training]})
+    return exports
 
 
 def _features_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:

@@ -1,4 +1,4 @@
-"""Commands of `emotion`: runs, searches and reports; up_commands, upkeep_commands and model_commands have the others.
+"""Commands of `emotion`: runs, searches and reports; `flows.cli` lists the modules with the others.
 
 Every command imports this module, so each imports what it needs by itself: `emotion --help` and a mistyped option
 answer at once.
@@ -45,6 +45,7 @@ from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
 from flows.cli.upkeep_commands import running_server
+from flows.cli.use.commands import app as use_app
 
 app = typer.Typer(
     name="emotion",
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.add_typer(predict_app)
 app.add_typer(up_app)
 app.add_typer(upkeep_app)
+app.add_typer(use_app)
 app.add_typer(models_app, name="models")
 
 

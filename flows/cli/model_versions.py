@@ -8,15 +8,16 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from data.base.errors import PipelineError
 from flows.cli.terminal import console
+from flows.cli.use.export_command import ensure_export
+from flows.cli.use.versions import find_number
 from flows.server.shared import client_environment, live_server
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
 from models.registry.connection import shown_uri, tracking_uri
 from models.registry.journal import ChampionMove, JournalEntry, move_rows
 from models.registry.tags import NAME_TAG, REPORT_TAG, VARIANT_TAG
-from models.registry.versions import CHALLENGER, CHAMPION, VersionRecord
+from models.registry.versions import VersionRecord
 
 SHOWN_MOVES = 10
 
@@ -71,11 +72,13 @@ def promote_version(version: str, reason: str, model: str) -> None:
         PipelineError: there is no such version, or it cannot be the champion.
     """
     registry = _registry(model)
-    move = registry.move_champion(find_number(version, registry), _user(), reason)
+    number, server = find_number(version, registry), _join_server(registry)
+    ensure_export(number, registry)  # before the move: who follows the champion wants its export at once
+    move = registry.move_champion(number, _user(), reason)
     if move is None:
         console.print(f"Version {escape(version)} is the champion already; nothing was moved.", highlight=False)
     else:
-        _report(move, registry)
+        _report(move, registry, server)
 
 
 def roll_back(reason: str, model: str) -> None:
@@ -85,23 +88,9 @@ def roll_back(reason: str, model: str) -> None:
         PipelineError: there is no previous champion.
     """
     registry = _registry(model)
-    _report(registry.rollback(_user(), reason), registry)
-
-
-def find_number(version: str, registry: ModelRegistry) -> int:
-    """Find the number of a version that is given as a number or an alias.
-
-    Raises:
-        PipelineError: it is not a number, or an alias that no version has.
-    """
-    named = {CHAMPION: registry.champion, CHALLENGER: registry.challenger}.get(version)
-    number = named() if named else int(version) if version.isdecimal() else 0
-    if not number:
-        raise PipelineError(
-            f"got version {version!r}, expected a number of emotion models list, or champion or challenger if there "
-            "is one"
-        )
-    return number
+    move = registry.rollback(_user(), reason)
+    _report(move, registry, _join_server(registry))
+    ensure_export(move.target, registry)
 
 
 def _registry(model: str) -> ModelRegistry:
@@ -112,17 +101,23 @@ def _user() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _report(move: ChampionMove, registry: ModelRegistry) -> None:
+def _join_server(registry: ModelRegistry) -> bool:
+    """Let this process tell the Prefect server of what it does, if one runs; Prefect must not be imported yet."""
+    url = live_server(registry.workspace)
+    if url:
+        os.environ.update(client_environment(url, registry.workspace))
+    return bool(url)
+
+
+def _report(move: ChampionMove, registry: ModelRegistry, server: bool) -> None:
     """Print the move, and announce it to the Prefect server if one runs; no server is needed."""
     console.print(
         f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
         f"{registry.previous() or 'none'}.",
         highlight=False,
     )
-    url = live_server(registry.workspace)
-    if url:
-        os.environ.update(client_environment(url, registry.workspace))
-        from tasks.publish.promote import announce_move  # after the environment: prefect reads it when it is imported
+    if server:
+        from tasks.publish.promote import announce_move  # imports Prefect
 
         announce_move(move, registry.model)
 

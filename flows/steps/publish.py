@@ -1,7 +1,9 @@
 """Steps after the trainings of a run: decide, report, track, promote, prune."""
 
 from prefect import get_run_logger
+from prefect.futures import PrefectFuture
 from prefect.settings import PREFECT_API_URL
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.base.errors import TransientError
 from data.records.training import VariantResult
@@ -13,12 +15,13 @@ from models.promotion.policy import PromotionPolicy
 from models.registry.champion import ModelRegistry
 from models.registry.prune import MlflowPruner
 from tasks.publish.decide import decide_on_champion, read_outcome
+from tasks.publish.export import export_variant
 from tasks.publish.housekeeping import prune_after_run
 from tasks.publish.promote import apply_decision, recover_interrupted_moves
 from tasks.publish.report import publish_report
-from tasks.publish.run_results import ReportedStages, RunFacts
+from tasks.publish.run_results import ReportedStages, RunFacts, load_decision
 from tasks.publish.track import track_report
-from tasks.support.child_processes import training_children
+from tasks.support.child_processes import Children, training_children
 from tasks.support.outcomes import record_of
 
 
@@ -49,19 +52,36 @@ def publish(
     policy: PromotionPolicy,
     workspace: Workspace,
 ) -> Produced:
-    """Decide on the champion, report, write into MLflow, and apply the decision.
+    """Decide on the champion, export it, report, write into MLflow, and apply the decision.
 
-    If MLflow is unreachable, the run still succeeds.
+    The formats are written while the report is made, and are there before the alias moves: who follows the champion
+    finds them at once. If MLflow is unreachable, or the export fails, the run still succeeds.
 
     Returns:
         The report.
     """
-    with training_children() as children:
+    # The children end before the task runner is left, since leaving it waits for its thread.
+    with ThreadPoolTaskRunner(max_workers=1) as runner, training_children() as children:
         recover_interrupted_moves(workspace, return_state=True)
         decided = decide_on_champion(variants, stages, policy, workspace, children, return_state=True)
         decision, undecided = read_outcome(decided)
+        export = start_export(decision, workspace, children, runner) if decision else None
         report = record_of(publish_report(facts, stages, variants, workspace, decision, undecided))
         track_report(report, workspace, children)
+        if export:
+            export.wait()
         if decision:
             apply_decision(decision, variants, report, workspace, children, return_state=True)
     return report
+
+
+def start_export(
+    decision: Produced, workspace: Workspace, children: Children, runner: ThreadPoolTaskRunner
+) -> PrefectFuture | None:
+    """Begin to export the challenger, unless the champion stays."""
+    decided = load_decision(decision)
+    if decided.outcome == "keep":
+        return None
+    challenger = decided.challenger
+    inputs = {"name": challenger.variant, "key": challenger.key, "workspace": workspace, "children": children}
+    return runner.submit(export_variant, inputs)

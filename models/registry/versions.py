@@ -174,6 +174,11 @@ class VersionStore:
         with self._errors():
             self.client.set_registered_model_alias(self.model, CHALLENGER, str(version))
 
+    def describe(self, version: int, tags: Mapping[str, str]) -> None:
+        """Add tags to a version."""
+        with self._errors():
+            self._tag(version, tags)
+
     def _aliased(self, alias: str) -> int:
         with self._errors():
             registered = self._registered()

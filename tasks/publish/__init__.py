@@ -6,6 +6,7 @@ run_results  | what is a run's report made from
 analysis     | what does the report add to the scores
 report       | the report and its artifacts
 track        | the report in MLflow
+export       | a network in other formats, each compared with it
 promote      | the decision applied, and the champion moved
 search       | the result of a hyper-parameter search
 housekeeping | stages and Prefect runs that are no longer needed

@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from data.base.errors import PipelineError
+from data.records.export import ExportBundle
 from data.records.run import RunResults
 from data.records.training import VariantResult
 from data.views.pictures import FACES_NAME, PICTURES_NAME
@@ -15,6 +16,8 @@ from data.workspace.digests import digest_sources, hash_json
 from data.workspace.layout import REPORTS_STAGE
 from data.workspace.store import Produced, Workspace
 from models.evaluation import comparison
+from models.export.bundle import read_bundle
+from models.export.find import find_export
 from reports.common.templates import digest_templates
 from reports.run import page
 from reports.run.page import render_report
@@ -59,7 +62,8 @@ def publish_report(
     def write(out: Path) -> None:
         results = assemble_results(facts, stages, variants, decision, undecided)
         key = hash_json(inputs)
-        results = results.model_copy(update={"report_key": key, "mlflow_url": mlflow_page(key)})
+        exports = _load_exports(variants, workspace)
+        results = results.model_copy(update={"report_key": key, "mlflow_url": mlflow_page(key), "exports": exports})
         results = add_analysis(results, workspace.root, key, out / FACES_NAME)
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
@@ -77,6 +81,16 @@ def publish_report(
     if results.best is None:
         raise _no_variant_error(facts, variants, report)
     return finish(report, report.cached)
+
+
+def _load_exports(variants: list[VariantResult], workspace: Workspace) -> tuple[ExportBundle, ...]:
+    """Read the exports that trained variants have by now.
+
+    They are not inputs of the report's stage: a repeated run finds its report, though its champion is exported now.
+    """
+    keys = [Path(variant.directory).name for variant in variants if variant.status == "trained"]
+    paths = (find_export(workspace.root, key) for key in keys)
+    return tuple(read_bundle(path) for path in paths if path)
 
 
 def _report_inputs(

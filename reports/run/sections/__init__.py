@@ -15,6 +15,7 @@ classes        | precision, recall and F1 of each class
 errors         | which images the best variant gets wrong
 attention      | where each variant looks
 calibration    | whether certainties can be believed
+exports        | in which formats a variant is exported, and which may be used
 training       | how each training went
 data           | what the data is, and its verdict
 labels         | which labels are suspected

@@ -281,3 +281,22 @@ def test_each_finished_stage_is_found_with_the_time_of_its_record(tmp_path):
         put(found, {})
         os.utime(found.path / RECORD_NAME, (seconds, seconds))
     assert find_stages(tmp_path) == [earlier._replace(used=1_000.0), later._replace(used=2_000.0)]
+
+
+def test_an_export_stays_as_long_as_its_training(tmp_path):
+    stages = [
+        stored(tmp_path, "variants", 1),
+        stored(tmp_path, "exports", 2, training=name(1), code=name(90)),
+        stored(tmp_path, "exports", 3, 0, training=name(4), code=name(91)),
+    ]
+    assert kept(tmp_path, stages, protected={name(1)}) == {1: "protected", 2: "protected"}
+    assert kept(tmp_path, stages) == {}
+
+
+def test_only_the_newest_export_of_a_training_stays(tmp_path):
+    exports = [
+        stored(tmp_path, "exports", number, age, training=name(1), code=name(90 + number))
+        for number, age in ((2, 50 * DAY), (3, 10 * DAY), (4, 20 * DAY))
+    ]
+    stages = [stored(tmp_path, "variants", 1), *exports]
+    assert kept(tmp_path, stages, protected={name(1)}) == {1: "protected", 3: "protected"}
