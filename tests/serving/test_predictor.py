@@ -14,6 +14,7 @@ from data.manifest.decoding import read_pixels
 from data.photos import detector
 from data.photos.found_face import Box, FoundFace
 from data.photos.reading import Photo, PhotoRefused
+from models.export import find
 from serving import Predictor
 from serving.predictor import AHEAD_PER_THREAD, MOST_THREADS, WINDOW_PHOTOS
 from serving.sources import PhotoSource
@@ -194,4 +195,10 @@ def test_a_directory_without_an_export_and_a_format_that_failed_are_refused(tmp_
 
 def test_a_workspace_without_a_champion_says_what_to_do(tmp_path):
     with pytest.raises(PipelineError, match="make run or emotion run"):
+        Predictor.champion(tmp_path)
+
+
+def test_a_version_without_an_export_names_the_command_that_makes_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(find, "champion_export", lambda root, model, version: (version or 3, None))
+    with pytest.raises(PipelineError, match=r"version 3 of the model emotion .* emotion export"):
         Predictor.champion(tmp_path)

@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from data.base.data_format import SEED_FORMAT, DataFormat
-from data.records.export import BUNDLE_NAME, ExportBundle, ExportedFormat
+from data.records.export import BUNDLE_NAME, ExportedFormat
 from data.sample.faces import draw_face
+from tests.support.bundles import make_bundle
 
 FACE_SIDE = 160
 
@@ -23,23 +24,9 @@ def make_export(directory: Path, data_format: DataFormat = SEED_FORMAT, **change
     directory.mkdir(parents=True, exist_ok=True)
     write_network(directory / "network.onnx", data_format)
     offered = ExportedFormat(format="onnx", path="network.onnx", bytes=1, offered=True)
-    labels = len(data_format.labels)
-    fields = {
-        "variant": "tiny",
-        "variant_key": "91be04c7aa35de10",
-        "data_format": data_format,
-        "temperature": 2.0,
-        "threshold": 0.5,
-        "validation_images": 1000,
-        "accuracy": 0.6,
-        "accuracy_low": 0.57,
-        "accuracy_high": 0.63,
-        "accepted_accuracy": 0.9,
-        "recalls": (0.6,) * labels,
-        "parameters": 100,
-        "formats": (offered,),
-    }
-    (directory / BUNDLE_NAME).write_text(ExportBundle.model_validate(fields | changed).model_dump_json())
+    usual = {"temperature": 2.0, "threshold": 0.5, "data_format": data_format, "formats": (offered,)}
+    usual["recalls"] = (0.8,) * len(data_format.labels)
+    (directory / BUNDLE_NAME).write_text(make_bundle(**usual | changed).model_dump_json())
     return directory
 
 

@@ -8,11 +8,13 @@ from typing import get_args
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from data.base.errors import PipelineError
+from data.workspace.store import Workspace
 from flows.cli.predict.outputs import OutputChoice, open_outputs
 from flows.cli.predict.rows import Tally, describe_network
 from flows.cli.terminal import console, error_console
 from flows.cli.use.versions import find_number
 from flows.settings import load_settings
+from models.export import find
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
 from models.registry.versions import CHAMPION
@@ -53,10 +55,28 @@ def load_predictor(chosen: str, export: str, mode: FaceMode) -> Predictor:
     """
     if export:
         return Predictor.load(export, faces=mode)
-    workspace, (name, version) = load_settings().workspace, split_choice(chosen)
-    # The champion is found without importing MLflow, which takes seconds.
-    number = 0 if version == CHAMPION else find_number(version, ModelRegistry(workspace, name))
-    return Predictor.champion(workspace, name, number, mode)
+    settings, (name, version) = load_settings(), split_choice(chosen)
+    number = 0 if version == CHAMPION else find_number(version, ModelRegistry(settings.workspace, name))
+    found, directory = find.champion_export(settings.workspace, name, number)
+    if found and directory is None:
+        make_missing_export(found, name, settings.open_workspace())
+    return Predictor.champion(settings.workspace, name, number, mode)
+
+
+def make_missing_export(version: int, name: str, workspace: Workspace) -> None:
+    """Export a version that has none, as `emotion export` does, and say so.
+
+    Raises:
+        PipelineError: its training is no longer in the workspace, or it cannot be exported.
+    """
+    error_console.print(
+        f"Version {version} of {name} has no export yet: making one, which takes a minute or more.", highlight=False
+    )
+    from tasks.publish.export import export_version  # imports Prefect
+    from tasks.support.child_processes import training_children
+
+    with training_children() as children:
+        export_version(version, workspace, children, name)
 
 
 def split_choice(chosen: str) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def test_the_table_has_a_row_for_each_face_and_the_summary_counts_them(emotion):
     assert lines[3].startswith("not read b.png")
     assert "given" in lines[4] and lines[5].startswith("[bold].png") and lines[5].endswith("no face")
     assert lines[6].startswith("4 photos, 3 faces: ") and lines[6].endswith("; 1 photo without a face; 1 not read")
-    assert "60.0 % of 1000 validation images (95 % interval: 57.0 to 63.0)" in lines[7]
+    assert "80.0 % of 400 validation images (95 % interval: 75.0 to 85.0)" in lines[7]
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,26 @@ def test_choices_that_cannot_be_followed_are_named_before_the_first_photo(emotio
         emotion("a.png", *arguments)
 
 
-def test_without_a_champion_or_its_export_the_next_command_is_named(emotion, monkeypatch):
+def test_without_a_champion_the_next_command_is_named(emotion):
     with pytest.raises(PipelineError, match="make run or emotion run"):
         emotion("a.png", export=None)
     with pytest.raises(PipelineError, match="version '7x'"):
         emotion("a.png", "--model", "7x", export=None)
-    monkeypatch.setattr(find, "champion_export", lambda root, model, version: (version or 3, None))
-    with pytest.raises(PipelineError, match=r"version 3 of the model emotion-rafdb .* emotion export"):
-        emotion("a.png", "--model", "emotion-rafdb", export=None)
+
+
+def test_a_version_without_an_export_gets_one_before_the_first_photo(emotion, tmp_path, monkeypatch):
+    made = []
+
+    def export_version(version, workspace, children, model):
+        made.append((version, model))
+
+    monkeypatch.setattr("tasks.publish.export.export_version", export_version)
+    directory = tmp_path / "91be04c7aa35de10"
+    monkeypatch.setattr(find, "champion_export", lambda root, model, version: (3, directory if made else None))
+    outcome = emotion("c.png", "--json", "--model", "emotion-rafdb", export=None)
+    assert made == [(3, "emotion-rafdb")]
+    assert json.loads(outcome.stdout)["version"] == "emotion-rafdb/3"
+    assert "Version 3 of emotion-rafdb has no export yet" in outcome.stderr
 
 
 def test_the_answers_name_the_version_of_the_model(emotion, tmp_path, monkeypatch):
