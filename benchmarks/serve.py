@@ -90,14 +90,16 @@ def _draw(data_format: DataFormat) -> np.ndarray:
 @contextmanager
 def running(target: Target) -> Iterator[tuple[psutil.Process, float]]:
     """Start a service, and yield its process with the seconds until it could answer."""
-    environment = {**os.environ, **target.environment, "NO_PROXY": "127.0.0.1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow starts uvicorn by its name
+    fixed = {"PATH": programs, "NO_PROXY": "127.0.0.1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {**os.environ, **target.environment, **fixed}
     started = time.perf_counter()
     process = subprocess.Popen(target.command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     watched = psutil.Process(process.pid)
     try:
         while not _is_ready(target.ready):
             if process.poll() is not None or time.perf_counter() - started > START_SECONDS:
-                raise PipelineError(f"{' '.join(target.command)} did not answer within {START_SECONDS} s")
+                raise PipelineError(f"{' '.join(target.command)} ended, or did not answer within {START_SECONDS} s")
             time.sleep(0.02)
         yield watched, time.perf_counter() - started
     finally:
@@ -137,8 +139,9 @@ def measure(target: Target, many: int) -> list[dict[str, Any]]:
 
         ask(1, 100)  # what the first answers cost counts for nothing
         before = resident_mib(process)
-        rows = [ask(clients, TIMED_REQUESTS) for clients in CLIENTS]
-        left = max(100, many - TIMED_REQUESTS * len(CLIENTS))
+        timed = min(TIMED_REQUESTS, many // 10)
+        rows = [ask(clients, timed) for clients in CLIENTS]
+        left = max(100, many - timed * len(CLIENTS))
         ask(CLIENTS[1], left)
         after = resident_mib(process)
     start = sorted(starts)[len(starts) // 2]
