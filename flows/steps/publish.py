@@ -7,10 +7,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.base.errors import TransientError
 from data.records.training import VariantResult
+from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Produced, Workspace
 from flows.server.shared import ends_with_its_runs
 from flows.settings import Settings
+from models.export.find import find_export
 from models.promotion.policy import PromotionPolicy
 from models.registry.champion import ModelRegistry
 from models.registry.prune import MlflowPruner
@@ -78,10 +80,16 @@ def publish(
 def start_export(
     decision: Produced, workspace: Workspace, children: Children, runner: ThreadPoolTaskRunner
 ) -> PrefectFuture | None:
-    """Begin to export the challenger, unless the champion stays."""
+    """Begin to export the challenger; if the champion stays, export that one unless it has an export already."""
     decided = load_decision(decision)
-    if decided.outcome == "keep":
+    stays = decided.outcome == "keep"
+    exported = decided.champion if stays else decided.challenger
+    if exported is None or (stays and not lacks_export(exported.key, workspace)):
         return None
-    challenger = decided.challenger
-    inputs = {"name": challenger.variant, "key": challenger.key, "workspace": workspace, "children": children}
+    inputs = {"name": exported.variant, "key": exported.key, "workspace": workspace, "children": children}
     return runner.submit(export_variant, inputs)
+
+
+def lacks_export(key: str, workspace: Workspace) -> bool:
+    """Tell whether a training of this workspace has no export; that of another workspace is exported there."""
+    return bool(workspace.find(VARIANTS_STAGE, key)) and find_export(workspace.root, key) is None

@@ -29,6 +29,7 @@ def load_saved_model(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Load a SavedModel with one thread; returns the function from pixels to probabilities."""
     import tensorflow as tf
 
+    tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     network: Any = tf.saved_model.load(str(path))

@@ -28,12 +28,15 @@ REASON_LENGTH = 300
 
 def main() -> None:
     """Run the command on the directory named in the arguments."""
+    import tensorflow as tf
+
     from models.training.runtime import ignore_keras_settings, use_threads
 
     work = Path(sys.argv[1])
     spec = WriteSpec.model_validate_json((work / SPEC_NAME).read_bytes())
     ignore_keras_settings()
     use_threads(spec.threads)
+    tf.config.set_visible_devices([], "GPU")  # its convolutions round more, and the formats run on a processor
     emit(Started())
     network = load_network(spec.network)
     save_reference(network, spec, work)

@@ -14,6 +14,8 @@ from data.records.run import RunResults
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.steps.repeat_command import repeat_command
+from models.export.bundle import read_bundle
+from models.export.find import champion_export
 from models.registry.champion import ModelRegistry
 from reports.run.summary import scored_variants
 from tasks.support.events import DATA_REJECTED
@@ -51,7 +53,7 @@ def test_a_run_whose_output_is_piped_prints_no_escape_codes(first):
     assert "Task run 'train compact' - compact: epoch 2/2" in outcome.stderr
 
 
-def test_the_flow_run_and_its_tasks_completed(first, server):
+def test_the_flow_run_and_its_tasks_completed(first, server, results):
     _, flow_run = first
     assert flow_run["state"]["type"] == "COMPLETED"
     tasks = server.tasks_of(flow_run["id"])
@@ -69,6 +71,7 @@ def test_the_flow_run_and_its_tasks_completed(first, server):
         "audit labels",
         "recover champion moves",
         "decide on the champion",
+        f"export {results.decision.challenger.variant}",
         "publish report",
         "track report",
         "apply decision",
@@ -106,7 +109,7 @@ def test_artifacts_show_data_leaderboard_report_and_progress(first, server, resu
     artifacts = {artifact["key"]: artifact for artifact in server.ask("artifacts")}
     trainings = {"training-compact", "training-light"}
     assert set(artifacts) == {
-        *("data-quality", "label-audit", "leaderboard", "report", "decision", "champion"),
+        *("data-quality", "label-audit", "leaderboard", "report", "decision", "champion", "exports"),
         *trainings,
     }
     assert artifacts["training-compact"]["data"] == 100
@@ -161,6 +164,15 @@ def test_the_first_run_makes_the_first_champion(first, results, workspace):
     assert version.tags["emotion.synthetic"] == "true"
     (move,) = [entry.move for entry in registry.history()]
     assert (move.source, move.target, move.by) == (0, version.version, "the promotion policy")
+
+
+def test_the_first_champion_is_exported_and_stays_so_when_the_workspace_is_pruned(first, results, workspace):
+    version, path = champion_export(workspace)
+    assert version == 1 and path is not None
+    bundle = read_bundle(path)
+    assert bundle.variant_key == results.decision.challenger.key
+    assert {one.format for one in bundle.formats if one.offered} >= {"saved_model", "onnx", "litert"}
+    assert ModelRegistry(workspace).show(1).tags["emotion.export"] == path.name
 
 
 @pytest.mark.slow
