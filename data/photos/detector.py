@@ -142,7 +142,8 @@ class FaceFinder:
         with self._lock:
             self._detector.setInputSize(picture.shape[1::-1])
             _, rows = self._detector.detect(picture)
-        return np.zeros((0, 15)) if rows is None else rows.astype(np.float64)
+        rows = np.zeros((0, 15)) if rows is None else rows.astype(np.float64)
+        return rows[np.isfinite(rows).all(axis=1)]  # a picture of a few pixels gives infinite boxes
 
 
 def _choose_sides(photo: NDArray[np.uint8]) -> list[int]:
