@@ -132,13 +132,29 @@ class Predictor:
             options: see `predict`.
             pictures: whether to keep the copies, which takes up to 6 MB for each of 32 photos.
         """
+        prepared = self.predict_with_crops(sources, options, pictures)
+        return (PictureAnswer(one.answer, one.preview) for one in prepared)
+
+    def predict_with_crops(
+        self,
+        sources: "Iterable[str | Path | PhotoSource]",
+        options: "SourceOptions | None" = None,
+        pictures: bool = False,
+    ) -> "Iterator[PreparedPhoto]":
+        """Do as `predict_with_pictures`, and yield each answer with the crops that the network saw.
+
+        Args:
+            sources: see `predict`.
+            options: see `predict`.
+            pictures: see `predict_with_pictures`.
+        """
         from serving.prepare import PhotoPreparer
         from serving.sources import SourceOptions, list_photos
 
         preparer = PhotoPreparer(self.bundle.data_format, self.version, self.faces, previews=pictures)
         photos = list_photos(sources, options or SourceOptions())
         for window in _windows(_prepare_in_order(preparer, photos)):
-            yield from (PictureAnswer(one.answer, one.preview) for one in self._score(window))
+            yield from self._score(window)
 
     def predict_image(self, image: bytes | NDArray[np.uint8], name: str = "image") -> PhotoAnswer:
         """Answer one photo.
