@@ -83,8 +83,10 @@ class ScoreDrift(Record):
     @property
     def level(self) -> DriftLevel:
         """The worst level of a measure."""
-        levels: tuple[DriftLevel, ...] = ("critical", "warning", "small")
-        return next((level for level in levels if level in {one.level for one in self.measures}), "none")
+        found = {one.level for one in self.measures}
+        if "critical" in found:
+            return "critical"
+        return "warning" if "warning" in found else "small" if "small" in found else "none"
 
 
 class ScoreSummary(Record):
@@ -107,3 +109,4 @@ class ScoreSummary(Record):
     drift: ScoreDrift = Field(description="of the newest faces")
     first_part: str = Field(description="first part file of the newest photos")
     last_part: str = Field(description="last part file that is counted")
+    parts: int = Field(description="part files that are counted")

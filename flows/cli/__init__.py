@@ -8,7 +8,7 @@ model_commands  | emotion models: versions of the model and the champion
 model_versions  | what emotion models prints and moves
 predict         | emotion predict: the champion on photos
 up_commands     | up, down, status, schedule and deploy
-use             | emotion export: a network in other formats
+use             | emotion export and score: a network in use
 upkeep_commands | prune, doctor, and the server that commands run with
 report_commands | how stored reports are rendered again
 options         | options that several commands share

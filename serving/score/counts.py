@@ -50,9 +50,7 @@ class RowCounter:
         unsure = self._classes[label, True]
         faces = unsure + self._classes[label, False]
         low, high = _interval(faces, answers)
-        return ClassCount(
-            label=label, faces=faces, uncertain=unsure, share=faces / max(1, answers), low=low, high=high
-        )
+        return ClassCount(label=label, faces=faces, uncertain=unsure, share=faces / max(1, answers), low=low, high=high)
 
 
 def _interval(part: int, whole: int) -> tuple[float, float]:

@@ -30,7 +30,7 @@ from serving.score.parts import (
     remove_unfinished,
     write_part,
 )
-from serving.score.summary import finish_scores
+from serving.score.summary import finish_scores, forget_if_parts_are_lost
 from serving.sources import PhotoSource
 
 LOCK_NAME = ".lock"
@@ -67,6 +67,7 @@ def score_source(spec: ScoreSpec, predictor: Predictor, report: Report) -> None:
     spec.directory.mkdir(parents=True, exist_ok=True)
     with _alone(spec.directory, report):
         remove_unfinished(spec.directory)
+        forget_if_parts_are_lost(spec.directory)
         _check_labels(spec.directory, predictor.bundle.data_format.labels)
         Scoring(spec, predictor, report).score()
         finish_scores(spec, predictor)

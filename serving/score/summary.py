@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pydantic import ValidationError
@@ -71,8 +72,16 @@ def finish_scores(spec: ScoreSpec, predictor: Predictor) -> None:
             drift=compare_with_training(spec.workspace, predictor.bundle.variant_key, reader.measures),
             first_part=first,
             last_part=parts[-1] if parts else "",
+            parts=len(parts),
         )
     write_atomically(spec.directory / SUMMARY_NAME, summary.model_dump_json(indent=1))
+
+
+def forget_if_parts_are_lost(directory: Path) -> None:
+    """Remove the summary if somebody removed a part that it counts: the photos of it are then scored and counted."""
+    former, parts = read_summary(directory), list_parts(directory)
+    if former and (parts[: former.parts][-1:] or [""])[-1] != former.last_part:
+        (directory / SUMMARY_NAME).unlink()
 
 
 def read_summary(directory: Path) -> ScoreSummary | None:
@@ -83,7 +92,7 @@ def read_summary(directory: Path) -> ScoreSummary | None:
         return None
 
 
-def _describe(predictor: Predictor) -> dict[str, object]:
+def _describe(predictor: Predictor) -> dict[str, Any]:
     bundle = predictor.bundle
     return {
         "version": predictor.version,

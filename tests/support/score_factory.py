@@ -15,6 +15,7 @@ from data.records.scores import SCORES_TABLE, ScoreSummary
 from data.sample.faces import draw_face
 from models.jobs.scoring import SCORE, ScoreSpec
 from serving.score.__main__ import load_predictor
+from serving.score.parts import list_parts, read_part
 from serving.score.run import score_source
 from serving.score.summary import read_summary
 
@@ -73,7 +74,7 @@ def start_scoring(spec: ScoreSpec) -> subprocess.Popen[str]:
     )
 
 
-def kill_at_random(spec: ScoreSpec, rng: random.Random, longest_seconds: float) -> bool:
+def _kill_at_random(spec: ScoreSpec, rng: random.Random, longest_seconds: float) -> bool:
     """Start the command and kill it at a random moment after its first event; tell whether it was still running."""
     process = start_scoring(spec)
     assert process.stdout and process.stdout.readline()
@@ -82,3 +83,14 @@ def kill_at_random(spec: ScoreSpec, rng: random.Random, longest_seconds: float) 
     process.kill()
     process.communicate()
     return was_running
+
+
+def kill_three_times(spec: ScoreSpec, rng: random.Random, longest_seconds: float) -> int:
+    """Start the command and kill it, three times; return how often it was still running."""
+    return sum(_kill_at_random(spec, rng, longest_seconds) for _ in range(3))
+
+
+def list_scored(directory: Path) -> list[str]:
+    """List the photos in all parts, as often as they were scored."""
+    parts = list_parts(directory)
+    return [file for part in parts for file in read_part(directory, part, ["file"])["file"].to_pylist()]

@@ -15,7 +15,15 @@ from data.records.scores import ScoresAwaited
 from serving.score import run
 from serving.score.parts import list_parts, read_part
 from serving.score.run import LOCK_NAME
-from tests.support.score_factory import draw_photos, kill_at_random, make_spec, read_scores, score, start_scoring
+from tests.support.score_factory import (
+    draw_photos,
+    kill_three_times,
+    list_scored,
+    make_spec,
+    read_scores,
+    score,
+    start_scoring,
+)
 from tests.support.tiny_export import draw_photo, make_export
 
 LABELS = SEED_FORMAT.labels
@@ -129,17 +137,17 @@ def test_other_classes_are_refused(spec, tmp_path):
         score(make_spec(spec.workspace, other, spec.source))
 
 
-def test_killed_three_times_is_equal_to_uninterrupted(tmp_path, export, monkeypatch):
-    photos = draw_photos(tmp_path / "photos", 900)
+def test_killed_three_times_is_equal_to_uninterrupted(tmp_path, export):
+    photos = draw_photos(tmp_path / "photos", 600)
     whole = make_spec(tmp_path / "whole", export, photos)
     summary = score(whole)
     killed, rng = make_spec(tmp_path / "killed", export, photos), random.Random(7)
-    assert any([kill_at_random(killed, rng, 0.4) for _ in range(3)])
+    assert kill_three_times(killed, rng, 0.4)
     finished = score(killed)
     assert_equal_scores(read_scores(killed.directory), read_scores(whole.directory))
     assert finished.newest == summary.newest and finished.total == summary.total
-    rows = [file for part in list_parts(killed.directory) for file in read_part(killed.directory, part)["file"].to_pylist()]
-    assert len(rows) == len(set(rows)) == 900, "nothing is scored twice"
+    scored = list_scored(killed.directory)
+    assert len(scored) == len(set(scored)) == 600, "nothing is scored twice"
 
 
 @pytest.mark.parametrize("written", [1, 2])
@@ -165,6 +173,19 @@ def test_a_part_that_was_not_finished_does_not_count(spec, monkeypatch, written)
     assert not list(spec.directory.glob("parts/*.writing"))
 
 
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_part_that_is_damaged_is_named_and_its_photos_are_scored_again_without_it(spec, monkeypatch, lost):
+    monkeypatch.setattr(run, "PART_PHOTOS", 4)
+    whole = score(spec)
+    path = spec.directory / "parts" / list_parts(spec.directory)[lost]
+    path.write_bytes(b"PAR1 broken")
+    with pytest.raises(PipelineError, match=rf"{path.name}.*delete it"):
+        score(spec)
+    path.unlink()
+    assert score(spec).total == whole.total
+    assert len(read_scores(spec.directory)) == 12 and len(list_scored(spec.directory)) == 12
+
+
 def test_a_second_process_waits_and_says_so(spec, monkeypatch):
     monkeypatch.setattr(run, "WAIT_SECONDS", 0.05)
     spec.directory.mkdir(parents=True)
@@ -182,7 +203,7 @@ def test_a_second_process_waits_and_says_so(spec, monkeypatch):
 
 def test_the_command_reports_its_progress_and_ends_with_its_parent(spec):
     process = start_scoring(spec)
-    output, errors = process.communicate()  # closes stdin, as a parent that ends
+    _, errors = process.communicate()  # closes stdin, as a parent that ends
     assert process.returncode in (0, 3), errors
     process = start_scoring(spec)
     lines = [json.loads(line) for line in process.stdout]
@@ -200,10 +221,9 @@ def test_two_thousand_photos_killed_at_random(tmp_path, export):
     summary = score(whole)
     for seed in range(3):
         killed, rng = make_spec(tmp_path / f"killed{seed}", export, photos), random.Random(seed)
-        assert any([kill_at_random(killed, rng, 1.0) for _ in range(3)])
+        assert kill_three_times(killed, rng, 1.0)
         finished = score(killed)
         assert_equal_scores(read_scores(killed.directory), read_scores(whole.directory))
         assert finished.total == summary.total and finished.newest == summary.newest
-        parts = list_parts(killed.directory)
-        rows = [file for part in parts for file in read_part(killed.directory, part)["file"].to_pylist()]
-        assert len(rows) == len(set(rows)) == 2000
+        scored = list_scored(killed.directory)
+        assert len(scored) == len(set(scored)) == 2000
