@@ -5,6 +5,7 @@ retrain    | how a data set becomes a comparison report
 ingest     | whether a data set is good enough
 audit      | which labels are suspected to be wrong
 tune       | which recipe suits a variant best
+score      | which expressions photos of a source show
 promote    | which version of the model is champion
 parameters | bounds and help of the parameters that flows share
 settings   | paths, ports and limits of this machine

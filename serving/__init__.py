@@ -8,6 +8,7 @@ network   | which calibrated probabilities do faces have?
 sources   | which photos does a person name?
 fetch     | what is at the address of an image?
 video     | which frames does a video have?
+score     | how is a source of photos scored again and again, into one table?
 annotate  | how does a photo with its answers look?
 web       | how does the champion answer over HTTP, and what does its page show?
 """

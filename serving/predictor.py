@@ -142,6 +142,22 @@ class Predictor:
             options: see `predict`.
             pictures: whether to keep the copies.
         """
+        prepared = self.predict_with_crops(sources, options, pictures)
+        return (PictureAnswer(one.answer, one.preview) for one in prepared)
+
+    def predict_with_crops(
+        self,
+        sources: "Sources",
+        options: "SourceOptions | None" = None,
+        pictures: bool = False,
+    ) -> "Iterator[PreparedPhoto]":
+        """Do as `predict_with_pictures`, and yield each answer with the crops that the network saw.
+
+        Args:
+            sources: see `predict`.
+            options: see `predict`.
+            pictures: see `predict_with_pictures`.
+        """
         from serving.prepare import PhotoPreparer
         from serving.sources import SourceOptions, list_photos
 
@@ -150,7 +166,7 @@ class Predictor:
         photos = list_photos(named, options or SourceOptions())
         most = WINDOW_PICTURES if pictures else WINDOW_PHOTOS
         for window in _windows(_prepare_in_order(preparer, photos), most):
-            yield from (PictureAnswer(one.answer, one.preview) for one in self._score(window))
+            yield from self._score(window)
 
     def predict_image(self, image: bytes | NDArray[np.uint8], name: str = "image") -> PhotoAnswer:
         """Answer one photo.

@@ -9,6 +9,7 @@ split_classifier   | how easily can two splits be told apart?
 multiple_testing   | how are p-values corrected for their number?
 odd_images         | which images look least like the others?
 drift              | what changed since an earlier version of the data set?
+scored_drift       | do scored faces look as the images that a network was trained on?
 accepted           | which data set of a source was accepted last?
 label_corrections  | which labels did a person correct?
 datasheet          | what is known of the data set, as a document?

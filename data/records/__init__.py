@@ -9,6 +9,7 @@ promotion       | what was decided on the champion, and why?
 export          | what is an exported network, and how was each format checked?
 run             | what is in the results.json of a run?
 run_difference  | what differs between two runs?
+scores          | what does the scoring of photos report, and what are all scores together?
 search          | what became of a hyper-parameter search and of its trials?
 training        | what came out of the training of a variant?
 """

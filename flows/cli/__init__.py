@@ -9,7 +9,7 @@ model_versions  | what emotion models prints and moves
 predict         | emotion predict: the champion on photos
 serve           | emotion serve: the champion over HTTP, and its page
 up_commands     | up, down, status, schedule and deploy
-use             | emotion export: a network in other formats
+use             | emotion export and score: a network in use
 upkeep_commands | prune, doctor, and the server that commands run with
 report_commands | how stored reports are rendered again
 options         | options that several commands share

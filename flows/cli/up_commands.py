@@ -93,19 +93,25 @@ def status() -> None:
 
 @app.command()
 def schedule(
-    switch: Annotated[Literal["on", "off"], typer.Argument(help="Whether retrain and ingest run on their schedules.")],
+    switch: Annotated[
+        Literal["on", "off"], typer.Argument(help="Whether retrain, ingest and score run on their schedules.")
+    ],
     source: Annotated[str, typer.Option(help="Their data set from now on, instead of the deployment's.")] = "",
     preset: Annotated[str, typer.Option(help=f"The preset of retrain from now on: {PRESET_HELP}")] = "",
+    photos: Annotated[
+        str, typer.Option(help="Photos that are scored every night from now on: a folder, an archive or a list.")
+    ] = "",
     format_name: FormatOption = "",
     labels: LabelsOption = "",
     image_size: ImageSizeOption = 0,
     color: ColorOption = "as published",
     carve_test: CarveTestOption = False,
 ) -> None:
-    """Switch the weekly retrain and the daily ingest on or off, now and after every deploy."""
+    """Switch the weekly retrain, the daily ingest and the nightly score on or off, now and after every deploy."""
     from flows.cli.printing import print_schedule
     from flows.service.schedule import ScheduleChoice, apply_schedule, read_schedule, write_schedule
     from flows.settings import load_settings
+    from flows.steps.photos import locate_photos
     from models.catalog.presets import load_preset
 
     settings = load_settings()
@@ -121,6 +127,7 @@ def schedule(
         source=_absolute(source or former.source),
         preset=_absolute(preset or former.preset),
         data_format=parse_format(options._replace(name=format_name or "seed")) if is_said else former.data_format,
+        photos=locate_photos(photos) if photos else former.photos,
     )
     write_schedule(choice, settings.workspace)
     if _use_server(settings.workspace):

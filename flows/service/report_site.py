@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from data.workspace.layout import RENDERED_FOLDER
+from data.workspace.layout import RENDERED_FOLDER, SCORES_FOLDER
 from flows.server.connections import ImpatientProtocol
 from flows.server.gate import PasswordGate, guard
 from flows.server.password import server_login
@@ -29,7 +29,7 @@ from reports.common.templates import TABLES_SCRIPT, hash_script
 from reports.site.index import write_index
 from tasks.support.links import MLFLOW_PATH, mlflow_run_page
 
-SERVED_FOLDERS = ("reports", RENDERED_FOLDER, "verdicts", "audits", "searches", "datasets", "data_docs")
+SERVED_FOLDERS = ("reports", RENDERED_FOLDER, "verdicts", "audits", "searches", "datasets", "data_docs", SCORES_FOLDER)
 PAGES = {".html", ".css", ".js", ".md", ".json", ".csv", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".ico"}
 FONTS = {".woff", ".woff2", ".ttf", ".eot"}
 SHOWN_AS_TEXT = {".md", ".csv"}

@@ -14,7 +14,7 @@ from data.base.record import Record
 from data.workspace.atomic import write_atomically
 from data.workspace.mark import claim_root
 
-SCHEDULED = ("retrain", "ingest")
+SCHEDULED = ("retrain", "ingest", "score")
 SCHEDULE_NAME = "schedule.json"
 
 
@@ -30,8 +30,17 @@ class ScheduleChoice(Record):
     data_format: FormatChoice | None = None
     """What is said of the format of the data set; None: what the deployment says."""
 
+    photos: str = ""
+    """Photos that are scored every night; empty: none are."""
+
+    def is_active(self, flow: str) -> bool:
+        """Return whether a flow runs on its schedule."""
+        return self.on and (flow != "score" or bool(self.photos))
+
     def parameters_of(self, flow: str) -> dict[str, Any]:
         """Return the parameters of a scheduled run that replace the deployment's own."""
+        if flow == "score":
+            return {"source": self.photos} if self.photos else {}
         chosen = {
             "source": self.source,
             "preset": self.preset if flow == "retrain" else "",
@@ -92,7 +101,7 @@ def apply_schedule(choice: ScheduleChoice, cron: str = "") -> None:
                 client.update_deployment_schedule(
                     deployment.id,
                     schedule.id,
-                    active=choice.on,
+                    active=choice.is_active(name),
                     schedule=other,
                     parameters=choice.parameters_of(name),
                 )

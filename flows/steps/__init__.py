@@ -6,5 +6,7 @@ training       | how variants are trained in parallel
 trials         | how the trials of a search run
 search_budget  | whether a search has time for another trial
 publish        | how a run is decided, reported and tracked
+photos         | which photos a person means
+chosen_version | which version of a network a person means
 repeat_command | which command line repeats a run
 """

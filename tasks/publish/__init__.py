@@ -9,5 +9,6 @@ track        | the report in MLflow
 export       | a network in other formats, each compared with it
 promote      | the decision applied, and the champion moved
 search       | the result of a hyper-parameter search
+scores       | photos scored by the champion, their counts and drift
 housekeeping | stages and Prefect runs that are no longer needed
 """

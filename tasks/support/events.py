@@ -7,6 +7,7 @@ from prefect.settings import PREFECT_API_URL
 
 DATA_REJECTED = "emotion.data.rejected"
 DATA_DRIFTED = "emotion.data.drifted"
+SCORES_DRIFTED = "emotion.scores.drifted"
 CHAMPION_CHANGED = "emotion.champion.changed"
 APPROVAL_REQUESTED = "emotion.approval.requested"
 

@@ -34,10 +34,21 @@ def mlflow_page(report_key: str) -> str:
 
 def link_report(report: Produced) -> None:
     """Put a link to a report's page on the running flow, if it is served."""
+    link_page(report.path / "index.html", "report-page", "the whole report")
+
+
+def link_page(page: Path, key: str, text: str) -> None:
+    """Put a link to a page on the running flow, if it is served.
+
+    Args:
+        page: in the directory of a stage, or of scores.
+        key: of the artifact.
+        text: of the link.
+    """
     from prefect.artifacts import create_link_artifact
 
     if os.environ.get(REPORTS_URL_VARIABLE):
-        create_link_artifact(key="report-page", link=report_page(report), link_text="the whole report")
+        create_link_artifact(key=key, link=page_address(page), link_text=text)
 
 
 def link_mlflow_run(experiment_id: str, run_id: str) -> None:

@@ -3,20 +3,18 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import get_args
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from data.base.errors import PipelineError
 from data.workspace.store import Workspace
 from flows.cli.predict.outputs import OutputChoice, open_outputs
 from flows.cli.predict.rows import Tally, describe_network
 from flows.cli.terminal import console, error_console
 from flows.cli.use.versions import find_number
 from flows.settings import load_settings
+from flows.steps.chosen_version import split_choice
 from models.export import find
 from models.registry.champion import ModelRegistry
-from models.registry.connection import MODEL_NAME
 from models.registry.versions import CHAMPION
 from serving.answers import FaceMode
 from serving.predictor import PictureAnswer, Predictor
@@ -27,18 +25,6 @@ EXIT_SOME_NOT_READ = 3
 
 NOTE_SECONDS = 30
 """Time between two lines on the progress where there is no terminal."""
-
-
-def check_mode(faces: str) -> FaceMode:
-    """Return the way in which faces are looked for.
-
-    Raises:
-        PipelineError: there is none of this name.
-    """
-    for mode in get_args(FaceMode):
-        if mode == faces:
-            return mode
-    raise PipelineError(f"got --faces {faces}, expected one of {', '.join(get_args(FaceMode))}")
 
 
 def load_predictor(chosen: str, export: str, mode: FaceMode) -> Predictor:
@@ -77,19 +63,6 @@ def make_missing_export(version: int, name: str, workspace: Workspace) -> None:
 
     with training_children() as children:
         export_version(version, workspace, children, name)
-
-
-def split_choice(chosen: str) -> tuple[str, str]:
-    """Return the name of the registered model and the version that a text means.
-
-    Examples:
-        >>> split_choice("3"), split_choice("emotion-rafdb"), split_choice("emotion-rafdb/challenger")
-        (('emotion', '3'), ('emotion-rafdb', 'champion'), ('emotion-rafdb', 'challenger'))
-    """
-    name, slash, version = chosen.partition("/")
-    if slash:
-        return name, version
-    return (name, CHAMPION) if name.startswith(MODEL_NAME) else (MODEL_NAME, chosen)
 
 
 def answer_sources(predictor: Predictor, given: Sequence[str], every_seconds: float, choice: OutputChoice) -> int:

@@ -39,8 +39,9 @@ def predict(
 
     The exit status is 0 if every photo was read, 3 if some were not, and 1 if none was.
     """
-    from flows.cli.predict.answering import answer_sources, check_mode, load_predictor
+    from flows.cli.predict.answering import answer_sources, load_predictor
     from flows.cli.predict.outputs import OutputChoice
+    from flows.steps.photos import check_mode
 
     predictor = load_predictor(model, export, check_mode(faces))
     status = answer_sources(predictor, sources, every, OutputChoice(json, csv, out))

@@ -31,3 +31,40 @@ def export(
     from flows.cli.use.export_command import export_network
 
     export_network(version, run, model, to, formats)
+
+
+@app.command()
+def score(
+    photos: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Photos: a folder, a zip or tar, a list of paths or addresses (.txt or .csv), a pattern, or the "
+            "address of an image.",
+        ),
+    ],
+    out: Annotated[str, typer.Option(help="Folder for a copy of the table and the page.")] = "",
+    faces: Annotated[
+        str,
+        typer.Option(
+            help="find: look for faces; given: each is a cropped face; auto: given for pictures of the network's size."
+        ),
+    ] = "auto",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Version: champion, challenger or a number; of another registered model than emotion: NAME or "
+            "NAME/VERSION."
+        ),
+    ] = "champion",
+    export_directory: Annotated[
+        str, typer.Option("--export", help="Directory of an export, instead of a registered model.")
+    ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Score all photos again; otherwise those that are new or changed.")
+    ] = False,
+) -> None:
+    """Score photos that are new or changed since the last time, by the champion; all scores are kept as a table."""
+    from flows.cli.use.score_command import ScoreRequest, score_and_print
+
+    score_and_print(ScoreRequest(photos, out, faces, model, export_directory, again))

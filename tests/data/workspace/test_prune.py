@@ -24,6 +24,7 @@ from data.workspace.layout import (
     IMAGES_STAGE,
     RENDERED_FOLDER,
     REPORTS_STAGE,
+    SCORES_FOLDER,
     SEARCHES_STAGE,
     VERDICTS_STAGE,
     VIEWS_STAGE,
@@ -352,6 +353,19 @@ def test_what_is_no_stage_is_kept_for_its_own_reasons(tree):
     assert left == {"drive-pinned.archive", "drive-new.archive.incomingx.part"}
     assert counts["downloads"].kept_for == {"recent": 1, "kept images": 1}
     assert counts["broken-off work"].kept_for == {"recent": 1}
+
+
+def test_scores_of_photos_stay_whatever_their_age(tree):
+    tree.run(1), tree.run(2)
+    folder = tree.root / SCORES_FOLDER / "91be04c7aa35de10"
+    names = ["parts/0001-000001.parquet", "scores.parquet", "scores.csv", "summary.json", ".lock", "round.json"]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("an answer")
+        os.utime(folder / name, (1, 1))
+    counts = tree.prune(keep=1, days=0)
+    assert counts["variants"].removed > 0
+    assert all((folder / name).exists() for name in names)
 
 
 def hash_of(text: str) -> str:

@@ -26,3 +26,13 @@ def test_the_preset_is_of_retrain_alone():
     assert ScheduleChoice(on=True).parameters_of("retrain") == {}
     of_format = ScheduleChoice(on=True, data_format=FormatChoice(name="fer2013"))
     assert of_format.parameters_of("ingest") == {"data_format": FormatChoice(name="fer2013").model_dump(mode="json")}
+
+
+def test_photos_are_scored_on_the_schedule_only_if_some_are_named():
+    choice = ScheduleChoice(on=True, source="images.zip", preset="smoke")
+    assert choice.is_active("retrain") and not choice.is_active("score")
+    assert choice.parameters_of("score") == {}, "the data set of retrain is no source of photos"
+    named = ScheduleChoice(on=True, photos="/photos")
+    assert named.is_active("score") and named.parameters_of("score") == {"source": "/photos"}
+    assert named.parameters_of("retrain") == {}
+    assert not ScheduleChoice(on=False, photos="/photos").is_active("score")

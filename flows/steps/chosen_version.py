@@ -1,0 +1,53 @@
+"""Version of a registered model that a person names in one text."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from data.base.errors import PipelineError
+from models.registry.connection import MODEL_NAME
+from models.registry.versions import CHALLENGER, CHAMPION, VersionStore
+
+
+class ChosenVersion(NamedTuple):
+    """A version of a registered model."""
+
+    model: str
+    version: int
+    """Its number; 0 is the champion, whichever it is when the network is loaded."""
+
+
+def split_choice(chosen: str) -> tuple[str, str]:
+    """Return the name of the registered model and the version that a text means.
+
+    Examples:
+        >>> split_choice("3"), split_choice("emotion-rafdb"), split_choice("emotion-rafdb/challenger")
+        (('emotion', '3'), ('emotion-rafdb', 'champion'), ('emotion-rafdb', 'challenger'))
+    """
+    name, slash, version = chosen.partition("/")
+    if slash:
+        return name, version
+    return (name, CHAMPION) if name.startswith(MODEL_NAME) else (MODEL_NAME, chosen)
+
+
+def choose_version(chosen: str, workspace: Path) -> ChosenVersion:
+    """Return the version that a text means.
+
+    Args:
+        chosen: a number, champion or challenger; of another model: NAME or NAME/VERSION.
+        workspace: directory with the registry, which is asked for the challenger alone.
+
+    Raises:
+        PipelineError: it is none of these, or no version is challenger.
+        TransientError: MLflow is unreachable.
+    """
+    model, version = split_choice(chosen)
+    if version == CHAMPION:
+        return ChosenVersion(model, 0)
+    number = VersionStore(workspace, model).challenger() if version == CHALLENGER else None
+    number = int(version) if version.isdecimal() else number
+    if not number:
+        raise PipelineError(
+            f"got version {version!r} of the model {model}, expected a number of emotion models list, or champion or "
+            "challenger if there is one"
+        )
+    return ChosenVersion(model, number)
