@@ -147,6 +147,7 @@ class Settings(BaseSettings):
             max_bytes=self.download_max_bytes,
             deadline_seconds=self.download_deadline_seconds,
             reserve_bytes=self.reserve_bytes,
+            max_files=self.max_files,
         )
 
     def extract_limits(self) -> ExtractLimits:

@@ -32,6 +32,7 @@ class DownloadSettings(Record):
     reserve_bytes: int = Field(
         default=0, ge=0, le=1 << 50, description="free bytes that must stay on the disk while a download arrives"
     )
+    max_files: int = Field(default=200_000, ge=1, le=10_000_000, description="most files in an archive")
 
     @property
     def verify(self) -> bool | str:

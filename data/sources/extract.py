@@ -112,16 +112,16 @@ def list_sizes(archive: Path, limits: ExtractLimits, classes: ClassNames = Class
     return survey.sizes if survey.has_folders() else survey.sizes * 2
 
 
-def check_archive(archive: Path) -> None:
+def check_archive(archive: Path, max_files: int = 200_000) -> None:
     """Check that a file is a complete archive.
 
     A zip's table of contents stands at its end; a tar is read up to its end mark, or to the default size limit.
 
     Raises:
         ArchiveUnreadable: the archive is damaged, cut short, or neither zip nor tar.
-        PipelineError: it is encrypted, or holds unsafe names.
+        PipelineError: it is encrypted, or holds unsafe names or more files.
     """
-    limits = ExtractLimits()
+    limits = ExtractLimits(max_files=max_files)
     files, total_bytes = 0, 0
     with open_entries(archive, limits.max_files) as entries:
         for entry in entries:

@@ -152,7 +152,7 @@ def name_downloads(source: DatasetSource) -> tuple[str, ...]:
 def _fetch_path_or_url(location: str, request: _DownloadRequest) -> FetchedArchive:
     if is_url(location):
         return _fetch_remote(location, _url_name(location), request)
-    return FetchedArchive(_check_local(Path(location).expanduser(), request.sha256), transferred=False)
+    return FetchedArchive(_check_local(Path(location).expanduser(), request), transferred=False)
 
 
 def _fetch_from_drive(location: str, request: _DownloadRequest) -> FetchedArchive:
@@ -170,11 +170,11 @@ FETCHERS: dict[Kind, Callable[[str, _DownloadRequest], FetchedArchive]] = {
 folder are copied, those of a table are read from it, and those of the sample are generated."""
 
 
-def _check_local(path: Path, sha256: str) -> Path:
+def _check_local(path: Path, request: _DownloadRequest) -> Path:
     if not path.is_file():
         raise PipelineError(f"{path} is not a file; expected a zip or tar: check the path")
-    _verify(path, str(path), sha256)
-    check_archive(path)
+    _verify(path, str(path), request.sha256)
+    check_archive(path, request.settings.max_files)
     return path
 
 
@@ -222,7 +222,7 @@ def _transfer(url: str, incoming: Path, request: _DownloadRequest) -> None:
     download_file(url, incoming, request.settings, ProgressMeter(request.progress), request.limits)
     try:
         _verify(incoming, url, request.sha256)
-        check_archive(incoming)
+        check_archive(incoming, request.settings.max_files)
     except ArchiveUnreadable as error:
         incoming.unlink()
         raise DownloadError(f"{url}: what arrived is not a complete archive: {error}", "truncated") from error

@@ -322,3 +322,18 @@ def test_progress_reaches_the_caller(drive: FakeDrive, tmp_path: Path) -> None:
     told: list[tuple[int, int | None, float | None]] = []
     fetch_archive(drive_source(), tmp_path / "d", lambda *progress: told.append(progress), drive.settings())
     assert told[-1] == (len(ZIP), len(ZIP), 0.0)
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_the_limit_on_files_is_that_of_the_settings(tmp_path: Path, most: int) -> None:
+    archive = tmp_path / "faces.zip"
+    with zipfile.ZipFile(archive, "w") as faces:
+        for number in range(3):
+            faces.writestr(f"train/happy/{number}.jpg", b"face")
+    source = DatasetSource(kind="archive", location=str(archive))
+    settings = DownloadSettings(max_files=most)
+    if most == 1:
+        with pytest.raises(PipelineError, match="more than 1 files"):
+            fetch_archive(source, tmp_path, settings=settings)
+    else:
+        assert fetch_archive(source, tmp_path, settings=settings).path == archive
