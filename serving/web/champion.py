@@ -23,6 +23,7 @@ POLL_SECONDS = 3.0
 """Time between two looks at the registry; a move is live after this time and the time to load a network."""
 
 NO_CHAMPION = "no champion yet: emotion run makes the first one, and this service begins to answer by itself"
+NOT_LOADED = "the network is being loaded: ask again in a few seconds"
 
 
 class Found(NamedTuple):
@@ -47,7 +48,7 @@ class ChampionFollower:
         self.model, self.find, self.load = model, find, load
         self.current: Predictor | None = None
         self.found = Found(0, None)
-        self.message = NO_CHAMPION
+        self.message = NOT_LOADED
         self.swaps = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="champion", daemon=True)

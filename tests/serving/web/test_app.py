@@ -139,6 +139,7 @@ def test_a_token_opens_and_nothing_else():
 def test_without_a_champion_it_says_so_and_begins_when_there_is_one():
     registry = Registry(ShadePredictor, version=0)
     with served(None, registry=registry) as client:
+        client.service.follower.look()
         assert client.get("/health").status_code == 503
         refused = client.post("/predict", files={"file": picture()})
         assert refused.status_code == 503

@@ -124,3 +124,10 @@ def test_the_same_champion_is_loaded_once_and_a_new_export_of_it_again(tmp_path)
     registry.export = None  # pruned: the one in memory stays
     follower.look()
     assert (follower.swaps, follower.message) == (2, "")
+
+
+def test_a_service_that_has_not_looked_yet_does_not_say_that_there_is_no_champion():
+    follower = champion.ChampionFollower("emotion", lambda: champion.Found(0, None), lambda *_: ShadePredictor("a"))
+    assert follower.message == champion.NOT_LOADED
+    follower.look()
+    assert follower.message == champion.NO_CHAMPION
