@@ -32,7 +32,7 @@ def draw_photos(folder: Path, count: int, start: int = 0) -> Path:
     return folder
 
 
-def make_spec(workspace: Path, export: Path, source: Path | str, **changed: object) -> ScoreSpec:
+def make_spec(workspace: Path, export: Path | None, source: Path | str, **changed: object) -> ScoreSpec:
     """Return what to score: given crops, by an export."""
     known = {
         "source": str(source),

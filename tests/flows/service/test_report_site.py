@@ -29,6 +29,9 @@ def site(tmp_path):
         "verdicts/1/verdict.html": "verdict",
         "datasets/1/datasheet.md": "datasheet",
         "datasets/1/manifest.parquet": "rows",
+        "scores/0123456789abcdef/index.html": "scores",
+        "scores/0123456789abcdef/parts/0001-000001.parquet": "names of photos",
+        "scores/0123456789abcdef/.writing/index.html": "unfinished",
         "prefect/prefect.db": "secrets",
         "schedule.json": "{}",
     }
@@ -66,6 +69,7 @@ def test_pages_are_served_with_what_they_link_to(site):
     assert site(f"/{REPORT}") == (200, "<p>report</p>")
     assert site("/reports/0123456789abcdef/../../verdicts/1/verdict.html") == (200, "verdict")
     assert site("/datasets/1/datasheet.md") == (200, "datasheet")
+    assert site("/scores/0123456789abcdef/index.html") == (200, "scores")
     assert site(f"/{REPORT}", "HEAD") == (200, "")
 
 
@@ -110,6 +114,8 @@ def test_the_index_of_the_reports_is_the_first_page(site, tmp_path):
         "/reports/.fedcba9876543210.work/index.html",
         "/prefect/prefect.db",
         "/datasets/1/manifest.parquet",
+        "/scores/0123456789abcdef/parts/0001-000001.parquet",
+        "/scores/0123456789abcdef/.writing/index.html",
         "/datasets/1/",
         "/schedule.json",
         "/verdicts/",
