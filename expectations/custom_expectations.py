@@ -29,7 +29,7 @@ Judged = tuple[bool, float, str]
 
 
 class ManifestFaultyPaths(TableMetricProvider):
-    """Metric with the paths of the images with each fault of `data.quality.rules.FAULTS`."""
+    """Metric with the paths of the images with each fault of `data.quality.faults.FAULTS`."""
 
     metric_name = "manifest.faulty_paths"
     value_keys = ("rules",)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from data.base.data_format import DataFormat
 from data.base.errors import PipelineError
+from data.manifest.face_columns import FACES
 from data.manifest.table import require_columns
 from data.quality.rules import RULES, allowed_values
 from data.records.dataset import NOT_CHECKED, Finding, Verdict
@@ -88,9 +89,12 @@ def run_suite(context: Any, frame: pd.DataFrame, rules: DataRules, published_cou
 
     asset = context.data_sources.add_pandas("manifest").add_dataframe_asset("images")
     batch_definition = asset.add_batch_definition_whole_dataframe("all")
-    if "group" not in frame:
-        needing_groups = (rule.name for rule in RULES.values() if rule.needs_groups)
-        rules = rules.model_copy(update={"unchecked": (*rules.unchecked, *needing_groups)})
+    missing = [
+        rule.name
+        for rule in RULES.values()
+        if (rule.needs_groups and "group" not in frame) or (rule.needs_faces and FACES not in frame)
+    ]
+    rules = rules.model_copy(update={"unchecked": (*rules.unchecked, *missing)})
     suite = context.suites.add(build_suite(rules, published_counts or count_images(frame, "split")))
     validation = gx.ValidationDefinition(name="manifest", data=batch_definition, suite=suite)
     outcome = context.validation_definitions.add(validation).run(

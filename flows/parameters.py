@@ -5,7 +5,7 @@ options from them.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -33,6 +33,10 @@ class Help:
 
 
 Source = Annotated[str, Help(SOURCE_HELP)]
+Faces = Annotated[
+    Literal["given", "find"],
+    Help("given: each image is a cropped face; find: they are photos, and the face of each is found and cropped."),
+]
 Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with new_label filled in by a person.")]
 Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
 Seeds = Annotated[

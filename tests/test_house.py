@@ -13,7 +13,7 @@ from data.base.paths import PROJECT_ROOT
 from data.workspace.digests import ROOMS, collect_modules
 from models.catalog.variants import VARIANTS
 from models.search import study
-from tasks.dataset import acquire, correct_labels, drift, folds, manifest, validate, verdict, views
+from tasks.dataset import acquire, correct_labels, crop_faces, drift, folds, manifest, validate, verdict, views
 from tasks.publish import decide, export, label_audit, report, search
 from tasks.training import distill, ensemble, train
 
@@ -90,7 +90,9 @@ def test_a_wheel_has_every_module_and_template(tmp_path):
 KEY_MODULES = {
     "images of the sample": acquire.SAMPLE_KEY_MODULES,
     "images of an archive": acquire.ARCHIVE_KEY_MODULES,
+    "images of photos": crop_faces.KEY_MODULES,
     "manifests": manifest.KEY_MODULES,
+    "columns of photos": manifest.FACE_KEY_MODULES,
     "corrected manifests": correct_labels.KEY_MODULES,
     "datasets": validate.KEY_MODULES,
     "changes": drift.KEY_MODULES,
@@ -123,6 +125,15 @@ STAGE_MODULES = {
         data.sources.tables.parquet data.sources.tables.rows data.sources.tables.suffixes
         data.sources.tables.survey data.sources.tables.write
     """,
+    "images of photos": """
+        data.base.data_format data.base.errors data.base.record data.manifest.decoding
+        data.manifest.face_columns data.manifest.measures data.photos.crop data.photos.crop_folder
+        data.photos.detections data.photos.detector data.photos.file_kinds data.photos.found_face
+        data.photos.reading data.records.events data.system.child_process
+    """,
+    "columns of photos": """
+        data.manifest.face_columns
+    """,
     "manifests": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.near_duplicates data.manifest.table
@@ -130,17 +141,19 @@ STAGE_MODULES = {
     """,
     "corrected manifests": """
         data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts
-        data.base.paths data.base.record data.manifest.decoding data.manifest.found_format
-        data.manifest.measures data.manifest.table data.quality data.quality.cleaning
-        data.quality.label_corrections data.quality.rules data.records.dataset data.records.events
-        data.records.label_audit data.system.child_process expectations.counts tasks.dataset.correct_labels
+        data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
+        data.manifest.found_format data.manifest.measures data.manifest.table data.quality
+        data.quality.cleaning data.quality.faults data.quality.label_corrections data.quality.rules
+        data.records.dataset data.records.events data.records.label_audit data.system.child_process
+        expectations.counts tasks.dataset.correct_labels
     """,
     "datasets": """
         data.base.data_format data.base.errors data.base.markdown data.base.named_formats data.base.names
-        data.base.parts data.base.paths data.base.record data.manifest.decoding data.manifest.found_format
-        data.manifest.measures data.manifest.table data.quality data.quality.cleaning data.quality.datasheet
-        data.quality.drift data.quality.label_corrections data.quality.multiple_testing
-        data.quality.odd_images data.quality.partition data.quality.rules data.quality.split_classifier
+        data.base.parts data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
+        data.manifest.found_format data.manifest.measures data.manifest.table data.quality
+        data.quality.cleaning data.quality.datasheet data.quality.drift data.quality.faults
+        data.quality.label_corrections data.quality.multiple_testing data.quality.odd_images
+        data.quality.partition data.quality.rules data.quality.split_classifier
         data.quality.split_similarity data.records.dataset data.records.events data.records.label_audit
         data.sources.archives.parts data.sources.secrets data.sources.source data.sources.tables.suffixes
         data.system.child_process expectations.counts expectations.custom_expectations
@@ -150,22 +163,23 @@ STAGE_MODULES = {
     """,
     "changes": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.accepted
-        data.quality.drift data.quality.rules data.records.dataset data.records.events
+        data.manifest.decoding data.manifest.face_columns data.manifest.measures data.manifest.table
+        data.quality.accepted data.quality.drift data.quality.rules data.records.dataset data.records.events
         data.sources.archives.parts data.sources.secrets data.sources.source data.sources.tables.suffixes
         data.system.child_process tasks.dataset.drift
     """,
     "verdicts": """
         data.base.data_format data.base.errors data.base.markdown data.base.names data.base.parts
-        data.base.paths data.base.record data.manifest.decoding data.manifest.measures data.manifest.table
-        data.quality.accepted data.quality.cleaning data.quality.multiple_testing data.quality.odd_images
-        data.quality.rules data.quality.split_classifier data.quality.split_similarity data.records.dataset
-        data.records.events data.sources.archives.entries data.sources.archives.parts
-        data.sources.archives.streams data.sources.folder_names data.sources.secrets data.sources.source
-        data.sources.tables.suffixes data.system.child_process expectations.counts expectations.policies
-        expectations.rules reports.common reports.common.formatting reports.common.images
-        reports.common.markdown_text reports.common.templates reports.dataset.exhibits
-        reports.dataset.findings reports.dataset.verdict_page tasks.dataset.verdict
+        data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
+        data.manifest.measures data.manifest.table data.quality.accepted data.quality.cleaning
+        data.quality.faults data.quality.multiple_testing data.quality.odd_images data.quality.rules
+        data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
+        data.sources.archives.entries data.sources.archives.parts data.sources.archives.streams
+        data.sources.folder_names data.sources.secrets data.sources.source data.sources.tables.suffixes
+        data.system.child_process expectations.counts expectations.policies expectations.rules
+        reports.common reports.common.formatting reports.common.images reports.common.markdown_text
+        reports.common.templates reports.dataset.exhibits reports.dataset.findings
+        reports.dataset.verdict_page tasks.dataset.verdict
     """,
     "folds": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
@@ -268,8 +282,9 @@ STAGE_MODULES = {
     """,
     "reports": """
         data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths
-        data.base.record data.base.times data.manifest.decoding data.manifest.measures data.manifest.table
-        data.quality.cleaning data.quality.multiple_testing data.quality.odd_images data.quality.rules
+        data.base.record data.base.times data.manifest.decoding data.manifest.face_columns
+        data.manifest.measures data.manifest.table data.quality.cleaning data.quality.faults
+        data.quality.multiple_testing data.quality.odd_images data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
         data.records.dataset data.records.events data.records.export data.records.label_audit
         data.records.promotion data.records.run data.records.run_difference data.records.training

@@ -28,9 +28,12 @@ LARGEST_ENLARGEMENT = 6.0
 SMALLEST_CERTAINTY = 0.7
 """Of the detector; a face below it is not reported."""
 
-TURNED_SIDE = 640
+TURNED_SIDE = 800
 TURNS_DEGREES = (90.0, -90.0, 180.0, 45.0, -45.0)
-"""Angles by which a photo is turned, in this order, as long as no face is found in it."""
+"""Angles by which a photo is turned if no face is found in it."""
+
+LYING_DEGREES = 30.0
+"""If a face has more tilt, the photo is turned by it, since others may lie too."""
 
 SMALLEST_TURNED_CERTAINTY = 0.8
 """Of a face in a turned photo; these photos mostly have none."""
@@ -75,13 +78,13 @@ class FaceFinder:
             tilted face has the width and height that the face has upright.
         """
         photo = np.ascontiguousarray(pixels[:, :, ::-1])
-        degrees = 0.0
-        found = drop_repeated(np.concatenate([self._look(photo, side) for side in _choose_sides(photo)]))
-        for turn in TURNS_DEGREES:
-            if not len(found):
-                degrees, found = turn, self._look_turned(photo, turn)
-        straight = [self._settle(photo, row, degrees) for row in found]
-        return to_faces(drop_repeated(np.array(straight).reshape(-1, 15)))
+        upright = drop_repeated(np.concatenate([self._look(photo, side) for side in _choose_sides(photo)]))
+        found = [self._settle(photo, row, 0.0) for row in upright]
+        tilts = [_measure_tilt(row) for row in found]
+        lying = [tilt for tilt in tilts if abs(tilt) > LYING_DEGREES]
+        for turn in lying[:1] if found else TURNS_DEGREES:
+            found += [self._settle(photo, row, turn) for row in self._look_turned(photo, turn)]
+        return to_faces(drop_repeated(np.array(found).reshape(-1, 15)))
 
     def _look(self, photo: NDArray[np.uint8], side: int) -> Rows:
         """Detect faces in a photo of this longest side."""

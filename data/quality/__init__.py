@@ -2,6 +2,7 @@
 
 module             | what it answers
 rules              | which rules must a data set satisfy, and which faults break them?
+faults             | which faults can an image have?
 cleaning           | which images are faulty, and which are set aside?
 partition          | which train images form the selection part?
 split_similarity   | do the splits look as if they came from one source?

@@ -10,8 +10,10 @@ from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
 from data.base.parts import SPLITS
 from data.base.record import Record
+from data.manifest.face_columns import FACE_SIDE, FACES, SMALLEST_FACE_SIDE
 from data.manifest.table import require_columns
-from data.quality.rules import FAULTS, RULES, choose_switches
+from data.quality.faults import FAULTS
+from data.quality.rules import RULES, choose_switches
 from data.records.dataset import QuarantineCount
 
 QUARANTINE_COLUMNS = ("path", "split", "label", "reason")
@@ -28,7 +30,7 @@ _FaultSwitches = create_model("_FaultSwitches", __base__=Record, **_SWITCHES)
 
 
 class CleaningPolicy(_FaultSwitches):
-    """Which faulty images are set aside before training: one switch for each of `data.quality.rules.FAULTS`."""
+    """Which faulty images are set aside before training: one switch for each of `data.quality.faults.FAULTS`."""
 
     blank_standard_deviation: float = Field(
         default=BLANK_STANDARD_DEVIATION,
@@ -82,14 +84,18 @@ def find_faults(
     require_columns(manifest)
     split, decodable, pixels = manifest["split"], manifest["decodable"], manifest["pixel_sha256"]
     known = split.isin(SPLITS) & manifest["label"].isin(data_format.labels)
-    usable = decodable & known
+    faces, face_side = _read_faces(manifest)
+    usable = decodable & known & (faces == 1)
     repeated = usable & manifest[["split", "label", "pixel_sha256"]].where(usable).duplicated()
     faults = {
         "undecodable": ~decodable,
         "unknown_folder": ~known,
         "wrong_size": decodable & ~(is_sized(manifest, data_format) | data_format.resize),
         "not_gray": decodable & ~manifest["gray"] & (data_format.channels == 1 and not data_format.recolor),
-        "blank": decodable & (manifest["standard_deviation"] <= blank_standard_deviation),
+        "no_face": decodable & (faces == 0),
+        "several_faces": decodable & (faces > 1),
+        "small_face": decodable & (faces == 1) & (face_side < SMALLEST_FACE_SIDE),
+        "blank": decodable & (faces == 1) & (manifest["standard_deviation"] <= blank_standard_deviation),
         "repeated_train": usable & (split == "train") & pixels.where(usable & (split == "train")).duplicated(),
         "repeated_held_out": repeated & (split != "train"),
     }
@@ -98,6 +104,12 @@ def find_faults(
     # An image with an equal copy has the exact fault and is not counted twice.
     faults |= exact | {f"near_{fault}": hits & ~exact[fault] for fault, hits in near.items()}
     return pd.DataFrame(faults)[list(FAULTS)]
+
+
+def _read_faces(manifest: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return the number of faces and the side of the largest; images that were no photos are one whole face each."""
+    one = pd.Series(1, index=manifest.index)
+    return manifest.get(FACES, one), manifest.get(FACE_SIDE, one * SMALLEST_FACE_SIDE)
 
 
 def is_sized(manifest: pd.DataFrame, data_format: DataFormat) -> pd.Series:

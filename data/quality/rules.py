@@ -1,9 +1,10 @@
-"""Table of the rules that a data set has to satisfy, and of the faults of single images that break them.
+"""Table of the rules that a data set has to satisfy.
 
 Derived from it: the form `expectations.policies.RulePolicies`, the switches of `data.quality.cleaning.CleaningPolicy`,
 the suite of Great Expectations, the severity and the words of each finding, and the advice and pictures of a report.
-A new check of single images is a row here and a line in `data.quality.cleaning.find_faults`; a new check of a whole
-data set is a row here and an expectation in `expectations.suite`.
+A new check of single images is a row here, a line in `data.quality.faults` and one in
+`data.quality.cleaning.find_faults`; a new check of a whole data set is a row here and an expectation in
+`expectations.suite`.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from data.base.data_format import DataFormat
 from data.base.parts import SPLITS
+from data.manifest.face_columns import SMALLEST_FACE_SIDE
 from data.manifest.measures import LARGEST_IMAGE_PIXELS
 
 StopOrSetAside = Literal["fail", "quarantine"]
@@ -22,24 +24,6 @@ AnyChoice = Literal["fail", "quarantine", "warn", "off"]
 
 StopOrWarn = Literal["fail", "warn", "off"]
 """Choices for a breach that setting single images aside does not repair."""
-
-FAULTS = {
-    "undecodable": "files that are not a complete JPEG or PNG",
-    "unknown_folder": "files outside <known split>/<known class>/",
-    "wrong_size": "images of another size than the data set's",
-    "not_gray": "images with colour in a gray data set",
-    "blank": "images of one gray level",
-    "label_conflict": "all images whose pixels are found under two or more classes",
-    "leaking_train": "train images that are also in validation or test",
-    "leaking_validation": "validation images that are also in test",
-    "repeated_train": "train images equal to an earlier train image",
-    "repeated_held_out": "validation or test images equal to an earlier one of the same split and class",
-    "near_leaking_train": "train images that show the same picture as one in validation or test",
-    "near_leaking_validation": "validation images that show the same picture as one in test",
-    "near_label_conflict": "all images that show a picture that is found under two or more classes",
-}
-"""Fault of a single image -> the images that have it, in the order in which an image's faults are listed. Images with a
-`near_` fault show the same picture with different pixels; finding them needs a manifest with the column `group`."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +75,11 @@ class Rule:
     def needs_groups(self) -> bool:
         """Whether it needs the column `group` of `data.manifest.near_duplicates`; it is not checked without one."""
         return "group" in (self.counterpart or ())
+
+    @property
+    def needs_faces(self) -> bool:
+        """Whether it needs `data.manifest.face_columns`; it is checked only if images were cropped from photos."""
+        return bool({"no_face", "several_faces", "small_face"} & set(self.faults))
 
 
 _SPLITS = ", ".join(SPLITS)
@@ -188,6 +177,26 @@ _ROWS = (
         column="whole",
         allowed=("whole",),
         advice="Fetch the source again; replace files that are still damaged",
+    ),
+    Rule(
+        "one_face",
+        "photos without a face, or with several",
+        StopOrSetAside,
+        "quarantine",
+        expected="one face a photo, besides much smaller ones",
+        found=(("photo", "without a face"), ("photo", "with several faces")),
+        faults=("no_face", "several_faces"),
+        advice="Replace these photos by some that show one face, or cut each face out by hand",
+    ),
+    Rule(
+        "face_large_enough",
+        "photos whose face has too few pixels",
+        AnyChoice,
+        "quarantine",
+        expected=f"faces of at least {SMALLEST_FACE_SIDE} pixels",
+        found=(("photo", f"with a face below {SMALLEST_FACE_SIDE} pixels"),),
+        faults=("small_face",),
+        advice="Use the photos in their full size, or take them out",
     ),
     Rule(
         "image_size",

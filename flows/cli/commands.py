@@ -17,6 +17,7 @@ from flows.cli.options import (
     PRESET_HELP,
     CarveTestOption,
     ColorOption,
+    FacesOption,
     FoldsOption,
     ForceOption,
     FormatOption,
@@ -80,6 +81,7 @@ def run(
     image_size: ImageSizeOption = 0,
     color: ColorOption = "as published",
     carve_test: CarveTestOption = False,
+    faces: FacesOption = "given",
     promotion: PromotionOption = [],  # noqa: B006
     force: ForceOption = False,
     plain: PlainOption = False,
@@ -120,6 +122,7 @@ def run(
                 seeds=seeds,
                 relabel=relabel,
                 **choices,
+                faces=faces,
                 promotion=policy_of_promotion,
                 force=force,
             )
@@ -138,6 +141,7 @@ def ingest(
     image_size: ImageSizeOption = 0,
     color: ColorOption = "as published",
     carve_test: CarveTestOption = False,
+    faces: FacesOption = "given",
     force: ForceOption = False,
 ) -> None:
     """Download and validate a data set; nothing is trained."""
@@ -147,7 +151,7 @@ def ingest(
         with running_server():
             from flows.ingest import ingest as ingest_flow
 
-            verdict: Any = ingest_flow(source=source, seed=seed, relabel=relabel, force=force, **choices)
+            verdict: Any = ingest_flow(source=source, seed=seed, relabel=relabel, force=force, faces=faces, **choices)
     except DataRejected as rejected:
         if rejected.verdict:
             _print_verdict(rejected.verdict)

@@ -1,7 +1,7 @@
 """Options that several commands of `emotion` share: made from the parameters of the flows, and parsed into forms."""
 
 import os
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 import typer
 from annotated_types import Ge, Le, Lt
@@ -14,6 +14,7 @@ from data.base.named_formats import FormatChoice, FormatName
 from data.base.record import describe_faults
 from data.sources.source import ENVIRONMENT_PREFIX, holds_secret, parse_source
 from flows.parameters import (
+    Faces,
     Folds,
     Force,
     Help,
@@ -73,6 +74,7 @@ ParallelOption = Annotated[int, option(Parallel)]
 TimeBudgetOption = Annotated[float, option(TimeBudget)]
 RelabelOption = Annotated[str, option(Relabel)]
 ForceOption = Annotated[bool, option(Force, "--force")]
+FacesOption = Annotated[Literal["given", "find"], option(Faces)]
 FoldsOption = Annotated[int, option(Folds)]
 TrialsOption = Annotated[int, option(Trials)]
 MinutesOption = Annotated[float, option(Minutes, min=SHORTEST_MINUTES)]

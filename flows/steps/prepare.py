@@ -11,10 +11,11 @@ from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
 from flows.logs import configure_logs
-from flows.parameters import Help
+from flows.parameters import Faces, Help
 from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images, load_folder_names
 from tasks.dataset.correct_labels import correct_labels
+from tasks.dataset.crop_faces import crop_faces
 from tasks.dataset.drift import compare_with_last
 from tasks.dataset.manifest import build_manifest
 from tasks.dataset.validate import validate_data
@@ -44,6 +45,7 @@ class DataChoices(NamedTuple):
     limits: DataLimits
     seed: int
     data_format: FormatChoice = FormatChoice()
+    faces: Faces = "given"
 
 
 class PreparedData(NamedTuple):
@@ -66,6 +68,8 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
     images = acquire_images(
         source, choice.class_names(), workspace, settings.download_settings(), settings.extract_limits()
     )
+    if choices.faces == "find":
+        images = crop_faces(record_of(images), choice, workspace)
     carved = choose_carved(load_folder_names(record_of(images)), choice.carve_test)
     manifest = build_manifest(images, workspace, carved, seed)
     if choices.relabel:

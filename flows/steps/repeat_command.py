@@ -28,6 +28,8 @@ def repeat_command(parameters: dict[str, Any]) -> str:
         words += ["--relabel", parameters["relabel"]]
     words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
     words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
+    if parameters.get("faces", "given") != "given":
+        words += ["--faces", parameters["faces"]]
     words += format_options(FormatChoice.model_validate(parameters.get("data_format") or {}))
     words += changed_choices("--promotion", PromotionPolicy.model_validate(parameters.get("promotion") or {}))
     return shlex.join(words)

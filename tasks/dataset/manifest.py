@@ -6,7 +6,8 @@ from typing import Any
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from data.manifest import near_duplicates, table
+from data.manifest import face_columns, near_duplicates, table
+from data.manifest.face_columns import FACES_NAME, add_face_columns
 from data.manifest.near_duplicates import find_near_duplicates
 from data.quality import partition
 from data.quality.partition import carve_splits
@@ -19,6 +20,8 @@ from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
 KEY_MODULES = (table, near_duplicates, partition)
+FACE_KEY_MODULES = (face_columns,)
+"""Only of images that were cropped from photos."""
 
 
 @task(task_run_name="build manifest", cache_policy=NO_CACHE)
@@ -27,11 +30,14 @@ def build_manifest(images: Produced, workspace: Workspace, carved: tuple[str, ..
     """Measure every image, group near-duplicates, take missing splits from train, and write the manifest."""
     logger = get_run_logger()
     inputs: dict[str, Any] = {"images": images.key, "code": digest_sources(KEY_MODULES)}
+    if (images.path / FACES_NAME).is_file():
+        inputs["faces"] = digest_sources(FACE_KEY_MODULES)
     if carved:
         inputs["carved"] = {"splits": carved, "seed": seed}
 
     def write(out):
         manifest = table.build_manifest(images.path / IMAGES_FOLDER, workers=usable_cores())
+        manifest = add_face_columns(manifest, images.path / FACES_NAME)
         logger.info("manifest has %d images", len(manifest))
         group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER)
         manifest, taken = carve_splits(manifest.assign(group=group), carved, seed)

@@ -12,7 +12,7 @@ import expectations.judge
 from data.manifest.near_duplicates import find_near_duplicates
 from data.manifest.table import build_manifest
 from data.quality.cleaning import CleaningPolicy
-from data.quality.rules import FAULTS
+from data.quality.faults import FAULTS
 from data.records.dataset import Finding
 from data.sample.generate import SampleConfig, generate_sample
 from data.sources.source import DatasetSource
@@ -172,6 +172,7 @@ def test_every_kind_has_an_outcome_and_every_rule_a_kind() -> None:
     assert set(OUTCOMES) == set(CORRUPTIONS)
     assert {outcome.rule for outcome in OUTCOMES.values()} == ALL_RULES
     of_their_own = {"splits_alike", "similar_to_last"}  # tested below, and in tests/tasks/dataset/test_drift.py
+    of_their_own |= {"one_face", "face_large_enough"}  # of photos, tested in tests/data/quality/test_face_faults.py
     assert set(RulePolicies.model_fields) == ALL_RULES | of_their_own
 
 

@@ -92,5 +92,5 @@ def test_a_face_is_judged_by_size_place_and_pose(face, outcome, words):
 
 def test_side_and_tilt_are_measured_on_the_face():
     face = make_face(height=100, tilt=-33)
-    assert measure_side(face) == pytest.approx(101.5)
+    assert measure_side(face) == pytest.approx(100 * MARGIN)
     assert measure_tilt(face) == pytest.approx(-33)

@@ -17,7 +17,7 @@ from data.quality.cleaning import (
     summarize_duplicates,
     summarize_near_duplicates,
 )
-from data.quality.rules import FAULTS
+from data.quality.faults import FAULTS
 from tests.support.image_tree import IMAGES_PER_CLASS, make_manifest, write_image, write_image_tree
 
 OFF = CleaningPolicy.model_validate(dict.fromkeys(FAULTS, False))

@@ -7,7 +7,8 @@ import pytest
 
 from data.base.data_format import SEED_FORMAT
 from data.quality.cleaning import CleaningPolicy
-from data.quality.rules import FAULTS, RULES, Rule, allowed_values, choose_switches
+from data.quality.faults import FAULTS
+from data.quality.rules import RULES, Rule, allowed_values, choose_switches
 
 COMPARES_DATA_SETS = "similar_to_last"
 
@@ -45,6 +46,7 @@ def test_rules_that_need_groups_are_those_on_near_duplicates() -> None:
 
 def test_unusable_images_are_the_faults_without_a_choice_to_keep_them() -> None:
     assert [rule.name for rule in RULES.values() if rule.tolerable] == [
+        "face_large_enough",
         "really_gray",
         "not_blank",
         "no_duplicates_across_splits",

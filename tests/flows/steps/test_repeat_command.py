@@ -29,3 +29,9 @@ def test_the_default_needs_no_option() -> None:
     assert format_options(FormatChoice()) == []
     command = repeat_command({"source": "faces", "preset": "quick", "seed": 1, "data_format": {"name": "ckplus"}})
     assert command == "emotion run --source faces --preset quick --seed 1 --format ckplus"
+
+
+def test_a_run_on_photos_says_so():
+    command = repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "find"})
+    assert command == "emotion run --source photos --preset quick --seed 1 --faces find"
+    assert "--faces" not in repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "given"})
