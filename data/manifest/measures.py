@@ -9,6 +9,7 @@ import io
 import logging
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,11 @@ def list_files(images: Path) -> list[str]:
     return paths
 
 
-def describe_share(images: Path, paths: list[str], share: int, shares: int) -> list[dict[str, Any]]:
-    """Describe every `shares`-th of these files, from number `share` on."""
-    return [describe_image(images, path) for path in paths[share::shares]]
+def describe_share(images: Path, paths: list[str], share: int, shares: int) -> Iterator[list[dict[str, Any]]]:
+    """Describe every `shares`-th of these files, from number `share` on, in blocks of `ROWS_PER_EVENT` rows."""
+    mine = paths[share::shares]
+    for start in range(0, len(mine), ROWS_PER_EVENT):
+        yield [describe_image(images, path) for path in mine[start : start + ROWS_PER_EVENT]]
 
 
 def describe_image(images: Path, path: str) -> dict[str, Any]:
@@ -257,9 +260,8 @@ def _is_gray(image: Image.Image) -> bool:
 def main() -> None:
     """Describe this command's share of the files and print the rows as events."""
     images, share, shares = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    rows = describe_share(images, list_files(images), share, shares)
-    for start in range(0, len(rows), ROWS_PER_EVENT):
-        emit(ImageRows(rows=rows[start : start + ROWS_PER_EVENT]))
+    for rows in describe_share(images, list_files(images), share, shares):
+        emit(ImageRows(rows=rows))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -82,8 +83,9 @@ def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
     paths = list_files(images)
     shares = max(1, min(workers, len(paths) // IMAGES_PER_WORKER))
     logger.info("describing %d files below %s with %d processes", len(paths), images, shares)
-    frame = pd.DataFrame(_describe_in_parallel(images, paths, shares), columns=list(COLUMN_TYPES))
-    return frame.astype(COLUMN_TYPES).sort_values("path", ignore_index=True)
+    # Each block becomes columns at once: as Python objects, the rows of all images would take some 20 times as much.
+    frames = [_make_frame(rows) for rows in _describe_in_parallel(images, paths, shares)]
+    return pd.concat(frames).sort_values("path", ignore_index=True)
 
 
 def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
@@ -113,8 +115,12 @@ def require_columns(manifest: pd.DataFrame) -> None:
         raise PipelineError(f"the manifest lacks the columns {', '.join(missing)}; build it again with build_manifest")
 
 
-def _describe_in_parallel(images: Path, paths: list[str], shares: int) -> list[dict[str, Any]]:
-    """Describe one share here and the others in child commands.
+def _make_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
+
+
+def _describe_in_parallel(images: Path, paths: list[str], shares: int) -> Iterator[list[dict[str, Any]]]:
+    """Describe one share here and the others in child commands, and yield blocks of rows.
 
     A new command is safe even if the caller runs threads, does not run the caller's own script a second time, and
     ends when the caller ends. Its events go to a temporary file, so that it never waits for a reader.
@@ -128,19 +134,18 @@ def _describe_in_parallel(images: Path, paths: list[str], shares: int) -> list[d
             stack.enter_context(child)
             stack.callback(child.kill)
             children.append((child, output))
-        rows = describe_share(images, paths, 0, shares)
+        yield from describe_share(images, paths, 0, shares)
         for child, output in children:
-            rows += _wait_for_rows(child, output)
-        return rows
+            yield from _wait_for_rows(child, output)
 
 
-def _wait_for_rows(child: subprocess.Popen[bytes], output: IO[bytes]) -> list[dict[str, Any]]:
+def _wait_for_rows(child: subprocess.Popen[bytes], output: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
     status = child.wait()
     if status < 0:
         raise ChildKilled(f"a process describing images was ended by signal {-status}; check the memory and run again")
     output.seek(0)
-    events = [MEASURES_EVENT.validate_json(line) for line in output]
+    events = (MEASURES_EVENT.validate_json(line) for line in output)
     if status > 0:
         reasons = "; ".join(event.message for event in events if isinstance(event, ChildError))
         raise PipelineError(f"describing images failed with status {status}: {reasons or 'see its standard error'}")
-    return [row for event in events if isinstance(event, ImageRows) for row in event.rows]
+    yield from (event.rows for event in events if isinstance(event, ImageRows))

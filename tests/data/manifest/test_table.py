@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage, stats
 
+import data.manifest.measures
 import data.manifest.table
 from data.base.errors import ChildKilled, PipelineError
 from data.manifest.measures import MEASURES, measure_pixels
@@ -187,3 +189,25 @@ def test_missing_and_empty_directories_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty/train").mkdir(parents=True)
     with pytest.raises(PipelineError, match="holds no file"):
         build_manifest(tmp_path / "empty")
+
+
+def test_memory_grows_by_far_less_than_the_rows_as_python_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_image(tmp_path / "train" / "happy" / "1.jpg", make_pixels(np.random.default_rng(0)))
+    row = build_manifest(tmp_path).iloc[0].to_dict()
+
+    def describe(images: Path, path: str) -> dict[str, object]:
+        return {name: f"{path} {value}" if isinstance(value, str) else value for name, value in row.items()}
+
+    def measure_peak(images: int) -> int:
+        monkeypatch.setattr(data.manifest.table, "list_files", lambda root: [f"{n}.jpg" for n in range(images)])
+        tracemalloc.start()
+        try:
+            assert len(build_manifest(tmp_path)) == images
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    monkeypatch.setattr(data.manifest.measures, "describe_image", describe)
+    assert measure_peak(12_000) - measure_peak(2_000) < 1_000 * 10_000, "bytes a row; as Python objects they take 2,000"
