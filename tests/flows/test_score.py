@@ -12,6 +12,7 @@ import pytest
 
 from data.records.scores import SCORES_CSV, SCORES_TABLE, SUMMARY_NAME
 from models.jobs.scoring import SCORE
+from tests.support.bundles import VARIANT_KEY
 from tests.support.emotion_command import EMOTION, environment, run_emotion
 from tests.support.score_factory import draw_photos, list_scored, make_spec, read_scores, score
 from tests.support.tiny_export import make_export
@@ -86,7 +87,7 @@ def test_the_killed_result_is_the_uninterrupted_one(scored, photos, export, tmp_
 def test_the_command_prints_the_counts_and_the_page_has_them(scored):
     directory, printed = scored
     assert f"{PHOTOS} photos new or changed, {PHOTOS} photos in all." in printed
-    assert "no profile of the data behind training 91be04c7aa35de10" in printed
+    assert f"no profile of the data behind training {VARIANT_KEY}" in printed
     page = (directory / "index.html").read_text()
     assert f"{PHOTOS} photos in all" in page and "Article 5(1)(f)" in page and "<img" not in page
 

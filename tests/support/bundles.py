@@ -3,12 +3,14 @@
 from data.base.data_format import SEED_FORMAT
 from data.records.export import ExportBundle
 
+VARIANT_KEY = "0" * 16
+
 
 def make_bundle(**fields) -> ExportBundle:
     """Return the record of an export without formats."""
     known = {
         "variant": "tiny",
-        "variant_key": "0" * 16,
+        "variant_key": VARIANT_KEY,
         "data_format": SEED_FORMAT,
         "temperature": 1.0,
         "threshold": 0.6,

@@ -8,6 +8,7 @@ from data.manifest.measures import MEASURES, measure_pixels
 from data.quality.drift import QUANTILES, DataProfile, write_profile
 from data.workspace.layout import DATASETS_STAGE, PROFILE_NAME, VARIANTS_STAGE, VIEWS_STAGE
 from data.workspace.store import Workspace
+from tests.support.bundles import VARIANT_KEY
 from tests.support.score_factory import draw_photos, make_spec, score
 from tests.support.tiny_export import make_export
 
@@ -60,4 +61,4 @@ def test_the_newest_faces_count_and_a_later_run_without_any_goes_on_telling_of_t
 def test_without_the_data_set_the_reason_is_said(tmp_path, export):
     spec = make_spec(tmp_path / "workspace", export, draw_photos(tmp_path / "photos", 3))
     drift = score(spec).drift
-    assert drift.measures == () and "no profile of the data behind training 91be04c7aa35de10" in drift.reason
+    assert drift.measures == () and f"no profile of the data behind training {VARIANT_KEY}" in drift.reason
