@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from data.workspace.layout import RENDERED_FOLDER, SCORES_FOLDER
-from flows.server.connections import ImpatientProtocol
+from flows.server.connections import make_impatient_server
 from flows.server.gate import PasswordGate, guard
 from flows.server.password import server_login
 from flows.settings import load_settings
@@ -107,18 +107,8 @@ def make_server(host: str, port: int, workspace: Path, login: str, names: Sequen
         login: USER:PASSWORD for which it asks.
         names: host names by which it may be reached, besides its address.
     """
-    config = uvicorn.Config(
-        guard(PasswordGate(make_site(workspace), login), host, names),
-        host,
-        port,
-        http=ImpatientProtocol,
-        headers=HEADERS,
-        server_header=False,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    return uvicorn.Server(config)
+    app = guard(PasswordGate(make_site(workspace), login), host, names)
+    return make_impatient_server(app, host, port, HEADERS, STOP_SECONDS)
 
 
 def find_mlflow_page(workspace: Path, report_key: str) -> str:

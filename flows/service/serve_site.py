@@ -16,7 +16,7 @@ import uvicorn
 
 from data.base.errors import PipelineError
 from data.photos.reading import PhotoLimits
-from flows.server.connections import ImpatientProtocol
+from flows.server.connections import make_impatient_server
 from flows.server.environment import LOOPBACK
 from flows.server.gate import guard
 from flows.server.password import server_login
@@ -58,18 +58,8 @@ class Place(NamedTuple):
 
 def make_server(service: Service, place: Place) -> uvicorn.Server:
     """Return the server of the service; its `run` serves until it is told to stop."""
-    config = uvicorn.Config(
-        guard(TokenGate(create_app(service), place.secrets), place.host, place.names),
-        place.host,
-        place.port,
-        http=ImpatientProtocol,
-        headers=HEADERS,
-        server_header=False,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    return uvicorn.Server(config)
+    app = guard(TokenGate(create_app(service), place.secrets), place.host, place.names)
+    return make_impatient_server(app, place.host, place.port, HEADERS, STOP_SECONDS)
 
 
 def follow_registry(workspace: Path, model: str = MODEL_NAME, limits: ServeLimits = ServeLimits()) -> ChampionFollower:
