@@ -1,14 +1,10 @@
 """Every published page in Chromium: accessible, at home on a phone, whole without scripts, asking for nothing."""
 
-import importlib.resources
-
 import numpy as np
 import pytest
 
-from data.base.errors import PipelineError
 from data.workspace.store import Workspace
 from models.analysis.run_difference import compare_runs
-from reports.common.pdf import find_browser
 from reports.dataset.label_audit_page import render_audit_page
 from reports.dataset.verdict_page import render_verdict
 from reports.difference.page import render_difference
@@ -18,29 +14,13 @@ from reports.site.index import write_index
 from reports.site.stored_reports import list_reports
 from tests.reports.dataset.test_label_audit_page import gray_faces, make_audit
 from tests.reports.dataset.test_verdict_page import QUARANTINE, make_evidence
+from tests.support.browser import BROWSER, UI_MARKS, list_grave, sync_api
 from tests.support.results_factory import make_data, make_results, write_pictures
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
-axe_package = pytest.importorskip("axe_playwright_python", reason="no axe-core: make test-ui installs it")
-
-
-def browser_path():
-    """Return the browser of the machine, or None where it has none."""
-    try:
-        return find_browser()
-    except PipelineError:
-        return None
-
-
-BROWSER = browser_path()
 HEIGHT = 900
-GRAVE = {"serious", "critical"}
 PAGES = ("report", "audit", "data", "index", "compare")
 
-pytestmark = [
-    pytest.mark.ui,
-    pytest.mark.skipif(not BROWSER, reason="no Chromium (Debian: apt install chromium)"),
-]
+pytestmark = UI_MARKS
 
 
 @pytest.fixture(scope="module")
@@ -106,16 +86,7 @@ def visit(browser, pages):
 @pytest.mark.parametrize("width", [390, 1440])
 def test_axe_finds_nothing_serious(visit, name, scheme, width):
     page, _ = visit(name, width, color_scheme=scheme)
-    page.evaluate(importlib.resources.files(axe_package).joinpath("axe.min.js").read_text())
-    outcome = page.evaluate("() => axe.run({resultTypes: ['violations']})")
-    grave = [
-        f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for violation in outcome["violations"]
-        if violation["impact"] in GRAVE
-        for node in violation["nodes"][:3]
-    ]
-    assert outcome["testEngine"]["version"]
-    assert grave == []
+    assert list_grave(page) == []
 
 
 @pytest.mark.parametrize("name", PAGES)

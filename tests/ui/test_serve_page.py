@@ -1,37 +1,17 @@
 """The champion's page in Chromium: photos, the camera, bad files, a phone, the keyboard, and nothing from elsewhere."""
 
-import importlib.resources
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from data.base.errors import PipelineError
-from reports.common.pdf import find_browser
+from tests.support.browser import BROWSER, UI_MARKS, list_grave, sync_api
 from tests.support.served import served
 from tests.support.shade_predictor import ShadePredictor, picture
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: make test-ui installs it")
-axe_package = pytest.importorskip("axe_playwright_python", reason="no axe-core: make test-ui installs it")
-
-
-def browser_path():
-    """Return the browser of the machine, or None where it has none."""
-    try:
-        return find_browser()
-    except PipelineError:
-        return None
-
-
-BROWSER = browser_path()
-GRAVE = {"serious", "critical"}
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 WIDTH = 1280
 
-pytestmark = [
-    pytest.mark.ui,
-    pytest.mark.skipif(not BROWSER, reason="no Chromium (Debian: apt install chromium)"),
-]
+pytestmark = UI_MARKS
 
 
 @pytest.fixture(scope="module")
@@ -237,16 +217,7 @@ def test_axe_finds_nothing_serious_and_the_page_fits(visit, photos, scheme, widt
     upload(page, photos)
     page.get_by_role("button", name="Show where the network looked").first.click()
     page.locator(".looked canvas").wait_for()
-    page.evaluate(importlib.resources.files(axe_package).joinpath("axe.min.js").read_text())
-    outcome = page.evaluate("() => axe.run({resultTypes: ['violations']})")
-    grave = [
-        f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for violation in outcome["violations"]
-        if violation["impact"] in GRAVE
-        for node in violation["nodes"][:3]
-    ]
-    assert outcome["testEngine"]["version"]
-    assert grave == []
+    assert list_grave(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
