@@ -10,9 +10,9 @@ from rich.table import Table
 
 from flows.cli.terminal import console
 from flows.cli.use.export_command import ensure_export
-from flows.cli.use.versions import find_number
 from flows.server.shared import client_environment, live_server
 from flows.settings import load_settings
+from flows.steps.chosen_version import find_number
 from models.registry.champion import ModelRegistry
 from models.registry.connection import shown_uri, tracking_uri
 from models.registry.journal import ChampionMove, JournalEntry, move_rows

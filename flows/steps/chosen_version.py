@@ -1,4 +1,4 @@
-"""Version of a registered model that a person names in one text."""
+"""Version of a registered model that a person names: a number or an alias, alone or with the name of the model."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -43,11 +43,21 @@ def choose_version(chosen: str, workspace: Path) -> ChosenVersion:
     model, version = split_choice(chosen)
     if version == CHAMPION:
         return ChosenVersion(model, 0)
-    number = VersionStore(workspace, model).challenger() if version == CHALLENGER else None
-    number = int(version) if version.isdecimal() else number
+    return ChosenVersion(model, find_number(version, VersionStore(workspace, model)))
+
+
+def find_number(version: str, registry: VersionStore) -> int:
+    """Find the number of a version that is given as a number or an alias.
+
+    Raises:
+        PipelineError: it is not a number, or an alias that no version has.
+        TransientError: MLflow is unreachable.
+    """
+    named = {CHAMPION: registry.champion, CHALLENGER: registry.challenger}.get(version)
+    number = named() if named else int(version) if version.isdecimal() else 0
     if not number:
         raise PipelineError(
-            f"got version {version!r} of the model {model}, expected a number of emotion models list, or champion or "
-            "challenger if there is one"
+            f"got version {version!r} of the model {registry.model}, expected a number of emotion models list, or "
+            "champion or challenger if there is one"
         )
-    return ChosenVersion(model, number)
+    return number

@@ -10,12 +10,9 @@ from data.workspace.store import Workspace
 from flows.cli.predict.outputs import OutputChoice, open_outputs
 from flows.cli.predict.rows import Tally, describe_network
 from flows.cli.terminal import console, error_console
-from flows.cli.use.versions import find_number
 from flows.settings import load_settings
-from flows.steps.chosen_version import split_choice
+from flows.steps.chosen_version import choose_version
 from models.export import find
-from models.registry.champion import ModelRegistry
-from models.registry.versions import CHAMPION
 from serving.answers import FaceMode
 from serving.predictor import PictureAnswer, Predictor
 from serving.sources import SourceOptions, count_photos
@@ -41,8 +38,8 @@ def load_predictor(chosen: str, export: str, mode: FaceMode) -> Predictor:
     """
     if export:
         return Predictor.load(export, faces=mode)
-    settings, (name, version) = load_settings(), split_choice(chosen)
-    number = 0 if version == CHAMPION else find_number(version, ModelRegistry(settings.workspace, name))
+    settings = load_settings()
+    name, number = choose_version(chosen, settings.workspace)
     found, directory = find.champion_export(settings.workspace, name, number)
     if found and directory is None:
         make_missing_export(found, name, settings.open_workspace())

@@ -4,5 +4,4 @@ module         | what it answers
 commands       | Which options do these commands have?
 export_command | What does emotion export do?
 score_command  | What does emotion score do?
-versions       | Which version does a person mean?
 """

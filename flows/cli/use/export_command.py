@@ -11,8 +11,8 @@ from data.base.errors import PipelineError
 from data.records.export import ExportFormat
 from data.workspace.store import Workspace
 from flows.cli.terminal import console
-from flows.cli.use.versions import find_number
 from flows.settings import load_settings
+from flows.steps.chosen_version import find_number
 from models.export.bundle import read_bundle
 from models.export.copy import copy_export, select_formats
 from models.export.find import champion_export
