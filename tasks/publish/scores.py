@@ -101,7 +101,9 @@ def score_photos(choice: ScoreChoice, limits: ExtractLimits, workspace: Workspac
     with TemporaryDirectory(prefix="emotion-score-") as folder:
         path = Path(folder, SPEC_NAME)
         path.write_text(spec.model_dump_json(), encoding="utf-8")
-        children.run(SCORE, path, Path(folder, CHILD_LOG_NAME), ScoringLog())
+        log = ScoringLog()
+        children.run(SCORE, path, Path(folder, CHILD_LOG_NAME), log)
+    log.finish()
     return directory
 
 
@@ -124,6 +126,10 @@ class ScoringLog:
             self._progress(PhotosScored.model_validate(event.model_dump()))
         elif event.event == "scores_awaited" and self._is_due("logged", LOG_SECONDS):
             self.logger.info("another run scores the same photos; this one waits until it has ended")
+
+    def finish(self) -> None:
+        """Move the artifact to its end, also of a pass that found nothing new and so had no fraction to tell."""
+        self._move(1.0)
 
     def _progress(self, event: PhotosScored) -> None:
         is_last = bool(event.total) and event.done >= event.total

@@ -117,3 +117,11 @@ def test_a_second_run_scores_only_what_is_new(scored, server, workspace, photos,
         SCORES_TABLE,
         SUMMARY_NAME,
     ]
+
+
+def test_the_progress_of_a_pass_that_finds_nothing_new_is_at_its_end(scored, server, workspace, photos, export):
+    outcome = run_emotion(workspace, *arguments(photos, export), PREFECT_API_URL=server.url)
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    assert "\n0 photos new or changed" in f"\n{outcome.stdout}"
+    newest = next(one for one in server.ask("artifacts", sort="CREATED_DESC") if one["key"] == "scoring")
+    assert newest["data"] == 100.0
