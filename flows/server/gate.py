@@ -1,12 +1,9 @@
-"""What every request must satisfy before a part of `emotion up` answers: our own host, no foreign page, the password.
+"""What every request must satisfy before a part of `emotion up` answers: our own host, no foreign page.
 
 A page of a foreign site can make a browser ask an address on this machine. Its request names that site as its origin;
 if the site's name was made to lead to this machine (DNS rebinding), the request names the site as its host.
 """
 
-import base64
-import binascii
-import hmac
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -52,31 +49,3 @@ class OwnOrigins:
             return page.netloc.lower() == host.lower() or page.hostname in self.names
         except ValueError:
             return False
-
-
-class PasswordGate:
-    """Application that asks for a user and a password (HTTP basic authentication).
-
-    Args:
-        app: answers requests with them.
-        login: USER:PASSWORD.
-    """
-
-    def __init__(self, app: ASGIApp, login: str) -> None:
-        self.app, self.login = app, login.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or ask for the password."""
-        if scope["type"] in REQUESTS and not self._is_right(Headers(scope=scope).get("authorization", "")):
-            asked = {"WWW-Authenticate": 'Basic realm="emotion", charset="UTF-8"'}
-            await PlainTextResponse("Unauthorized", status_code=401, headers=asked)(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
-
-    def _is_right(self, header: str) -> bool:
-        scheme, _, sent = header.partition(" ")
-        try:
-            given = base64.b64decode(sent, validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        return scheme.lower() == "basic" and hmac.compare_digest(given, self.login)

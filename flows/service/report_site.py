@@ -21,12 +21,13 @@ from starlette.types import Scope
 
 from data.workspace.layout import RENDERED_FOLDER, SCORES_FOLDER
 from flows.server.connections import make_impatient_server
-from flows.server.gate import PasswordGate, guard
+from flows.server.gate import guard
 from flows.server.password import server_login
 from flows.settings import load_settings
 from models.registry.tracking import find_tracked
 from reports.common.templates import TABLES_SCRIPT, hash_script
 from reports.site.index import write_index
+from serving.web.token import TokenGate
 from tasks.support.links import MLFLOW_PATH, mlflow_run_page
 
 SERVED_FOLDERS = ("reports", RENDERED_FOLDER, "verdicts", "audits", "searches", "datasets", "data_docs", SCORES_FOLDER)
@@ -107,7 +108,7 @@ def make_server(host: str, port: int, workspace: Path, login: str, names: Sequen
         login: USER:PASSWORD for which it asks.
         names: host names by which it may be reached, besides its address.
     """
-    app = guard(PasswordGate(make_site(workspace), login), host, names)
+    app = guard(TokenGate(make_site(workspace), [login]), host, names)
     return make_impatient_server(app, host, port, HEADERS, STOP_SECONDS)
 
 

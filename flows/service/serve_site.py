@@ -37,6 +37,9 @@ HEADERS = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 ]
+OPEN_PATHS = ("/health",)
+"""Answered without a token: what watches the service needs none, and this says no more than the version."""
+
 STOP_SECONDS = 5
 WARM_UP_SIDE = 320
 """Side of a picture in which faces are looked for; not that of a network's images, which are faces already."""
@@ -58,7 +61,7 @@ class Place(NamedTuple):
 
 def make_server(service: Service, place: Place) -> uvicorn.Server:
     """Return the server of the service; its `run` serves until it is told to stop."""
-    app = guard(TokenGate(create_app(service), place.secrets), place.host, place.names)
+    app = guard(TokenGate(create_app(service), place.secrets, OPEN_PATHS), place.host, place.names)
     return make_impatient_server(app, place.host, place.port, HEADERS, STOP_SECONDS)
 
 

@@ -9,8 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-OPEN_PATHS = ("/health",)
-"""Answered without a token: what watches the service needs none, and this says no more than the version."""
+REQUESTS = ("http", "websocket")
 
 ASKED = {"WWW-Authenticate": 'Basic realm="emotion", charset="UTF-8"'}
 """Makes a browser ask for user and password."""
@@ -24,15 +23,17 @@ class TokenGate:
 
     Args:
         app: answers requests with a secret.
-        secrets: any of them opens; if there is none, every request is answered.
+        secrets: any of them opens, an empty one never; without any, every request is answered.
+        open_paths: answered without a secret.
     """
 
-    def __init__(self, app: ASGIApp, secrets: Sequence[str]) -> None:
-        self.app, self.secrets = app, [secret.encode() for secret in secrets if secret]
+    def __init__(self, app: ASGIApp, secrets: Sequence[str], open_paths: Sequence[str] = ()) -> None:
+        self.app, self.is_public, self.open_paths = app, not secrets, open_paths
+        self.secrets = [secret.encode() for secret in secrets if secret]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or ask for the secret."""
-        closed = scope["type"] == "http" and self.secrets and scope["path"] not in OPEN_PATHS
+        closed = scope["type"] in REQUESTS and not self.is_public and scope["path"] not in self.open_paths
         if closed and not self._is_right(Headers(scope=scope).get("authorization", "")):
             await PlainTextResponse("Unauthorized", status_code=401, headers=ASKED)(scope, receive, send)
             return

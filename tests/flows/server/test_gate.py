@@ -1,50 +1,19 @@
-"""Who gets an answer: requests to our own names, from our own pages, with the password."""
+"""Who gets an answer: requests to our own names, from our own pages."""
 
-import asyncio
-
-import httpx
 import pytest
-from starlette.responses import PlainTextResponse
 
-from flows.server.gate import PasswordGate, guard
-
-LOGIN = "emotion:pass:word"
+from flows.server.gate import guard
+from tests.support.asgi import answer, get, open_web_socket
 
 
-async def answer(scope, receive, send):
-    """Answer everything, and accept every web socket."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.accept"})
-    else:
-        await PlainTextResponse("ours")(scope, receive, send)
-
-
-def get(app, headers, **given):
-    """Return the application's answer to a request."""
-
-    async def ask():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4200") as client:
-            return await client.get("/", headers=headers, **given)
-
-    return asyncio.run(ask())
+def guarded(names=(), host="127.0.0.1"):
+    """Return the application that answers only what the gate lets through."""
+    return guard(answer, host, names)
 
 
 def ask(headers, names=(), host="127.0.0.1"):
-    return get(guard(answer, host, names), headers).status_code
-
-
-def open_web_socket(**headers):
-    """Return what the application does first about a web socket."""
-    sent = []
-
-    async def send(message):
-        sent.append(message["type"])
-
-    named = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "websocket", "path": "/", "headers": named, "extensions": {"websocket.http.response": {}}}
-    asyncio.run(guard(answer, "127.0.0.1", ())(scope, None, send))
-    return sent[0]
+    """Return the status of the answer to a request."""
+    return get(guarded(names, host), headers).status_code
 
 
 @pytest.mark.parametrize(
@@ -95,22 +64,9 @@ def test_the_address_that_is_listened_on_is_ours():
 
 
 def test_a_web_socket_of_a_foreign_page_is_refused():
-    own = "127.0.0.1:4200"
-    assert open_web_socket(host=own, origin=f"http://{own}") == open_web_socket(host=own) == "websocket.accept"
-    assert open_web_socket(host=own, origin="http://foreign.example") == "websocket.http.response.start"
-    assert open_web_socket(host="foreign.example") == "websocket.http.response.start"
-
-
-@pytest.mark.parametrize(
-    ("auth", "status"),
-    [(None, 401), (("emotion", "pass:word"), 200), (("emotion", "pass"), 401), (("", ""), 401), (("é", "ü"), 401)],
-)
-def test_a_part_asks_for_its_password(auth, status):
-    answered = get(PasswordGate(answer, LOGIN), {}, auth=auth)
-    assert answered.status_code == status
-    assert ("WWW-Authenticate" in answered.headers) is (status == 401)
-
-
-@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic ZW1vdGlvbg", "Bearer emotion:pass:word", "x" * 5000])
-def test_an_odd_header_is_no_password(header):
-    assert get(PasswordGate(answer, LOGIN), {"Authorization": header}).status_code == 401
+    own, app = "127.0.0.1:4200", guarded()
+    assert (
+        open_web_socket(app, host=own, origin=f"http://{own}") == open_web_socket(app, host=own) == "websocket.accept"
+    )
+    assert open_web_socket(app, host=own, origin="http://foreign.example") == "websocket.http.response.start"
+    assert open_web_socket(app, host="foreign.example") == "websocket.http.response.start"
