@@ -14,8 +14,8 @@ from data.photos.found_face import FoundFace
 CropOutcome = Literal["scored", "too_small", "cut_off", "turned_away"]
 
 MARGIN = 1.004
-"""Side of the crop over the longer side of the detector's box. Source: `python -m benchmarks.face_crops`, the median
-over 1,924 training images of FER2013, which are such crops already."""
+"""Side of the crop over the longer side of the detector's box. Source: `python -m benchmarks.champion.face_crops`, the
+median over 1,924 training images of FER2013, which are such crops already."""
 
 RAISE = -0.008
 """How far the middle of the crop lies below that of the box, over the longer side of the box. Source: as above."""

@@ -1,7 +1,7 @@
 """Parity of exports: each variant of a workspace in every format, compared with its network.
 
-python -m benchmarks.exports WORKSPACE VARIANT [VARIANT ...] prints the table of docs/export.md. The variants must have
-been trained in that workspace; what is exported already is not measured again.
+python -m benchmarks.champion.exports WORKSPACE VARIANT [VARIANT ...] prints the table of docs/export.md. The variants
+must have been trained in that workspace; what is exported already is not measured again.
 """
 
 import resource

@@ -1,8 +1,8 @@
 """Where faces lie in training images, and whether detected crops can be told from them, for docs/photos.md.
 
-Run it from the checkout: `python -m benchmarks.face_crops IMAGES.zip [--images 2000]`. The images are cropped faces.
-Each is enlarged four times and searched for its face: where the detector's box lies gives the margin of crops. Then
-each is cropped again with the margin, and a classifier tries to tell the crops from the images.
+Run it from the checkout: `python -m benchmarks.champion.face_crops IMAGES.zip [--images 2000]`. The images are cropped
+faces. Each is enlarged four times and searched for its face: where the detector's box lies gives the margin of crops.
+Then each is cropped again with the margin, and a classifier tries to tell the crops from the images.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""Clients that ask a web service again and again: `python -m benchmarks.serve_load URL CLIENTS REQUESTS FILE TYPE`.
+"""Clients that ask a web service again and again.
+
+`python -m benchmarks.champion.serve_load URL CLIENTS REQUESTS FILE TYPE`.
 
 Each client is a thread with one connection. It runs in a process of its own, apart from the service.
 It prints one JSON line with seconds, statuses, and percentiles of the latency.

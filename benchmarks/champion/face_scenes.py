@@ -1,7 +1,8 @@
 """Recall, false faces and time of the face finder on generated scenes, as a Markdown table for docs/photos.md.
 
-Run it from the checkout: `python -m benchmarks.face_scenes [--scenes 10]`. No download is needed. A face counts as
-found if the middle of its crop lies within 0.3 sides of the true one, and its side is half to twice the true one.
+Run it from the checkout: `python -m benchmarks.champion.face_scenes [--scenes 10]`. No download is needed. A face
+counts as found if the middle of its crop lies within 0.3 sides of the true one, and its side is half to twice the
+true one.
 """
 
 import argparse
