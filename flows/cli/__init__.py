@@ -6,10 +6,8 @@ package_origin  | whether Python finds this project's packages
 commands        | run, ingest, audit, tune and report
 model_commands  | emotion models: versions of the model and the champion
 model_versions  | what emotion models prints and moves
-predict         | emotion predict: the champion on photos
-serve           | emotion serve: the champion over HTTP, and its page
+champion        | predict, serve, export and score: the champion in use
 up_commands     | up, down, status, schedule and deploy
-use             | emotion export and score: a network in use
 upkeep_commands | prune, doctor, and the server that commands run with
 report_commands | how stored reports are rendered again
 options         | options that several commands share

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from data.base.errors import DataRejected, PipelineError
+from flows.cli.champion.commands import app as champion_app
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
@@ -41,13 +42,10 @@ from flows.cli.options import (
     parse_choices,
     parse_data_choices,
 )
-from flows.cli.predict.command import app as predict_app
-from flows.cli.serve.command import app as serve_app
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
 from flows.cli.upkeep_commands import running_server
-from flows.cli.use.commands import app as use_app
 
 app = typer.Typer(
     name="emotion",
@@ -56,11 +54,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(predict_app)
+app.add_typer(champion_app)
 app.add_typer(up_app)
-app.add_typer(serve_app)
 app.add_typer(upkeep_app)
-app.add_typer(use_app)
 app.add_typer(models_app, name="models")
 
 

@@ -8,8 +8,8 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from flows.cli.champion.export import ensure_export
 from flows.cli.terminal import console
-from flows.cli.use.export_command import ensure_export
 from flows.server.shared import client_environment, live_server
 from flows.settings import load_settings
 from flows.steps.chosen_version import find_number

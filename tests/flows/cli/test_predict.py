@@ -90,7 +90,7 @@ def test_the_csv_has_the_same_figures_whether_printed_or_written(emotion, tmp_pa
 def test_an_interrupted_csv_leaves_the_older_file(emotion, tmp_path, monkeypatch):
     target = tmp_path / "faces.csv"
     target.write_text("older")
-    monkeypatch.setattr("flows.cli.predict.rows.Tally.add", lambda self, answer: 1 / 0)
+    monkeypatch.setattr("flows.cli.champion.predict_rows.Tally.add", lambda self, answer: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         emotion("a.png", "--csv", str(target))
     assert target.read_text() == "older" and sorted(path.name for path in tmp_path.glob(".*")) == []

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from data.workspace.store import Workspace
-from flows.cli.predict.outputs import OutputChoice, open_outputs
-from flows.cli.predict.rows import Tally, describe_network
+from flows.cli.champion.predict_outputs import OutputChoice, open_outputs
+from flows.cli.champion.predict_rows import Tally, describe_network
 from flows.cli.terminal import console, error_console
 from flows.settings import load_settings
 from flows.steps.chosen_version import choose_version

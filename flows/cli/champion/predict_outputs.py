@@ -16,7 +16,7 @@ from data.base.errors import PipelineError
 from data.records.export import ExportBundle
 from data.sources.archives.entries import show_name
 from data.workspace.atomic import sync_directory, sync_file
-from flows.cli.predict.rows import HEADINGS, csv_columns, csv_rows, describe_refusal, table_rows
+from flows.cli.champion.predict_rows import HEADINGS, csv_columns, csv_rows, describe_refusal, table_rows
 from flows.cli.terminal import console
 from serving.predictor import PictureAnswer
 from serving.sources import PHOTO_SUFFIXES
