@@ -10,7 +10,7 @@ from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget
+from flows.parameters import Faces, Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.training import plan_job, train_variants
@@ -41,6 +41,7 @@ def audit(
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
     data_format: DataFormatChoice = FormatChoice(),
+    faces: Faces = "given",
     force: Force = False,
 ) -> Path:
     """Check every label of a data set by cross-fitting: one training for each fold, on the other folds.
@@ -57,7 +58,7 @@ def audit(
     settings, chosen = load_settings(), load_preset(preset)
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, folds)
-    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces)
     data = prepare_data(asked, workspace, settings)
     held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
     views = [build_views(fold, data.images, chosen.views_of(variant), seed, workspace) for fold in held_out]

@@ -172,6 +172,7 @@ def audit(
     image_size: ImageSizeOption = 0,
     color: ColorOption = "as published",
     carve_test: CarveTestOption = False,
+    faces: FacesOption = "given",
     force: ForceOption = False,
 ) -> None:
     """List the labels of a data set that are suspected to be wrong, including those of the train part."""
@@ -196,6 +197,7 @@ def audit(
             time_budget_minutes=time_budget,
             seed=seed,
             relabel=relabel,
+            faces=faces,
             **choices,
             force=force,
         )
@@ -225,6 +227,7 @@ def tune(
     image_size: ImageSizeOption = 0,
     color: ColorOption = "as published",
     carve_test: CarveTestOption = False,
+    faces: FacesOption = "given",
     force: ForceOption = False,
     out: Annotated[str, typer.Option(help="A new file for the preset that is found.")] = "",
 ) -> None:
@@ -245,6 +248,7 @@ def tune(
         "source": source,
         "seed": seed,
         "relabel": relabel,
+        "faces": faces,
         **parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test)),
     }
     searched = load_space(space)

@@ -179,6 +179,7 @@ def print_schedule(choice: ScheduleChoice) -> None:
     """Print whether flows run on a schedule."""
     source = f", on {escape(choice.source)}" if choice.source else ""
     source += f", preset {escape(choice.preset)}" if choice.preset else ""
+    source += ", the faces of its photos are found" if choice.faces == "find" else ""
     source += f"; photos {escape(choice.photos)} are scored daily" if choice.photos else ""
     off = "off: after emotion schedule on, retrain runs weekly and ingest daily"
     console.print(f"schedule: {f'on{source}' if choice.on else off}", highlight=False, soft_wrap=True)

@@ -106,6 +106,10 @@ def schedule(
     image_size: ImageSizeOption = 0,
     color: ColorOption = "as published",
     carve_test: CarveTestOption = False,
+    faces: Annotated[
+        Literal["", "given", "find"],
+        typer.Option(help="given: their images are cropped faces; find: the face of each photo is found and cropped."),
+    ] = "",
 ) -> None:
     """Switch the weekly retrain, the daily ingest and the nightly score on or off, now and after every deploy."""
     from flows.cli.printing import print_schedule
@@ -127,6 +131,7 @@ def schedule(
         source=_absolute(source or former.source),
         preset=_absolute(preset or former.preset),
         data_format=parse_format(options._replace(name=format_name or "seed")) if is_said else former.data_format,
+        faces=faces or former.faces,
         photos=locate_photos(photos) if photos else former.photos,
     )
     write_schedule(choice, settings.workspace)

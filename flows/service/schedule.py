@@ -4,7 +4,7 @@ Imports prefect only to apply it, so that `emotion schedule` answers at once.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -30,6 +30,9 @@ class ScheduleChoice(Record):
     data_format: FormatChoice | None = None
     """What is said of the format of the data set; None: what the deployment says."""
 
+    faces: Literal["", "given", "find"] = ""
+    """How the images of the data set are taken, see `flows.parameters.Faces`; empty: as the deployment says."""
+
     photos: str = ""
     """Photos that are scored every night; empty: none are."""
 
@@ -45,6 +48,7 @@ class ScheduleChoice(Record):
             "source": self.source,
             "preset": self.preset if flow == "retrain" else "",
             "data_format": self.data_format.model_dump(mode="json") if self.data_format else None,
+            "faces": self.faces,
         }
         return {name: choice for name, choice in chosen.items() if choice}
 

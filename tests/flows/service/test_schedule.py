@@ -28,6 +28,12 @@ def test_the_preset_is_of_retrain_alone():
     assert of_format.parameters_of("ingest") == {"data_format": FormatChoice(name="fer2013").model_dump(mode="json")}
 
 
+def test_faces_are_found_in_the_data_set_of_both_flows():
+    choice = ScheduleChoice(on=True, source="photos", faces="find", photos="/photos")
+    assert choice.parameters_of("retrain") == choice.parameters_of("ingest") == {"source": "photos", "faces": "find"}
+    assert choice.parameters_of("score") == {"source": "/photos"}
+
+
 def test_photos_are_scored_on_the_schedule_only_if_some_are_named():
     choice = ScheduleChoice(on=True, source="images.zip", preset="smoke")
     assert choice.is_active("retrain") and not choice.is_active("score")
