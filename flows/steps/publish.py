@@ -56,8 +56,9 @@ def publish(
 ) -> Produced:
     """Decide on the champion, export it, report, write into MLflow, and apply the decision.
 
-    The formats are written while the report is made, and are there before the alias moves: who follows the champion
-    finds them at once. If MLflow is unreachable, or the export fails, the run still succeeds.
+    The formats are written while the report's figures are computed. They are in it, and are there before the alias
+    moves: who follows the champion finds them at once. If MLflow is unreachable, or the export fails, the run still
+    succeeds.
 
     Returns:
         The report.
@@ -65,15 +66,14 @@ def publish(
     # The children end before the task runner is left, since leaving it waits for its thread.
     with ThreadPoolTaskRunner(max_workers=1) as runner, training_children() as children:
         recover_interrupted_moves(workspace, return_state=True)
-        decided = decide_on_champion(variants, stages, policy, workspace, children, return_state=True)
-        decision, undecided = read_outcome(decided)
-        export = start_export(decision, workspace, children, runner) if decision else None
-        report = record_of(publish_report(facts, stages, variants, workspace, decision, undecided))
+        outcome = read_outcome(decide_on_champion(variants, stages, policy, workspace, children, return_state=True))
+        export = start_export(outcome.decision, workspace, children, runner) if outcome.decision else None
+        report = record_of(publish_report(facts, stages, variants, workspace, outcome, export.wait if export else None))
         track_report(report, workspace, children)
         if export:
             export.wait()
-        if decision:
-            apply_decision(decision, variants, report, workspace, children, return_state=True)
+        if outcome.decision:
+            apply_decision(outcome.decision, variants, report, workspace, children, return_state=True)
     return report
 
 

@@ -42,7 +42,7 @@ from models.registry.model_names import name_model
 from models.registry.tags import NAME_TAG, SYNTHETIC_TAG, VARIANT_TAG
 from reports.run.sections.champion import decision_markdown
 from tasks.dataset.validate import load_summary
-from tasks.publish.run_results import ReportedStages, load_changes_of, load_decision
+from tasks.publish.run_results import Outcome, ReportedStages, load_changes_of, load_decision
 from tasks.support.child_processes import Children, ChildStopped, ignore_event
 from tasks.support.outcomes import finish, record_if_done
 from tasks.support.progress import watched
@@ -115,7 +115,7 @@ def decide_on_champion(
     return finish(produced, produced.cached)
 
 
-def read_outcome(state: State[Produced | None]) -> tuple[Produced | None, str]:
+def read_outcome(state: State[Produced | None]) -> Outcome:
     """Read the decision of a `decide_on_champion` that ended, and the reason if it made none.
 
     If the decision failed, the report is published anyway and gives the reason.
@@ -124,13 +124,13 @@ def read_outcome(state: State[Produced | None]) -> tuple[Produced | None, str]:
         ChildStopped: the run is ending.
     """
     if state.name == UNDECIDED:
-        return None, state.message or ""
+        return Outcome(undecided=state.message or "")
     if state.is_completed():
-        return record_if_done(state), ""
+        return Outcome(record_if_done(state))
     error: Any = state.result(raise_on_failure=False)
     if isinstance(error, ChildStopped):
         raise error
-    return None, f"the decision failed: {error}"
+    return Outcome(undecided=f"the decision failed: {error}")
 
 
 def _decide(contenders: Contenders, policy: PromotionPolicy, out: Path) -> None:

@@ -1,5 +1,6 @@
 """Task that publishes the comparison of a run's variants as a report and as Prefect artifacts."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from reports.run.summary import leaderboard_rows
 from reports.site.index import INDEX_PAGE, write_index
 from tasks.publish import analysis, run_results
 from tasks.publish.analysis import add_analysis
-from tasks.publish.run_results import ReportedStages, RunFacts, assemble_results, load_results
+from tasks.publish.run_results import Outcome, ReportedStages, RunFacts, assemble_results, load_results
 from tasks.support.links import link_report, mlflow_page, report_page
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
@@ -41,8 +42,8 @@ def publish_report(
     stages: ReportedStages,
     variants: list[VariantResult],
     workspace: Workspace,
-    decision: Produced | None = None,
-    undecided: str = "",
+    outcome: Outcome,
+    wait_for_export: Callable[[], None] | None = None,
 ) -> Produced:
     """Compare the variants, render the report, and publish its tables as artifacts of the run.
 
@@ -51,20 +52,22 @@ def publish_report(
         stages: finished stages that the report is made from.
         variants: the variants that it compares.
         workspace: the report is written into it.
-        decision: the finished stage with the decision on the champion; None if none could be made.
-        undecided: the reason if no decision could be made.
+        outcome: of deciding on the champion.
+        wait_for_export: returns when the export that was started has ended, so that the report has its table.
 
     Raises:
         PipelineError: no variant was trained; the report is published first.
     """
-    inputs = _report_inputs(facts, stages, variants, decision, undecided)
+    inputs = _report_inputs(facts, stages, variants, outcome)
 
     def write(out: Path) -> None:
-        results = assemble_results(facts, stages, variants, decision, undecided)
+        results = assemble_results(facts, stages, variants, outcome)
         key = hash_json(inputs)
-        exports = _load_exports(variants, workspace)
-        results = results.model_copy(update={"report_key": key, "mlflow_url": mlflow_page(key), "exports": exports})
+        results = results.model_copy(update={"report_key": key, "mlflow_url": mlflow_page(key)})
         results = add_analysis(results, workspace.root, key, out / FACES_NAME)
+        if wait_for_export:
+            wait_for_export()
+        results = results.model_copy(update={"exports": _load_exports(variants, workspace)})
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
             verdict=stages.verdict.path,
@@ -97,16 +100,15 @@ def _report_inputs(
     facts: RunFacts,
     stages: ReportedStages,
     variants: list[VariantResult],
-    decision: Produced | None,
-    undecided: str,
+    outcome: Outcome,
 ) -> dict[str, Any]:
     return {
         "dataset": stages.dataset.key,
         "verdict": stages.verdict.key,
         "views": stages.views.key,
         "audit": stages.audit.key if stages.audit else None,
-        "decision": decision.key if decision else None,
-        "undecided": undecided,
+        "decision": outcome.decision.key if outcome.decision else None,
+        "undecided": outcome.undecided,
         "preset": facts.preset,
         "seed": facts.seed,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},

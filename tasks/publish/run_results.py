@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from data.base.record import Record
 from data.records.dataset import Finding
@@ -47,12 +48,15 @@ class ReportedStages(Record):
     audit: Produced | None  # None if it failed: the report leaves its section out
 
 
+class Outcome(NamedTuple):
+    """Outcome of deciding on the champion: the finished stage, or why there is none."""
+
+    decision: Produced | None = None
+    undecided: str = ""
+
+
 def assemble_results(
-    facts: RunFacts,
-    stages: ReportedStages,
-    variants: list[VariantResult],
-    decision: Produced | None = None,
-    undecided: str = "",
+    facts: RunFacts, stages: ReportedStages, variants: list[VariantResult], outcome: Outcome
 ) -> RunResults:
     """Collect everything that the report is made from in one record."""
     comparisons, best = compare_variants(variants, facts.seed)
@@ -71,8 +75,8 @@ def assemble_results(
         variants=rank_variants(variants),
         comparisons=comparisons,
         best=best,
-        decision=load_decision(decision) if decision else None,
-        undecided=undecided,
+        decision=load_decision(outcome.decision) if outcome.decision else None,
+        undecided=outcome.undecided,
         lineage=trace_lineage(stages, variants),
         versions=package_versions(),
         hardware=describe_hardware(),

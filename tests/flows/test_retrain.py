@@ -173,6 +173,7 @@ def test_the_first_champion_is_exported_and_stays_so_when_the_workspace_is_prune
     assert bundle.variant_key == results.decision.challenger.key
     assert {one.format for one in bundle.formats if one.offered} >= {"saved_model", "onnx", "litert"}
     assert ModelRegistry(workspace).show(1).tags["emotion.export"] == path.name
+    assert results.exports == (bundle,), "the report of the run that made the champion has the table of its formats"
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ ANCHOR, TITLE = "exports", "Exports"
 
 
 def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
-    """Collect what the section's template shows; nothing if no variant is exported or is being exported."""
+    """Collect what the section's template shows; nothing if no variant is exported."""
     sentences = export_sentences(results)
     if not sentences:
         return {}
@@ -19,7 +19,7 @@ def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
 
 
 def markdown(results: RunResults, sources: ReportSources) -> list[str]:
-    """Write the section as lines of Markdown; none if no variant is exported or is being exported."""
+    """Write the section as lines of Markdown; none if no variant is exported."""
     sentences = export_sentences(results)
     if not sentences:
         return []
@@ -35,18 +35,18 @@ def markdown(results: RunResults, sources: ReportSources) -> list[str]:
 
 
 def export_sentences(results: RunResults) -> list[str]:
-    """Say what is exported, and where the rest will be."""
+    """Say which formats are offered, and whether the export of the challenger failed."""
     exported, said = {bundle.variant_key for bundle in results.exports}, []
     if exported:
         said.append(
             "A format is offered if it answers as the network does on all validation images: with float32 no "
             "probability differs by more than 0.0001 and no answer or refusal changes; for int8, an exact McNemar test "
-            "finds no loss of accuracy."
+            "finds no loss of accuracy, and at most 5% of the answers change."
         )
     decision = results.decision
     if decision and decision.outcome != "keep" and decision.challenger.key not in exported:
         said.append(
-            f"{decision.challenger.variant} is exported while this page is written, as SavedModel, ONNX and LiteRT. "
-            "How each format compares with the network is in the run's artifact exports, and emotion export shows it."
+            f"{decision.challenger.variant} could not be exported; the log of the run says why, and emotion export "
+            "tries again."
         )
     return said

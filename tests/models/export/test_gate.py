@@ -100,6 +100,18 @@ def test_int8_that_is_more_accurate_is_offered(network, tmp_path):
     assert found.check.p_value < 0.001 and found.offered
 
 
+@pytest.mark.parametrize(("changed", "offered"), [(IMAGES // 20, True), (IMAGES // 20 + 1, False)])
+def test_int8_that_answers_differently_is_refused_though_it_loses_nothing(network, tmp_path, changed, offered):
+    answers = answers_of(network)
+    right, wrong = np.flatnonzero(np.arange(IMAGES) % 5), np.flatnonzero(np.arange(IMAGES) % 5 == 0)
+    answers[right[: changed // 2]] = np.roll(answers[right[: changed // 2]], 1, axis=1)
+    answers[wrong[: changed - changed // 2]] = np.roll(answers[wrong[: changed - changed // 2]], -1, axis=1)
+    found = judged("litert_int8", network, answers, tmp_path)
+    assert found.check.p_value == 1 and found.check.changed_answers == changed
+    assert found.offered == offered
+    assert offered or found.reason == f"it changes {changed} of {IMAGES} answers, more than 5%"
+
+
 def test_values_that_are_no_numbers_are_refused(network, tmp_path):
     answers = answers_of(network)
     answers[0, 0] = np.nan

@@ -1,4 +1,4 @@
-"""The section on exports: what is offered and what is not, and where the rest will be."""
+"""The section on exports: what is offered, what is not, and what failed."""
 
 import pytest
 
@@ -44,10 +44,10 @@ def test_each_format_has_a_row(tmp_path):
     ("outcome", "key", "said"),
     [("promote", "1" * 16, True), ("ask", "1" * 16, True), ("keep", "1" * 16, False), ("promote", "0" * 16, False)],
 )
-def test_says_if_the_challenger_is_being_exported(tmp_path, outcome, key, said):
+def test_says_if_the_challenger_could_not_be_exported(tmp_path, outcome, key, said):
     bundle = make_bundle(variant="compact", formats=(OFFERED,))
     results = make_results(tmp_path, trained=1, exports=(bundle,), decision=make_decision(outcome, key))
-    assert any("while this page is written" in one for one in exports.export_sentences(results)) == said
+    assert any("could not be exported" in one for one in exports.export_sentences(results)) == said
 
 
 def test_is_left_out_without_an_export(tmp_path):
