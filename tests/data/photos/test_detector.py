@@ -2,9 +2,12 @@
 
 import math
 import sys
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
+import sklearn.datasets
 from PIL import Image
 
 from data.base.data_format import SEED_FORMAT
@@ -12,6 +15,7 @@ from data.base.errors import PipelineError
 from data.photos import detector
 from data.photos.crop import measure_side, measure_tilt
 from data.photos.detector import FaceFinder, load_weights
+from data.photos.reading import read_photo
 from data.sample.faces import draw_face
 
 pytest.importorskip("cv2")
@@ -101,3 +105,14 @@ def test_other_weights_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(detector, "_locate_weights", lambda: other)
     with pytest.raises(PipelineError, match="sha256"):
         load_weights()
+
+
+def test_the_face_of_a_real_photo_is_found_and_none_in_a_landscape(finder):
+    """The photos are in the packages matplotlib (Grace Hopper, 1984) and scikit-learn."""
+    person = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
+    (face,) = finder.find(read_photo(person.read_bytes()).pixels)
+    eyes, mouth = face.landmarks[:2], face.landmarks[3:]
+    assert [point[0] for point in eyes] == pytest.approx([227, 308], abs=12)
+    assert [point[1] for point in (*eyes, *mouth)] == pytest.approx([193, 195, 268, 270], abs=12)
+    for name in ("china.jpg", "flower.jpg"):
+        assert finder.find(sklearn.datasets.load_sample_image(name)) == ()
