@@ -12,7 +12,7 @@ from prefect.exceptions import ObjectNotFound
 
 from data.base.errors import PipelineError
 from flows.server.environment import HEARTBEAT_SECONDS
-from tasks.support.events import CHAMPION_CHANGED, DATA_DRIFTED, DATA_REJECTED
+from tasks.support.events import CHAMPION_CHANGED, DATA_DRIFTED, DATA_REJECTED, SCORES_DRIFTED
 
 MISSED_HEARTBEATS = 3
 START_SECONDS = 300
@@ -97,6 +97,11 @@ def list_notifications(block: "NotifyBlock") -> list[AutomationCore]:
             "emotion: data refused", EventTrigger(expect={DATA_REJECTED}), block.action("Data refused", EVENT_BODY)
         ),
         _notify("emotion: data drifted", EventTrigger(expect={DATA_DRIFTED}), block.action("Data drifted", EVENT_BODY)),
+        _notify(
+            "emotion: scored faces drifted",
+            EventTrigger(expect={SCORES_DRIFTED}),
+            block.action("Scored faces drifted", EVENT_BODY),
+        ),
         _notify(
             "emotion: champion changed",
             EventTrigger(expect={CHAMPION_CHANGED}),
