@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.base.errors import PipelineError
-from data.base.names import ClassNames
+from data.base.names import ClassNames, find_split
 from data.records.dataset import Layout
 from data.sources.archives.entries import Entry, refusal, show_name
 from data.sources.folder_names import place
 from data.sources.limits import Tally
-from data.sources.root_search import LEAST_CLASSES, RootSearch
+from data.sources.root_search import LEAST_CLASSES, Root, RootSearch
 from data.sources.tables.find import Table, find_table, refuse_other_tables
 from data.sources.tables.suffixes import is_archive_name, is_sheet_name, is_table_name
 
@@ -125,11 +125,20 @@ class Survey:
         start = "".join(f"{part}/" for part in root.parts).encode()
         for name, problem in self._problems.items():
             if name.startswith(start):
-                raise refusal(name.decode(), problem)
+                self._refuse_among_images(name.removeprefix(start).decode(), name.decode(), problem, root)
         places = {name.removeprefix(start): number for name, number in self._named.items() if name.startswith(start)}
         where = "/".join(root.parts) or "."
         logger.info("%s: %d files below the data set root %s", self._origin, len(places), where)
         return Plan(root.parts, places, root.layout)
+
+    def _refuse_among_images(self, below: str, name: str, problem: str, root: Root) -> None:
+        """Refuse a link or device in the folders of images; one beside the splits is left out with a line in the log.
+
+        Without splits, what stands there may be the folder of a class.
+        """
+        if "/" in below or root.layout != "SPLIT/CLASS" or find_split(below):
+            raise refusal(name, problem)
+        logger.warning("%s: %s is %s beside the splits, and is left out", self._origin, show_name(name), problem)
 
     def plan_whole(self) -> Plan:
         """Return that everything is unpacked and keeps its place, apart from links and devices."""

@@ -265,6 +265,32 @@ def test_links_and_devices_beside_the_root_change_nothing(tmp_path: Path) -> Non
     assert read_tree(tmp_path / "copied") == FILES
 
 
+def test_a_link_beside_the_splits_is_left_out_with_a_line_in_the_log(tmp_path: Path, caplog) -> None:
+    archive = write_tar(tmp_path / "faces.tar", FILES)
+    add_special(archive, "latest", tarfile.SYMTYPE, "train")
+    extract_archive(archive, tmp_path / "out", LIMITS)
+    folder = write_folder(tmp_path / "in", FILES)
+    (folder / "latest").symlink_to("train")
+    copy_folder(folder, tmp_path / "copied", LIMITS)
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "copied") == FILES
+    assert caplog.text.count("latest is a link or a device beside the splits, and is left out") == 2
+
+
+@pytest.mark.parametrize("name", ["validation", "Testing", "train/angry"])
+def test_a_link_that_may_hold_images_is_refused(tmp_path: Path, name: str) -> None:
+    folder = write_folder(tmp_path / "in", {key: data for key, data in FILES.items() if not key.startswith("valid")})
+    (folder / name).symlink_to(tmp_path)
+    with pytest.raises(PipelineError, match=f"{name} is a link or a device"):
+        copy_folder(folder, tmp_path / "out", LIMITS)
+
+
+def test_without_splits_a_link_may_be_a_class_and_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "in", {f"{label}/1.jpg": b"x" for label in ("happy", "sad", "neutral")})
+    (folder / "surprise").symlink_to(tmp_path)
+    with pytest.raises(PipelineError, match="surprise is a link or a device"):
+        copy_folder(folder, tmp_path / "out", LIMITS)
+
+
 def test_a_hard_link_in_a_tar_has_the_content_of_the_file_before_it(tmp_path: Path) -> None:
     archive = write_tar(tmp_path / "faces.tar", below("set/", FILES))
     add_special(archive, "set/test/sad/9.jpg", tarfile.LNKTYPE, "set/train/happy/1.jpg")
