@@ -6,6 +6,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
 BIN := .venv/bin
+# One worker more than two cores: while a test waits for a server or a child, another one runs.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 3 ? cores + 1 : 4)))
 INSTALLED := .venv/.installed
 INSTALLED_UI := .venv/.installed-ui
 
@@ -16,7 +18,7 @@ run: $(INSTALLED)  ## Train on the generated sample data set and show the compar
 	$(BIN)/emotion run --source sample --preset demo
 
 test: $(INSTALLED)  ## Run the test suite
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-slow: $(INSTALLED)  ## Run the tests that make test leaves out because they take minutes or need the real images
 	$(BIN)/python -m pytest -m "(slow or shared_data) and not ui and not faults and not gpu and not network"
