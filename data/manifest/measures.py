@@ -113,9 +113,10 @@ def _describe_content(content: bytes) -> dict[str, Any]:
     if image is None:
         return found
     found |= {"format": image.format, "mode": image.mode, "width": image.width, "height": image.height}
-    if not _load(image) or breaks_off(content, image.mode):
+    plain = _load(image)
+    if plain is None or breaks_off(content, image.mode):
         return found
-    return found | _describe_pixels(image) | {"decodable": True}
+    return found | _describe_pixels(image, plain) | {"decodable": True}
 
 
 def _open_image(content: bytes) -> Image.Image | None:
@@ -133,16 +134,16 @@ def _open_image(content: bytes) -> Image.Image | None:
     return None
 
 
-def _load(image: Image.Image) -> bool:
-    """Decode an opened image, and tell whether it is complete and of an acceptable size."""
+def _load(image: Image.Image) -> Image.Image | None:
+    """Decode an opened image as 8-bit gray or RGB, or return None if it is damaged or too large."""
     if image.width * image.height > LARGEST_IMAGE_PIXELS:
-        return False
+        return None
     try:
         image.load()
+        return to_plain(image)
     except Exception as error:
         logger.debug("not decodable: %s", error)
-        return False
-    return True
+        return None
 
 
 def breaks_off(content: bytes, mode: str) -> bool:
@@ -163,8 +164,7 @@ def breaks_off(content: bytes, mode: str) -> bool:
     return False
 
 
-def _describe_pixels(image: Image.Image) -> dict[str, Any]:
-    plain = to_plain(image)
+def _describe_pixels(image: Image.Image, plain: Image.Image) -> dict[str, Any]:
     gray = plain.convert("L")
     is_gray, pixels = _is_gray(plain), np.asarray(gray)
     seen = pixels if is_gray else np.asarray(plain)

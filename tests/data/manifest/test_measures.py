@@ -1,6 +1,8 @@
-"""Damage inside a JPEG, which Pillow fills with gray and does not report."""
+"""Damage inside an image that Pillow fills with gray and does not report, or that it fails on."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +39,14 @@ def test_a_whole_jpeg_is_decodable_whatever_follows_it(tmp_path: Path, mode: str
     for number, raw in enumerate((encode(mode), encode(mode) + b"junk" * 10)):
         (tmp_path / f"{number}.jpg").write_bytes(raw)
         assert describe_image(tmp_path, f"{number}.jpg")["decodable"]
+
+
+def test_a_palette_without_colours_is_damaged(tmp_path: Path) -> None:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 3, 0, 0, 0))
+    content = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(72))) + chunk(b"IEND", b"")
+    (tmp_path / "0.png").write_bytes(content)
+    row = describe_image(tmp_path, "0.png")
+    assert not row["decodable"] and row["mode"] == "P" and row["pixel_sha256"] == ""
