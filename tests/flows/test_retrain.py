@@ -198,6 +198,7 @@ def test_repeats_over_seeds_train_the_new_seeds_alone(first, results, server, wo
     assert "training-compact-seed-43" in {artifact["key"] for artifact in server.ask("artifacts")}
 
 
+@pytest.mark.slow
 def test_a_failed_audit_costs_the_report_its_section_only(first, server, workspace, tmp_path):
     damaged = shutil.copytree(workspace, tmp_path / "workspace")
     shutil.rmtree(damaged / "audits")

@@ -179,6 +179,7 @@ def test_a_network_trained_in_bfloat16_is_saved_in_float32(views, tmp_path):
         assert b"bfloat16" not in archive.read("config.json")
 
 
+@pytest.mark.slow  # the shifted images of the next test are mirrored too
 def test_a_network_that_looks_at_the_mirror_image_too(trained, views, tmp_path):
     plain_dir, _ = trained
     write_spec(tmp_path, views, test_time_flip=True)
