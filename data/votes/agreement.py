@@ -116,7 +116,7 @@ def is_undecided(share: NDArray[np.float64]) -> NDArray[np.bool_]:
     return share < DECIDED_SHARE - TOLERANCE
 
 
-def _mean(figures: NDArray[np.float64]) -> float:
-    """Return the mean of the figures that are there; NaN if none is."""
+def _mean(figures: NDArray[np.float64]) -> float | None:
+    """Return the mean of the figures that are there; None if none is."""
     known = figures[~np.isnan(figures)]
-    return float(known.mean()) if known.size else float("nan")
+    return float(known.mean()) if known.size else None
