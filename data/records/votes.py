@@ -6,6 +6,9 @@ from pydantic import Field
 
 from data.base.record import Record
 
+MatchedBy = Literal["path", "pixels", "row"]
+"""What ties a row of a file of votes to its image."""
+
 CLEAR_SHARE = 0.7
 """Share of the people who chose one class from which on an image is clear: 7 of 10."""
 
@@ -16,7 +19,7 @@ DECIDED_SHARE = 0.5
 class VotesMatch(Record):
     """How the rows of a file of votes were matched to the images of a data set."""
 
-    matched_by: Literal["path", "pixels", "row"] = Field(description="what ties a row to its image")
+    matched_by: MatchedBy = Field(description="what ties a row to its image")
     columns: dict[str, str] = Field(
         default_factory=dict, description="column of the file -> the class or other answer that it is read as"
     )
