@@ -27,6 +27,7 @@ from flows.parameters import (
     TimeBudget,
     TrialMinutes,
     Trials,
+    Votes,
 )
 from models.catalog.preset_names import PRESET_NAMES
 
@@ -73,6 +74,7 @@ SeedsOption = Annotated[int, option(Seeds)]
 ParallelOption = Annotated[int, option(Parallel)]
 TimeBudgetOption = Annotated[float, option(TimeBudget)]
 RelabelOption = Annotated[str, option(Relabel)]
+VotesOption = Annotated[str, option(Votes)]
 ForceOption = Annotated[bool, option(Force, "--force")]
 FacesOption = Annotated[Literal["given", "find"], option(Faces)]
 FoldsOption = Annotated[int, option(Folds)]

@@ -35,3 +35,8 @@ def test_a_run_on_photos_says_so():
     command = repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "find"})
     assert command == "emotion run --source photos --preset quick --seed 1 --faces find"
     assert "--faces" not in repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "given"})
+
+
+def test_a_run_with_votes_says_so():
+    command = repeat_command({"source": "faces", "preset": "quick", "seed": 1, "votes": "my votes.csv"})
+    assert command == "emotion run --source faces --preset quick --seed 1 --votes 'my votes.csv'"
