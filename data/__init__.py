@@ -10,5 +10,6 @@ sample    | what do the generated images look like?
 manifest  | what is known of each image?
 quality   | is the data good enough, and what is left out?
 photos    | which faces are in a photo, and what does a network see of each?
+review    | what do people answer on doubtful labels, and what follows from it?
 views     | what augmented images are the networks trained on?
 """

@@ -97,22 +97,29 @@ def load_predictor(limits: ServeLimits, export: Path, version: str) -> "Predicto
     return predictor
 
 
-def read_token(settings: Settings) -> str:
-    """Return the token of EMOTION_SERVE_TOKEN, or of the file that EMOTION_SERVE_TOKEN_FILE names; empty for none.
+def read_token(settings: Settings, name: str = "serve_token") -> str:
+    """Return the token of a setting such as EMOTION_SERVE_TOKEN, or of the file that EMOTION_SERVE_TOKEN_FILE names.
+
+    Args:
+        settings: of this installation.
+        name: of the setting.
+
+    Returns:
+        The token; empty for none.
 
     Raises:
         PipelineError: the file cannot be read, or the token is too short.
     """
-    token = settings.serve_token.get_secret_value()
-    variable = f"{PREFIX}SERVE_TOKEN"
-    if not token and settings.serve_token_file:
+    token, file = getattr(settings, name).get_secret_value(), getattr(settings, f"{name}_file")
+    variable = f"{PREFIX}{name.upper()}"
+    if not token and file:
         variable = f"{variable}_FILE"
         try:
-            token = settings.serve_token_file.read_text(encoding="utf-8").strip() or "-"
+            token = file.read_text(encoding="utf-8").strip() or "-"
         except (OSError, UnicodeDecodeError) as error:
             raise PipelineError(
-                f"got {variable}={settings.serve_token_file}, which cannot be read ({error}), expected a file with the "
-                "token: correct the path"
+                f"got {variable}={file}, which cannot be read ({error}), expected a file with the token: correct the "
+                "path"
             ) from error
     if token and len(token) < LEAST_TOKEN:
         raise PipelineError(
@@ -122,15 +129,19 @@ def read_token(settings: Settings) -> str:
     return token
 
 
-def require_safe_place(place: Place) -> None:
+def require_safe_place(place: Place, variable: str = f"{PREFIX}SERVE_TOKEN") -> None:
     """Check that a service that others can reach asks for a token.
 
+    Args:
+        place: where it listens.
+        variable: in which its token is set.
+
     Raises:
-        PipelineError: it does not.
+        PipelineError: it asks for none.
     """
     if place.host not in (LOOPBACK, "localhost", "::1") and not place.secrets:
         raise PipelineError(
-            f"got the address {place.host}, which other machines can reach, and no token: set {PREFIX}SERVE_TOKEN, or "
+            f"got the address {place.host}, which other machines can reach, and no token: set {variable}, or "
             f"serve on {LOOPBACK}"
         )
 
