@@ -16,6 +16,8 @@ import uvicorn
 
 from data.base.errors import PipelineError
 from data.photos.reading import PhotoLimits
+from data.review.feedback import FeedbackLimits, FeedbackStore
+from data.workspace.mark import claim_root
 from flows.server.connections import make_impatient_server
 from flows.server.environment import LOOPBACK
 from flows.server.gate import guard
@@ -154,7 +156,11 @@ def log_to_stderr() -> None:
 
 
 def make_service(
-    follower: ChampionFollower, limits: ServeLimits, log: Path | None = None, may_fetch: bool = False
+    follower: ChampionFollower,
+    limits: ServeLimits,
+    log: Path | None = None,
+    may_fetch: bool = False,
+    feedback: FeedbackStore | None = None,
 ) -> Service:
     """Return the service.
 
@@ -163,8 +169,26 @@ def make_service(
         limits: of requests.
         log: file in which answers are written down; None for nowhere.
         may_fetch: whether images are fetched from addresses that a request names.
+        feedback: where answers of users are stored; None for nowhere.
     """
-    return Service(follower, limits, PredictionLog(log) if log else None, may_fetch)
+    return Service(follower, limits, PredictionLog(log) if log else None, may_fetch, feedback)
+
+
+def open_feedback(settings: Settings, wanted: bool = False) -> FeedbackStore | None:
+    """Return where answers of users are stored; None unless the settings or a command ask for it.
+
+    Args:
+        settings: of this installation.
+        wanted: by a command.
+
+    Raises:
+        PipelineError: the workspace cannot be made.
+    """
+    if not (wanted or settings.feedback):
+        return None
+    claim_root(settings.workspace.resolve())
+    limits = FeedbackLimits(pictures=settings.feedback_pictures, total_bytes=settings.feedback_bytes)
+    return FeedbackStore(settings.workspace.resolve(), limits)
 
 
 def main() -> None:
@@ -175,7 +199,8 @@ def main() -> None:
     secrets = [server_login(settings, Path(workspace)), read_token(settings)]
     place = Place(host, int(port), [one for one in secrets if one], settings.listed_host_names())
     follower = follow_registry(Path(workspace), settings.serve_model)
-    make_server(make_service(follower, ServeLimits()), place).run()
+    service = make_service(follower, ServeLimits(), feedback=open_feedback(settings))
+    make_server(service, place).run()
 
 
 if __name__ == "__main__":

@@ -32,5 +32,8 @@ def read_opinions(networks: Sequence[Path], labels: Sequence[str]) -> dict[str, 
     if not frames:
         return {}
     means = pd.concat(frames, ignore_index=True).groupby("image_id")[columns].mean()
-    named = means.set_axis(list(labels), axis=1).round(4)
-    return {str(image): {str(k): float(v) for k, v in row.items()} for image, row in named.to_dict("index").items()}
+    named = means.set_axis(list(labels), axis=1)
+    return {
+        str(image): {str(k): round(float(v), 4) for k, v in row.items()}
+        for image, row in named.to_dict("index").items()
+    }
