@@ -276,7 +276,8 @@ def test_ctrl_c_leaves_no_process_and_no_port(up):
     assert up.processes() == []
     assert find_kept_server(up.settings.workspace) == ""
     settings = up.settings
-    for port in (settings.prefect_port, settings.mlflow_port, settings.reports_port, settings.serve_port, settings.review_port):
+    pages = (settings.reports_port, settings.serve_port, settings.review_port)
+    for port in (settings.prefect_port, settings.mlflow_port, *pages):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
