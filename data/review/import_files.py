@@ -97,7 +97,9 @@ def _read(path: Path, labels: Sequence[str]) -> Iterator[ReadAnswer]:
         ) from error
 
 
-def _read_json(tasks: Sequence[Any]) -> Iterator[ReadAnswer]:
+def _read_json(content: Sequence[Any]) -> Iterator[ReadAnswer]:
+    # Label Studio's converter writes the tasks of several files as a list of lists.
+    tasks = [task for one in content for task in (one if isinstance(one, list) else [one])]
     for names, person, results, _ in read_tasks(tasks):
         for chosen in results[:1]:
             if chosen:

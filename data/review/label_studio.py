@@ -85,7 +85,7 @@ def write_label_studio(tasks: Sequence[dict[str, Any]], choices: Sequence[Choice
 def make_config(choices: Sequence[Choice]) -> str:
     """Return the configuration of Label Studio's page for these answers, with the same keys."""
     lines = [
-        f"    <Choice value={quoteattr(choice.value)} alias={quoteattr(choice.value)}{_hotkey(choice)}/>"
+        f"    <Choice value={quoteattr(choice.value)}{_hotkey(choice)}/>"
         for choice in choices
     ]
     return "\n".join(
@@ -174,7 +174,7 @@ def _read_flat(task: Mapping[str, Any]) -> Iterator[tuple[dict[str, str], str, l
     names = {str(key): value for key, value in task.items() if isinstance(value, str)}
     chosen = task.get(CONTROL, task.get("choice", ""))
     chosen = chosen.get("choices", []) if isinstance(chosen, dict) else [chosen] if isinstance(chosen, str) else chosen
-    texts = [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else []
+    texts = [one for one in chosen if isinstance(one, str) and one] if isinstance(chosen, list) else []
     yield names, annotator_of(task), [texts], str(task.get("annotation_id", ""))
 
 
