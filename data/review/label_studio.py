@@ -84,10 +84,7 @@ def write_label_studio(tasks: Sequence[dict[str, Any]], choices: Sequence[Choice
 
 def make_config(choices: Sequence[Choice]) -> str:
     """Return the configuration of Label Studio's page for these answers, with the same keys."""
-    lines = [
-        f"    <Choice value={quoteattr(choice.value)}{_hotkey(choice)}/>"
-        for choice in choices
-    ]
+    lines = [f"    <Choice value={quoteattr(choice.value)}{_hotkey(choice)}/>" for choice in choices]
     return "\n".join(
         [
             "<View>",
