@@ -88,6 +88,8 @@ class Desk:
     def queue(self, reviewer: str, count: int) -> QueuePage:
         """Return what a person is asked next, the person's last answers, and how people agree."""
         board = self.board()
+        if board.neighbours and board.items:  # they take seconds, so they are there when somebody asks for them
+            threading.Thread(target=board.neighbours.prepare, name="neighbours", daemon=True).start()
         with self._lock:
             history = self._log(reviewer).refresh()
             open_items = order_open(board.items.values(), history.current())[:count]

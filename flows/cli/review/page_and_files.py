@@ -55,15 +55,16 @@ def import_file(workspace: Path, file: Path, reviewer: str) -> None:
 def export_files(workspace: Path, folder: Path) -> None:
     """Write the results, and print what they are for."""
     from data.review.exchange import export_reviews
+    from reports.common.formatting import plural
 
     made = export_reviews(workspace, folder)
     console.print(
-        f"{made.pictures:,} images with answers of {made.people} {'person' if made.people == 1 else 'people'}"
-        + (f"; {made.elsewhere:,} answers on images of other data sets are left out" if made.elsewhere else ""),
+        f"{plural(made.pictures, 'image')} with answers of {made.people} {'person' if made.people == 1 else 'people'}"
+        + (f"; left out: {plural(made.elsewhere, 'answer')} on images of other data sets" if made.elsewhere else ""),
         highlight=False,
     )
     for title, path in (
-        (f"{made.corrections:,} corrections, for emotion run --relabel:", made.relabel),
+        (f"{plural(made.corrections, 'correction')}, for emotion run --relabel:", made.relabel),
         ("votes, a column an answer:", made.votes),
         ("tasks for Label Studio:", made.tasks),
     ):
