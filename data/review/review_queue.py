@@ -14,7 +14,7 @@ from data.review.audited import AuditedData
 from data.review.feedback import Feedback
 
 DECIDED_SHARE = 0.5
-"""Least share of the votes for one answer; below it, nobody agrees."""
+"""Share of all votes for the class that most people chose; below it, nobody agrees."""
 
 VOTES_COLUMN = "votes"
 
@@ -94,7 +94,7 @@ def _divided(data: AuditedData) -> Iterator[ReviewItem]:
     for path, picture, label, votes in rows.itertuples(index=False):
         weights = np.asarray(votes, dtype=np.float64)
         total = float(weights.sum())
-        share = float(weights.max()) / total if total > 0 else 1.0
+        share = float(weights[: len(data.labels)].max()) / total if total > 0 else 1.0
         if share < DECIDED_SHARE and picture not in answered:
             yield ReviewItem(
                 picture=str(picture),

@@ -25,10 +25,12 @@ def test_suspects_come_with_the_largest_doubt_first(tmp_path):
 
 def test_images_on_which_nobody_agrees_join_and_clear_ones_do_not(tmp_path):
     votes = {"train/sad/0.jpg": DIVIDED, "train/sad/1.jpg": CLEAR, "train/sad/2.jpg": [0] * 7, "train/sad/3.jpg": None}
+    votes["train/sad/4.jpg"] = [0, 0, 3, 0, 0, 0, 7]  # most people saw no face
     queue = build_queue(load_latest(make_audited_workspace(tmp_path, suspects=2, votes=votes)))
     divided = [item for item in queue if item.reason == "divided"]
-    assert [(item.image_id, item.doubt) for item in divided] == [("train/sad/0.jpg", pytest.approx(0.6))]
-    assert len(queue) == 3
+    found = [(item.image_id, item.doubt) for item in divided]
+    assert found == [("train/sad/4.jpg", pytest.approx(0.7)), ("train/sad/0.jpg", pytest.approx(0.6))]
+    assert len(queue) == 4
 
 
 def test_a_suspect_that_is_divided_too_is_asked_once_with_its_larger_doubt(tmp_path):
