@@ -1,8 +1,11 @@
 """Results of a review as files for the next run and for other tools, and the answers of other tools as a review."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import pandas as pd
 
 from data.base.errors import PipelineError
 from data.review.audited import NO_AUDIT, AuditedData, find_latest_audit, load_audited
@@ -13,7 +16,19 @@ from data.review.label_studio import TASKS_NAME, make_tasks, write_label_studio
 from data.review.matching import ImageFinder
 from data.review.review_queue import ReviewItem, build_queue
 from data.review.reviewers import open_all_logs, open_log
-from data.review.tally import RELABEL_NAME, VOTES_NAME, count_votes, make_relabel, write_relabel, write_votes
+from data.review.tally import (
+    RELABEL_NAME,
+    VOTES_NAME,
+    Tally,
+    count_votes,
+    decide_labels,
+    list_pictures,
+    make_relabel,
+    write_relabel,
+    write_votes,
+)
+
+FEEDBACK_NAME = "feedback"
 
 
 class Exported(NamedTuple):
@@ -27,8 +42,10 @@ class Exported(NamedTuple):
     """With at least one answer."""
     corrections: int
     """Rows of the corrections, earlier answers included."""
+    feedback: int
+    """Faces of feedback whose class is decided."""
     elsewhere: int
-    """Answers on pictures that the data set does not have."""
+    """Answers on pictures that are neither in the data set nor feedback."""
 
 
 def load_latest(workspace: Path) -> AuditedData:
@@ -44,7 +61,7 @@ def load_latest(workspace: Path) -> AuditedData:
 
 
 def export_reviews(workspace: Path, folder: Path) -> Exported:
-    """Write the answers of all people: corrections, votes, and tasks of Label Studio as JSON and CSV.
+    """Write the answers of all people: corrections, votes, decided feedback, and tasks of Label Studio.
 
     Args:
         workspace: root of the workspace.
@@ -55,7 +72,8 @@ def export_reviews(workspace: Path, folder: Path) -> Exported:
     """
     data = load_latest(workspace)
     people = {name: log.history.answers() for name, log in open_all_logs(workspace).items()}
-    tally = count_votes(list(people.values()), data)
+    given, known, faces = list(people.values()), list_pictures(data), _list_faces(workspace)
+    tally, of_faces = (count_votes(given, pictures, data.labels) for pictures in (known, faces))
     relabel = make_relabel(tally, data)
     tasks = make_tasks(_items(workspace, data, tally.votes["image"].tolist()), people)
     try:
@@ -63,6 +81,7 @@ def export_reviews(workspace: Path, folder: Path) -> Exported:
         write_relabel(relabel, folder / RELABEL_NAME)
         write_votes(tally, folder / VOTES_NAME)
         write_label_studio(tasks, list_choices(data.labels), folder)
+        decided = _copy_faces(of_faces, data.labels, feedback_folder(workspace), folder / FEEDBACK_NAME)
     except OSError as error:
         raise PipelineError(
             f"got the folder {folder}, which cannot be written ({error.strerror}): name a folder of yours with room"
@@ -74,7 +93,8 @@ def export_reviews(workspace: Path, folder: Path) -> Exported:
         people=len(people),
         pictures=len(tally.votes),
         corrections=len(relabel),
-        elsewhere=tally.elsewhere,
+        feedback=decided,
+        elsewhere=sum(picture not in known.index and picture not in faces.index for one in given for picture in one),
     )
 
 
@@ -97,6 +117,24 @@ def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
     for name, lines in found.lines.items():
         open_log(workspace, name).add(*lines)
     return found
+
+
+def _list_faces(workspace: Path) -> pd.DataFrame:
+    """Return the faces of feedback as `list_pictures` returns those of a data set."""
+    rows = {one.pixel_sha256: (one.file_name, "", one.choice) for one in read_feedback(workspace)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["image", "split", "label"]).rename_axis("pixel_sha256")
+
+
+def _copy_faces(tally: Tally, labels: Sequence[str], source: Path, target: Path) -> int:
+    """Copy each face of feedback into the folder of the class that most people gave it; return their number."""
+    decided = decide_labels(tally, labels)
+    copied = 0
+    for name, label in zip(tally.votes["image"].tolist(), decided.tolist(), strict=True):
+        if label in labels:
+            (target / label).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target / label / name)
+            copied += 1
+    return copied
 
 
 def _items(workspace: Path, data: AuditedData, answered: Sequence[str]) -> list[ReviewItem]:

@@ -26,26 +26,21 @@ class Tally(NamedTuple):
     """A row a picture, in the order of the data set: image, pixel_sha256, split, label, and a column an answer."""
     answers: tuple[str, ...]
     """Names of the columns with votes: the classes, other, unknown, no_face."""
-    elsewhere: int
-    """Answers on pictures that the data set does not have."""
 
 
-def count_votes(people: Sequence[Mapping[str, Line]], data: AuditedData) -> Tally:
-    """Add up the answers of people on the pictures of a data set.
+def count_votes(people: Sequence[Mapping[str, Line]], known: pd.DataFrame, labels: Sequence[str]) -> Tally:
+    """Add up the answers of people on known pictures.
 
     Args:
         people: the answers of each, by the hash of the picture; see `History.answers`.
-        data: the data set, and the pictures that earlier answers set aside.
+        known: a row a picture, by its hash: image, split, label; see `list_pictures`.
+        labels: classes of the data set; another answer counts as `other`.
     """
-    extra = tuple(value for value in (OTHER, UNKNOWN, NO_FACE) if value not in data.labels)
-    answers = (*data.labels, *extra)
-    known = _known_pictures(data)
+    answers = (*labels, *(value for value in (OTHER, UNKNOWN, NO_FACE) if value not in labels))
     counted: dict[str, dict[str, float]] = {}
-    elsewhere = 0
     for one in people:
         for picture, line in one.items():
             if picture not in known.index:
-                elsewhere += 1
                 continue
             row = counted.setdefault(picture, dict.fromkeys(answers, 0.0))
             for value, weight in line.votes.items():
@@ -54,7 +49,7 @@ def count_votes(people: Sequence[Mapping[str, Line]], data: AuditedData) -> Tall
     table = chosen.reset_index()[["image", "pixel_sha256", "split", "label"]]
     for answer in answers:
         table[answer] = [counted[picture][answer] for picture in table["pixel_sha256"]]
-    return Tally(table, answers, elsewhere)
+    return Tally(table, answers)
 
 
 def decide_labels(tally: Tally, labels: Sequence[str]) -> pd.Series:
@@ -107,8 +102,12 @@ def write_votes(tally: Tally, path: Path) -> None:
     write_atomically(path, BYTE_ORDER_MARK + table.to_csv(index=False, lineterminator="\n", float_format="%g"))
 
 
-def _known_pictures(data: AuditedData) -> pd.DataFrame:
-    """Return the first image of each picture, by the hash of its pixels: image, split, label."""
+def list_pictures(data: AuditedData) -> pd.DataFrame:
+    """Return the first image of each picture of a data set, and of those that earlier answers set aside.
+
+    Returns:
+        By the hash of the pixels: image, split, label.
+    """
     used = data.manifest[["path", "pixel_sha256", "split", "label"]].rename(columns={"path": "image"})
     earlier = data.answers[["image_id", "pixel_sha256", "split", "label"]].rename(columns={"image_id": "image"})
     both = pd.concat([used, earlier], ignore_index=True).astype("str")

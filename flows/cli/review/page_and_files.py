@@ -69,6 +69,8 @@ def export_files(workspace: Path, folder: Path) -> None:
         ("tasks for Label Studio:", made.tasks),
     ):
         console.print(f"{title} {escape(str(path))}", highlight=False, soft_wrap=True)
+    if made.feedback:
+        console.print(f"{plural(made.feedback, 'face')} of feedback in the folders of their classes", highlight=False)
 
 
 def show_page(request: ReviewRequest) -> None:

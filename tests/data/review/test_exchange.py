@@ -3,14 +3,17 @@
 import csv
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from data.base.errors import PipelineError
 from data.quality.label_corrections import apply_relabel, read_answers, read_relabel
 from data.review.exchange import export_reviews, import_answers, load_latest
+from data.review.feedback import FeedbackStore, read_feedback
 from data.review.reviewers import list_reviewers, open_log
-from data.review.tally import count_votes, decide_labels
+from data.review.tally import count_votes, decide_labels, list_pictures
+from tests.support.image_tree import make_pixels
 from tests.support.review_factory import make_audited_workspace, make_line, picture_name
 from tests.support.seed_format import CLASSES
 
@@ -45,7 +48,8 @@ def decide(root, give, *answers):
     for number, answer in enumerate(answers):
         give(f"person-{number}", {"train/sad/0.jpg": answer})
     data = load_latest(root)
-    tally = count_votes([open_log(root, name).history.answers() for name in list_reviewers(root)], data)
+    people = [open_log(root, name).history.answers() for name in list_reviewers(root)]
+    tally = count_votes(people, list_pictures(data), data.labels)
     return decide_labels(tally, data.labels).tolist()
 
 
@@ -112,6 +116,19 @@ def test_votes_have_a_column_an_answer_and_a_row_a_picture(root, give, tmp_path)
     assert votes.loc["train/happy/0.jpg"].drop("pixel_sha256").tolist() == [1, 0, 2, 0, 0, 0, 0]
     assert votes.loc["train/sad/0.jpg"].drop("pixel_sha256").tolist() == [0, 0, 0, 0, 1, 1, 0]
     assert made.elsewhere == 1
+
+
+def test_feedback_is_copied_into_the_folder_of_its_class(root, give, tmp_path):
+    store = FeedbackStore(root)
+    for seed in range(3):
+        face = make_pixels(np.random.default_rng(900 + seed))[..., None]
+        store.add(face, "happy", "neutral", "emotion/3", {"happy": 0.2})
+    sad, nobody, _ = (one.pixel_sha256 for one in read_feedback(root))
+    open_log(root, "anna").add(make_line(sad, "sad"), make_line(nobody, "no_face"))
+    made = export_reviews(root, tmp_path / "out")
+    files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("feedback/*/*")]
+    assert files == [f"feedback/sad/{sad}.png"]
+    assert (made.feedback, made.elsewhere, made.corrections) == (1, 0, 0)
 
 
 def test_an_export_without_an_audit_says_what_to_do(tmp_path):
