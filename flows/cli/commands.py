@@ -43,6 +43,7 @@ from flows.cli.options import (
     parse_choices,
     parse_data_choices,
 )
+from flows.cli.review.commands import app as review_app
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
@@ -56,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(champion_app)
+app.add_typer(review_app)
 app.add_typer(up_app)
 app.add_typer(upkeep_app)
 app.add_typer(models_app, name="models")
@@ -209,7 +211,7 @@ def audit(
             **choices,
             force=force,
         )
-    from reports.dataset.label_audit_page import AUDIT_NAME
+    from data.workspace.layout import AUDIT_NAME
 
     print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_bytes()), directory)
 

@@ -8,10 +8,9 @@ from data.manifest.table import read_manifest
 from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.views.pictures import write_faces
-from data.workspace.layout import AUDITS_STAGE, DATASETS_STAGE, IMAGES_FOLDER, IMAGES_STAGE, MANIFEST_NAME
+from data.workspace.layout import AUDIT_NAME, AUDITS_STAGE, DATASETS_STAGE, IMAGES_FOLDER, IMAGES_STAGE, MANIFEST_NAME
 from data.workspace.stage_record import find_damage
 from models.analysis.analyse import AnalysisInputs, analyse_run, list_faces
-from reports.dataset.label_audit_page import AUDIT_NAME
 from reports.site.stored_reports import list_reports
 
 
