@@ -38,6 +38,15 @@ Faces = Annotated[
     Help("given: each image is a cropped face; find: they are photos, and the face of each is found and cropped."),
 ]
 Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with new_label filled in by a person.")]
+AuditAnswers = Annotated[
+    str,
+    Help("The sample.csv of an earlier audit, with new_label filled in by a person: it makes the suspects better."),
+]
+Repeats = Annotated[
+    int,
+    Field(ge=1, le=10),
+    Help("Cross-fits with other folds and seeds, whose mean judges: each costs as much as the first."),
+]
 Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
 Seeds = Annotated[
     int,

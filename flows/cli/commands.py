@@ -16,6 +16,7 @@ from flows.cli.champion.commands import app as champion_app
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
+    AuditAnswersOption,
     CarveTestOption,
     ColorOption,
     FacesOption,
@@ -32,6 +33,7 @@ from flows.cli.options import (
     PolicyOption,
     PromotionOption,
     RelabelOption,
+    RepeatsOption,
     SeedOption,
     SeedsOption,
     SourceOption,
@@ -165,6 +167,8 @@ def audit(
     time_budget: TimeBudgetOption = 0,
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
+    answers: AuditAnswersOption = "",
+    repeats: RepeatsOption = 1,
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -197,6 +201,8 @@ def audit(
             time_budget_minutes=time_budget,
             seed=seed,
             relabel=relabel,
+            answers=answers,
+            repeats=repeats,
             faces=faces,
             **choices,
             force=force,

@@ -10,12 +10,12 @@ from data.manifest.table import read_manifest
 from data.workspace.digests import digest_sources
 from data.workspace.layout import FOLDS_STAGE, MANIFEST_NAME, SUMMARY_NAME
 from data.workspace.store import Produced, Workspace
-from models.analysis import label_audit
-from models.analysis.label_audit import cross_fit_folds, hold_out
+from models.analysis import cross_fit
+from models.analysis.cross_fit import cross_fit_folds, hold_out
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-KEY_MODULES = (__name__, label_audit)
+KEY_MODULES = (__name__, cross_fit)
 
 
 @task(task_run_name="hold out fold {fold} of {folds}", cache_policy=NO_CACHE)
