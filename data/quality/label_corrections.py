@@ -219,7 +219,9 @@ def _to_be_answered(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFram
     require_columns(manifest)
     _refuse_unknown(images["image_id"].tolist(), manifest, "audit these images again")
     known = manifest.set_index("path").loc[images["image_id"], ["split", "label", "pixel_sha256"]]
-    return images.assign(**known.reset_index(drop=True), new_label="").reindex(columns=list(CSV_COLUMNS), fill_value="")
+    rows = known.reset_index(drop=True).assign(new_label="")
+    others = images.drop(columns=[name for name in rows if name in images])
+    return pd.concat([others, rows], axis=1).reindex(columns=list(CSV_COLUMNS), fill_value="")
 
 
 def _name_candidates(suspect: Suspect) -> str:

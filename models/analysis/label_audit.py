@@ -204,16 +204,16 @@ def _describe_suspect(
     row: int, doubts: Doubts, labels: NDArray[np.int64], image_ids: Sequence[str], classes: Sequence[str]
 ) -> Suspect:
     posterior, label = doubts.posterior[row], int(labels[row])
-    order = np.argsort(-posterior, kind="stable")
+    order: list[int] = np.argsort(-posterior, kind="stable").tolist()
     enough = int(np.searchsorted(posterior[order].cumsum(), ENOUGH_PROBABILITY)) + 1
     return Suspect(
         image_id=image_ids[row],
         label=classes[label],
-        suggested_label=classes[int(order[order != label][0])],
+        suggested_label=classes[next(place for place in order if place != label)],
         suspicion=round(float(np.clip(1 - posterior[label], 0, 1)), 6),
         candidates=tuple(
             Candidate(label=classes[place], probability=round(min(1.0, float(posterior[place])), 4))
-            for place in order[: min(enough, MOST_CANDIDATES)].tolist()
+            for place in order[: min(enough, MOST_CANDIDATES)]
         ),
     )
 

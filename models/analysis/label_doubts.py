@@ -96,7 +96,7 @@ def doubt_with_answers(labels: NDArray[np.int64], probabilities: NDArray[np.floa
     logs = log_probabilities(probabilities)
     wrong = np.array([_share_wrong(answers, label) for label in range(probabilities.shape[1])])
     start = assume_label_model(labels, logs, wrong)
-    model = fit_label_model(start, answers)
+    model = fit_label_model(start, answers).with_lapse(answers)
     posterior = model.posterior(labels, logs)
     doubt = 1 - posterior[np.arange(len(labels)), labels]
     order = np.argsort(-doubt, kind="stable")
@@ -104,7 +104,8 @@ def doubt_with_answers(labels: NDArray[np.int64], probabilities: NDArray[np.floa
     suspected = order[: int((means >= GOAL_PRECISION).sum())]
     noise = np.stack([posterior[labels == label].mean(axis=0) for label in range(len(wrong))])
     random = np.random.default_rng(0)
-    models = [fit_label_model(start, again) for again in (answers.draw_again(random) for _ in range(DRAWS))]
+    drawn = [answers.draw_again(random) for _ in range(DRAWS)]
+    models = [fit_label_model(start, again).with_lapse(again) for again in drawn]
     return Doubts(posterior, suspected, noise, _expect(labels, logs, suspected, [model, *models], (0.025, 0.975)))
 
 

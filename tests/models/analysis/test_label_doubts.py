@@ -46,7 +46,7 @@ def test_answers_find_more_of_the_wrong_labels_at_a_higher_precision(habits):
     alone, taught = doubt_alone(labels, probabilities), doubt_with_answers(labels, probabilities, ask(habits))
     count = len(alone.suspected)
     ranked = np.argsort(taught.posterior[np.arange(IMAGES), labels], kind="stable")[:count]
-    assert precision(ranked, truth, labels) > precision(alone.suspected, truth, labels) + 0.1
+    assert precision(ranked, truth, labels) > precision(alone.suspected, truth, labels) + 0.07
     assert precision(taught.suspected, truth, labels) > precision(alone.suspected, truth, labels)
 
 

@@ -77,3 +77,14 @@ def test_a_bootstrap_draws_as_many_answers_of_each_label(noisy):
     again = Answers(labels[:50], logs[:50], truth[:50]).draw_again(np.random.default_rng(1))
     assert np.bincount(again.labels).tolist() == np.bincount(labels[:50]).tolist()
     assert not np.array_equal(again.classes, truth[:50])
+
+
+def test_with_a_lapse_less_is_promised_of_what_the_network_is_sure_of(noisy):
+    truth, labels, logs = noisy
+    answers = Answers(labels[:300], logs[:300], truth[:300])
+    model = fit_label_model(assume_label_model(labels, logs, np.array([0.05, 0.05, 0.1])), answers)
+    careful = model.with_lapse(answers)
+    sure, less_sure = (one.posterior(labels, logs).max(axis=1) for one in (model, careful))
+    assert careful.posterior(labels, logs).sum(axis=1) == pytest.approx(1)
+    of_noisy_label = (labels == 2) & (sure > 0.8)
+    assert of_noisy_label.any() and (less_sure < sure)[of_noisy_label].all()
