@@ -42,6 +42,15 @@ Votes = Annotated[
     str,
     Help("Votes of several people: a CSV or Parquet with a row for each image and a column for each class."),
 ]
+AuditAnswers = Annotated[
+    str,
+    Help("The sample.csv of an earlier audit, with new_label filled in by a person: it makes the suspects better."),
+]
+Repeats = Annotated[
+    int,
+    Field(ge=1, le=10),
+    Help("Cross-fits with other folds and seeds, whose mean judges: each costs as much as the first."),
+]
 Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
 Seeds = Annotated[
     int,

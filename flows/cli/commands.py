@@ -16,6 +16,7 @@ from flows.cli.champion.commands import app as champion_app
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
+    AuditAnswersOption,
     CarveTestOption,
     ColorOption,
     FacesOption,
@@ -32,6 +33,7 @@ from flows.cli.options import (
     PolicyOption,
     PromotionOption,
     RelabelOption,
+    RepeatsOption,
     SeedOption,
     SeedsOption,
     SourceOption,
@@ -174,6 +176,8 @@ def audit(
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
     votes: VotesOption = "",
+    answers: AuditAnswersOption = "",
+    repeats: RepeatsOption = 1,
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -207,6 +211,8 @@ def audit(
             seed=seed,
             relabel=relabel,
             votes=votes,
+            answers=answers,
+            repeats=repeats,
             faces=faces,
             **choices,
             force=force,

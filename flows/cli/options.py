@@ -14,6 +14,7 @@ from data.base.named_formats import FormatChoice, FormatName
 from data.base.record import describe_faults
 from data.sources.source import ENVIRONMENT_PREFIX, holds_secret, parse_source
 from flows.parameters import (
+    AuditAnswers,
     Faces,
     Folds,
     Force,
@@ -21,6 +22,7 @@ from flows.parameters import (
     Minutes,
     Parallel,
     Relabel,
+    Repeats,
     Seed,
     Seeds,
     Source,
@@ -78,6 +80,8 @@ VotesOption = Annotated[str, option(Votes)]
 ForceOption = Annotated[bool, option(Force, "--force")]
 FacesOption = Annotated[Literal["given", "find"], option(Faces)]
 FoldsOption = Annotated[int, option(Folds)]
+AuditAnswersOption = Annotated[str, option(AuditAnswers)]
+RepeatsOption = Annotated[int, option(Repeats)]
 TrialsOption = Annotated[int, option(Trials)]
 MinutesOption = Annotated[float, option(Minutes, min=SHORTEST_MINUTES)]
 TrialMinutesOption = Annotated[float, option(TrialMinutes, min=SHORTEST_MINUTES)]
