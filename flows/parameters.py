@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema
 
 from data.sources.source import SOURCE_HELP
 from models.catalog.seeds import MAX_SEEDS, SEED_BOUND
+from models.catalog.train_config import TargetChoice
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ Faces = Annotated[
     Help("given: each image is a cropped face; find: they are photos, and the face of each is found and cropped."),
 ]
 Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with new_label filled in by a person.")]
+Target = Annotated[
+    TargetChoice,
+    Help(
+        "What is trained towards: the published label, the majority of the votes of people, or the share of votes of "
+        "each class; preset: what each recipe says."
+    ),
+]
 Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
 Seeds = Annotated[
     int,

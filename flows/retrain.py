@@ -14,7 +14,7 @@ from data.system.hardware import choose_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Force, Parallel, Relabel, Seed, Seeds, Source, TimeBudget
+from flows.parameters import Faces, Force, Parallel, Relabel, Seed, Seeds, Source, Target, TimeBudget
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
@@ -29,7 +29,7 @@ from flows.steps.training import (
     with_short_views,
     with_student,
 )
-from models.catalog.presets import Preset, PresetChoice, load_preset
+from models.catalog.presets import Preset, PresetChoice, load_preset, with_target
 from models.catalog.seeds import training_seeds
 from models.catalog.variants import OwnVariantName, VariantName
 from models.promotion.policy import PromotionPolicy
@@ -64,6 +64,7 @@ def retrain(
     seed: Seed = 42,
     seeds: Seeds = 1,
     relabel: Relabel = "",
+    target: Target = "preset",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
     data_format: DataFormatChoice = FormatChoice(),
@@ -84,7 +85,7 @@ def retrain(
     Returns:
         The report's directory.
     """
-    settings, chosen, started = load_settings(), load_preset(preset), time.time()
+    settings, chosen, started = load_settings(), with_target(load_preset(preset), target), time.time()
     workspace = settings.open_workspace(force)
     names, train_seeds = [*variants, *own_variants] or chosen.variants, training_seeds(seed, seeds)
     parallel = choose_parallel(parallel, len(names) * seeds)

@@ -202,15 +202,15 @@ STAGE_MODULES = {
     "variants": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
         data.records.events data.records.training data.system.child_process data.system.hardware
-        data.system.limits data.system.provenance data.views.augment data.views.pictures
-        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
+        data.system.limits data.system.provenance data.views.augment data.views.choices data.views.pictures
+        data.views.tfrecords data.votes.column models.catalog.train_config models.evaluation.calibration
         models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
         models.jobs.checkpoint models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.training.batches
         models.training.features models.training.finetuning models.training.fit models.training.optimizer
         models.training.outputs models.training.predict models.training.runtime models.training.soft_labels
-        models.training.timing models.training.trainer
+        models.training.targets models.training.timing models.training.trainer
     """,
     "ensembles": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.records.events
@@ -223,34 +223,37 @@ STAGE_MODULES = {
     """,
     "soft labels": """
         data.base.data_format data.base.errors data.base.record data.records.events data.records.training
-        data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
-        models.catalog.train_config models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
-        models.networks.layers models.training.batches models.training.distill models.training.features
-        models.training.runtime models.training.soft_labels models.training.timing
+        data.system.child_process data.system.hardware data.system.limits data.views.choices
+        data.views.tfrecords data.votes.column models.catalog.train_config models.jobs.events
+        models.jobs.files models.jobs.plan models.jobs.specs models.networks.layers models.training.batches
+        models.training.distill models.training.features models.training.runtime models.training.soft_labels
+        models.training.targets models.training.timing
     """,
     "studies": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
         data.records.events data.records.search data.records.training data.system.child_process
-        data.system.hardware data.system.limits data.system.provenance data.views.augment
-        data.views.pictures data.views.tfrecords models.catalog.train_config models.catalog.variants
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.jobs models.jobs.checkpoint models.jobs.commands
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        data.system.hardware data.system.limits data.system.provenance data.views.augment data.views.choices
+        data.views.pictures data.views.tfrecords data.votes.column models.catalog.train_config
+        models.catalog.variants models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.metrics models.evaluation.predictions models.jobs models.jobs.checkpoint
+        models.jobs.commands models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.search.space
         models.search.study models.training.batches models.training.features models.training.finetuning
         models.training.fit models.training.optimizer models.training.outputs models.training.predict
-        models.training.runtime models.training.soft_labels models.training.timing models.training.trainer
+        models.training.runtime models.training.soft_labels models.training.targets models.training.timing
+        models.training.trainer
     """,
     "decisions": """
         data.base.data_format data.base.errors data.base.record data.records.dataset data.records.events
         data.records.promotion data.records.training data.system.child_process data.system.hardware
-        data.system.limits data.views.tfrecords models.catalog.train_config models.evaluation.calibration
-        models.evaluation.intervals models.evaluation.predictions models.jobs.events models.jobs.files
-        models.jobs.plan models.jobs.specs models.networks models.networks.layers models.promotion.decide
+        data.system.limits data.views.choices data.views.tfrecords data.votes.column
+        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.predictions models.jobs.events models.jobs.files models.jobs.plan
+        models.jobs.specs models.networks models.networks.layers models.promotion.decide
         models.promotion.evidence models.promotion.gain_bound models.promotion.policy
         models.training.batches models.training.features models.training.predict models.training.rescore
-        models.training.runtime models.training.soft_labels models.training.timing
+        models.training.runtime models.training.soft_labels models.training.targets models.training.timing
     """,
     "audits": """
         data.base.data_format data.base.errors data.base.markdown data.base.paths data.base.record

@@ -35,6 +35,7 @@ from flows.cli.options import (
     SeedOption,
     SeedsOption,
     SourceOption,
+    TargetOption,
     TimeBudgetOption,
     TrialMinutesOption,
     TrialsOption,
@@ -70,6 +71,7 @@ def run(
     seed: SeedOption = 42,
     seeds: SeedsOption = 1,
     relabel: RelabelOption = "",
+    target: TargetOption = "preset",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -117,6 +119,7 @@ def run(
                 seed=seed,
                 seeds=seeds,
                 relabel=relabel,
+                target=target,
                 **choices,
                 faces=faces,
                 promotion=policy_of_promotion,

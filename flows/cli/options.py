@@ -24,11 +24,13 @@ from flows.parameters import (
     Seed,
     Seeds,
     Source,
+    Target,
     TimeBudget,
     TrialMinutes,
     Trials,
 )
 from models.catalog.preset_names import PRESET_NAMES
+from models.catalog.train_config import TargetChoice
 
 SOURCE_VARIABLE = "EMOTION_SECRET_SOURCE"
 """Environment variable in which a command hands a URL with a secret to its own run."""
@@ -72,6 +74,7 @@ SeedOption = Annotated[int, option(Seed)]
 SeedsOption = Annotated[int, option(Seeds)]
 ParallelOption = Annotated[int, option(Parallel)]
 TimeBudgetOption = Annotated[float, option(TimeBudget)]
+TargetOption = Annotated[TargetChoice, option(Target)]
 RelabelOption = Annotated[str, option(Relabel)]
 ForceOption = Annotated[bool, option(Force, "--force")]
 FacesOption = Annotated[Literal["given", "find"], option(Faces)]

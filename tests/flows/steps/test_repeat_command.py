@@ -35,3 +35,9 @@ def test_a_run_on_photos_says_so():
     command = repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "find"})
     assert command == "emotion run --source photos --preset quick --seed 1 --faces find"
     assert "--faces" not in repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "given"})
+
+
+@pytest.mark.parametrize(("target", "words"), [("preset", ""), ("votes", " --target votes")])
+def test_a_run_on_votes_says_so(target: str, words: str) -> None:
+    command = repeat_command({"source": "faces", "preset": "quick", "seed": 1, "target": target})
+    assert command == f"emotion run --source faces --preset quick --seed 1{words}"
