@@ -17,13 +17,15 @@ class VotesMatch(Record):
     """How the rows of a file of votes were matched to the images of a data set."""
 
     matched_by: Literal["path", "pixels", "row"] = Field(description="what ties a row to its image")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="column of the file -> the class or other answer that it is read as"
+    )
     rows: int = Field(description="rows of the file with votes")
     empty_rows: int = Field(default=0, description="rows without any vote, which are ignored")
     unmatched_rows: int = Field(description="rows that name no image of the data set")
     unmatched_examples: tuple[str, ...] = Field(default=(), description="the first few of them")
     matched_images: int = Field(description="images with votes; copies with equal pixels are counted each")
     copies: int = Field(default=0, description="of these, images that only a copy with equal pixels was voted on")
-    answered_images: int = Field(default=0, description="images whose votes a person's answer in relabel.csv replaces")
     images_without: int = Field(description="images of the data set's classes without votes")
 
 
