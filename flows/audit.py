@@ -10,7 +10,7 @@ from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget
+from flows.parameters import Faces, Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget, Votes
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.training import plan_job, train_variants
@@ -38,6 +38,7 @@ def audit(
     time_budget_minutes: TimeBudget = 0,
     seed: Seed = 42,
     relabel: Relabel = "",
+    votes: Votes = "",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
     data_format: DataFormatChoice = FormatChoice(),
@@ -58,7 +59,7 @@ def audit(
     settings, chosen = load_settings(), load_preset(preset)
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, folds)
-    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
     held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
     views = [build_views(fold, data.images, chosen.views_of(variant), seed, workspace) for fold in held_out]

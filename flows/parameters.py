@@ -39,6 +39,10 @@ Faces = Annotated[
     Help("given: each image is a cropped face; find: they are photos, and the face of each is found and cropped."),
 ]
 Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with new_label filled in by a person.")]
+Votes = Annotated[
+    str,
+    Help("Votes of several people: a CSV or Parquet with a row for each image and a column for each class."),
+]
 Target = Annotated[
     TargetChoice,
     Help(

@@ -14,7 +14,7 @@ from data.system.hardware import choose_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Force, Parallel, Relabel, Seed, Seeds, Source, Target, TimeBudget
+from flows.parameters import Faces, Force, Parallel, Relabel, Seed, Seeds, Source, Target, TimeBudget, Votes
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
@@ -64,6 +64,7 @@ def retrain(
     seed: Seed = 42,
     seeds: Seeds = 1,
     relabel: Relabel = "",
+    votes: Votes = "",
     target: Target = "preset",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
@@ -89,7 +90,7 @@ def retrain(
     workspace = settings.open_workspace(force)
     names, train_seeds = [*variants, *own_variants] or chosen.variants, training_seeds(seed, seeds)
     parallel = choose_parallel(parallel, len(names) * seeds)
-    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
     shared_views, views = build_all_views(names, chosen, data, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]

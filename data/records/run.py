@@ -13,6 +13,7 @@ from data.records.training import VariantResult
 
 ARCHIVE_DIGEST = "archive SHA-256"
 RELABEL_DIGEST = "relabel.csv SHA-256"
+VOTES_DIGEST = "votes SHA-256"
 """Keys of `RunResults.lineage` that name the digest of a file instead of a stage."""
 
 

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from data.base.parts import SPLITS
 from data.records.votes import CLEAR_SHARE, DECIDED_SHARE, ClassAgreement, Crowd
 from data.votes.column import (
-    EXTRAS,
-    NO_FACE,
     NOBODY,
     TOLERANCE,
     choose_majority,
     class_votes,
+    is_no_face,
     share_agreed,
     stack_votes,
 )
@@ -115,17 +114,6 @@ def is_clear(share: NDArray[np.float64]) -> NDArray[np.bool_]:
 def is_undecided(share: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell of which images nobody agrees, from `data.votes.column.share_agreed`; False for NaN."""
     return share < DECIDED_SHARE - TOLERANCE
-
-
-def is_no_face(votes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell of which images more people saw no face than gave any other answer.
-
-    Args:
-        votes: (images, classes + 3), see `data.votes.column`; False in rows of NaN.
-    """
-    place = votes.shape[1] - len(EXTRAS) + EXTRAS.index(NO_FACE)
-    given = np.nan_to_num(votes)
-    return given[:, place] > np.delete(given, place, axis=1).max(axis=1) + TOLERANCE
 
 
 def _mean(figures: NDArray[np.float64]) -> float:

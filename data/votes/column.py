@@ -90,6 +90,17 @@ def share_agreed(votes: NDArray[np.float32]) -> NDArray[np.float64]:
     return share
 
 
+def is_no_face(votes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell of which images more people saw no face than gave any other answer.
+
+    Args:
+        votes: (images, classes + 3), see this module; False in rows of NaN.
+    """
+    place = votes.shape[1] - len(EXTRAS) + EXTRAS.index(NO_FACE)
+    given = np.nan_to_num(votes)
+    return given[:, place] > np.delete(given, place, axis=1).max(axis=1) + TOLERANCE
+
+
 def class_votes(votes: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the votes for the classes alone: float64 (images, classes), 0 where there are none."""
     return np.nan_to_num(votes[:, : -len(EXTRAS)].astype(np.float64))

@@ -39,6 +39,7 @@ from flows.cli.options import (
     TimeBudgetOption,
     TrialMinutesOption,
     TrialsOption,
+    VotesOption,
     check_source,
     parse_choices,
     parse_data_choices,
@@ -71,6 +72,7 @@ def run(
     seed: SeedOption = 42,
     seeds: SeedsOption = 1,
     relabel: RelabelOption = "",
+    votes: VotesOption = "",
     target: TargetOption = "preset",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     limit: LimitOption = [],  # noqa: B006
@@ -119,6 +121,7 @@ def run(
                 seed=seed,
                 seeds=seeds,
                 relabel=relabel,
+                votes=votes,
                 target=target,
                 **choices,
                 faces=faces,
@@ -133,6 +136,7 @@ def ingest(
     source: SourceOption = "sample",
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
+    votes: VotesOption = "",
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -150,7 +154,9 @@ def ingest(
         with running_server():
             from flows.ingest import ingest as ingest_flow
 
-            verdict: Any = ingest_flow(source=source, seed=seed, relabel=relabel, force=force, faces=faces, **choices)
+            verdict: Any = ingest_flow(
+                source=source, seed=seed, relabel=relabel, votes=votes, force=force, faces=faces, **choices
+            )
     except DataRejected as rejected:
         if rejected.verdict:
             _print_verdict(rejected.verdict)
@@ -168,6 +174,7 @@ def audit(
     time_budget: TimeBudgetOption = 0,
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
+    votes: VotesOption = "",
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -200,6 +207,7 @@ def audit(
             time_budget_minutes=time_budget,
             seed=seed,
             relabel=relabel,
+            votes=votes,
             faces=faces,
             **choices,
             force=force,
@@ -223,6 +231,7 @@ def tune(
     parallel: ParallelOption = 0,
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
+    votes: VotesOption = "",
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -251,6 +260,7 @@ def tune(
         "source": source,
         "seed": seed,
         "relabel": relabel,
+        "votes": votes,
         "faces": faces,
         **parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test)),
     }

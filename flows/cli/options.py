@@ -28,6 +28,7 @@ from flows.parameters import (
     TimeBudget,
     TrialMinutes,
     Trials,
+    Votes,
 )
 from models.catalog.preset_names import PRESET_NAMES
 from models.catalog.train_config import TargetChoice
@@ -76,6 +77,7 @@ ParallelOption = Annotated[int, option(Parallel)]
 TimeBudgetOption = Annotated[float, option(TimeBudget)]
 TargetOption = Annotated[TargetChoice, option(Target)]
 RelabelOption = Annotated[str, option(Relabel)]
+VotesOption = Annotated[str, option(Votes)]
 ForceOption = Annotated[bool, option(Force, "--force")]
 FacesOption = Annotated[Literal["given", "find"], option(Faces)]
 FoldsOption = Annotated[int, option(Folds)]

@@ -13,6 +13,8 @@ from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.records.search import SearchRecord
 from data.records.training import VariantResult
+from data.records.votes import Crowd, VotesMatch
+from data.votes.wording import TABLE_HEAD, crowd_sentences, crowd_table, match_sentence
 from data.workspace.prune import KindCount
 from flows.cli.last_run import RunLine
 from flows.cli.terminal import console
@@ -44,7 +46,21 @@ def print_data(summary: DataSummary, page: Path) -> None:
         console.print(f"  {name}: [bold]{count}[/]", highlight=False)
     for quarantined in summary.quarantine:
         console.print(f"  set aside, {escape(quarantined.reason)}: [bold]{quarantined.images}[/]", highlight=False)
+    if summary.crowd and summary.votes:
+        _print_crowd(summary.crowd, summary.votes)
     console.print(f"[bold]Verdict:[/] {escape(str(page))}", soft_wrap=True)
+
+
+def _print_crowd(crowd: Crowd, match: VotesMatch) -> None:
+    """Print how well people agree with the labels, by class."""
+    for sentence in (*crowd_sentences(crowd), match_sentence(match)):
+        console.print(escape(sentence), highlight=False)
+    table = Table(box=SIMPLE)
+    for heading in TABLE_HEAD:
+        table.add_column(heading, justify="right" if heading != TABLE_HEAD[0] else "left")
+    for row in crowd_table(crowd):
+        table.add_row(*map(escape, row))
+    console.print(table)
 
 
 def print_results(results: RunResults, report: Path) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from data.base.record import Record
 from data.records.dataset import Finding
 from data.records.promotion import Decision
-from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, RunResults
+from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, VOTES_DIGEST, RunResults
 from data.records.training import VariantResult
 from data.system.hardware import describe_hardware
 from data.system.provenance import code_version, package_versions
@@ -86,13 +86,14 @@ def assemble_results(
 
 
 def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict[str, str]:
-    """List the key of every stage behind a comparison, back to the archive and the label corrections, if any."""
+    """List the key of every stage behind a comparison, back to the archive, the votes and the label corrections."""
     root = stages.views.path.parents[1]
     manifest_key = read_record(stages.dataset.path).inputs["manifest"]
     images_key = read_record(stages.views.path).inputs["images"]
     origins = {
         ARCHIVE_DIGEST: read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256"),
-        RELABEL_DIGEST: read_record(root / MANIFESTS_STAGE / manifest_key).inputs.get("relabel_sha256"),
+        RELABEL_DIGEST: _input_of_manifests(root, manifest_key, "relabel_sha256"),
+        VOTES_DIGEST: _input_of_manifests(root, manifest_key, "votes_sha256"),
     }
     return {
         **{name: digest for name, digest in origins.items() if digest},
@@ -108,6 +109,16 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
         },
         **{f"{SOFT_LABELS_STAGE}/{v.name}": key for v in variants if (key := _soft_labels_of(v))},
     }
+
+
+def _input_of_manifests(root: Path, key: str, name: str) -> str:
+    """Find an input of a manifest, or of those that it was made from; empty if none has it."""
+    while key:
+        inputs = read_record(root / MANIFESTS_STAGE / key).inputs
+        if name in inputs:
+            return inputs[name]
+        key = inputs.get("manifest", "")
+    return ""
 
 
 def _soft_labels_of(variant: VariantResult) -> str:

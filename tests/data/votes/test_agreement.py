@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.votes.agreement import describe_crowd, entropy_bits, is_no_face, leave_one_out
+from data.votes.agreement import describe_crowd, entropy_bits, leave_one_out
 from data.votes.column import VOTES
 from tests.support.image_tree import make_manifest
 
@@ -44,10 +44,6 @@ def test_entropy_is_in_bits():
     assert entropy_bits(votes_of([9, 0, 3, 0, 0], [5, 5, 0, 0, 0], [NAN] * 5)).tolist() == (
         pytest.approx([0, 1, NAN], nan_ok=True)
     )
-
-
-def test_no_face_needs_most_votes():
-    assert is_no_face(votes_of([1, 2, 0, 3, 4], [1, 4, 0, 1, 4], [NAN] * 5)).tolist() == [True, False, False]
 
 
 def test_the_crowd_is_described_by_class():

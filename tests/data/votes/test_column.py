@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from data.base.errors import PipelineError
-from data.votes.column import NOBODY, choose_majority, share_agreed, stack_votes
+from data.votes.column import NOBODY, choose_majority, is_no_face, share_agreed, stack_votes
 
 NAN = float("nan")
 VOTES = np.array(
@@ -44,3 +44,8 @@ def test_a_manifest_without_votes_has_rows_of_nan():
 def test_votes_for_other_classes_are_refused():
     with pytest.raises(PipelineError, match="got 5 votes for an image, expected 6"):
         stack_votes(pd.DataFrame({"votes": [[1.0, 2.0, 0.0, 0.0, 0.0]]}), 3)
+
+
+def test_no_face_needs_most_votes():
+    votes = np.array([[1, 2, 0, 3, 4], [1, 4, 0, 1, 4], [NAN] * 5], np.float32)
+    assert is_no_face(votes).tolist() == [True, False, False]
