@@ -12,6 +12,7 @@ from data.base.data_format import LARGEST_SIDE, SMALLEST_SIDE
 from data.base.errors import PipelineError
 from data.base.named_formats import FormatChoice, FormatName
 from data.base.record import describe_faults
+from data.records.truths import TruthName
 from data.sources.source import ENVIRONMENT_PREFIX, holds_secret, parse_source
 from flows.parameters import (
     Faces,
@@ -28,6 +29,7 @@ from flows.parameters import (
     TimeBudget,
     TrialMinutes,
     Trials,
+    Truth,
     Votes,
 )
 from models.catalog.preset_names import PRESET_NAMES
@@ -76,6 +78,7 @@ SeedsOption = Annotated[int, option(Seeds)]
 ParallelOption = Annotated[int, option(Parallel)]
 TimeBudgetOption = Annotated[float, option(TimeBudget)]
 TargetOption = Annotated[TargetChoice, option(Target)]
+TruthOption = Annotated[TruthName, option(Truth)]
 RelabelOption = Annotated[str, option(Relabel)]
 VotesOption = Annotated[str, option(Votes)]
 ForceOption = Annotated[bool, option(Force, "--force")]

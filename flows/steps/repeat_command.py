@@ -30,6 +30,8 @@ def repeat_command(parameters: dict[str, Any]) -> str:
         words += ["--votes", parameters["votes"]]
     if parameters.get("target", "preset") != "preset":
         words += ["--target", parameters["target"]]
+    if parameters.get("truth", "published") != "published":
+        words += ["--truth", parameters["truth"]]
     words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
     words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
     if parameters.get("faces", "given") != "given":

@@ -37,7 +37,13 @@ def test_a_run_on_photos_says_so():
     assert "--faces" not in repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "given"})
 
 
-@pytest.mark.parametrize(("target", "words"), [("preset", ""), ("votes", " --target votes")])
-def test_a_run_on_votes_says_so(target: str, words: str) -> None:
-    command = repeat_command({"source": "faces", "preset": "quick", "seed": 1, "target": target})
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"target": "preset", "truth": "published"}, ""),
+        ({"target": "votes", "truth": "clear"}, " --target votes --truth clear"),
+    ],
+)
+def test_a_run_on_votes_says_so(given: dict[str, str], words: str) -> None:
+    command = repeat_command({"source": "faces", "preset": "quick", "seed": 1, **given})
     assert command == f"emotion run --source faces --preset quick --seed 1{words}"
