@@ -39,7 +39,9 @@ class ClassAgreement(Record):
     crowd_images: int = Field(description="images of all classes of which the crowd chose this class")
     clear: int = Field(description="images with an agreement of at least CLEAR_SHARE")
     undecided: int = Field(description="images with an agreement below DECIDED_SHARE")
-    entropy: float = Field(description="mean over the images, in bits, of the votes for classes; 0 if all agree")
+    entropy: float | None = Field(
+        description="mean over the images, in bits, of the votes for classes; 0 if all agree, none without images"
+    )
 
 
 class Crowd(Record):
@@ -47,16 +49,21 @@ class Crowd(Record):
 
     labels: tuple[str, ...]
     images: int = Field(description="images with votes for a class of the data set, in known splits and classes")
-    people: float = Field(description="mean number of votes an image, other answers included")
+    people: float | None = Field(description="mean number of votes an image, other answers included")
     agreed: int = Field(description="images whose published label is the crowd's choice")
     tied: int = Field(description="images with two or more classes of most votes; the published one counts if among")
-    ceiling: float = Field(
-        description="how often one person who chose a class agrees with the majority of the others, 0..1"
+    agreement_with_shared_ties: float | None = Field(
+        description="share of the images whose published label is the crowd's choice, 0..1; one of two tied classes "
+        "counts as a half, as it does for the ceiling"
+    )
+    ceiling: float | None = Field(
+        description="how often one person who chose a class agrees with the majority of the others, 0..1; none if no "
+        "image has votes for classes of several people"
     )
     clear: int = Field(description="images with an agreement of at least CLEAR_SHARE")
     undecided: int = Field(description="images with an agreement below DECIDED_SHARE: nobody agrees")
     no_face: int = Field(description="images, with votes for a class or without, of which most people saw no face")
-    entropy: float = Field(description="mean over the images, in bits, of the votes for classes")
+    entropy: float | None = Field(description="mean over the images, in bits, of the votes for classes")
     by_class: tuple[ClassAgreement, ...] = Field(description="one for each label, in label order")
 
     @property

@@ -2,40 +2,39 @@
 
 from data.records.votes import CLEAR_SHARE, DECIDED_SHARE, ClassAgreement, Crowd, VotesMatch
 
-TABLE_HEAD = (
-    "published as",
-    "images",
-    "chosen by the crowd too",
-    "otherwise most often",
-    "images by the crowd's choice",
-    f"at least {CLEAR_SHARE:.0%} agree",
-    f"below {DECIDED_SHARE:.0%} agree",
-    "entropy (bits)",
+TABLE_HEAD = ("published as", "images", "agreed", "else mostly", "by crowd", "clear", "undecided", "entropy")
+"""Columns of `crowd_table`, short enough for a terminal."""
+
+TABLE_NOTE = (
+    "agreed: the published label is the crowd's choice, the class with most votes; else mostly: what the crowd chose "
+    "most often instead; by crowd: images of all classes with this choice; clear and undecided: at least "
+    f"{CLEAR_SHARE:.0%}, or below {DECIDED_SHARE:.0%}, of all votes are for one class; entropy of the votes in bits."
 )
-"""Columns of `crowd_table`."""
 
 TIES = {"path": "their paths", "pixels": "their pixels", "row": "the order of the rows"}
 
 
 def crowd_sentences(crowd: Crowd) -> tuple[str, ...]:
     """Say what the votes mean for the labels as published; nothing is said without votes for a class."""
-    if not crowd.images:
+    if crowd.people is None or crowd.entropy is None:
         return ("Nobody voted for a class of the data set.",)
     first = (
         f"The published label is the choice of the crowd for {crowd.agreed:,} of {crowd.images:,} images "
-        f"({crowd.agreement:.1%}), with {crowd.people:.3g} votes an image on average; {crowd.tied:,} images have "
-        "several classes with most votes."
-    )
-    ceiling = (
-        f"One person who chose a class agrees with the majority of the others in {crowd.ceiling:.1%}: the ceiling of "
-        "labels that one person gives."
+        f"({crowd.agreement:.1%}), with {crowd.people:.3g} votes an image on average. {crowd.tied:,} images have "
+        f"several classes with most votes; if these count in part, it is {crowd.agreement_with_shared_ties:.1%}."
     )
     decided = (
         f"At least {CLEAR_SHARE:.0%} agree on {_share(crowd.clear, crowd.images)}, fewer than {DECIDED_SHARE:.0%} on "
         f"{_share(crowd.undecided, crowd.images)}: nobody agrees on these. The mean entropy of the votes is "
         f"{crowd.entropy:.2f} bits; most people saw no face in {crowd.no_face:,} images."
     )
-    return first, *((ceiling,) if crowd.ceiling == crowd.ceiling else ()), decided
+    if crowd.ceiling is None:
+        return first, decided
+    ceiling = (
+        f"One person who chose a class agrees with the majority of the others in {crowd.ceiling:.1%}: the ceiling of "
+        "labels that one person gives."
+    )
+    return first, ceiling, decided
 
 
 def match_sentence(match: VotesMatch) -> str:
@@ -45,7 +44,7 @@ def match_sentence(match: VotesMatch) -> str:
         f"{match.rows:,} rows of votes were matched to {match.matched_images:,} images by {TIES[match.matched_by]}",
         f"{match.copies:,} of these images are copies with equal pixels" if match.copies else "",
         f"{match.images_without:,} images have no votes" if match.images_without else "",
-        f"{match.unmatched_rows:,} rows name no image, such as {match.unmatched_examples[0]}"
+        f"{match.unmatched_rows:,} name no image, such as {match.unmatched_examples[0]}"
         if match.unmatched_examples
         else "",
         f"{match.empty_rows:,} rows have no vote" if match.empty_rows else "",
@@ -65,7 +64,7 @@ def crowd_table(crowd: Crowd) -> list[tuple[str, ...]]:
             f"{row.crowd_images:,}",
             f"{row.clear / row.images:.1%}",
             f"{row.undecided / row.images:.1%}",
-            f"{row.entropy:.2f}",
+            f"{row.entropy or 0:.2f}",
         )
         for row in crowd.by_class
         if row.images

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, RunResults
+from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, VOTES_DIGEST, RunResults
 from data.records.run_difference import (
     AREAS,
     Area,
@@ -176,7 +176,7 @@ def _compare(area: Area, earlier: Mapping[str, Any], later: Mapping[str, Any]) -
 
 
 def _data_facts(results: RunResults) -> dict[str, Any]:
-    digests = (ARCHIVE_DIGEST, RELABEL_DIGEST)
+    digests = (ARCHIVE_DIGEST, RELABEL_DIGEST, VOTES_DIGEST)
     stages = (IMAGES_STAGE, MANIFESTS_STAGE, DATASETS_STAGE, VIEWS_STAGE)
     counts = results.data.counts_used
     return {

@@ -94,13 +94,10 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
     root = stages.views.path.parents[1]
     manifest_key = read_record(stages.dataset.path).inputs["manifest"]
     images_key = read_record(stages.views.path).inputs["images"]
-    origins = {
-        ARCHIVE_DIGEST: read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256"),
-        RELABEL_DIGEST: _input_of_manifests(root, manifest_key, "relabel_sha256"),
-        VOTES_DIGEST: _input_of_manifests(root, manifest_key, "votes_sha256"),
-    }
+    archive = read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256")
     return {
-        **{name: digest for name, digest in origins.items() if digest},
+        **({ARCHIVE_DIGEST: archive} if archive else {}),
+        **trace_votes_and_corrections(root, manifest_key),
         IMAGES_STAGE: images_key,
         MANIFESTS_STAGE: manifest_key,
         **{stage.stage: stage.key for stage in (stages.dataset, stages.verdict, stages.views, stages.audit) if stage},
@@ -115,14 +112,20 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
     }
 
 
-def _input_of_manifests(root: Path, key: str, name: str) -> str:
-    """Find an input of a manifest, or of those that it was made from; empty if none has it."""
-    while key:
-        inputs = read_record(root / MANIFESTS_STAGE / key).inputs
-        if name in inputs:
-            return inputs[name]
-        key = inputs.get("manifest", "")
-    return ""
+def trace_votes_and_corrections(root: Path, manifest_key: str) -> dict[str, str]:
+    """List the digests of the files of corrections and votes behind a manifest, as far as there are any.
+
+    Args:
+        root: of the workspace.
+        manifest_key: of a manifest that may be made from another one.
+    """
+    found: dict[str, str] = {}
+    while manifest_key:
+        inputs = read_record(root / MANIFESTS_STAGE / manifest_key).inputs
+        for name, field in ((RELABEL_DIGEST, "relabel_sha256"), (VOTES_DIGEST, "votes_sha256")):
+            found |= {name: inputs[field]} if field in inputs else {}
+        manifest_key = inputs.get("manifest", "")
+    return found
 
 
 def _soft_labels_of(variant: VariantResult) -> str:
