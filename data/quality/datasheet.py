@@ -15,7 +15,7 @@ from pydantic import Field
 from data.base.markdown import one_line, table_lines
 from data.base.record import Record
 from data.records.dataset import DataSummary, Verdict
-from data.votes.wording import TABLE_HEAD, crowd_sentences, crowd_table, match_sentence
+from data.votes.wording import TABLE_HEAD, TABLE_NOTE, crowd_sentences, crowd_table, match_sentence
 
 NOT_KNOWN = "Not known."
 
@@ -228,7 +228,12 @@ def _describe_votes(summary: DataSummary) -> Answers:
     if summary.votes is None or summary.crowd is None:
         return []
     said = " ".join((*crowd_sentences(summary.crowd), one_line(match_sentence(summary.votes))))
-    return [("Do people agree on the labels?", f"{said}\n\n{_table(TABLE_HEAD, crowd_table(summary.crowd))}")]
+    return [
+        (
+            "Do people agree on the labels?",
+            f"{said}\n\n{_table(TABLE_HEAD, crowd_table(summary.crowd))}\n\n{TABLE_NOTE}",
+        )
+    ]
 
 
 def _count_table(counts: Mapping[str, Mapping[str, int]], classes: Iterable[str]) -> str:

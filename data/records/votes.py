@@ -52,6 +52,10 @@ class Crowd(Record):
     people: float | None = Field(description="mean number of votes an image, other answers included")
     agreed: int = Field(description="images whose published label is the crowd's choice")
     tied: int = Field(description="images with two or more classes of most votes; the published one counts if among")
+    agreement_with_shared_ties: float | None = Field(
+        description="share of the images whose published label is the crowd's choice, 0..1; one of two tied classes "
+        "counts as a half, as it does for the ceiling"
+    )
     ceiling: float | None = Field(
         description="how often one person who chose a class agrees with the majority of the others, 0..1; none if no "
         "image has votes for classes of several people"

@@ -38,12 +38,14 @@ def describe_crowd(manifest: pd.DataFrame, labels: Sequence[str]) -> Crowd:
     votes, published, crowd = every[decided], published[decided], crowd[decided]
     share, entropy, of_classes = share_agreed(votes), entropy_bits(votes), class_votes(votes)
     clear, undecided = is_clear(share), is_undecided(share)
+    tied = of_classes >= of_classes.max(axis=1, keepdims=True) - TOLERANCE
     return Crowd(
         labels=tuple(labels),
         images=len(votes),
         people=_mean(np.nan_to_num(votes).sum(axis=1, dtype=np.float64)),
         agreed=int((crowd == published).sum()),
-        tied=int(((of_classes >= of_classes.max(axis=1, keepdims=True) - TOLERANCE).sum(axis=1) > 1).sum()),
+        tied=int((tied.sum(axis=1) > 1).sum()),
+        agreement_with_shared_ties=_mean(tied[np.arange(len(votes)), published] / tied.sum(axis=1)),
         ceiling=_mean(leave_one_out(votes)),
         clear=int(clear.sum()),
         undecided=int(undecided.sum()),

@@ -104,7 +104,8 @@ def _read_keys(table: pd.DataFrame, plain: Mapping[str, str], path: Path) -> pd.
     for key, names in wanted.items():
         columns = [column for name in names for column, short in plain.items() if short == name]
         if columns:
-            found[key] = table[columns[0]].fillna("").astype("str").str.strip()
+            text = table[columns[0]].fillna("").astype("str").str.strip()
+            found[key] = text.str.lower() if key == "pixels" else text
     if not {"pixels", "image"} & set(found):
         raise PipelineError(
             f"{path}: got the columns {', '.join(map(str, table.columns))}; expected image, the path of each image in "

@@ -2,17 +2,14 @@
 
 from data.records.votes import CLEAR_SHARE, DECIDED_SHARE, ClassAgreement, Crowd, VotesMatch
 
-TABLE_HEAD = (
-    "published as",
-    "images",
-    "chosen by the crowd too",
-    "otherwise most often",
-    "images by the crowd's choice",
-    f"at least {CLEAR_SHARE:.0%} agree",
-    f"below {DECIDED_SHARE:.0%} agree",
-    "entropy (bits)",
+TABLE_HEAD = ("published as", "images", "agreed", "else mostly", "by crowd", "clear", "undecided", "entropy")
+"""Columns of `crowd_table`, short enough for a terminal."""
+
+TABLE_NOTE = (
+    "agreed: the published label is the crowd's choice, the class with most votes; else mostly: what the crowd chose "
+    "most often instead; by crowd: images of all classes with this choice; clear and undecided: at least "
+    f"{CLEAR_SHARE:.0%}, or below {DECIDED_SHARE:.0%}, of all votes are for one class; entropy of the votes in bits."
 )
-"""Columns of `crowd_table`."""
 
 TIES = {"path": "their paths", "pixels": "their pixels", "row": "the order of the rows"}
 
@@ -23,8 +20,8 @@ def crowd_sentences(crowd: Crowd) -> tuple[str, ...]:
         return ("Nobody voted for a class of the data set.",)
     first = (
         f"The published label is the choice of the crowd for {crowd.agreed:,} of {crowd.images:,} images "
-        f"({crowd.agreement:.1%}), with {crowd.people:.3g} votes an image on average; {crowd.tied:,} images have "
-        "several classes with most votes."
+        f"({crowd.agreement:.1%}), with {crowd.people:.3g} votes an image on average. {crowd.tied:,} images have "
+        f"several classes with most votes; if these count in part, it is {crowd.agreement_with_shared_ties:.1%}."
     )
     decided = (
         f"At least {CLEAR_SHARE:.0%} agree on {_share(crowd.clear, crowd.images)}, fewer than {DECIDED_SHARE:.0%} on "

@@ -37,9 +37,11 @@ from flows.cli.options import (
     SeedOption,
     SeedsOption,
     SourceOption,
+    TargetOption,
     TimeBudgetOption,
     TrialMinutesOption,
     TrialsOption,
+    TruthOption,
     VotesOption,
     check_source,
     parse_choices,
@@ -76,6 +78,8 @@ def run(
     seeds: SeedsOption = 1,
     relabel: RelabelOption = "",
     votes: VotesOption = "",
+    target: TargetOption = "preset",
+    truth: TruthOption = "published",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -92,7 +96,8 @@ def run(
     from data.records.run import RunResults
     from data.workspace.layout import RESULTS_NAME
     from flows.cli.printing import print_results
-    from models.catalog.presets import load_preset
+    from flows.steps.votes_check import check_votes
+    from models.catalog.presets import load_preset, with_target
     from models.catalog.seeds import training_seeds
     from models.catalog.variants import VARIANTS, find_variant
     from models.promotion.policy import PromotionPolicy
@@ -100,7 +105,8 @@ def run(
     names = [name.strip() for name in variants.split(",") if name.strip()]
     for name in names:
         find_variant(name)
-    load_preset(preset)
+    chosen = with_target(load_preset(preset), target)
+    check_votes(votes, chosen, names or chosen.variants, truth)
     source = check_source(source)
     training_seeds(seed, seeds)
     choices = parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test))
@@ -124,6 +130,8 @@ def run(
                 seeds=seeds,
                 relabel=relabel,
                 votes=votes,
+                target=target,
+                truth=truth,
                 **choices,
                 faces=faces,
                 promotion=policy_of_promotion,

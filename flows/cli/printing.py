@@ -14,7 +14,7 @@ from data.records.run import RunResults
 from data.records.search import SearchRecord
 from data.records.training import VariantResult
 from data.records.votes import Crowd, VotesMatch
-from data.votes.wording import TABLE_HEAD, crowd_sentences, crowd_table, match_sentence
+from data.votes.wording import TABLE_HEAD, TABLE_NOTE, crowd_sentences, crowd_table, match_sentence
 from data.workspace.prune import KindCount
 from flows.cli.last_run import RunLine
 from flows.cli.terminal import console
@@ -67,6 +67,7 @@ def _print_crowd(crowd: Crowd, match: VotesMatch) -> None:
     for row in crowd_table(crowd):
         table.add_row(*map(escape, row))
     console.print(table)
+    console.print(TABLE_NOTE, highlight=False)
 
 
 def print_results(results: RunResults, report: Path) -> None:

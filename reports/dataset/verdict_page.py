@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from data.records.dataset import DataSummary, Finding
-from data.votes.wording import TABLE_HEAD, crowd_sentences, crowd_table, match_sentence
+from data.votes.wording import TABLE_HEAD, TABLE_NOTE, crowd_sentences, crowd_table, match_sentence
 from data.workspace.layout import SUMMARY_NAME
 from reports.common.formatting import observed_text
 from reports.common.markdown_text import escape_text, markdown_table
@@ -88,7 +88,7 @@ def _describe_votes(summary: DataSummary) -> dict[str, Any] | None:
     if summary.votes is None or summary.crowd is None:
         return None
     sentences = (*crowd_sentences(summary.crowd), match_sentence(summary.votes))
-    return {"sentences": sentences, "head": TABLE_HEAD, "rows": crowd_table(summary.crowd)}
+    return {"sentences": sentences, "head": TABLE_HEAD, "rows": crowd_table(summary.crowd), "note": TABLE_NOTE}
 
 
 def _attach_exhibits(findings: tuple[Finding, ...], exhibits: tuple[Exhibit, ...]) -> list[tuple[Finding, Exhibit]]:
@@ -132,7 +132,7 @@ def verdict_markdown(summary: DataSummary, evidence: DataEvidence, places: Mappi
     lines += markdown_table(["set aside because", "images"], set_aside) if set_aside else []
     if votes := _describe_votes(summary):
         lines += [f"- {escape_text(line)}" for line in votes["sentences"]]
-        lines += ["", *markdown_table(votes["head"], votes["rows"])]
+        lines += ["", *markdown_table(votes["head"], votes["rows"]), escape_text(votes["note"]), ""]
     return "\n".join([*lines, *(f"- {title}: {_link(title, place)}" for title, place in places.items())])
 
 

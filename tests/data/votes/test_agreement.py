@@ -65,6 +65,8 @@ def test_the_crowd_is_described_by_class():
     # Neither an unknown class or split counts, nor an image without a vote for a class.
     assert (crowd.images, crowd.people, crowd.agreed, crowd.tied) == (4, 10, 3, 1)
     assert crowd.agreement == 0.75
+    # The first happy face counts whole, so does the third sad one, and of the last one its half of the tie.
+    assert crowd.agreement_with_shared_ties == (1 + 0 + 1 + 0.5) / 4
     assert (crowd.clear, crowd.undecided, crowd.no_face) == (2, 1, 1)
     happy, sad = crowd.by_class
     assert (happy.images, happy.agreed, happy.chosen, happy.crowd_images) == (1, 1, (1, 0), 2)
