@@ -5,18 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from data.base.record import Record
+from data.records.votes import DECIDED_SHARE
 from data.review.answer import Line
 from data.review.audited import AuditedData
 from data.review.feedback import Feedback
-
-DECIDED_SHARE = 0.5
-"""Share of all votes for the class that most people chose; below it, nobody agrees."""
-
-VOTES_COLUMN = "votes"
+from data.votes.column import share_agreed, stack_votes
 
 Reason = Literal["suspect", "divided", "feedback"]
 
@@ -87,21 +83,17 @@ def _suspects(data: AuditedData) -> Iterator[ReviewItem]:
 
 
 def _divided(data: AuditedData) -> Iterator[ReviewItem]:
-    if VOTES_COLUMN not in data.manifest:
-        return
     answered = set(data.answers["pixel_sha256"])
-    rows = data.manifest.loc[data.manifest[VOTES_COLUMN].notna(), ["path", "pixel_sha256", "label", VOTES_COLUMN]]
-    for path, picture, label, votes in rows.itertuples(index=False):
-        weights = np.asarray(votes, dtype=np.float64)
-        total = float(weights.sum())
-        share = float(weights[: len(data.labels)].max()) / total if total > 0 else 1.0
-        if share < DECIDED_SHARE and picture not in answered:
+    images = data.manifest.assign(share=share_agreed(stack_votes(data.manifest, len(data.labels))))
+    rows = images.loc[images["share"] < DECIDED_SHARE, ["path", "pixel_sha256", "label", "share"]]
+    for path, picture, label, share in rows.itertuples(index=False):
+        if picture not in answered:
             yield ReviewItem(
                 picture=str(picture),
                 image_id=str(path),
                 label=str(label),
                 suggested="",
-                doubt=1 - share,
+                doubt=1 - float(share),
                 reason="divided",
                 path=data.images / str(path),
             )
