@@ -154,7 +154,7 @@ STAGE_MODULES = {
         data.base.paths data.base.record data.manifest.decoding data.manifest.found_format
         data.manifest.measures data.manifest.table data.records.events data.records.votes
         data.sources.tables.csv_files data.sources.tables.suffixes data.system.child_process data.votes
-        data.votes.agreement data.votes.column data.votes.matching data.votes.reading
+        data.votes.agreement data.votes.column data.votes.matching data.votes.reading data.votes.wording
         tasks.dataset.add_votes
     """,
     "corrected manifests": """

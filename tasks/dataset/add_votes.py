@@ -14,6 +14,7 @@ from data.records.votes import Crowd, VotesMatch
 from data.votes import agreement, matching
 from data.votes.agreement import describe_crowd
 from data.votes.reading import read_votes_file
+from data.votes.wording import crowd_sentences, match_sentence
 from data.workspace.digests import digest_sources, hash_file
 from data.workspace.layout import CARVED_NAME, CROWD_NAME, MANIFEST_NAME, MANIFESTS_STAGE, VOTES_MATCH_NAME
 from data.workspace.store import Produced, Workspace
@@ -51,8 +52,14 @@ def add_votes(manifest: Produced, votes: Path, workspace: Workspace, choice: For
         (out / CROWD_NAME).write_text(describe_crowd(voted, labels).model_dump_json(indent=1), encoding="utf-8")
 
     produced = workspace.produce(MANIFESTS_STAGE, inputs, write)
-    get_run_logger().info("added votes of %s: %s", votes, load_votes_match(produced))
+    for sentence in _describe(produced):
+        get_run_logger().info("%s", sentence)
     return finish(produced, produced.cached)
+
+
+def _describe(manifest: Produced) -> tuple[str, ...]:
+    match, crowd = load_votes_match(manifest), load_crowd(manifest)
+    return (match_sentence(match), *crowd_sentences(crowd)) if match and crowd else ()
 
 
 def load_votes_match(manifest: Produced) -> VotesMatch | None:
