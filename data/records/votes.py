@@ -13,10 +13,14 @@ DECIDED_SHARE = 0.5
 """Share below which nobody agrees: no class was chosen by half of the people."""
 
 
+MatchedBy = Literal["path", "pixels", "row"]
+"""What ties a row of a file of votes to its image."""
+
+
 class VotesMatch(Record):
     """How the rows of a file of votes were matched to the images of a data set."""
 
-    matched_by: Literal["path", "pixels", "row"] = Field(description="what ties a row to its image")
+    matched_by: MatchedBy = Field(description="what ties a row to its image")
     columns: dict[str, str] = Field(
         default_factory=dict, description="column of the file -> the class or other answer that it is read as"
     )

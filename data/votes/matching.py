@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.base.errors import PipelineError
 from data.base.names import ClassNames, find_split
 from data.base.parts import SPLITS
-from data.records.votes import VotesMatch
+from data.records.votes import MatchedBy, VotesMatch
 from data.votes.column import VOTES
 from data.votes.reading import EXAMPLES, VotesTable
 
@@ -68,7 +68,7 @@ def add_votes(manifest: pd.DataFrame, table: VotesTable, labels: Sequence[str]) 
     return manifest.assign(**{VOTES: column.to_numpy()}), match
 
 
-def _find_rows(manifest: pd.DataFrame, table: VotesTable, labels: Sequence[str]) -> tuple[str, NDArray[np.int64]]:
+def _find_rows(manifest: pd.DataFrame, table: VotesTable, labels: Sequence[str]) -> tuple[MatchedBy, NDArray[np.int64]]:
     """Return by what images are found, and for each image the position of its row in the file, or `NO_ROW`."""
     if "pixels" in table.keys:
         places = {digest: row for row, digest in enumerate(table.keys["pixels"]) if digest}

@@ -152,7 +152,7 @@ def _read_numbers(column: pd.Series, path: Path) -> NDArray[np.float64]:
             f"{f', and {len(wrong) - 1} more such rows' if len(wrong) > 1 else ''}; expected how many people chose it, "
             "0 or more: correct the file"
         )
-    return numbers.to_numpy()
+    return np.asarray(numbers, np.float64)
 
 
 def _refuse_twice(keys: pd.DataFrame, path: Path) -> None:
