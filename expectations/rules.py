@@ -8,7 +8,8 @@ from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.parts import SPLITS
 from data.base.record import Record
 from data.quality.cleaning import BLANK_STANDARD_DEVIATION, CleaningPolicy
-from data.quality.rules import RULES, Rule
+from data.quality.rule import Rule
+from data.quality.rules import RULES
 from data.records.dataset import Severity
 from expectations.counts import ProfileName
 

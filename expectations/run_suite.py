@@ -12,6 +12,7 @@ from data.manifest.face_columns import FACES
 from data.manifest.table import require_columns
 from data.quality.rules import RULES, allowed_values
 from data.records.dataset import NOT_CHECKED, Finding, Verdict
+from data.votes.column import VOTES
 from expectations.counts import Counts, count_images
 from expectations.rules import DataRules
 from expectations.wording import EXAMPLES, count_found, name_values
@@ -92,7 +93,9 @@ def run_suite(context: Any, frame: pd.DataFrame, rules: DataRules, published_cou
     missing = [
         rule.name
         for rule in RULES.values()
-        if (rule.needs_groups and "group" not in frame) or (rule.needs_faces and FACES not in frame)
+        if (rule.needs_groups and "group" not in frame)
+        or (rule.needs_faces and FACES not in frame)
+        or (rule.needs_votes and VOTES not in frame)
     ]
     rules = rules.model_copy(update={"unchecked": (*rules.unchecked, *missing)})
     suite = context.suites.add(build_suite(rules, published_counts or count_images(frame, "split")))

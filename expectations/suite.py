@@ -15,7 +15,8 @@ from great_expectations.expectations.expectation import Expectation
 from data.base.data_format import DataFormat
 from data.base.parts import SPLITS
 from data.manifest.measures import LARGEST_IMAGE_PIXELS
-from data.quality.rules import RULES, Rule, allowed_values
+from data.quality.rule import Rule
+from data.quality.rules import RULES, allowed_values
 from expectations.counts import Counts, choose_profile
 from expectations.custom_expectations import (
     ExpectBalancedClasses,

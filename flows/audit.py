@@ -10,7 +10,19 @@ from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import AuditAnswers, Faces, Folds, Force, Parallel, Relabel, Repeats, Seed, Source, TimeBudget
+from flows.parameters import (
+    AuditAnswers,
+    Faces,
+    Folds,
+    Force,
+    Parallel,
+    Relabel,
+    Repeats,
+    Seed,
+    Source,
+    TimeBudget,
+    Votes,
+)
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.training import plan_job, train_variants
@@ -38,6 +50,7 @@ def audit(
     time_budget_minutes: TimeBudget = 0,
     seed: Seed = 42,
     relabel: Relabel = "",
+    votes: Votes = "",
     answers: AuditAnswers = "",
     repeats: Repeats = 1,
     policies: Policies = RulePolicies(),
@@ -60,7 +73,7 @@ def audit(
     settings, chosen = load_settings(), load_preset(preset)
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, folds)
-    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
     results = []
     for of_repeat in range(seed, seed + repeats):

@@ -9,7 +9,7 @@ from data.base.named_formats import FormatChoice
 from data.sources.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Force, Relabel, Seed, Source
+from flows.parameters import Faces, Force, Relabel, Seed, Source, Votes
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from tasks.support.earlier_attempts import crash_earlier_tasks
@@ -25,6 +25,7 @@ def name_run() -> str:
 def ingest(
     source: Source = "sample",
     relabel: Relabel = "",
+    votes: Votes = "",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
     data_format: DataFormatChoice = FormatChoice(),
@@ -42,6 +43,6 @@ def ingest(
     """
     settings = load_settings()
     workspace = settings.open_workspace(force)
-    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
     return record_of(data.verdict).path

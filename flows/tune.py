@@ -13,7 +13,7 @@ from data.system.hardware import choose_parallel
 from data.workspace.atomic import write_atomically
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Force, Minutes, Parallel, Relabel, Seed, Source, TrialMinutes, Trials
+from flows.parameters import Faces, Force, Minutes, Parallel, Relabel, Seed, Source, TrialMinutes, Trials, Votes
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.search_budget import SearchBudget, check_search
@@ -46,6 +46,7 @@ def tune(
     parallel: Parallel = 0,
     seed: Seed = 42,
     relabel: Relabel = "",
+    votes: Votes = "",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
     data_format: DataFormatChoice = FormatChoice(),
@@ -71,7 +72,7 @@ def tune(
     budget = SearchBudget(trials, minutes, trial_minutes, started=time.time())
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, trials)
-    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces)
+    asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
     views = build_views(data.dataset, data.images, chosen.views_of(variant), seed, workspace)
     job = plan_job(variant, chosen, trial_minutes, seed, parallel, settings)

@@ -13,7 +13,18 @@ from data.base.paths import PROJECT_ROOT
 from data.workspace.digests import ROOMS, collect_modules
 from models.catalog.variants import VARIANTS
 from models.search import study
-from tasks.dataset import acquire, correct_labels, crop_faces, drift, folds, manifest, validate, verdict, views
+from tasks.dataset import (
+    acquire,
+    add_votes,
+    correct_labels,
+    crop_faces,
+    drift,
+    folds,
+    manifest,
+    validate,
+    verdict,
+    views,
+)
 from tasks.publish import decide, export, label_audit, report, search
 from tasks.training import distill, ensemble, train
 
@@ -90,6 +101,7 @@ KEY_MODULES = {
     "images of photos": crop_faces.KEY_MODULES,
     "manifests": manifest.KEY_MODULES,
     "columns of photos": manifest.FACE_KEY_MODULES,
+    "manifests with votes": add_votes.KEY_MODULES,
     "corrected manifests": correct_labels.KEY_MODULES,
     "datasets": validate.KEY_MODULES,
     "changes": drift.KEY_MODULES,
@@ -115,7 +127,7 @@ STAGE_MODULES = {
     """,
     "images of an archive": """
         data.base.data_format data.base.errors data.base.names data.base.parts data.base.record
-        data.records.dataset data.sources.archives.entries data.sources.archives.parts
+        data.records.dataset data.records.votes data.sources.archives.entries data.sources.archives.parts
         data.sources.archives.streams data.sources.extract data.sources.folder_entries
         data.sources.folder_names data.sources.limits data.sources.root_search data.sources.tables.csv_files
         data.sources.tables.csv_list data.sources.tables.csv_pixels data.sources.tables.find
@@ -134,15 +146,25 @@ STAGE_MODULES = {
     "manifests": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.near_duplicates data.manifest.table
-        data.quality.partition data.records.dataset data.records.events data.system.child_process
+        data.quality.partition data.records.dataset data.records.events data.records.votes
+        data.system.child_process
+    """,
+    "manifests with votes": """
+        data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts
+        data.base.paths data.base.record data.manifest.decoding data.manifest.found_format
+        data.manifest.measures data.manifest.table data.records.events data.records.votes
+        data.sources.tables.csv_files data.sources.tables.suffixes data.system.child_process data.votes
+        data.votes.agreement data.votes.column data.votes.matching data.votes.reading
+        tasks.dataset.add_votes
     """,
     "corrected manifests": """
         data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts
         data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
         data.manifest.found_format data.manifest.measures data.manifest.table data.quality
-        data.quality.cleaning data.quality.faults data.quality.label_corrections data.quality.rules
-        data.records.dataset data.records.events data.records.label_audit data.system.child_process
-        expectations.counts tasks.dataset.correct_labels
+        data.quality.cleaning data.quality.faults data.quality.label_corrections data.quality.rule
+        data.quality.rules data.records.dataset data.records.events data.records.label_audit
+        data.records.votes data.system.child_process data.votes.column expectations.counts
+        tasks.dataset.correct_labels
     """,
     "datasets": """
         data.base.data_format data.base.errors data.base.markdown data.base.named_formats data.base.names
@@ -150,31 +172,33 @@ STAGE_MODULES = {
         data.manifest.found_format data.manifest.measures data.manifest.table data.quality
         data.quality.cleaning data.quality.datasheet data.quality.drift data.quality.faults
         data.quality.label_corrections data.quality.multiple_testing data.quality.odd_images
-        data.quality.partition data.quality.rules data.quality.split_classifier
+        data.quality.partition data.quality.rule data.quality.rules data.quality.split_classifier
         data.quality.split_similarity data.records.dataset data.records.events data.records.label_audit
-        data.sources.archives.parts data.sources.secrets data.sources.source data.sources.tables.suffixes
-        data.system.child_process expectations.counts expectations.custom_expectations
-        expectations.data_docs expectations.format_advice expectations.judge expectations.policies
-        expectations.rules expectations.run_suite expectations.suite expectations.wording
-        tasks.dataset.correct_labels tasks.dataset.validate
+        data.records.votes data.sources.archives.parts data.sources.secrets data.sources.source
+        data.sources.tables.suffixes data.system.child_process data.votes.column data.votes.wording
+        expectations.counts expectations.custom_expectations expectations.data_docs
+        expectations.format_advice expectations.judge expectations.policies expectations.rules
+        expectations.run_suite expectations.suite expectations.wording tasks.dataset.correct_labels
+        tasks.dataset.validate
     """,
     "changes": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
         data.manifest.decoding data.manifest.face_columns data.manifest.measures data.manifest.table
-        data.quality.accepted data.quality.drift data.quality.rules data.records.dataset data.records.events
-        data.sources.archives.parts data.sources.secrets data.sources.source data.sources.tables.suffixes
-        data.system.child_process tasks.dataset.drift
+        data.quality.accepted data.quality.drift data.quality.rule data.quality.rules data.records.dataset
+        data.records.events data.records.votes data.sources.archives.parts data.sources.secrets
+        data.sources.source data.sources.tables.suffixes data.system.child_process tasks.dataset.drift
     """,
     "verdicts": """
         data.base.data_format data.base.errors data.base.markdown data.base.names data.base.parts
         data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
         data.manifest.measures data.manifest.table data.quality.accepted data.quality.cleaning
-        data.quality.faults data.quality.multiple_testing data.quality.odd_images data.quality.rules
-        data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.events
-        data.sources.archives.entries data.sources.archives.parts data.sources.archives.streams
-        data.sources.folder_names data.sources.secrets data.sources.source data.sources.tables.suffixes
-        data.system.child_process expectations.counts expectations.policies expectations.rules
-        reports.common reports.common.formatting reports.common.images reports.common.markdown_text
+        data.quality.faults data.quality.multiple_testing data.quality.odd_images data.quality.rule
+        data.quality.rules data.quality.split_classifier data.quality.split_similarity data.records.dataset
+        data.records.events data.records.votes data.sources.archives.entries data.sources.archives.parts
+        data.sources.archives.streams data.sources.folder_names data.sources.secrets data.sources.source
+        data.sources.tables.suffixes data.system.child_process data.votes.column data.votes.wording
+        expectations.counts expectations.policies expectations.rules reports.common
+        reports.common.formatting reports.common.images reports.common.markdown_text
         reports.common.templates reports.dataset.exhibits reports.dataset.findings
         reports.dataset.verdict_page tasks.dataset.verdict
     """,
@@ -187,8 +211,8 @@ STAGE_MODULES = {
     """,
     "views": """
         data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
-        data.records.events data.system.child_process data.views.augment data.views.pictures
-        data.views.tfrecords data.views.write
+        data.records.events data.system.child_process data.views.augment data.views.choices
+        data.views.pictures data.views.tfrecords data.views.write data.votes.column
     """,
     "features": """
         data.base.data_format data.base.errors data.base.record data.records.events data.records.training
@@ -199,15 +223,15 @@ STAGE_MODULES = {
     "variants": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
         data.records.events data.records.training data.system.child_process data.system.hardware
-        data.system.limits data.system.provenance data.views.augment data.views.pictures
-        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
+        data.system.limits data.system.provenance data.views.augment data.views.choices data.views.pictures
+        data.views.tfrecords data.votes.column models.catalog.train_config models.evaluation.calibration
         models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
         models.jobs.checkpoint models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.training.batches
         models.training.features models.training.finetuning models.training.fit models.training.optimizer
         models.training.outputs models.training.predict models.training.runtime models.training.soft_labels
-        models.training.timing models.training.trainer
+        models.training.targets models.training.timing models.training.trainer
     """,
     "ensembles": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.records.events
@@ -220,44 +244,50 @@ STAGE_MODULES = {
     """,
     "soft labels": """
         data.base.data_format data.base.errors data.base.record data.records.events data.records.training
-        data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
-        models.catalog.train_config models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
-        models.networks.layers models.training.batches models.training.distill models.training.features
-        models.training.runtime models.training.soft_labels models.training.timing
+        data.system.child_process data.system.hardware data.system.limits data.views.choices
+        data.views.tfrecords data.votes.column models.catalog.train_config models.jobs.events
+        models.jobs.files models.jobs.plan models.jobs.specs models.networks.layers models.training.batches
+        models.training.distill models.training.features models.training.runtime models.training.soft_labels
+        models.training.targets models.training.timing
     """,
     "studies": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
         data.records.events data.records.search data.records.training data.system.child_process
-        data.system.hardware data.system.limits data.system.provenance data.views.augment
-        data.views.pictures data.views.tfrecords models.catalog.train_config models.catalog.variants
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.jobs models.jobs.checkpoint models.jobs.commands
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        data.system.hardware data.system.limits data.system.provenance data.views.augment data.views.choices
+        data.views.pictures data.views.tfrecords data.votes.column models.catalog.train_config
+        models.catalog.variants models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.metrics models.evaluation.predictions models.jobs models.jobs.checkpoint
+        models.jobs.commands models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.search.space
         models.search.study models.training.batches models.training.features models.training.finetuning
         models.training.fit models.training.optimizer models.training.outputs models.training.predict
-        models.training.runtime models.training.soft_labels models.training.timing models.training.trainer
+        models.training.runtime models.training.soft_labels models.training.targets models.training.timing
+        models.training.trainer
     """,
     "decisions": """
-        data.base.data_format data.base.errors data.base.record data.records.dataset data.records.events
-        data.records.promotion data.records.training data.system.child_process data.system.hardware
-        data.system.limits data.views.tfrecords models.catalog.train_config models.evaluation.calibration
-        models.evaluation.intervals models.evaluation.predictions models.jobs.events models.jobs.files
-        models.jobs.plan models.jobs.specs models.networks models.networks.layers models.promotion.decide
-        models.promotion.evidence models.promotion.gain_bound models.promotion.policy
-        models.training.batches models.training.features models.training.predict models.training.rescore
-        models.training.runtime models.training.soft_labels models.training.timing
+        data.base.data_format data.base.errors data.base.parts data.base.record data.records.dataset
+        data.records.events data.records.promotion data.records.training data.records.truths
+        data.records.votes data.system.child_process data.system.hardware data.system.limits
+        data.views.choices data.views.tfrecords data.votes.agreement data.votes.column
+        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.judging models.evaluation.metrics models.evaluation.predictions models.jobs.events
+        models.jobs.files models.jobs.plan models.jobs.specs models.networks models.networks.layers
+        models.promotion.decide models.promotion.evidence models.promotion.gain_bound
+        models.promotion.policy models.training.batches models.training.features models.training.predict
+        models.training.rescore models.training.runtime models.training.soft_labels models.training.targets
+        models.training.timing
     """,
     "audits": """
         data.base.data_format data.base.errors data.base.markdown data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.label_corrections
         data.records.dataset data.records.events data.records.label_audit data.records.training
-        data.system.child_process data.views.augment data.views.pictures models.analysis
-        models.analysis.label_audit models.evaluation.calibration models.evaluation.intervals
-        models.evaluation.metrics models.evaluation.predictions models.evaluation.skill models.jobs.files
-        reports.common reports.common.formatting reports.common.images reports.common.markdown_text
-        reports.common.templates reports.dataset.label_audit_page tasks.publish.label_audit
+        data.records.votes data.system.child_process data.views.augment data.views.pictures
+        data.votes.column models.analysis models.analysis.label_audit models.evaluation.calibration
+        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
+        models.evaluation.skill models.jobs.files reports.common reports.common.formatting
+        reports.common.images reports.common.markdown_text reports.common.templates
+        reports.dataset.label_audit_page tasks.publish.label_audit
     """,
     "searches": """
         data.base.data_format data.base.errors data.base.record data.records.search data.records.training
@@ -268,31 +298,33 @@ STAGE_MODULES = {
         data.base.data_format data.base.errors data.base.markdown data.base.record
         data.quality.multiple_testing data.records.analysis data.records.dataset data.records.events
         data.records.export data.records.promotion data.records.run data.records.run_difference
-        data.records.training data.system.child_process data.system.hardware data.system.limits
-        data.views.tfrecords models.analysis.rejection models.catalog.train_config
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.paired
-        models.evaluation.predictions models.export.check models.export.facts models.export.gate
-        models.export.jobs models.export.litert models.export.onnx_file models.export.packages
-        models.export.readme models.export.saved_model models.export.training models.export.write
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks
-        models.networks.layers models.training.predict models.training.runtime
+        data.records.training data.records.truths data.records.votes data.system.child_process
+        data.system.hardware data.system.limits data.views.tfrecords models.analysis.rejection
+        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.paired models.evaluation.predictions models.export.check models.export.facts
+        models.export.gate models.export.jobs models.export.litert models.export.onnx_file
+        models.export.packages models.export.readme models.export.saved_model models.export.training
+        models.export.write models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks models.networks.layers models.training.predict models.training.runtime
     """,
     "reports": """
         data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths
         data.base.record data.base.times data.manifest.decoding data.manifest.face_columns
         data.manifest.measures data.manifest.table data.quality.cleaning data.quality.faults
-        data.quality.multiple_testing data.quality.odd_images data.quality.rules
+        data.quality.multiple_testing data.quality.odd_images data.quality.rule data.quality.rules
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
         data.records.dataset data.records.events data.records.export data.records.label_audit
         data.records.promotion data.records.run data.records.run_difference data.records.training
-        data.system.child_process data.system.hardware data.system.limits data.system.provenance
-        data.views.augment data.views.pictures models.analysis.analyse models.analysis.confusions
-        models.analysis.questions models.analysis.rejection models.analysis.run_difference
-        models.analysis.slices models.catalog.variants models.evaluation.calibration
-        models.evaluation.comparison models.evaluation.intervals models.evaluation.paired
-        models.evaluation.predictions models.evaluation.skill models.jobs.files reports.common
-        reports.common.cautions reports.common.charts reports.common.formatting reports.common.images
-        reports.common.markdown_text reports.common.templates reports.dataset.exhibits
+        data.records.truths data.records.votes data.system.child_process data.system.hardware
+        data.system.limits data.system.provenance data.views.augment data.views.pictures
+        data.votes.agreement data.votes.column data.votes.wording models.analysis.analyse
+        models.analysis.confusions models.analysis.questions models.analysis.rejection
+        models.analysis.run_difference models.analysis.slices models.catalog.variants
+        models.evaluation.calibration models.evaluation.comparison models.evaluation.intervals
+        models.evaluation.judging models.evaluation.metrics models.evaluation.paired
+        models.evaluation.predictions models.evaluation.skill models.evaluation.truths models.jobs.files
+        reports.common reports.common.cautions reports.common.charts reports.common.formatting
+        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.exhibits
         reports.dataset.findings reports.dataset.label_audit_page reports.dataset.verdict_page
         reports.difference.chart reports.difference.page reports.run.comparison_csv reports.run.contents
         reports.run.markdown reports.run.page reports.run.sections reports.run.sections.answer
@@ -301,9 +333,10 @@ STAGE_MODULES = {
         reports.run.sections.cost reports.run.sections.data reports.run.sections.errors
         reports.run.sections.exports reports.run.sections.labels reports.run.sections.leaderboard
         reports.run.sections.limits reports.run.sections.lineage reports.run.sections.missing
-        reports.run.sections.questions reports.run.sections.seeds reports.run.sections.since
-        reports.run.sections.training reports.run.seed_spreads reports.run.slices reports.run.sources
-        reports.run.summary reports.site.stored_reports tasks.publish.analysis tasks.publish.run_results
+        reports.run.sections.people reports.run.sections.questions reports.run.sections.seeds
+        reports.run.sections.since reports.run.sections.training reports.run.seed_spreads reports.run.slices
+        reports.run.sources reports.run.summary reports.site.stored_reports tasks.publish.analysis
+        tasks.publish.run_results
     """,
 }
 """Every module behind a stage's key. A new line here means: a change of that module rebuilds the stage."""

@@ -1,6 +1,7 @@
 """Quality of a data set: its faults, its splits, its changes, and its corrections by a person.
 
 module             | what it answers
+rule               | what does the table say of one rule?
 rules              | which rules must a data set satisfy, and which faults break them?
 faults             | which faults can an image have?
 cleaning           | which images are faulty, and which are set aside?

@@ -15,6 +15,7 @@ from data.manifest.table import require_columns
 from data.quality.faults import FAULTS
 from data.quality.rules import RULES, choose_switches
 from data.records.dataset import QuarantineCount
+from data.votes.column import is_no_face, stack_votes
 
 QUARANTINE_COLUMNS = ("path", "split", "label", "reason")
 
@@ -71,7 +72,8 @@ def find_faults(
 
     Args:
         manifest: one row for each image, see `data.manifest.table.COLUMN_TYPES`; with the column `group` of
-            `data.manifest.near_duplicates.find_near_duplicates`, near-duplicates are faults too.
+            `data.manifest.near_duplicates.find_near_duplicates`, near-duplicates are faults too; with the column
+            `data.votes.column.VOTES`, images of which most people saw no face are.
         data_format: which labels, size and colour are no fault.
         blank_standard_deviation: gray levels; at most this much makes an image blank.
 
@@ -87,6 +89,7 @@ def find_faults(
     faces, face_side = _read_faces(manifest)
     usable = decodable & known & (faces == 1)
     repeated = usable & manifest[["split", "label", "pixel_sha256"]].where(usable).duplicated()
+    blank = decodable & (faces == 1) & (manifest["standard_deviation"] <= blank_standard_deviation)
     faults = {
         "undecodable": ~decodable,
         "unknown_folder": ~known,
@@ -95,7 +98,8 @@ def find_faults(
         "no_face": decodable & (faces == 0),
         "several_faces": decodable & (faces > 1),
         "small_face": decodable & (faces == 1) & (face_side < SMALLEST_FACE_SIDE),
-        "blank": decodable & (faces == 1) & (manifest["standard_deviation"] <= blank_standard_deviation),
+        "blank": blank,
+        "no_face_by_votes": decodable & (faces == 1) & ~blank & _saw_no_face(manifest, data_format),
         "repeated_train": usable & (split == "train") & pixels.where(usable & (split == "train")).duplicated(),
         "repeated_held_out": repeated & (split != "train"),
     }
@@ -110,6 +114,11 @@ def _read_faces(manifest: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Return the number of faces and the side of the largest; images that were no photos are one whole face each."""
     one = pd.Series(1, index=manifest.index)
     return manifest.get(FACES, one), manifest.get(FACE_SIDE, one * SMALLEST_FACE_SIDE)
+
+
+def _saw_no_face(manifest: pd.DataFrame, data_format: DataFormat) -> pd.Series:
+    """Tell for which images most people saw no face; False without votes."""
+    return pd.Series(is_no_face(stack_votes(manifest, len(data_format.labels))), index=manifest.index)
 
 
 def is_sized(manifest: pd.DataFrame, data_format: DataFormat) -> pd.Series:

@@ -15,6 +15,7 @@ from pydantic import Field
 from data.base.markdown import one_line, table_lines
 from data.base.record import Record
 from data.records.dataset import DataSummary, Verdict
+from data.votes.wording import TABLE_HEAD, TABLE_NOTE, crowd_sentences, crowd_table, match_sentence
 
 NOT_KNOWN = "Not known."
 
@@ -167,6 +168,7 @@ def _preprocessing(summary: DataSummary, facts: DatasheetFacts) -> Answers:
     return [
         ("What had been done before it was published?", facts.earlier_preprocessing),
         ("Who gave the labels?", facts.labelling),
+        *_describe_votes(summary),
         ("What did the pipeline set aside?", _describe_quarantine(summary)),
         ("What is left, by part?", _count_table(summary.counts_used, summary.data_format.labels)),
         ("Are the unprocessed images kept?", facts.raw_data),
@@ -219,6 +221,19 @@ def _describe_quarantine(summary: DataSummary) -> str:
         return "Nothing."
     rows = [(count.reason, f"{count.images:,}") for count in summary.quarantine]
     return _table(("Reason", "Images"), rows) + "\n\nAn image with two reasons is counted under both."
+
+
+def _describe_votes(summary: DataSummary) -> Answers:
+    """Say how well people agree on the labels, where several voted."""
+    if summary.votes is None or summary.crowd is None:
+        return []
+    said = " ".join((*crowd_sentences(summary.crowd), one_line(match_sentence(summary.votes))))
+    return [
+        (
+            "Do people agree on the labels?",
+            f"{said}\n\n{_table(TABLE_HEAD, crowd_table(summary.crowd))}\n\n{TABLE_NOTE}",
+        )
+    ]
 
 
 def _count_table(counts: Mapping[str, Mapping[str, int]], classes: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ FAULTS = {
     "wrong_size": "images of another size than the data set's",
     "not_gray": "images with colour in a gray data set",
     "blank": "images of one gray level",
+    "no_face_by_votes": "images of which more people saw no face than gave any other answer",
     "label_conflict": "all images whose pixels are found under two or more classes",
     "leaking_train": "train images that are also in validation or test",
     "leaking_validation": "validation images that are also in test",

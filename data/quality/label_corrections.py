@@ -18,6 +18,7 @@ from data.base.record import Record
 from data.manifest.table import require_columns
 from data.records.dataset import RelabelCounts
 from data.records.label_audit import LabelAudit, Suspect
+from data.votes.column import VOTES
 
 REMOVE = "remove"
 """Value of `new_label` for an image that shows none of the classes; the image is set aside."""
@@ -181,7 +182,7 @@ def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> 
     """Apply a person's corrections to a manifest as published, before it is validated and cleaned.
 
     A correction holds for every image with the same pixels: one picture cannot show two classes, and if a copy kept the
-    old class, both would be set aside as a label conflict.
+    old class, both would be set aside as a label conflict. It holds instead of the votes of others for the image.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; further columns are kept.
@@ -208,7 +209,10 @@ def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> 
         removed=int(removed.sum()),
         confirmed=int((named & ~removed & ~changed).sum()),
         copies=int((named & ~manifest["path"].isin(list(relabel))).sum()),
+        votes_replaced=int((named & ~removed & manifest[VOTES].notna()).sum()) if VOTES in manifest else 0,
     )
+    if VOTES in manifest:
+        manifest = manifest.assign(**{VOTES: manifest[VOTES].where(~named, None)})
     set_aside = manifest.loc[removed, ["path", "split", "label"]].assign(reason=REMOVED_REASON)
     kept = manifest.assign(label=labels).loc[~removed].reset_index(drop=True)
     return Relabelling(manifest=kept, quarantine=set_aside.astype("str").reset_index(drop=True), counts=counts)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.record import NumberOrWords, Record
+from data.records.votes import Crowd, VotesMatch
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -50,6 +51,7 @@ class RelabelCounts(Record):
     removed: int = Field(description="images set aside, copies included")
     confirmed: int = Field(description="images whose label was said to be right, copies included")
     copies: int = Field(description="of all these, images not named themselves but equal in pixels to a named one")
+    votes_replaced: int = Field(default=0, description="images whose votes no longer count: the person's answer does")
 
 
 Layout = Literal["SPLIT/CLASS", "CLASS/SPLIT", "CLASS"]
@@ -105,6 +107,8 @@ class DataSummary(Record):
     quarantine: tuple[QuarantineCount, ...]
     carved: tuple[CarvedSplit, ...] = Field(default=(), description="splits that were taken from train")
     relabel: RelabelCounts | None = Field(default=None, description="a person's corrections, where there were some")
+    votes: VotesMatch | None = Field(default=None, description="how votes were matched, where there were some")
+    crowd: Crowd | None = Field(default=None, description="what the votes say of the labels as published")
 
     def describe_reading(self) -> tuple[str, ...]:
         """Say in sentences how it was read: its format, unless it is the seed's, and the splits that were carved."""

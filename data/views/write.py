@@ -2,7 +2,7 @@
 
 The train part is written as whole augmented views, view 0 the original; selection, validation and test once and
 unchanged. A shard is decoded once, in memory, for all its views, so memory depends only on the shard's size and the
-threads.
+threads. If the data set has votes of people, they are written beside the records, see `data.views.choices`.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pyarrow.parquet import read_schema
 from pydantic import Field, ValidationError
 
 from data.base.data_format import SEED_FORMAT, DataFormat
@@ -24,14 +25,16 @@ from data.manifest.decoding import read_pixels
 from data.records.events import ExamplesWritten, ViewsDone
 from data.system.child_process import emit, run_child
 from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
+from data.views.choices import write_votes
 from data.views.pictures import write_pictures
 from data.views.tfrecords import RecordFile, ShardKey, ViewsIndex, write_index, write_records
+from data.votes.column import VOTES, stack_votes
 
 
 class ViewsSpec(Record):
     """Specification of the views of a data set: images, augmentation, and threads."""
 
-    manifest: Path = Field(description="Parquet of the clean data set: columns path, label and part")
+    manifest: Path = Field(description="Parquet of the clean data set: columns path, label, part and perhaps votes")
     images: Path = Field(description="directory that the manifest's paths start from")
     out: Path = Field(description="directory to fill; made if it is missing")
     data_format: DataFormat = Field(default=SEED_FORMAT, description="labels, size and colour of the records")
@@ -65,7 +68,8 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
     Raises:
         PipelineError: the manifest lacks columns, or an image does not agree with it.
     """
-    shards = list(_plan_shards(_read_manifest(spec), spec))
+    manifest = _read_manifest(spec)
+    shards = list(_plan_shards(manifest, spec))
     total = sum(len(shard.paths) * _views(shard, spec) for shard in shards)
     spec.out.mkdir(parents=True, exist_ok=True)
     files: list[RecordFile] = []
@@ -79,6 +83,8 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
             pool.shutdown(cancel_futures=True)
             raise
     _write_preview(shards, spec)
+    if VOTES in manifest:
+        _write_part_votes(manifest.set_index("path"), shards, spec)
     return write_index(spec.out, files, spec.data_format)
 
 
@@ -91,6 +97,14 @@ def _write_preview(shards: list[_Shard], spec: ViewsSpec) -> None:
     )
 
 
+def _write_part_votes(manifest: pd.DataFrame, shards: list[_Shard], spec: ViewsSpec) -> None:
+    """Write the votes of each part in the order of its records."""
+    for part in PARTS:
+        paths = [path for shard in shards if shard.part == part for path in shard.paths]
+        if paths:
+            write_votes(spec.out, part, stack_votes(manifest.loc[paths], len(spec.data_format.labels)))
+
+
 def _views(shard: _Shard, spec: ViewsSpec) -> int:
     return spec.views if shard.part == "train" else 1
 
@@ -98,7 +112,8 @@ def _views(shard: _Shard, spec: ViewsSpec) -> int:
 def _read_manifest(spec: ViewsSpec) -> pd.DataFrame:
     path = spec.manifest
     try:
-        manifest = pd.read_parquet(path, columns=["path", "label", "part"])
+        columns = ["path", "label", "part"]
+        manifest = pd.read_parquet(path, columns=[*columns, *({VOTES} & set(read_schema(path).names))])
     except (OSError, ValueError) as error:
         raise PipelineError(f"{path} is not a manifest with path, label and part ({error}): build it again") from error
     for column, known in (("label", spec.data_format.labels), ("part", PARTS)):

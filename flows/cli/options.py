@@ -12,6 +12,7 @@ from data.base.data_format import LARGEST_SIDE, SMALLEST_SIDE
 from data.base.errors import PipelineError
 from data.base.named_formats import FormatChoice, FormatName
 from data.base.record import describe_faults
+from data.records.truths import TruthName
 from data.sources.source import ENVIRONMENT_PREFIX, holds_secret, parse_source
 from flows.parameters import (
     AuditAnswers,
@@ -26,11 +27,15 @@ from flows.parameters import (
     Seed,
     Seeds,
     Source,
+    Target,
     TimeBudget,
     TrialMinutes,
     Trials,
+    Truth,
+    Votes,
 )
 from models.catalog.preset_names import PRESET_NAMES
+from models.catalog.train_config import TargetChoice
 
 SOURCE_VARIABLE = "EMOTION_SECRET_SOURCE"
 """Environment variable in which a command hands a URL with a secret to its own run."""
@@ -74,7 +79,10 @@ SeedOption = Annotated[int, option(Seed)]
 SeedsOption = Annotated[int, option(Seeds)]
 ParallelOption = Annotated[int, option(Parallel)]
 TimeBudgetOption = Annotated[float, option(TimeBudget)]
+TargetOption = Annotated[TargetChoice, option(Target)]
+TruthOption = Annotated[TruthName, option(Truth)]
 RelabelOption = Annotated[str, option(Relabel)]
+VotesOption = Annotated[str, option(Votes)]
 ForceOption = Annotated[bool, option(Force, "--force")]
 FacesOption = Annotated[Literal["given", "find"], option(Faces)]
 FoldsOption = Annotated[int, option(Folds)]

@@ -13,6 +13,8 @@ from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.records.search import SearchRecord
 from data.records.training import VariantResult
+from data.records.votes import Crowd, VotesMatch
+from data.votes.wording import TABLE_HEAD, TABLE_NOTE, crowd_sentences, crowd_table, match_sentence
 from data.workspace.prune import KindCount
 from flows.cli.last_run import RunLine
 from flows.cli.terminal import console
@@ -25,7 +27,13 @@ from reports.common.formatting import MISSING
 
 BEST_TRIALS = 10
 
-PART_TITLES = {"server": "Prefect", "reports": "reports", "serve": "expressions", "mlflow": "MLflow"}
+PART_TITLES = {
+    "server": "Prefect",
+    "reports": "reports",
+    "serve": "expressions",
+    "review": "review of labels",
+    "mlflow": "MLflow",
+}
 
 MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -44,7 +52,22 @@ def print_data(summary: DataSummary, page: Path) -> None:
         console.print(f"  {name}: [bold]{count}[/]", highlight=False)
     for quarantined in summary.quarantine:
         console.print(f"  set aside, {escape(quarantined.reason)}: [bold]{quarantined.images}[/]", highlight=False)
+    if summary.crowd and summary.votes:
+        _print_crowd(summary.crowd, summary.votes)
     console.print(f"[bold]Verdict:[/] {escape(str(page))}", soft_wrap=True)
+
+
+def _print_crowd(crowd: Crowd, match: VotesMatch) -> None:
+    """Print how well people agree with the labels, by class."""
+    for sentence in (*crowd_sentences(crowd), match_sentence(match)):
+        console.print(escape(sentence), highlight=False)
+    table = Table(box=SIMPLE)
+    for heading in TABLE_HEAD:
+        table.add_column(heading, justify="right" if heading != TABLE_HEAD[0] else "left")
+    for row in crowd_table(crowd):
+        table.add_row(*map(escape, row))
+    console.print(table)
+    console.print(TABLE_NOTE, highlight=False)
 
 
 def print_results(results: RunResults, report: Path) -> None:
@@ -83,7 +106,8 @@ def _print_spreads(results: RunResults) -> None:
 
 def print_audit(audit: LabelAudit, directory: Path) -> None:
     """Print how many labels of each class are suspected to be wrong, and where to correct them."""
-    from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
+    from data.workspace.layout import SUSPECTS_NAME
+    from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, audit_sentences
 
     for sentence in audit_sentences(audit):
         console.print(escape(sentence), highlight=False)

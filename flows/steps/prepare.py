@@ -14,6 +14,7 @@ from flows.logs import configure_logs
 from flows.parameters import Faces, Help
 from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images, load_folder_names
+from tasks.dataset.add_votes import add_votes
 from tasks.dataset.correct_labels import correct_labels
 from tasks.dataset.crop_faces import crop_faces
 from tasks.dataset.drift import compare_with_last
@@ -46,6 +47,7 @@ class DataChoices(NamedTuple):
     seed: int
     data_format: FormatChoice = FormatChoice()
     faces: Faces = "given"
+    votes: str = ""
 
 
 class PreparedData(NamedTuple):
@@ -72,6 +74,8 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
         images = crop_faces(record_of(images), choice, workspace)
     carved = choose_carved(load_folder_names(record_of(images)), choice.carve_test)
     manifest = build_manifest(images, workspace, carved, seed)
+    if choices.votes:
+        manifest = add_votes(manifest, Path(choices.votes), workspace, choice)
     if choices.relabel:
         manifest = correct_labels(manifest, Path(choices.relabel), workspace, choice)
     dataset = validate_data(manifest, source, policies, seed, workspace, choices.limits, choice)

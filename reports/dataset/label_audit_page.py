@@ -10,14 +10,13 @@ from pydantic import Field
 from data.base.record import Record
 from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
+from data.workspace.layout import AUDIT_NAME, SUSPECTS_NAME
 from reports.common.formatting import join_names, number, percent, plural
 from reports.common.images import encode_png
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
 
-AUDIT_NAME = "audit.json"
 AUDIT_PAGE_NAME = "audit.html"
-SUSPECTS_NAME = "suspects.csv"
 SAMPLE_NAME = "sample.csv"
 THUMBNAILS_NAME = "pictures.npz"
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from data.records.dataset import DataSummary, Finding
+from data.votes.wording import TABLE_HEAD, TABLE_NOTE, crowd_sentences, crowd_table, match_sentence
 from data.workspace.layout import SUMMARY_NAME
 from reports.common.formatting import observed_text
 from reports.common.markdown_text import escape_text, markdown_table
@@ -78,7 +79,16 @@ def describe_data(summary: DataSummary, evidence: DataEvidence) -> dict[str, Any
         "alike": [pair for pair in shown if pair[0].success and pair[0].rule == "splits_alike"],
         "pairs": tabulate_pairs(evidence.comparison),
         "changes": _attach_exhibits(evidence.changes, evidence.change_exhibits),
+        "votes": _describe_votes(summary),
     }
+
+
+def _describe_votes(summary: DataSummary) -> dict[str, Any] | None:
+    """Return sentences and a table on the votes of people, or None if nobody voted."""
+    if summary.votes is None or summary.crowd is None:
+        return None
+    sentences = (*crowd_sentences(summary.crowd), match_sentence(summary.votes))
+    return {"sentences": sentences, "head": TABLE_HEAD, "rows": crowd_table(summary.crowd), "note": TABLE_NOTE}
 
 
 def _attach_exhibits(findings: tuple[Finding, ...], exhibits: tuple[Exhibit, ...]) -> list[tuple[Finding, Exhibit]]:
@@ -96,6 +106,7 @@ def _list_contents(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("data-examples", "Examples", data["exhibits"]),
         ("data-splits", "Splits", data["pairs"]),
         ("data-odd", "Odd images", data["evidence"].odd_images),
+        ("data-votes", "Votes", data["votes"]),
         ("data-quarantine", "Quarantine", True),
         ("limits", "Limits", True),
     ]
@@ -119,6 +130,9 @@ def verdict_markdown(summary: DataSummary, evidence: DataEvidence, places: Mappi
     lines += markdown_table(["since the last accepted data set", "outcome", "finding"], changes) if changes else []
     set_aside = [[count.reason, f"{count.images:,}"] for count in summary.quarantine]
     lines += markdown_table(["set aside because", "images"], set_aside) if set_aside else []
+    if votes := _describe_votes(summary):
+        lines += [f"- {escape_text(line)}" for line in votes["sentences"]]
+        lines += ["", *markdown_table(votes["head"], votes["rows"]), escape_text(votes["note"]), ""]
     return "\n".join([*lines, *(f"- {title}: {_link(title, place)}" for title, place in places.items())])
 
 

@@ -4,6 +4,7 @@ module         | what it answers
 acquire        | where are the images of the source?
 crop_faces     | which images do photos give?
 manifest       | what is known of each image?
+add_votes      | which class did several people choose for each image?
 correct_labels | which labels did a person correct?
 validate       | is the data good enough, and what is set aside?
 drift          | what changed since the last accepted data set?

@@ -17,7 +17,7 @@ from data.quality.cleaning import QUARANTINE_COLUMNS
 from data.quality.label_corrections import apply_relabel, empty_answers, read_answers, read_relabel
 from data.records.dataset import RelabelCounts
 from data.workspace.digests import digest_sources, hash_file
-from data.workspace.layout import CARVED_NAME, MANIFEST_NAME, MANIFESTS_STAGE
+from data.workspace.layout import CARVED_NAME, CROWD_NAME, MANIFEST_NAME, MANIFESTS_STAGE, VOTES_MATCH_NAME
 from data.workspace.store import Produced, Workspace
 from expectations.counts import Counts, count_images
 from tasks.support.outcomes import finish
@@ -29,6 +29,9 @@ COUNTS_NAME = "relabel.json"
 ANSWERS_NAME = "answers.parquet"
 PUBLISHED_COUNTS_NAME = "published_counts.json"
 REMOVED_NAME = "removed.parquet"
+
+KEPT_FILES = (CARVED_NAME, VOTES_MATCH_NAME, CROWD_NAME)
+"""Files beside a manifest that stay true when its labels are corrected."""
 
 
 @task(task_run_name="correct labels", cache_policy=NO_CACHE)
@@ -57,8 +60,9 @@ def correct_labels(
         write_manifest(corrected.manifest, out / MANIFEST_NAME)
         read_answers(relabel, labels).to_parquet(out / ANSWERS_NAME, index=False)
         corrected.quarantine.to_parquet(out / REMOVED_NAME, index=False)
-        if (manifest.path / CARVED_NAME).exists():
-            shutil.copyfile(manifest.path / CARVED_NAME, out / CARVED_NAME)
+        for name in KEPT_FILES:
+            if (manifest.path / name).exists():
+                shutil.copyfile(manifest.path / name, out / name)
         (out / COUNTS_NAME).write_text(corrected.counts.model_dump_json(indent=1), encoding="utf-8")
         (out / PUBLISHED_COUNTS_NAME).write_text(json.dumps(count_images(published, "split")), encoding="utf-8")
 

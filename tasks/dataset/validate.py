@@ -41,6 +41,7 @@ from expectations.judge import Judgement, judge_data_set
 from expectations.policies import RulePolicies, policies_to_rules
 from expectations.rules import DataLimits, DataRules, published_rules
 from tasks.dataset import correct_labels
+from tasks.dataset.add_votes import load_crowd, load_votes_match
 from tasks.dataset.correct_labels import (
     ANSWERS_NAME,
     load_answers,
@@ -113,6 +114,8 @@ def _write_dataset(judgement: Judgement, manifest: Produced, source: DatasetSour
     corrections = {
         "carved": load_carved(manifest),
         "relabel": load_relabel_counts(manifest),
+        "votes": load_votes_match(manifest),
+        "crowd": load_crowd(manifest),
         "quarantine": count_quarantine(quarantine),
     }
     summary = judgement.summary.model_copy(update=corrections)

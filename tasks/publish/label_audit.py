@@ -22,16 +22,14 @@ from data.records.label_audit import LabelAudit
 from data.records.training import VariantResult
 from data.views.pictures import write_faces
 from data.workspace.digests import digest_sources, hash_file
-from data.workspace.layout import AUDITS_STAGE, IMAGES_FOLDER, MANIFEST_NAME
+from data.workspace.layout import AUDIT_NAME, AUDITS_STAGE, IMAGES_FOLDER, MANIFEST_NAME, SUSPECTS_NAME
 from data.workspace.store import Produced, Workspace
 from models.analysis import label_audit
 from models.analysis.label_audit import audit_cross_fit, audit_variants
 from models.analysis.label_sample import LabelSample, draw_sample
 from reports.common.templates import digest_templates
 from reports.dataset.label_audit_page import (
-    AUDIT_NAME,
     SAMPLE_NAME,
-    SUSPECTS_NAME,
     THUMBNAILS_NAME,
     audit_sentences,
     render_audit_page,

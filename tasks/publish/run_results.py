@@ -7,8 +7,9 @@ from typing import NamedTuple
 from data.base.record import Record
 from data.records.dataset import Finding
 from data.records.promotion import Decision
-from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, RunResults
+from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, VOTES_DIGEST, RunResults
 from data.records.training import VariantResult
+from data.records.truths import TruthName
 from data.system.hardware import describe_hardware
 from data.system.provenance import code_version, package_versions
 from data.workspace.layout import (
@@ -25,6 +26,7 @@ from data.workspace.store import Produced
 from models.evaluation.comparison import compare_variants, rank_variants
 from tasks.dataset.drift import load_changes
 from tasks.dataset.validate import load_summary
+from tasks.publish.truths import load_truth
 
 
 class RunFacts(Record):
@@ -46,6 +48,7 @@ class ReportedStages(Record):
     verdict: Produced
     views: Produced
     audit: Produced | None  # None if it failed: the report leaves its section out
+    truth: TruthName = "published"  # labels that ranking, decision and slices follow
 
 
 class Outcome(NamedTuple):
@@ -59,7 +62,7 @@ def assemble_results(
     facts: RunFacts, stages: ReportedStages, variants: list[VariantResult], outcome: Outcome
 ) -> RunResults:
     """Collect everything that the report is made from in one record."""
-    comparisons, best = compare_variants(variants, facts.seed)
+    comparisons, best = compare_variants(variants, facts.seed, load_truth(stages.dataset, stages.truth))
     data = load_summary(stages.dataset)
     return RunResults(
         run_name=facts.run_name,
@@ -72,6 +75,7 @@ def assemble_results(
         data=data,
         changes=load_changes_of(stages.verdict),
         augmentation=dict(facts.augmentation),
+        truth=stages.truth,
         variants=rank_variants(variants),
         comparisons=comparisons,
         best=best,
@@ -86,16 +90,14 @@ def assemble_results(
 
 
 def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict[str, str]:
-    """List the key of every stage behind a comparison, back to the archive and the label corrections, if any."""
+    """List the key of every stage behind a comparison, back to the archive, the votes and the label corrections."""
     root = stages.views.path.parents[1]
     manifest_key = read_record(stages.dataset.path).inputs["manifest"]
     images_key = read_record(stages.views.path).inputs["images"]
-    origins = {
-        ARCHIVE_DIGEST: read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256"),
-        RELABEL_DIGEST: read_record(root / MANIFESTS_STAGE / manifest_key).inputs.get("relabel_sha256"),
-    }
+    archive = read_record(root / IMAGES_STAGE / images_key).inputs.get("archive_sha256")
     return {
-        **{name: digest for name, digest in origins.items() if digest},
+        **({ARCHIVE_DIGEST: archive} if archive else {}),
+        **trace_votes_and_corrections(root, manifest_key),
         IMAGES_STAGE: images_key,
         MANIFESTS_STAGE: manifest_key,
         **{stage.stage: stage.key for stage in (stages.dataset, stages.verdict, stages.views, stages.audit) if stage},
@@ -108,6 +110,22 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
         },
         **{f"{SOFT_LABELS_STAGE}/{v.name}": key for v in variants if (key := _soft_labels_of(v))},
     }
+
+
+def trace_votes_and_corrections(root: Path, manifest_key: str) -> dict[str, str]:
+    """List the digests of the files of corrections and votes behind a manifest, as far as there are any.
+
+    Args:
+        root: of the workspace.
+        manifest_key: of a manifest that may be made from another one.
+    """
+    found: dict[str, str] = {}
+    while manifest_key:
+        inputs = read_record(root / MANIFESTS_STAGE / manifest_key).inputs
+        for name, field in ((RELABEL_DIGEST, "relabel_sha256"), (VOTES_DIGEST, "votes_sha256")):
+            found |= {name: inputs[field]} if field in inputs else {}
+        manifest_key = inputs.get("manifest", "")
+    return found
 
 
 def _soft_labels_of(variant: VariantResult) -> str:

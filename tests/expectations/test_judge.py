@@ -173,6 +173,7 @@ def test_every_kind_has_an_outcome_and_every_rule_a_kind() -> None:
     assert {outcome.rule for outcome in OUTCOMES.values()} == ALL_RULES
     of_their_own = {"splits_alike", "similar_to_last"}  # tested below, and in tests/tasks/dataset/test_drift.py
     of_their_own |= {"one_face", "face_large_enough"}  # of photos, tested in tests/data/quality/test_face_faults.py
+    of_their_own |= {"no_face_by_votes"}  # of votes, tested in tests/data/quality/test_votes_faults.py
     assert set(RulePolicies.model_fields) == ALL_RULES | of_their_own
 
 

@@ -128,8 +128,8 @@ def _try_columns(path: Path) -> tuple[str, ...]:
 def _wrong_columns(path: Path, columns: tuple[str, ...]) -> PipelineError:
     if find_column(columns, "label") is None and {"neutral", "nf"} <= {column.strip().casefold() for column in columns}:
         return PipelineError(
-            f"{path} holds the votes of FER+ and no images; expected {EXPECTED}: make such a file of the votes and "
-            "the pixels of fer2013.csv first"
+            f"{path} holds the votes of FER+ and no images; expected {EXPECTED}: give fer2013.csv, which has the "
+            "images, and this file as --votes"
         )
     return PipelineError(
         f"{path} has the columns {describe_columns(columns)}; expected {EXPECTED}: name the columns so"

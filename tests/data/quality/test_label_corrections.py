@@ -173,6 +173,7 @@ def test_a_correction_relabels_the_image_and_its_copies(manifest):
         "removed": 0,
         "confirmed": 1,
         "copies": 1,
+        "votes_replaced": 0,
     }
     assert outcome.quarantine.empty
     unchanged = [name for name in manifest.columns if name != "label"]
@@ -349,6 +350,7 @@ def test_removed_images_count_with_their_copies(manifest):
         "removed": 2,
         "confirmed": 1,
         "copies": 1,
+        "votes_replaced": 0,
     }
     assert outcome.quarantine["path"].tolist() == [SMILE, COPY]
     assert outcome.manifest.index.tolist() == [0, 1, 2, 3] and outcome.quarantine.index.tolist() == [0, 1]

@@ -8,7 +8,8 @@ import pytest
 from data.base.data_format import SEED_FORMAT
 from data.quality.cleaning import CleaningPolicy
 from data.quality.faults import FAULTS
-from data.quality.rules import RULES, Rule, allowed_values, choose_switches
+from data.quality.rule import Rule
+from data.quality.rules import RULES, allowed_values, choose_switches
 
 COMPARES_DATA_SETS = "similar_to_last"
 
@@ -49,6 +50,7 @@ def test_unusable_images_are_the_faults_without_a_choice_to_keep_them() -> None:
         "face_large_enough",
         "really_gray",
         "not_blank",
+        "no_face_by_votes",
         "no_duplicates_across_splits",
         "one_label_per_image",
         "no_duplicates_within_train",

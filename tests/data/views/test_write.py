@@ -13,6 +13,7 @@ from PIL import Image
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from data.views.augment import SEED_AUGMENT, augment_batch
+from data.views.choices import read_votes
 from data.views.tfrecords import ViewsIndex, read_identified
 from data.views.write import ViewsSpec, write_views
 from data.workspace.digests import hash_file
@@ -55,6 +56,24 @@ def _read(directory: Path, part: str, view: int = 0) -> dict[str, tuple[np.ndarr
         for images, labels, ids in batches
         for image, label, image_id in zip(images, labels, ids, strict=True)
     }
+
+
+def test_votes_lie_beside_the_records_in_their_order(spec: ViewsSpec) -> None:
+    manifest = pd.read_parquet(spec.manifest)
+    votes = [[float(row), 0, 0, 0, 1, 0, 0] if row % 3 else None for row in range(len(manifest))]
+    manifest.assign(votes=votes).to_parquet(spec.manifest)
+    write_views(spec, _ignore)
+    given = dict(zip(manifest["path"], votes, strict=True))
+    for part, count in COUNTS.items():
+        written = read_votes(spec.out, part)
+        assert written is not None and written.shape == (count, 7) and written.dtype == np.float32
+        expected = [given[path] or [np.nan] * 7 for path in _read(spec.out, part)]
+        np.testing.assert_array_equal(written, np.array(expected, np.float32))
+
+
+def test_without_votes_nothing_lies_beside_the_records(spec: ViewsSpec) -> None:
+    write_views(spec, _ignore)
+    assert not list(spec.out.glob("votes-*")) and read_votes(spec.out, "train") is None
 
 
 def test_every_part_is_written_whole_with_its_labels(spec: ViewsSpec) -> None:

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from data.records.dataset import DataSummary, Finding, QuarantineCount, Verdict
+from data.records.votes import VotesMatch
+from data.votes.agreement import describe_crowd
 from reports.common.images import encode_png
 from reports.dataset.exhibits import DataEvidence, Exhibit, Picture, load_evidence
 from reports.dataset.findings import count_kept, count_severities, judge_outcome, list_next_steps, list_rules
@@ -15,7 +17,9 @@ from reports.run.page import render_report
 from reports.run.sources import ReportSources
 from reports.run.summary import cautions
 from tests.reports.run.test_page import HOSTILE, PageReader
+from tests.support.image_tree import make_manifest
 from tests.support.results_factory import draw_face, make_data, make_results
+from tests.support.seed_format import CLASSES
 
 QUARANTINE = pd.DataFrame(
     [("train/sad/17.jpg", "train", "sad", "leaking_train")], columns=["path", "split", "label", "reason"]
@@ -232,3 +236,30 @@ def test_a_report_warns_of_what_changed(tmp_path, severity, level):
     warned = make_results(tmp_path / "b", trained=1, changes=(make_change(severity),))
     (caution,) = [caution for caution in cautions(warned) if "last accepted" in caution.text]
     assert caution.level == level and "812 former images" in caution.text
+
+
+def test_votes_are_shown_as_sentences_and_by_class(evidence, tmp_path):
+    manifest = make_manifest([("train", "sad", number) for number in range(4)])
+    manifest["votes"] = [[0.0, 3, 7, 0, 0, 0, 0], [0.0, 6, 3, 0, 0, 1, 0], [0.0, 4, 4, 0, 2, 0, 0], None]
+    match = VotesMatch(
+        matched_by="path",
+        columns={"<i>anger": "other"},
+        rows=4,
+        unmatched_rows=1,
+        unmatched_examples=("train/<b>.jpg",),
+        matched_images=3,
+        images_without=1,
+    )
+    crowd = describe_crowd(manifest, CLASSES)
+    summary = make_summary().model_copy(update={"votes": match, "crowd": crowd})
+    page = render(summary, evidence, tmp_path)
+    text = " ".join(page.text.split())
+    assert "the choice of the crowd for 2 of 3 images (66.7%)" in text
+    assert "1 name no image, such as train/<b>.jpg" in text and "<i>anger count as other" in text
+    assert page.cells("votes", "sad")[:7] == ["sad", "3", "66.7%", "neutral 33.3%", "2", "33.3%", "33.3%"]
+    markdown = verdict_markdown(summary, evidence, {})
+    assert "| sad | 3 | 66.7% | neutral 33.3% |" in markdown
+
+
+def test_without_votes_the_page_has_no_such_part(evidence, tmp_path):
+    assert "votes" not in render(make_summary(), evidence, tmp_path).tables
