@@ -204,10 +204,8 @@ STAGE_MODULES = {
     """,
     "folds": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
-        data.manifest.measures data.manifest.table data.records.events data.records.label_audit
-        data.records.training data.system.child_process models.analysis models.analysis.label_audit
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.evaluation.skill models.jobs.files tasks.dataset.folds
+        data.manifest.measures data.manifest.table data.records.events data.system.child_process
+        models.analysis models.analysis.cross_fit tasks.dataset.folds
     """,
     "views": """
         data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
@@ -283,7 +281,8 @@ STAGE_MODULES = {
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.label_corrections
         data.records.dataset data.records.events data.records.label_audit data.records.training
         data.records.votes data.system.child_process data.views.augment data.views.pictures
-        data.votes.column models.analysis models.analysis.label_audit models.evaluation.calibration
+        data.votes.column models.analysis models.analysis.label_audit models.analysis.label_doubts
+        models.analysis.label_posterior models.analysis.label_sample models.evaluation.calibration
         models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
         models.evaluation.skill models.jobs.files reports.common reports.common.formatting
         reports.common.images reports.common.markdown_text reports.common.templates
