@@ -6,9 +6,9 @@ slices          | how accurate is it on dark, flat, soft or repeated images
 rejection       | which answers are certain enough to be accepted
 questions       | what do the pairs of variants that were named beforehand show
 run_difference  | what changed between two runs
+cross_fit       | which fold of train does each image belong to
+label_sample    | which images does a person judge at random, and what was said about them
+label_posterior | which class does an image show, given what networks say and how labels go wrong
+label_doubts    | which labels are suspects, and how many of them are expected to be wrong
 label_audit     | which labels are probably wrong
-label_doubts    | how far is each label to be doubted, and how many of the suspects are expected to be wrong
-label_posterior | which class is likely, from what a network says and from how labels go wrong
-label_sample    | the random sample of labels that a person judges
-cross_fit       | folds, so that no network judges an image that it saw
 """

@@ -50,14 +50,15 @@ def test_answers_find_more_of_the_wrong_labels_at_a_higher_precision(habits):
     assert precision(taught.suspected, truth, labels) > precision(alone.suspected, truth, labels)
 
 
-def test_the_expected_precision_is_near_the_true_one(habits):
+def test_no_more_is_expected_than_is_true_and_not_much_less(habits):
+    """The faces here are clear to people, more so than real ones, so the lapse makes the expectation too low."""
     truth, labels, probabilities = habits
     taught = doubt_with_answers(labels, probabilities, ask(habits))
     first, whole = taught.expected
     assert (first.first, whole.first) == (200, len(taught.suspected))
     assert whole.share == pytest.approx(GOAL_PRECISION, abs=0.01)
     for one in (first, whole):
-        assert one.low - 0.03 <= precision(taught.suspected[: one.first], truth, labels) <= one.high + 0.03
+        assert one.share - 0.03 <= precision(taught.suspected[: one.first], truth, labels) <= one.high + 0.05
         assert one.low < one.share < one.high
 
 
