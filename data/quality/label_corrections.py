@@ -88,7 +88,7 @@ def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataF
     """
     suspects = pd.DataFrame(
         [
-            {**suspect.model_dump(), "suspicion": f"{suspect.suspicion:.4f}", "candidates": _name_candidates(suspect)}
+            {**suspect.model_dump(), "suspicion": f"{suspect.suspicion:.4f}", "candidates": name_candidates(suspect)}
             for suspect in audit.suspects
         ],
         columns=list(Suspect.model_fields),
@@ -228,7 +228,8 @@ def _to_be_answered(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFram
     return pd.concat([others, rows], axis=1).reindex(columns=list(CSV_COLUMNS), fill_value="")
 
 
-def _name_candidates(suspect: Suspect) -> str:
+def name_candidates(suspect: Suspect) -> str:
+    """Name the classes that a suspect may show, with probabilities, such as "neutral 0.62; sad 0.30"."""
     return "; ".join(f"{one.label} {one.probability:.2f}" for one in suspect.candidates)
 
 

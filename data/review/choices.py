@@ -6,11 +6,7 @@ from pydantic import Field
 
 from data.base.names import CLASS_SYNONYMS, ClassNames
 from data.base.record import Record
-
-OTHER = "other"
-UNKNOWN = "unknown"
-NO_FACE = "no_face"
-"""Answers beside the classes: another expression, none that can be told, and no usable face."""
+from data.votes.column import NO_FACE, OTHER, UNKNOWN
 
 EXTRA_ANSWERS = {OTHER: "another expression", UNKNOWN: "cannot tell", NO_FACE: "no face, or unusable"}
 

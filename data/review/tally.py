@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from data.quality.label_corrections import CSV_COLUMNS, REMOVE
+from data.quality.label_corrections import CSV_COLUMNS, REMOVE, name_candidates
 from data.review.answer import Line
 from data.review.audited import AuditedData
-from data.review.choices import NO_FACE, OTHER, UNKNOWN
+from data.votes.column import EXTRAS, NO_FACE, OTHER, UNKNOWN
 from data.workspace.atomic import write_atomically
 
 RELABEL_NAME = "relabel.csv"
@@ -36,7 +36,7 @@ def count_votes(people: Sequence[Mapping[str, Line]], known: pd.DataFrame, label
         known: a row a picture, by its hash: image, split, label; see `list_pictures`.
         labels: classes of the data set; another answer counts as `other`.
     """
-    answers = (*labels, *(value for value in (OTHER, UNKNOWN, NO_FACE) if value not in labels))
+    answers = (*labels, *(value for value in EXTRAS if value not in labels))
     counted: dict[str, dict[str, float]] = {}
     for one in people:
         for picture, line in one.items():
@@ -86,6 +86,7 @@ def make_relabel(tally: Tally, data: AuditedData) -> pd.DataFrame:
     rows = rows.assign(
         suggested_label=[one.suggested_label if one else "" for one in found],
         suspicion=[f"{one.suspicion:.4f}" if one else "" for one in found],
+        candidates=[name_candidates(one) if one else "" for one in found],
     )
     earlier = data.answers[~data.answers["pixel_sha256"].isin(tally.votes["pixel_sha256"])]
     return pd.concat([rows[list(CSV_COLUMNS)], earlier[list(CSV_COLUMNS)]], ignore_index=True)

@@ -6,19 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from data.base.errors import PipelineError
 from data.review.agreement import compare_people, images_per_hour
 from data.review.answer import Line
 from data.review.answer_log import AnswerLog
 from data.review.audited import NO_AUDIT, AuditedData, find_latest_audit, load_audited
-from data.review.choices import NO_FACE, OTHER, UNKNOWN, list_answers, list_choices
+from data.review.choices import list_answers, list_choices
 from data.review.feedback import feedback_folder, read_feedback
 from data.review.neighbours import Neighbours
 from data.review.pictures import read_as_png
-from data.review.review_queue import VOTES_COLUMN, ReviewItem, build_queue, order_open
+from data.review.review_queue import ReviewItem, build_queue, order_open
 from data.review.reviewers import list_reviewers, open_log
+from data.votes.column import EXTRAS, stack_votes, vote_names
 from data.workspace.in_use import StagesInUse
 from serving.review.messages import (
     GivenAnswer,
@@ -190,9 +189,8 @@ class Desk:
     def _labels(self, board: Board) -> tuple[str, ...]:
         if board.data is not None:
             return board.data.labels
-        extra = (OTHER, UNKNOWN, NO_FACE)  # without an audit, feedback alone says which classes there are
         said = {label for item in board.items.values() for label in (item.label, item.suggested)}
-        return tuple(sorted(said - {"", *extra}))
+        return tuple(sorted(said - {"", *EXTRAS}))  # without an audit, feedback alone says which classes there are
 
     def _log(self, reviewer: str) -> AnswerLog:
         if reviewer not in self._logs:
@@ -245,13 +243,11 @@ class Desk:
 
 
 def _earlier_votes(data: AuditedData | None, item: ReviewItem) -> dict[str, float]:
-    if data is None or VOTES_COLUMN not in data.manifest:
+    if data is None:
         return {}
-    found = data.manifest.loc[data.manifest["path"] == item.image_id, VOTES_COLUMN].tolist()
-    if not found or found[0] is None or np.ndim(found[0]) == 0:
-        return {}
-    names = (*data.labels, OTHER, UNKNOWN, NO_FACE)
-    return {name: float(votes) for name, votes in zip(names, found[0], strict=False) if votes > 0}
+    images = data.manifest[data.manifest["path"] == item.image_id]
+    named = zip(vote_names(data.labels), stack_votes(images, len(data.labels)).T, strict=True)
+    return {name: float(votes[0]) for name, votes in named if votes.size and votes[0] > 0}
 
 
 def _find_similar(board: Board, item: ReviewItem) -> tuple[SimilarImage, ...]:

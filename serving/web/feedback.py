@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from data.review.choices import NO_FACE, OTHER
 from data.review.feedback import FeedbackFull, FeedbackStore
+from data.votes.column import NO_FACE, OTHER
 from serving.web.bodies import Body
 from serving.web.door import Refused
 from serving.web.messages import Stored
