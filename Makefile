@@ -41,9 +41,9 @@ format: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)  ## Measure the rows of docs/benchmarks.md: make bench SOURCE=images.zip [ROW=name]
+bench: $(INSTALLED)  ## Measure the rows of docs/benchmarks.md: make bench SOURCE=images.zip [ROW=name] [VOTES=votes.csv]
 	@test -n "$(SOURCE)" || { echo "got no SOURCE, expected the real images: make bench SOURCE=PATH_OR_URL_OR_DRIVE_ID [ROW=name]"; exit 1; }
-	$(BIN)/python -m benchmarks "$(SOURCE)" $(ROW)
+	VOTES="$(VOTES)" $(BIN)/python -m benchmarks "$(SOURCE)" $(ROW)
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 

@@ -9,6 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.audit_quality import (
+    FIRST,
+    GOAL_FIRST,
+    GOAL_PRECISION,
+    GOAL_RECALL,
+    audit_twice,
+    judge_audit,
+    read_votes,
+    tabulate_expected,
+    tabulate_judged,
+)
 from benchmarks.command import EMOTION, Usage, run_command, run_module
 from benchmarks.prepare import SEED, prepare
 from benchmarks.start_up import measure_start_up, tabulate
@@ -228,6 +239,21 @@ def measure_best(source: str) -> Outcome:
     return Outcome(summary, of_single.accuracy >= 0.80 and of_vote.accuracy >= 0.82, _leaderboard(results))
 
 
+def measure_audit(source: str) -> Outcome:
+    """Judge the label audit by people's votes, see `benchmarks.audit_quality`."""
+    votes = read_votes(source)
+    with tempfile.TemporaryDirectory() as folder:
+        audits, answered = audit_twice(source, Path(folder), votes)
+        judged = [(audited, one) for audited in audits for one in judge_audit(audited, votes, answered)]
+    alone = judged[0][1]
+    sentences = [
+        f"precision {alone.precision:.1%} at recall {alone.recall:.1%}, {alone.first:.1%} of the first {FIRST}",
+        *(sentence for audited, one in judged[::2] for sentence in tabulate_expected(audited, one)),
+    ]
+    met = alone.precision >= GOAL_PRECISION and alone.recall >= GOAL_RECALL and alone.first >= GOAL_FIRST
+    return Outcome("; ".join(sentences), met, [tabulate_judged(*pair) for pair in judged])
+
+
 def run_emotion(workspace: Path, *arguments: str) -> Usage:
     """Run `emotion run` with these arguments in a workspace."""
     return run_command([EMOTION, "run", *arguments], {"EMOTION_WORKSPACE": str(workspace)})
@@ -296,6 +322,12 @@ ROWS: dict[str, Row] = {
     "child-memory": Row("Peak memory of one training with many images", "within 10 %", measure_child_memory),
     "quick": Row(
         "The preset `quick` from nothing", "at most 15 minutes, best variant at least 75 %", measure_quick, short=False
+    ),
+    "audit": Row(
+        "The label audit, judged by people's votes on FER2013 (four classes)",
+        f"precision {GOAL_PRECISION:.0%} at recall {GOAL_RECALL:.0%}, {GOAL_FIRST:.0%} of the first {FIRST} suspects",
+        measure_audit,
+        short=False,
     ),
     "best": Row(
         "The preset `best`: its best single variant and its vote", "at least 80 % and 82 %", measure_best, short=False

@@ -11,5 +11,6 @@ manifest  | what is known of each image?
 votes     | which class did several people choose for each image?
 quality   | is the data good enough, and what is left out?
 photos    | which faces are in a photo, and what does a network see of each?
+review    | what do people answer on doubtful labels, and what follows from it?
 views     | what augmented images are the networks trained on?
 """

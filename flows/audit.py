@@ -10,7 +10,19 @@ from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Folds, Force, Parallel, Relabel, Seed, Source, TimeBudget, Votes
+from flows.parameters import (
+    AuditAnswers,
+    Faces,
+    Folds,
+    Force,
+    Parallel,
+    Relabel,
+    Repeats,
+    Seed,
+    Source,
+    TimeBudget,
+    Votes,
+)
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
 from flows.steps.training import plan_job, train_variants
@@ -39,6 +51,8 @@ def audit(
     seed: Seed = 42,
     relabel: Relabel = "",
     votes: Votes = "",
+    answers: AuditAnswers = "",
+    repeats: Repeats = 1,
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
     data_format: DataFormatChoice = FormatChoice(),
@@ -61,8 +75,10 @@ def audit(
     parallel = choose_parallel(parallel, folds)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
-    held_out = [hold_out_fold(data.dataset, fold, folds, seed, workspace) for fold in range(1, folds + 1)]
-    views = [build_views(fold, data.images, chosen.views_of(variant), seed, workspace) for fold in held_out]
-    job = plan_job(variant, chosen, time_budget_minutes, seed, parallel, settings)
-    results = train_variants([(job, of_fold) for of_fold in views], parallel, workspace)
-    return record_of(audit_cross_fitted(results, data.images, data.dataset, workspace)).path
+    results = []
+    for of_repeat in range(seed, seed + repeats):
+        held_out = [hold_out_fold(data.dataset, fold, folds, of_repeat, workspace) for fold in range(1, folds + 1)]
+        views = [build_views(fold, data.images, chosen.views_of(variant), seed, workspace) for fold in held_out]
+        job = plan_job(variant, chosen, time_budget_minutes, of_repeat, parallel, settings).with_flips()
+        results += train_variants([(job, of_fold) for of_fold in views], parallel, workspace)
+    return record_of(audit_cross_fitted(results, data.images, data.dataset, workspace, answers)).path

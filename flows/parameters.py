@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from data.records.truths import TruthName
 from data.sources.source import SOURCE_HELP
 from models.catalog.seeds import MAX_SEEDS, SEED_BOUND
+from models.catalog.train_config import TargetChoice
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,29 @@ Relabel = Annotated[str, Help("A relabel.csv: the suspects.csv of an audit, with
 Votes = Annotated[
     str,
     Help("Votes of several people: a CSV or Parquet with a row for each image and a column for each class."),
+]
+AuditAnswers = Annotated[
+    str,
+    Help("The sample.csv of an earlier audit, with new_label filled in by a person: it makes the suspects better."),
+]
+Repeats = Annotated[
+    int,
+    Field(ge=1, le=10),
+    Help("Cross-fits with other folds and seeds, whose mean judges: each costs as much as the first."),
+]
+Target = Annotated[
+    TargetChoice,
+    Help(
+        "What is trained towards: the published label, the majority of the votes of people, or the share of votes of "
+        "each class; preset: what each recipe says."
+    ),
+]
+Truth = Annotated[
+    TruthName,
+    Help(
+        "Labels that variants are ranked, promoted and sliced by: published, crowd (the class that most people chose), "
+        "or clear (the same, on images that at least 7 of 10 agree on)."
+    ),
 ]
 Seed = Annotated[int, Field(ge=0, lt=SEED_BOUND), Help("Random seed of the parts, the views and the trainings.")]
 Seeds = Annotated[

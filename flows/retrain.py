@@ -14,7 +14,7 @@ from data.system.hardware import choose_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Force, Parallel, Relabel, Seed, Seeds, Source, TimeBudget, Votes
+from flows.parameters import Faces, Force, Parallel, Relabel, Seed, Seeds, Source, Target, TimeBudget, Truth, Votes
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
@@ -29,12 +29,14 @@ from flows.steps.training import (
     with_short_views,
     with_student,
 )
-from models.catalog.presets import Preset, PresetChoice, load_preset
+from flows.steps.votes_check import check_votes
+from models.catalog.presets import Preset, PresetChoice, load_preset, with_target
 from models.catalog.seeds import training_seeds
 from models.catalog.variants import OwnVariantName, VariantName
 from models.promotion.policy import PromotionPolicy
 from tasks.publish.label_audit import audit_variant_labels
 from tasks.publish.run_results import ReportedStages, RunFacts
+from tasks.publish.truths import load_truth
 from tasks.support.earlier_attempts import crash_earlier_tasks
 from tasks.support.links import report_page
 from tasks.support.outcomes import record_if_done, record_of
@@ -65,6 +67,8 @@ def retrain(
     seeds: Seeds = 1,
     relabel: Relabel = "",
     votes: Votes = "",
+    target: Target = "preset",
+    truth: Truth = "published",
     policies: Policies = RulePolicies(),
     limits: Limits = DataLimits(),
     data_format: DataFormatChoice = FormatChoice(),
@@ -85,12 +89,14 @@ def retrain(
     Returns:
         The report's directory.
     """
-    settings, chosen, started = load_settings(), load_preset(preset), time.time()
+    settings, chosen, started = load_settings(), with_target(load_preset(preset), target), time.time()
     workspace = settings.open_workspace(force)
     names, train_seeds = [*variants, *own_variants] or chosen.variants, training_seeds(seed, seeds)
+    check_votes(votes, chosen, names, truth)
     parallel = choose_parallel(parallel, len(names) * seeds)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
+    load_truth(record_of(data.dataset), truth)  # ends the run before its trainings if there is no such truth
     shared_views, views = build_all_views(names, chosen, data, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     jobs = with_short_views(jobs, chosen, data, seed, workspace) if time_budget_minutes else jobs
@@ -104,6 +110,7 @@ def retrain(
         verdict=record_of(data.verdict),
         views=record_of(shared_views),
         audit=record_if_done(audit),
+        truth=truth,
     )
     report = publish(run_facts(started, chosen, workspace), reported, results, promotion, workspace)
     prune_after_flow(settings, workspace)

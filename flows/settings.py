@@ -96,6 +96,18 @@ class Settings(BaseSettings):
     serve_token_file: ExpandedPath | None = Field(
         default=None, description="File with that token, if the environment should not have it"
     )
+    review_port: Port = Field(default=8770, description="Port of the page on which people review labels")
+    review_token: SecretStr = Field(
+        default=SecretStr(""), description="Token for which emotion review asks; empty: none on 127.0.0.1"
+    )
+    review_token_file: ExpandedPath | None = Field(
+        default=None, description="File with that token, if the environment should not have it"
+    )
+    feedback: bool = Field(
+        default=False, description="Whether users of the champion's page may store a face with the right answer"
+    )
+    feedback_pictures: int = Field(default=2_000, ge=1, le=1_000_000, description="Faces that are stored so, at most")
+    feedback_bytes: int = Field(default=64 << 20, ge=1 << 16, le=1 << 40, description="Bytes of them, at most")
     database_url: SecretStr = Field(
         default=SecretStr(""), description="PostgreSQL of the Prefect server; empty: SQLite in the workspace"
     )

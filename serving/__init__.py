@@ -11,6 +11,7 @@ video     | which frames does a video have?
 score     | how is a source of photos scored again and again, into one table?
 annotate  | how does a photo with its answers look?
 web       | how does the champion answer over HTTP, and what does its page show?
+review    | how do people correct labels on a page?
 """
 
 from serving.predictor import Predictor

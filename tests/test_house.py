@@ -204,10 +204,8 @@ STAGE_MODULES = {
     """,
     "folds": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
-        data.manifest.measures data.manifest.table data.records.events data.records.label_audit
-        data.records.training data.system.child_process models.analysis models.analysis.label_audit
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.evaluation.skill models.jobs.files tasks.dataset.folds
+        data.manifest.measures data.manifest.table data.records.events data.system.child_process models.analysis
+        models.analysis.cross_fit tasks.dataset.folds
     """,
     "views": """
         data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
@@ -223,15 +221,15 @@ STAGE_MODULES = {
     "variants": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
         data.records.events data.records.training data.system.child_process data.system.hardware
-        data.system.limits data.system.provenance data.views.augment data.views.pictures
-        data.views.tfrecords models.catalog.train_config models.evaluation.calibration
+        data.system.limits data.system.provenance data.views.augment data.views.choices data.views.pictures
+        data.views.tfrecords data.votes.column models.catalog.train_config models.evaluation.calibration
         models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
         models.jobs.checkpoint models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.training.batches
         models.training.features models.training.finetuning models.training.fit models.training.optimizer
         models.training.outputs models.training.predict models.training.runtime models.training.soft_labels
-        models.training.timing models.training.trainer
+        models.training.targets models.training.timing models.training.trainer
     """,
     "ensembles": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.records.events
@@ -244,45 +242,50 @@ STAGE_MODULES = {
     """,
     "soft labels": """
         data.base.data_format data.base.errors data.base.record data.records.events data.records.training
-        data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
-        models.catalog.train_config models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
-        models.networks.layers models.training.batches models.training.distill models.training.features
-        models.training.runtime models.training.soft_labels models.training.timing
+        data.system.child_process data.system.hardware data.system.limits data.views.choices
+        data.views.tfrecords data.votes.column models.catalog.train_config models.jobs.events
+        models.jobs.files models.jobs.plan models.jobs.specs models.networks.layers models.training.batches
+        models.training.distill models.training.features models.training.runtime models.training.soft_labels
+        models.training.targets models.training.timing
     """,
     "studies": """
         data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
         data.records.events data.records.search data.records.training data.system.child_process
-        data.system.hardware data.system.limits data.system.provenance data.views.augment
-        data.views.pictures data.views.tfrecords models.catalog.train_config models.catalog.variants
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.jobs models.jobs.checkpoint models.jobs.commands
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        data.system.hardware data.system.limits data.system.provenance data.views.augment data.views.choices
+        data.views.pictures data.views.tfrecords data.votes.column models.catalog.train_config
+        models.catalog.variants models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.metrics models.evaluation.predictions models.jobs models.jobs.checkpoint
+        models.jobs.commands models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
         models.networks.building_blocks models.networks.compact models.networks.gradcam
         models.networks.layers models.networks.load models.networks.measure models.search.space
         models.search.study models.training.batches models.training.features models.training.finetuning
         models.training.fit models.training.optimizer models.training.outputs models.training.predict
-        models.training.runtime models.training.soft_labels models.training.timing models.training.trainer
+        models.training.runtime models.training.soft_labels models.training.targets models.training.timing
+        models.training.trainer
     """,
     "decisions": """
-        data.base.data_format data.base.errors data.base.record data.records.dataset data.records.events
-        data.records.promotion data.records.training data.records.votes data.system.child_process
-        data.system.hardware data.system.limits data.views.tfrecords models.catalog.train_config
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.predictions
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks
-        models.networks.layers models.promotion.decide models.promotion.evidence models.promotion.gain_bound
+        data.base.data_format data.base.errors data.base.parts data.base.record data.records.dataset
+        data.records.events data.records.promotion data.records.training data.records.truths
+        data.records.votes data.system.child_process data.system.hardware data.system.limits
+        data.views.choices data.views.tfrecords data.votes.agreement data.votes.column
+        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.judging models.evaluation.metrics models.evaluation.predictions models.jobs.events
+        models.jobs.files models.jobs.plan models.jobs.specs models.networks models.networks.layers
+        models.promotion.decide models.promotion.evidence models.promotion.gain_bound
         models.promotion.policy models.training.batches models.training.features models.training.predict
-        models.training.rescore models.training.runtime models.training.soft_labels models.training.timing
+        models.training.rescore models.training.runtime models.training.soft_labels models.training.targets
+        models.training.timing
     """,
     "audits": """
         data.base.data_format data.base.errors data.base.markdown data.base.paths data.base.record
         data.manifest.decoding data.manifest.measures data.manifest.table data.quality.label_corrections
-        data.records.dataset data.records.events data.records.label_audit data.records.training
-        data.records.votes data.system.child_process data.views.augment data.views.pictures
-        data.votes.column models.analysis models.analysis.label_audit models.evaluation.calibration
-        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions
-        models.evaluation.skill models.jobs.files reports.common reports.common.formatting
-        reports.common.images reports.common.markdown_text reports.common.templates
-        reports.dataset.label_audit_page tasks.publish.label_audit
+        data.records.dataset data.records.events data.records.label_audit data.records.training data.records.votes
+        data.system.child_process data.views.augment data.views.pictures data.votes.column models.analysis
+        models.analysis.label_audit models.analysis.label_doubts models.analysis.label_posterior
+        models.analysis.label_sample models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
+        models.evaluation.predictions models.evaluation.skill models.jobs.files reports.common reports.common.formatting
+        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.label_audit_page
+        tasks.publish.label_audit
     """,
     "searches": """
         data.base.data_format data.base.errors data.base.record data.records.search data.records.training
@@ -293,14 +296,14 @@ STAGE_MODULES = {
         data.base.data_format data.base.errors data.base.markdown data.base.record
         data.quality.multiple_testing data.records.analysis data.records.dataset data.records.events
         data.records.export data.records.promotion data.records.run data.records.run_difference
-        data.records.training data.records.votes data.system.child_process data.system.hardware
-        data.system.limits data.views.tfrecords models.analysis.rejection models.catalog.train_config
-        models.evaluation.calibration models.evaluation.intervals models.evaluation.paired
-        models.evaluation.predictions models.export.check models.export.facts models.export.gate
-        models.export.jobs models.export.litert models.export.onnx_file models.export.packages
-        models.export.readme models.export.saved_model models.export.training models.export.write
-        models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs models.networks
-        models.networks.layers models.training.predict models.training.runtime
+        data.records.training data.records.truths data.records.votes data.system.child_process
+        data.system.hardware data.system.limits data.views.tfrecords models.analysis.rejection
+        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
+        models.evaluation.paired models.evaluation.predictions models.export.check models.export.facts
+        models.export.gate models.export.jobs models.export.litert models.export.onnx_file
+        models.export.packages models.export.readme models.export.saved_model models.export.training
+        models.export.write models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
+        models.networks models.networks.layers models.training.predict models.training.runtime
     """,
     "reports": """
         data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths
@@ -310,26 +313,28 @@ STAGE_MODULES = {
         data.quality.split_classifier data.quality.split_similarity data.records.analysis
         data.records.dataset data.records.events data.records.export data.records.label_audit
         data.records.promotion data.records.run data.records.run_difference data.records.training
-        data.records.votes data.system.child_process data.system.hardware data.system.limits
-        data.system.provenance data.views.augment data.views.pictures data.votes.column data.votes.wording
-        models.analysis.analyse models.analysis.confusions models.analysis.questions
-        models.analysis.rejection models.analysis.run_difference models.analysis.slices
-        models.catalog.variants models.evaluation.calibration models.evaluation.comparison
-        models.evaluation.intervals models.evaluation.paired models.evaluation.predictions
-        models.evaluation.skill models.jobs.files reports.common reports.common.cautions
-        reports.common.charts reports.common.formatting reports.common.images reports.common.markdown_text
-        reports.common.templates reports.dataset.exhibits reports.dataset.findings
-        reports.dataset.label_audit_page reports.dataset.verdict_page reports.difference.chart
-        reports.difference.page reports.run.comparison_csv reports.run.contents reports.run.markdown
-        reports.run.page reports.run.sections reports.run.sections.answer reports.run.sections.architectures
-        reports.run.sections.attention reports.run.sections.calibration reports.run.sections.champion
-        reports.run.sections.classes reports.run.sections.confusion reports.run.sections.cost
-        reports.run.sections.data reports.run.sections.errors reports.run.sections.exports
-        reports.run.sections.labels reports.run.sections.leaderboard reports.run.sections.limits
-        reports.run.sections.lineage reports.run.sections.missing reports.run.sections.questions
-        reports.run.sections.seeds reports.run.sections.since reports.run.sections.training
-        reports.run.seed_spreads reports.run.slices reports.run.sources reports.run.summary
-        reports.site.stored_reports tasks.publish.analysis tasks.publish.run_results
+        data.records.truths data.records.votes data.system.child_process data.system.hardware
+        data.system.limits data.system.provenance data.views.augment data.views.pictures
+        data.votes.agreement data.votes.column data.votes.wording models.analysis.analyse
+        models.analysis.confusions models.analysis.questions models.analysis.rejection
+        models.analysis.run_difference models.analysis.slices models.catalog.variants
+        models.evaluation.calibration models.evaluation.comparison models.evaluation.intervals
+        models.evaluation.judging models.evaluation.metrics models.evaluation.paired
+        models.evaluation.predictions models.evaluation.skill models.evaluation.truths models.jobs.files
+        reports.common reports.common.cautions reports.common.charts reports.common.formatting
+        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.exhibits
+        reports.dataset.findings reports.dataset.label_audit_page reports.dataset.verdict_page
+        reports.difference.chart reports.difference.page reports.run.comparison_csv reports.run.contents
+        reports.run.markdown reports.run.page reports.run.sections reports.run.sections.answer
+        reports.run.sections.architectures reports.run.sections.attention reports.run.sections.calibration
+        reports.run.sections.champion reports.run.sections.classes reports.run.sections.confusion
+        reports.run.sections.cost reports.run.sections.data reports.run.sections.errors
+        reports.run.sections.exports reports.run.sections.labels reports.run.sections.leaderboard
+        reports.run.sections.limits reports.run.sections.lineage reports.run.sections.missing
+        reports.run.sections.people reports.run.sections.questions reports.run.sections.seeds
+        reports.run.sections.since reports.run.sections.training reports.run.seed_spreads reports.run.slices
+        reports.run.sources reports.run.summary reports.site.stored_reports tasks.publish.analysis
+        tasks.publish.run_results
     """,
 }
 """Every module behind a stage's key. A new line here means: a change of that module rebuilds the stage."""

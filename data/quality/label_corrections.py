@@ -26,7 +26,16 @@ REMOVE = "remove"
 REMOVED_REASON = "relabel_removed"
 """Reason for such an image in the quarantine."""
 
-CSV_COLUMNS = ("image_id", "split", "label", "suggested_label", "suspicion", "new_label", "pixel_sha256")
+CSV_COLUMNS = (
+    "image_id",
+    "split",
+    "label",
+    "suggested_label",
+    "suspicion",
+    "candidates",
+    "new_label",
+    "pixel_sha256",
+)
 """Columns of `suspects.csv`. The last one ties a correction to the pixels that a person looked at."""
 
 REQUIRED_COLUMNS = ("image_id", "new_label", "pixel_sha256")
@@ -77,15 +86,40 @@ def write_audit_csv(audit: LabelAudit, manifest: pd.DataFrame, answers: pd.DataF
     Raises:
         PipelineError: a suspect is not in the manifest.
     """
-    require_columns(manifest)
-    suspects = pd.DataFrame([suspect.model_dump() for suspect in audit.suspects], columns=list(Suspect.model_fields))
-    known = manifest.set_index("path")
-    _refuse_unknown(suspects["image_id"].tolist(), manifest, "audit these images again")
-    rows = known.loc[suspects["image_id"], ["split", "pixel_sha256"]].reset_index(drop=True)
-    suspicion = suspects["suspicion"].map("{:.4f}".format)
-    table = suspects.assign(new_label="", split=rows["split"], pixel_sha256=rows["pixel_sha256"], suspicion=suspicion)
-    table = pd.concat([table[list(CSV_COLUMNS)], answers[list(CSV_COLUMNS)]], ignore_index=True)
+    suspects = pd.DataFrame(
+        [
+            {**suspect.model_dump(), "suspicion": f"{suspect.suspicion:.4f}", "candidates": name_candidates(suspect)}
+            for suspect in audit.suspects
+        ],
+        columns=list(Suspect.model_fields),
+    )
+    table = pd.concat([_to_be_answered(suspects, manifest), answers[list(CSV_COLUMNS)]], ignore_index=True)
     table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def write_sample_csv(audit: LabelAudit, manifest: pd.DataFrame, path: Path) -> None:
+    """Write the random sample of an audit for a person to judge, laid out as `write_audit_csv` does, in random order.
+
+    Nothing that the networks say is in it, so that it does not sway the person.
+
+    Args:
+        audit: has the sample.
+        manifest: has every image of it.
+        path: of the CSV.
+
+    Raises:
+        PipelineError: an image of the sample is not in the manifest.
+    """
+    names = pd.DataFrame({"image_id": list(audit.sample)}, dtype="str")
+    _to_be_answered(names, manifest).sort_values("pixel_sha256").to_csv(
+        path, index=False, encoding="utf-8-sig", lineterminator="\n"
+    )
+
+
+def join_answers(earlier: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """Join two tables of `read_answers`; where both answer for the same pixels, the later one holds."""
+    kept = earlier[~earlier["pixel_sha256"].isin(later["pixel_sha256"])]
+    return pd.concat([kept, later], ignore_index=True)
 
 
 def read_relabel(path: Path, classes: Sequence[str] = SEED_FORMAT.labels) -> dict[str, Correction]:
@@ -182,6 +216,21 @@ def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> 
     set_aside = manifest.loc[removed, ["path", "split", "label"]].assign(reason=REMOVED_REASON)
     kept = manifest.assign(label=labels).loc[~removed].reset_index(drop=True)
     return Relabelling(manifest=kept, quarantine=set_aside.astype("str").reset_index(drop=True), counts=counts)
+
+
+def _to_be_answered(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `CSV_COLUMNS` with split, label and pixels of the manifest, and an empty new_label."""
+    require_columns(manifest)
+    _refuse_unknown(images["image_id"].tolist(), manifest, "audit these images again")
+    known = manifest.set_index("path").loc[images["image_id"], ["split", "label", "pixel_sha256"]]
+    rows = known.reset_index(drop=True).assign(new_label="")
+    others = images.drop(columns=[name for name in rows if name in images])
+    return pd.concat([others, rows], axis=1).reindex(columns=list(CSV_COLUMNS), fill_value="")
+
+
+def name_candidates(suspect: Suspect) -> str:
+    """Name the classes that a suspect may show, with probabilities, such as "neutral 0.62; sad 0.30"."""
+    return "; ".join(f"{one.label} {one.probability:.2f}" for one in suspect.candidates)
 
 
 def _read_table(path: Path) -> pd.DataFrame:

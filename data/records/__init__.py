@@ -12,5 +12,6 @@ run_difference  | what differs between two runs?
 scores          | what does the scoring of photos report, and what are all scores together?
 search          | what became of a hyper-parameter search and of its trials?
 training        | what came out of the training of a variant?
+truths          | how often is a variant right by what people chose?
 votes           | how well do people agree on the class of each image?
 """

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from data.base.record import Record
 from data.records.run_difference import RunDifference
+from data.records.truths import PeopleScores, Rate
 
 Topic = Literal["colour", "frozen", "fine-tuned", "fine-tuning", "augmentation", "depth"]
 
@@ -149,6 +150,12 @@ class Analysis(Record):
     errors: Errors | None = Field(default=None, description="of the best variant")
     certainties: tuple[Certainty, ...] = Field(default=(), description="of every variant with finite probabilities")
     rejection: Rejection | None = Field(default=None, description="of the best variant")
+    people: PeopleScores | None = Field(default=None, description="none without votes of people for validation")
+    unsuspected: Rate | None = Field(
+        default=None,
+        description="validation labels that the audit does not suspect: the ceiling that it implies; none if nothing "
+        "was audited, or if there are votes",
+    )
     since_last: RunDifference | None = Field(
         default=None,
         description="from the last report on the same source; None where this is the first",

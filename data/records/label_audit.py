@@ -6,13 +6,40 @@ from data.base.data_format import SEED_FORMAT
 from data.base.record import Record
 
 
+class Candidate(Record):
+    """One class that an image may show."""
+
+    label: str
+    probability: float = Field(ge=0, le=1, description="given the image and the label it stands under")
+
+
 class Suspect(Record):
     """One image whose label is suspected to be wrong."""
 
     image_id: str
     label: str = Field(description="the class it stands under")
-    suggested_label: str = Field(description="the most probable class")
-    suspicion: float = Field(ge=0, le=1, description="1 minus the probability of the label")
+    suggested_label: str = Field(description="the most probable of the other classes")
+    suspicion: float = Field(ge=0, le=1, description="probability that the label is wrong")
+    candidates: tuple[Candidate, ...] = Field(
+        default=(), description="the most probable classes, the label among them where it may be right; one to three"
+    )
+
+
+class ExpectedPrecision(Record):
+    """Expected share of wrong labels among the first suspects."""
+
+    first: int = Field(ge=1, description="how many suspects, from the most suspicious")
+    share: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1, description="lower end of the interval")
+    high: float = Field(ge=0, le=1, description="upper end of the interval")
+
+
+class SampleAnswers(Record):
+    """What people said about images that were drawn at random from all of one label."""
+
+    label: str
+    answered: int
+    wrong: int = Field(description="answered with another class, or to be removed")
 
 
 class LabelAudit(Record):
@@ -31,4 +58,13 @@ class LabelAudit(Record):
         "empty where nothing was audited"
     )
     suspects: tuple[Suspect, ...] = Field(description="most suspicious first")
+    expected: tuple[ExpectedPrecision, ...] = Field(
+        default=(), description="of the first suspects and of all; see models.analysis.label_posterior"
+    )
+    sample: tuple[str, ...] = Field(
+        default=(), description="images drawn at random, which a person is asked to judge first; without those judged"
+    )
+    answers: tuple[SampleAnswers, ...] = Field(
+        default=(), description="what is known from the random sample, in label order; empty without answers"
+    )
     reason: str = Field(default="", description="why nothing was audited, where nothing was")

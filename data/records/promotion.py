@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from data.base.record import NumberOrWords, Record
+from data.records.truths import TruthName
 
 Outcome = Literal["promote", "keep", "ask"]
 """Make the challenger the champion, keep the current champion, or wait for a person's approval."""
@@ -35,6 +36,7 @@ class Decision(Record):
     champion: ModelIdentity | None = Field(default=None, description="none where there is no champion yet")
     candidates: int = Field(description="models that the challenger is the best of, itself included")
     images: int = Field(description="validation images that they were compared on")
+    truth: TruthName = Field(default="published", description="labels that decided which answers are right")
     criteria: tuple[Criterion, ...]
     summary: str = Field(description="one sentence for a person")
 

@@ -10,6 +10,7 @@ from data.records.dataset import DataSummary, Finding
 from data.records.export import ExportBundle
 from data.records.promotion import Decision
 from data.records.training import VariantResult
+from data.records.truths import TruthName
 
 ARCHIVE_DIGEST = "archive SHA-256"
 RELABEL_DIGEST = "relabel.csv SHA-256"
@@ -52,6 +53,7 @@ class RunResults(Record):
     data: DataSummary
     changes: tuple[Finding, ...] = Field(default=(), description="since the last accepted data set of this source")
     augmentation: dict[str, Any]
+    truth: TruthName = Field(default="published", description="labels that ranking, slices and decision follow")
     variants: tuple[VariantResult, ...] = Field(description="by validation accuracy, best first, then the untrained")
     comparisons: tuple[Comparison, ...] = ()
     best: BestOfMany | None = None

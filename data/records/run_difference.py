@@ -9,8 +9,9 @@ from data.base.record import Record
 Area = Literal["data", "code", "configuration", "versions", "machine"]
 AREAS: tuple[Area, ...] = ("data", "code", "configuration", "versions", "machine")
 
-Method = Literal["paired", "two proportions", "same training", "in one run only"]
-"""How a variant's two accuracies were compared; the last two are not tested."""
+Method = Literal["paired", "two proportions", "same training", "in one run only", "other labels"]
+"""How a variant's two accuracies were compared; the last three are not tested: with other labels the runs are judged by
+different ones, such as the published labels and the choice of the crowd."""
 
 
 class RunLabel(Record):

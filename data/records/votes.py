@@ -16,6 +16,10 @@ DECIDED_SHARE = 0.5
 """Share below which nobody agrees: no class was chosen by half of the people."""
 
 
+MatchedBy = Literal["path", "pixels", "row"]
+"""What ties a row of a file of votes to its image."""
+
+
 class VotesMatch(Record):
     """How the rows of a file of votes were matched to the images of a data set."""
 

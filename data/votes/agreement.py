@@ -39,6 +39,7 @@ def describe_crowd(manifest: pd.DataFrame, labels: Sequence[str]) -> Crowd:
     share, entropy, of_classes = share_agreed(votes), entropy_bits(votes), class_votes(votes)
     clear, undecided = is_clear(share), is_undecided(share)
     tied = of_classes >= of_classes.max(axis=1, keepdims=True) - TOLERANCE
+    owned = [(index, label, published == index) for index, label in enumerate(labels)]
     return Crowd(
         labels=tuple(labels),
         images=len(votes),
@@ -54,7 +55,7 @@ def describe_crowd(manifest: pd.DataFrame, labels: Sequence[str]) -> Crowd:
         by_class=tuple(
             ClassAgreement(
                 label=label,
-                images=int((own := published == index).sum()),
+                images=int(own.sum()),
                 agreed=int((crowd[own] == index).sum()),
                 chosen=tuple(np.bincount(crowd[own], minlength=len(labels)).tolist()),
                 crowd_images=int((crowd == index).sum()),
@@ -62,7 +63,7 @@ def describe_crowd(manifest: pd.DataFrame, labels: Sequence[str]) -> Crowd:
                 undecided=int(undecided[own].sum()),
                 entropy=_mean(entropy[own]),
             )
-            for index, label in enumerate(labels)
+            for index, label, own in owned
         ),
     )
 

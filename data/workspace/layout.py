@@ -33,9 +33,12 @@ MLFLOW_FOLDER = "mlflow"
 SCORES_FOLDER = "scores"
 """Scores of photos. They are no stage: each run adds to them, and pruning never removes them."""
 
+REVIEWS_FOLDER = "reviews"
+"""Answers of people who review labels, and feedback on the champion. Pruning never removes them."""
+
 SERVICE_LOGS = (
     "prefect/server.log",
-    *(f"up/logs/{part}.log" for part in ("supervisor", "server", "reports", "serve", "mlflow", "worker")),
+    *(f"up/logs/{part}.log" for part in ("supervisor", "server", "reports", "serve", "review", "mlflow", "worker")),
 )
 """Logs that grow with every run."""
 
@@ -54,5 +57,7 @@ PROFILE_NAME = "profile.json"
 DATASHEET_NAME = "datasheet.md"
 CHANGE_NAME = "change.json"
 CHANGED_IMAGES_NAME = "changed_images.parquet"
+AUDIT_NAME = "audit.json"
+SUSPECTS_NAME = "suspects.csv"
 DECISION_NAME = "decision.json"
 RESULTS_NAME = "results.json"

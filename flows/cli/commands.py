@@ -16,6 +16,7 @@ from flows.cli.champion.commands import app as champion_app
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
     PRESET_HELP,
+    AuditAnswersOption,
     CarveTestOption,
     ColorOption,
     FacesOption,
@@ -32,17 +33,21 @@ from flows.cli.options import (
     PolicyOption,
     PromotionOption,
     RelabelOption,
+    RepeatsOption,
     SeedOption,
     SeedsOption,
     SourceOption,
+    TargetOption,
     TimeBudgetOption,
     TrialMinutesOption,
     TrialsOption,
+    TruthOption,
     VotesOption,
     check_source,
     parse_choices,
     parse_data_choices,
 )
+from flows.cli.review.commands import app as review_app
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
@@ -56,6 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(champion_app)
+app.add_typer(review_app)
 app.add_typer(up_app)
 app.add_typer(upkeep_app)
 app.add_typer(models_app, name="models")
@@ -72,6 +78,8 @@ def run(
     seeds: SeedsOption = 1,
     relabel: RelabelOption = "",
     votes: VotesOption = "",
+    target: TargetOption = "preset",
+    truth: TruthOption = "published",
     policy: PolicyOption = [],  # noqa: B006 - Typer wants a concrete default; never changed
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -88,7 +96,8 @@ def run(
     from data.records.run import RunResults
     from data.workspace.layout import RESULTS_NAME
     from flows.cli.printing import print_results
-    from models.catalog.presets import load_preset
+    from flows.steps.votes_check import check_votes
+    from models.catalog.presets import load_preset, with_target
     from models.catalog.seeds import training_seeds
     from models.catalog.variants import VARIANTS, find_variant
     from models.promotion.policy import PromotionPolicy
@@ -96,7 +105,8 @@ def run(
     names = [name.strip() for name in variants.split(",") if name.strip()]
     for name in names:
         find_variant(name)
-    load_preset(preset)
+    chosen = with_target(load_preset(preset), target)
+    check_votes(votes, chosen, names or chosen.variants, truth)
     source = check_source(source)
     training_seeds(seed, seeds)
     choices = parse_data_choices(policy, limit, FormatOptions(format_name, labels, image_size, color, carve_test))
@@ -120,6 +130,8 @@ def run(
                 seeds=seeds,
                 relabel=relabel,
                 votes=votes,
+                target=target,
+                truth=truth,
                 **choices,
                 faces=faces,
                 promotion=policy_of_promotion,
@@ -172,6 +184,8 @@ def audit(
     seed: SeedOption = 42,
     relabel: RelabelOption = "",
     votes: VotesOption = "",
+    answers: AuditAnswersOption = "",
+    repeats: RepeatsOption = 1,
     policy: PolicyOption = [],  # noqa: B006
     limit: LimitOption = [],  # noqa: B006
     format_name: FormatOption = "seed",
@@ -205,11 +219,13 @@ def audit(
             seed=seed,
             relabel=relabel,
             votes=votes,
+            answers=answers,
+            repeats=repeats,
             faces=faces,
             **choices,
             force=force,
         )
-    from reports.dataset.label_audit_page import AUDIT_NAME
+    from data.workspace.layout import AUDIT_NAME
 
     print_audit(LabelAudit.model_validate_json((directory / AUDIT_NAME).read_bytes()), directory)
 

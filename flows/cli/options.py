@@ -12,8 +12,10 @@ from data.base.data_format import LARGEST_SIDE, SMALLEST_SIDE
 from data.base.errors import PipelineError
 from data.base.named_formats import FormatChoice, FormatName
 from data.base.record import describe_faults
+from data.records.truths import TruthName
 from data.sources.source import ENVIRONMENT_PREFIX, holds_secret, parse_source
 from flows.parameters import (
+    AuditAnswers,
     Faces,
     Folds,
     Force,
@@ -21,15 +23,19 @@ from flows.parameters import (
     Minutes,
     Parallel,
     Relabel,
+    Repeats,
     Seed,
     Seeds,
     Source,
+    Target,
     TimeBudget,
     TrialMinutes,
     Trials,
+    Truth,
     Votes,
 )
 from models.catalog.preset_names import PRESET_NAMES
+from models.catalog.train_config import TargetChoice
 
 SOURCE_VARIABLE = "EMOTION_SECRET_SOURCE"
 """Environment variable in which a command hands a URL with a secret to its own run."""
@@ -73,11 +79,15 @@ SeedOption = Annotated[int, option(Seed)]
 SeedsOption = Annotated[int, option(Seeds)]
 ParallelOption = Annotated[int, option(Parallel)]
 TimeBudgetOption = Annotated[float, option(TimeBudget)]
+TargetOption = Annotated[TargetChoice, option(Target)]
+TruthOption = Annotated[TruthName, option(Truth)]
 RelabelOption = Annotated[str, option(Relabel)]
 VotesOption = Annotated[str, option(Votes)]
 ForceOption = Annotated[bool, option(Force, "--force")]
 FacesOption = Annotated[Literal["given", "find"], option(Faces)]
 FoldsOption = Annotated[int, option(Folds)]
+AuditAnswersOption = Annotated[str, option(AuditAnswers)]
+RepeatsOption = Annotated[int, option(Repeats)]
 TrialsOption = Annotated[int, option(Trials)]
 MinutesOption = Annotated[float, option(Minutes, min=SHORTEST_MINUTES)]
 TrialMinutesOption = Annotated[float, option(TrialMinutes, min=SHORTEST_MINUTES)]

@@ -27,7 +27,13 @@ from reports.common.formatting import MISSING
 
 BEST_TRIALS = 10
 
-PART_TITLES = {"server": "Prefect", "reports": "reports", "serve": "expressions", "mlflow": "MLflow"}
+PART_TITLES = {
+    "server": "Prefect",
+    "reports": "reports",
+    "serve": "expressions",
+    "review": "review of labels",
+    "mlflow": "MLflow",
+}
 
 MARKS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -100,7 +106,8 @@ def _print_spreads(results: RunResults) -> None:
 
 def print_audit(audit: LabelAudit, directory: Path) -> None:
     """Print how many labels of each class are suspected to be wrong, and where to correct them."""
-    from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, SUSPECTS_NAME, audit_sentences
+    from data.workspace.layout import SUSPECTS_NAME
+    from reports.dataset.label_audit_page import AUDIT_PAGE_NAME, audit_sentences
 
     for sentence in audit_sentences(audit):
         console.print(escape(sentence), highlight=False)

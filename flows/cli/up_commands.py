@@ -32,7 +32,7 @@ def up(
         bool, typer.Option("--detach", help="Return when everything answers, and keep it running.")
     ] = False,
 ) -> None:
-    """Keep Prefect's server, a worker, MLflow's UI, the reports and the champion's page running, until Ctrl-C."""
+    """Keep Prefect's server, a worker, MLflow's UI and the pages (reports, champion, review) running, until Ctrl-C."""
     from flows.cli.printing import print_up
     from flows.service.schedule import read_schedule
     from flows.service.up import UpRecord, run_up, start_detached

@@ -8,6 +8,7 @@ part_process   | how one part runs as a child command
 process_marks  | which processes belong to an `emotion up`
 report_site    | how the report pages are served
 serve_site     | where the champion's web service listens, and whom it answers
+review_site    | where the page for the review of labels listens, and whom it answers
 worker         | which runs are started, and which are refused?
 deploy         | how the server is set up
 deployments    | which deployments there are

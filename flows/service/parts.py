@@ -46,10 +46,12 @@ def list_parts(settings: Settings) -> list[Part]:
     worker = (python, "-m", "flows.service.worker", "emotion-up")
     site = (python, "-m", "flows.service.report_site", host, str(settings.reports_port), str(workspace))
     serve = (python, "-m", "flows.service.serve_site", host, str(settings.serve_port), str(workspace))
+    review = (python, "-m", "flows.service.review_site", host, str(settings.review_port), str(workspace))
     parts = [
         Part("server", server, "prefect_port", settings.prefect_port, "/api/health"),
         Part("reports", site, "reports_port", settings.reports_port, "/reports/"),
         Part("serve", serve, "serve_port", settings.serve_port, "/"),  # /health is ready only with a champion
+        Part("review", review, "review_port", settings.review_port, "/health"),
         Part("mlflow", _mlflow_command(settings), "mlflow_port", settings.mlflow_port, "/health"),
         Part("worker", worker),
     ]

@@ -16,6 +16,8 @@ import uvicorn
 
 from data.base.errors import PipelineError
 from data.photos.reading import PhotoLimits
+from data.review.feedback import FeedbackLimits, FeedbackStore
+from data.workspace.mark import claim_root
 from flows.server.connections import make_impatient_server
 from flows.server.environment import LOOPBACK
 from flows.server.gate import guard
@@ -97,22 +99,29 @@ def load_predictor(limits: ServeLimits, export: Path, version: str) -> "Predicto
     return predictor
 
 
-def read_token(settings: Settings) -> str:
-    """Return the token of EMOTION_SERVE_TOKEN, or of the file that EMOTION_SERVE_TOKEN_FILE names; empty for none.
+def read_token(settings: Settings, name: str = "serve_token") -> str:
+    """Return the token of a setting such as EMOTION_SERVE_TOKEN, or of the file that EMOTION_SERVE_TOKEN_FILE names.
+
+    Args:
+        settings: of this installation.
+        name: of the setting.
+
+    Returns:
+        The token; empty for none.
 
     Raises:
         PipelineError: the file cannot be read, or the token is too short.
     """
-    token = settings.serve_token.get_secret_value()
-    variable = f"{PREFIX}SERVE_TOKEN"
-    if not token and settings.serve_token_file:
+    token, file = getattr(settings, name).get_secret_value(), getattr(settings, f"{name}_file")
+    variable = f"{PREFIX}{name.upper()}"
+    if not token and file:
         variable = f"{variable}_FILE"
         try:
-            token = settings.serve_token_file.read_text(encoding="utf-8").strip() or "-"
+            token = file.read_text(encoding="utf-8").strip() or "-"
         except (OSError, UnicodeDecodeError) as error:
             raise PipelineError(
-                f"got {variable}={settings.serve_token_file}, which cannot be read ({error}), expected a file with the "
-                "token: correct the path"
+                f"got {variable}={file}, which cannot be read ({error}), expected a file with the token: correct the "
+                "path"
             ) from error
     if token and len(token) < LEAST_TOKEN:
         raise PipelineError(
@@ -122,15 +131,19 @@ def read_token(settings: Settings) -> str:
     return token
 
 
-def require_safe_place(place: Place) -> None:
+def require_safe_place(place: Place, variable: str = f"{PREFIX}SERVE_TOKEN") -> None:
     """Check that a service that others can reach asks for a token.
 
+    Args:
+        place: where it listens.
+        variable: in which its token is set.
+
     Raises:
-        PipelineError: it does not.
+        PipelineError: it asks for none.
     """
     if place.host not in (LOOPBACK, "localhost", "::1") and not place.secrets:
         raise PipelineError(
-            f"got the address {place.host}, which other machines can reach, and no token: set {PREFIX}SERVE_TOKEN, or "
+            f"got the address {place.host}, which other machines can reach, and no token: set {variable}, or "
             f"serve on {LOOPBACK}"
         )
 
@@ -143,7 +156,11 @@ def log_to_stderr() -> None:
 
 
 def make_service(
-    follower: ChampionFollower, limits: ServeLimits, log: Path | None = None, may_fetch: bool = False
+    follower: ChampionFollower,
+    limits: ServeLimits,
+    log: Path | None = None,
+    may_fetch: bool = False,
+    feedback: FeedbackStore | None = None,
 ) -> Service:
     """Return the service.
 
@@ -152,8 +169,26 @@ def make_service(
         limits: of requests.
         log: file in which answers are written down; None for nowhere.
         may_fetch: whether images are fetched from addresses that a request names.
+        feedback: where answers of users are stored; None for nowhere.
     """
-    return Service(follower, limits, PredictionLog(log) if log else None, may_fetch)
+    return Service(follower, limits, PredictionLog(log) if log else None, may_fetch, feedback)
+
+
+def open_feedback(settings: Settings, wanted: bool = False) -> FeedbackStore | None:
+    """Return where answers of users are stored; None unless the settings or a command ask for it.
+
+    Args:
+        settings: of this installation.
+        wanted: by a command.
+
+    Raises:
+        PipelineError: the workspace cannot be made.
+    """
+    if not (wanted or settings.feedback):
+        return None
+    claim_root(settings.workspace.resolve())
+    limits = FeedbackLimits(pictures=settings.feedback_pictures, total_bytes=settings.feedback_bytes)
+    return FeedbackStore(settings.workspace.resolve(), limits)
 
 
 def main() -> None:
@@ -164,7 +199,8 @@ def main() -> None:
     secrets = [server_login(settings, Path(workspace)), read_token(settings)]
     place = Place(host, int(port), [one for one in secrets if one], settings.listed_host_names())
     follower = follow_registry(Path(workspace), settings.serve_model)
-    make_server(make_service(follower, ServeLimits()), place).run()
+    service = make_service(follower, ServeLimits(), feedback=open_feedback(settings))
+    make_server(service, place).run()
 
 
 if __name__ == "__main__":

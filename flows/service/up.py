@@ -1,4 +1,4 @@
-"""`emotion up`: keeps Prefect's server, a worker, MLflow's UI and two web servers running until told to end.
+"""`emotion up`: keeps Prefect's server, a worker, MLflow's UI and three web servers running until told to end.
 
 There are three levels, so that killing any of them leaves no process behind: this process starts supervisor's daemon,
 the daemon starts the parts (flows/service/part_process.py), and each ends with its parent. If all are killed at once,

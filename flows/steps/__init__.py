@@ -2,6 +2,7 @@
 
 module         | what it answers
 prepare        | how a source becomes a clean data set
+votes_check    | whether a run has the votes of people that it needs
 training       | how variants are trained in parallel
 trials         | how the trials of a search run
 search_budget  | whether a search has time for another trial

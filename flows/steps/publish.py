@@ -23,6 +23,7 @@ from tasks.publish.promote import apply_decision, recover_interrupted_moves
 from tasks.publish.report import publish_report
 from tasks.publish.run_results import ReportedStages, RunFacts, load_decision
 from tasks.publish.track import track_report
+from tasks.publish.truths import judge_variants
 from tasks.support.child_processes import Children, training_children
 from tasks.support.outcomes import record_of
 
@@ -65,6 +66,7 @@ def publish(
     """
     # The children end before the task runner is left, since leaving it waits for its thread.
     with ThreadPoolTaskRunner(max_workers=1) as runner, training_children() as children:
+        variants = judge_variants(variants, stages.dataset, stages.truth)
         recover_interrupted_moves(workspace, return_state=True)
         outcome = read_outcome(decide_on_champion(variants, stages, policy, workspace, children, return_state=True))
         export = start_export(outcome.decision, workspace, children, runner) if outcome.decision else None

@@ -28,6 +28,10 @@ def repeat_command(parameters: dict[str, Any]) -> str:
         words += ["--relabel", parameters["relabel"]]
     if parameters.get("votes"):
         words += ["--votes", parameters["votes"]]
+    if parameters.get("target", "preset") != "preset":
+        words += ["--target", parameters["target"]]
+    if parameters.get("truth", "published") != "published":
+        words += ["--truth", parameters["truth"]]
     words += changed_choices("--policy", RulePolicies.model_validate(parameters.get("policies") or {}))
     words += changed_choices("--limit", DataLimits.model_validate(parameters.get("limits") or {}))
     if parameters.get("faces", "given") != "given":

@@ -1,7 +1,9 @@
 """All analyses of a run for its report, computed from the stored predictions in one call."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +16,11 @@ from models.analysis.questions import answer_questions
 from models.analysis.rejection import choose_rejection, describe_certainty
 from models.analysis.run_difference import compare_runs
 from models.analysis.slices import score_slices
+from models.evaluation.judging import PUBLISHED, Truth
 from models.evaluation.paired import group_ties
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
 from models.evaluation.skill import can_judge_labels
+from models.evaluation.truths import count_rate, score_by_people
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +31,8 @@ class AnalysisInputs:
     """The clean data set, see `data.manifest.table.COLUMN_TYPES`, with its column `group`."""
     suspects: frozenset[str] | None = None
     """Ids of images with a suspected label; None without an audit."""
+    truth: Truth = PUBLISHED
+    """Labels that decide which answers are right."""
     last: RunResults | None = None
     """The last report on the same source; None if this is the first."""
 
@@ -43,12 +49,13 @@ def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
     """
     since_last = compare_runs(inputs.last, results) if inputs.last else None
     trained = {v.name: Path(v.directory) for v in results.variants if v.status == "trained" and v.directory}
-    answers = {name: read_predictions(directory, "validation") for name, directory in trained.items()}
-    answers = {name: frame for name, frame in answers.items() if _is_finite(frame)}
+    published = {name: read_predictions(directory, "validation") for name, directory in trained.items()}
+    published = {name: frame for name, frame in published.items() if _is_finite(frame)}
+    answers = {name: inputs.truth.judge(frame) for name, frame in published.items()}
     if not answers or next(iter(answers.values())).empty:
         return Analysis(since_last=since_last)
     correct = {name: correctness_of(frame) for name, frame in answers.items()}
-    selection = {name: read_predictions(trained[name], "selection") for name in answers}
+    selection = {name: inputs.truth.judge(read_predictions(trained[name], "selection")) for name in answers}
     best = next(iter(answers))
     return Analysis(
         ties=group_ties(correct, DISTINGUISHABLE_BELOW),
@@ -61,8 +68,20 @@ def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
             if not selection[name].empty
         ),
         rejection=choose_rejection(best, answers[best], selection[best]) if len(selection[best]) else None,
+        **_compare_truths(published, results.classes, inputs),
         since_last=since_last,
     )
+
+
+def _compare_truths(
+    answers: Mapping[str, pd.DataFrame], classes: Sequence[str], inputs: AnalysisInputs
+) -> dict[str, Any]:
+    """Score the variants by what people chose; without votes say how many validation labels the audit leaves."""
+    people = score_by_people(answers, inputs.manifest, classes)
+    if people or inputs.suspects is None:
+        return {"people": people}
+    image_ids = next(iter(answers.values()))["image_id"]
+    return {"unsuspected": count_rate(~image_ids.isin(list(inputs.suspects)).to_numpy())}
 
 
 def list_faces(analysis: Analysis) -> list[str]:
@@ -87,7 +106,8 @@ def _score_slices(frame: pd.DataFrame, inputs: AnalysisInputs) -> tuple[SliceSco
     rows = known.loc[image_ids]
     repeated = rows["group"].map(inputs.manifest["group"].value_counts()).to_numpy() > 1
     suspected = None if inputs.suspects is None else frame["image_id"].isin(list(inputs.suspects)).to_numpy()
-    return score_slices(correctness_of(frame), rows, repeated, suspected)
+    judged = rows.assign(label=frame["label"].to_numpy())
+    return score_slices(correctness_of(frame), judged, repeated, suspected)
 
 
 def _find_weak(results: RunResults) -> list[str]:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from data.base.data_format import SEED_FORMAT
 from data.base.errors import PipelineError
-from data.manifest.table import require_columns
-from data.records.label_audit import LabelAudit, Suspect
+from data.records.label_audit import Candidate, LabelAudit, Suspect
 from data.records.training import PartMetrics, VariantResult
+from models.analysis.label_doubts import Doubts, doubt_alone, doubt_with_answers, match_answers
+from models.analysis.label_sample import LabelSample
 from models.evaluation.metrics import measure_part
 from models.evaluation.predictions import probabilities_of, probability_columns
 from models.evaluation.skill import can_judge_labels, largest_share, least_accuracy, measure_skill
@@ -25,39 +26,55 @@ from models.jobs.files import PREDICTIONS_NAME
 AUDITED_PARTS = ("selection", "validation", "test")
 """No variant is trained on these parts, so its probabilities for their images are out of sample."""
 
+ENOUGH_PROBABILITY, MOST_CANDIDATES = 0.9, 3
+"""A suspect has as many candidate classes as together have this probability, and no more than so many."""
+
 
 def audit_labels(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating], image_ids: Sequence[str], classes: Sequence[str]
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    image_ids: Sequence[str],
+    classes: Sequence[str],
+    sample: LabelSample | None = None,
 ) -> LabelAudit:
     """Find the labels that out-of-sample probabilities contradict.
+
+    Without answers to a random sample, as many images are suspected as confident learning estimates to be labelled
+    wrongly, and none whose most probable class is its label. With answers, images are suspected as long as
+    `GOAL_PRECISION` of all suspects are expected to be labelled wrongly.
 
     Args:
         labels: (n,) indices into `classes`, as published; every class at least once.
         probabilities: (n, classes), rows sum to 1, from models that were not trained on these images.
         image_ids: n names.
         classes: names in label order.
+        sample: images drawn at random, and what people said about them.
 
     Returns:
-        The estimated noise of each class, and as many suspects as this noise implies, those with the least probable
-        label first. An image whose most probable class is its label is never a suspect.
+        The estimated noise of each class, the suspects, most suspicious first, and how many of them are expected to be
+        labelled wrongly.
 
     Raises:
         PipelineError: wrong shapes, values that are not probabilities, or a class without an image.
     """
-    from cleanlab.count import estimate_joint, num_label_issues  # takes seconds to import
-
     _check(labels, probabilities, image_ids, classes)
-    count = num_label_issues(labels, probabilities, estimation_method="off_diagonal_calibrated")
-    suspected = _most_suspicious(labels, probabilities, count)
-    joint = estimate_joint(labels, probabilities)
+    doubts = (
+        doubt_with_answers(labels, probabilities, answers)
+        if (answers := match_answers(sample, image_ids, probabilities, classes)) is not None
+        else doubt_alone(labels, probabilities)
+    )
+    suspected = doubts.suspected
     return LabelAudit(
         labels=tuple(classes),
         images=len(labels),
         agreement=float((probabilities.argmax(axis=1) == labels).mean()),
         images_per_class=_count_classes(labels, len(classes)),
         suspected_per_class=_count_classes(labels[suspected], len(classes)),
-        noise=tuple(tuple(float(share) for share in shares / shares.sum()) for shares in joint),
-        suspects=_describe_suspects(suspected, labels, probabilities, image_ids, classes),
+        noise=tuple(tuple(map(float, row)) for row in doubts.noise),
+        suspects=tuple(_describe_suspect(row, doubts, labels, image_ids, classes) for row in suspected.tolist()),
+        expected=doubts.expected,
+        sample=sample.open if sample else (),
+        answers=sample.count(tuple(classes)) if sample else (),
     )
 
 
@@ -86,13 +103,14 @@ def audit_variants(variants: Sequence[VariantResult]) -> LabelAudit:
     return audit.model_copy(update={"audited_by": tuple(variant.name for variant in chosen)})
 
 
-def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
+def audit_cross_fit(trainings: Sequence[VariantResult], sample: LabelSample | None = None) -> LabelAudit:
     """Audit every image of a data set with trainings that each held a fold of train out, as `hold_out` does.
 
-    An image of train is judged by the one training that held it out, any other image by the mean of all trainings.
+    An image of train is judged by the mean of the trainings that held it out, any other image by the mean of all.
 
     Args:
-        trainings: one for each fold, all of them trained.
+        trainings: one for each fold of each repeat, all of them trained.
+        sample: images drawn at random, and what people said about them.
 
     Returns:
         The audit; without images and suspects if a training is too weak to judge a label, because no other training
@@ -117,18 +135,7 @@ def audit_cross_fit(trainings: Sequence[VariantResult]) -> LabelAudit:
     predictions = pd.concat(frames)
     columns = {"label": "first", **dict.fromkeys(probability_columns(predictions), "mean")}
     by_image = predictions.groupby("image_id", sort=True).agg(columns).reset_index()
-    return _audit_together([by_image], trainings[0].data_format.labels)
-
-
-def hold_out(manifest: pd.DataFrame, held_out: pd.Series) -> pd.DataFrame:
-    """Move train images into the part test of a manifest, so that they are predicted and not trained on.
-
-    Args:
-        manifest: a clean manifest with the column `part`.
-        held_out: booleans under the index of some rows: which of them move; all other rows stay.
-    """
-    moved = held_out.reindex(manifest.index, fill_value=False)
-    return manifest.assign(part=manifest["part"].mask(moved, "test"))
+    return _audit_together([by_image], trainings[0].data_format.labels, sample)
 
 
 def choose_auditors(variants: Sequence[VariantResult]) -> list[VariantResult]:
@@ -152,53 +159,17 @@ def choose_auditors(variants: Sequence[VariantResult]) -> list[VariantResult]:
     return able[: int(np.argmin(losses)) + 1] if able else []
 
 
-def cross_fit_folds(manifest: pd.DataFrame, folds: int, seed: int) -> pd.Series:
-    """Assign the train part to folds, so that each image can be predicted by a model that never saw this picture.
-
-    Args:
-        manifest: a clean manifest with the column `part`. Images of one `group` (of `find_near_duplicates`, else equal
-            pixels) share a fold.
-        folds: number of folds, 2 to 20.
-        seed: seed of the draw, which depends only on groups, labels and seed, not on file names.
-
-    Returns:
-        int64 fold, 0 to folds - 1, of each train row under the manifest's index; each fold has about the same number
-        of pictures of each class.
-
-    Raises:
-        PipelineError: no such number of folds, no column `part`, or a class with fewer groups than folds.
-    """
-    from sklearn.model_selection import StratifiedKFold
-
-    require_columns(manifest)
-    if "part" not in manifest:
-        raise PipelineError("the manifest has no column part; partition it with partition_manifest first")
-    if not 2 <= folds <= 20:
-        raise PipelineError(f"got {folds} folds, expected 2 to 20")
-    train = manifest[manifest["part"] == "train"]
-    groups = train.get("group", train["pixel_sha256"])
-    few = train.assign(group=groups).groupby("label")["group"].nunique()
-    if train.empty or few.min() < folds:
-        raise PipelineError(f"got train pictures {few.to_dict()}, expected at least {folds} of each class: fewer folds")
-    # A group is drawn as a unit, under the label of its first picture; sorting makes the draw independent of names.
-    ordered = train.assign(group=groups).sort_values(["pixel_sha256", "label"]).drop_duplicates("group")
-    fold_of_group: dict[str, int] = {}
-    splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
-    for fold, (_, rows) in enumerate(splitter.split(ordered, ordered["label"])):
-        fold_of_group.update(dict.fromkeys(ordered["group"].iloc[rows].tolist(), fold))
-    drawn = [fold_of_group[group] for group in groups.tolist()]
-    return pd.Series(drawn, index=train.index, name="fold", dtype="int64")
-
-
 def _labels_of(variants: Sequence[VariantResult]) -> tuple[str, ...]:
     """Return the labels of a run; a variant that was not trained does not know them."""
     return next((one.data_format.labels for one in variants if one.status == "trained"), SEED_FORMAT.labels)
 
 
-def _audit_together(frames: Sequence[pd.DataFrame], classes: Sequence[str]) -> LabelAudit:
+def _audit_together(
+    frames: Sequence[pd.DataFrame], classes: Sequence[str], sample: LabelSample | None = None
+) -> LabelAudit:
     """Audit labels by the mean probabilities of predictions on the same images."""
     labels, image_ids = frames[0]["label"].to_numpy(), frames[0]["image_id"].tolist()
-    return audit_labels(labels, _mean_probabilities(frames), image_ids, classes)
+    return audit_labels(labels, _mean_probabilities(frames), image_ids, classes, sample)
 
 
 def _audit_nothing(reason: str, classes: tuple[str, ...]) -> LabelAudit:
@@ -229,32 +200,21 @@ def _check(labels: NDArray, probabilities: NDArray, image_ids: Sequence[str], cl
         raise PipelineError(f"got no image labelled {', '.join(missing)}, expected some of each class: add them")
 
 
-def _most_suspicious(labels: NDArray[np.int64], probabilities: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """Find the rows of the `count` least probable labels that the probabilities contradict, least probable first.
-
-    On generated faces with 10 % planted errors this found more errors at equal precision than cleanlab's own pruning
-    methods, by noise rate and by class, which first distribute the suspects over pairs of classes or over classes.
-    """
-    rows = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    return rows[np.argsort(probabilities[rows, labels[rows]], kind="stable")[:count]]
-
-
-def _describe_suspects(
-    rows: NDArray[np.intp],
-    labels: NDArray[np.int64],
-    probabilities: NDArray[np.floating],
-    image_ids: Sequence[str],
-    classes: Sequence[str],
-) -> tuple[Suspect, ...]:
-    suggested = probabilities.argmax(axis=1)  # never a suspect's own label
-    return tuple(
-        Suspect(
-            image_id=image_ids[row],
-            label=classes[int(labels[row])],
-            suggested_label=classes[int(suggested[row])],
-            suspicion=round(min(1.0, 1 - float(probabilities[row, labels[row]])), 6),
-        )
-        for row in map(int, rows)
+def _describe_suspect(
+    row: int, doubts: Doubts, labels: NDArray[np.int64], image_ids: Sequence[str], classes: Sequence[str]
+) -> Suspect:
+    posterior, label = doubts.posterior[row], int(labels[row])
+    order: list[int] = np.argsort(-posterior, kind="stable").tolist()
+    enough = int(np.searchsorted(posterior[order].cumsum(), ENOUGH_PROBABILITY)) + 1
+    return Suspect(
+        image_id=image_ids[row],
+        label=classes[label],
+        suggested_label=classes[next(place for place in order if place != label)],
+        suspicion=round(float(np.clip(1 - posterior[label], 0, 1)), 6),
+        candidates=tuple(
+            Candidate(label=classes[place], probability=round(min(1.0, float(posterior[place])), 4))
+            for place in order[: min(enough, MOST_CANDIDATES)]
+        ),
     )
 
 

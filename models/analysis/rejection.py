@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from data.records.analysis import Certainty, CoveragePoint, Rejection, ReliabilityBin
 from models.evaluation.calibration import BINS, fit_temperature, scale_by_temperature
 from models.evaluation.intervals import wilson_interval
-from models.evaluation.predictions import correctness_of, probabilities_of
+from models.evaluation.predictions import correctness_of, probabilities_of, targets_of
 
 WANTED_ACCURACY = 0.9
 COVERAGE_POINTS = 100
@@ -32,7 +32,7 @@ def describe_certainty(name: str, validation: pd.DataFrame, selection: pd.DataFr
 
 def scale_as_fitted(frame: pd.DataFrame, selection: pd.DataFrame) -> NDArray[np.float64]:
     """Scale by the temperature that fits selection best, and return the highest probability of each image, (n,)."""
-    temperature = fit_temperature(selection["label"].to_numpy(), probabilities_of(selection))
+    temperature = fit_temperature(targets_of(selection), probabilities_of(selection))
     return scale_by_temperature(probabilities_of(frame), temperature).max(axis=1)
 
 

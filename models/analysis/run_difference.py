@@ -18,6 +18,7 @@ from data.records.run_difference import (
     VariantFigures,
 )
 from data.records.training import VariantResult
+from data.records.truths import TRUTH_WORDS
 from data.workspace.layout import DATASETS_STAGE, IMAGES_STAGE, MANIFESTS_STAGE, VIEWS_STAGE
 from models.evaluation.paired import Difference, compare_matched, compare_proportions
 from models.evaluation.predictions import correctness_of, read_predictions
@@ -41,7 +42,8 @@ def compare_runs(earlier: RunResults, later: RunResults) -> RunDifference:
         Differences with intervals and corrected p-values, and what changed in data, code, configuration and versions.
     """
     before, after = _scored(earlier), _scored(later)
-    tested = [name for name in after if name in before and not _same_training(before[name], after[name])]
+    alike = earlier.truth == later.truth
+    tested = [name for name in after if alike and name in before and not _same_training(before[name], after[name])]
     reason, answers = _paired_answers(earlier, later, tested)
     found = (
         compare_matched(*answers, later.seed)
@@ -57,7 +59,8 @@ def compare_runs(earlier: RunResults, later: RunResults) -> RunDifference:
         paired=answers is not None,
         unpaired_because=reason,
         variants=tuple(
-            _describe(name, before.get(name), after.get(name), differences.get(name), method) for name in names
+            _describe(before.get(name), after.get(name), differences.get(name), method if alike else "other labels")
+            for name in names
         ),
         changes=tuple(sorted(_list_changes(earlier, later), key=lambda change: AREAS.index(change.area))),
     )
@@ -77,8 +80,12 @@ def _paired_answers(
     earlier: RunResults, later: RunResults, names: list[str]
 ) -> tuple[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None]:
     """Read the right and wrong answers of both runs on the same images, or the reason why pairs cannot be compared."""
+    if earlier.truth != later.truth:
+        return "the runs are judged by different labels", None
     if not names:
         return "no variant of both runs was trained again", None
+    if later.truth != "published":
+        return f"the runs are judged by {TRUTH_WORDS[later.truth]}, and stored answers by the published labels", None
     if not any(key in earlier.lineage and earlier.lineage[key] == later.lineage.get(key) for key in PIXEL_LINEAGE):
         return "the runs' images are not known to be the same", None
     before, after = _scored(earlier), _scored(later)
@@ -104,9 +111,12 @@ def _counts(variant: VariantResult) -> tuple[int, int]:
 
 
 def _describe(
-    name: str, before: VariantResult | None, after: VariantResult | None, found: Difference | None, method: Method
+    before: VariantResult | None, after: VariantResult | None, found: Difference | None, method: Method
 ) -> VariantDifference:
-    untested: Method = "same training" if before and after else "in one run only"
+    name = next(variant.name for variant in (after, before) if variant)
+    untested: Method = "in one run only"
+    if before and after:
+        untested = "other labels" if method == "other labels" else "same training"
     return VariantDifference(
         name=name,
         method=method if found else untested,
@@ -179,7 +189,8 @@ def _data_facts(results: RunResults) -> dict[str, Any]:
 
 def _choices(results: RunResults) -> dict[str, Any]:
     augmentation = {f"augmentation: {name}": value for name, value in results.augmentation.items()}
-    return {"preset": results.preset, "seed": results.seed, **augmentation}
+    judged = {"judged by": TRUTH_WORDS[results.truth]}
+    return {"preset": results.preset, "seed": results.seed, **judged, **augmentation}
 
 
 def _recipe_of(variant: VariantResult, results: RunResults) -> dict[str, Any]:

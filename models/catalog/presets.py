@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, mod
 from data.base.errors import PipelineError
 from data.base.record import Record, describe_faults
 from data.views.augment import LIGHT_AUGMENT, PLAIN_VIEWS, SEED_AUGMENT, STRONG_AUGMENT, AugmentChoice, ViewsConfig
-from models.catalog.train_config import STUDENT_NAME, TrainConfig, check_student_recipe
+from models.catalog.train_config import STUDENT_NAME, TargetChoice, TrainConfig, check_student_recipe
 from models.catalog.variants import VARIANTS, VariantName, find_variant
 
 SEED_VARIANTS = ("cnn_gray", "cnn_rgb", "cnn_2", "vgg16_a", "vgg16_b", "resnet50v2", "efficientnetb0", "cnn_3")
@@ -269,6 +269,20 @@ def load_preset(preset: str) -> Preset:
     except (OSError, PipelineError) as error:
         raise PipelineError(f"got preset file {path}: {error}") from error
     return loaded
+
+
+def with_target(preset: Preset, target: TargetChoice) -> Preset:
+    """Return the preset with this target in every recipe, or unchanged if the recipes' own are wanted.
+
+    Example:
+        >>> with_target(load_preset("smoke"), "votes").recipe("compact", time_budget_minutes=0).target
+        'votes'
+    """
+    if target == "preset":
+        return preset
+    changed = {"target": target}
+    recipes = {name: recipe.model_copy(update=changed) for name, recipe in preset.recipes.items()}
+    return preset.model_copy(update={"train": preset.train.model_copy(update=changed), "recipes": recipes})
 
 
 def _check_preset(preset: str) -> str:

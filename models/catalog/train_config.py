@@ -12,6 +12,12 @@ ENSEMBLE_NAME = "ensemble"
 STUDENT_NAME = "student"
 """The variant that is distilled from trained variants; the preset says which network it has."""
 
+Target = Literal["label", "majority", "votes"]
+"""What a network is trained towards: the published label, the crowd's choice, or the distribution of its votes."""
+
+TargetChoice = Literal["preset", "label", "majority", "votes"]
+"""Target of all variants of a run; preset leaves it to the recipes."""
+
 
 class TrainConfig(Record):
     """The training recipe of one variant."""
@@ -44,6 +50,23 @@ class TrainConfig(Record):
         "minus this; 0 weighs all images the same, 1 all classes",
     )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Probability moved from the label to all")
+    target: Target = Field(
+        default="label",
+        description="What an image is trained towards: its published label, the class that most people chose, or the "
+        "share of the people who chose each class; an image without votes has its label",
+    )
+    votes_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="With target votes: added to the number of people who chose each class, so that few votes say less",
+    )
+    votes_temperature: float = Field(
+        default=1.0,
+        ge=0.05,
+        le=20,
+        description="With target votes: shares are raised to the power of one by this; above 1 evens them out",
+    )
     mixup: float = Field(
         default=0.0,
         ge=0,

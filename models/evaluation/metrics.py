@@ -8,7 +8,7 @@ import pandas as pd
 from data.records.training import Calibration, ClassMetrics, PartMetrics
 from models.evaluation.calibration import measure_calibration
 from models.evaluation.intervals import wilson_interval
-from models.evaluation.predictions import probabilities_of
+from models.evaluation.predictions import probabilities_of, targets_of
 
 
 def measure_predictions(
@@ -16,15 +16,17 @@ def measure_predictions(
 ) -> tuple[dict[str, PartMetrics], Calibration]:
     """Score one variant on every part, and its calibration on validation with a temperature fitted on selection.
 
+    The scores are by the column `label`, the temperature by the labels that the training followed.
+
     Args:
         predictions: of at least selection and validation, as `models.training.predict.predict_part` makes them.
         classes: names in label order.
     """
-    scored = {
-        str(part): (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in predictions.groupby("part")
-    }
+    frames = {str(part): frame for part, frame in predictions.groupby("part")}
+    scored = {part: (frame["label"].to_numpy(), probabilities_of(frame)) for part, frame in frames.items()}
     parts = {part: measure_part(*answers, classes) for part, answers in scored.items()}
-    return parts, measure_calibration(*scored["validation"], *scored["selection"])
+    followed = targets_of(frames["selection"]), scored["selection"][1]
+    return parts, measure_calibration(*scored["validation"], *followed)
 
 
 def measure_part(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> PartMetrics:

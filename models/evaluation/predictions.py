@@ -9,6 +9,10 @@ from models.jobs.files import PREDICTIONS_NAME
 
 PROBABILITY_PREFIX = "probability_"
 
+TARGET_COLUMN = "target_label"
+"""Column of the predictions of a training on votes: the class that most people chose, which its temperature follows.
+Predictions of a training on published labels do not have it."""
+
 
 def name_columns(classes: int) -> list[str]:
     """Return the names of the columns with the probabilities of so many classes, in label order."""
@@ -34,3 +38,8 @@ def probabilities_of(frame: pd.DataFrame) -> np.ndarray:
 def correctness_of(frame: pd.DataFrame) -> np.ndarray:
     """Check for each image whether the most probable class is the label: (n,) booleans."""
     return probabilities_of(frame).argmax(axis=1) == frame["label"].to_numpy()
+
+
+def targets_of(frame: pd.DataFrame) -> np.ndarray:
+    """Extract the (n,) labels that the training followed, and that its temperature is fitted to."""
+    return frame[TARGET_COLUMN if TARGET_COLUMN in frame else "label"].to_numpy()

@@ -34,6 +34,7 @@ class Planned(Event, Plan):
 
     event: Literal["planned"] = "planned"
     monitor: str = Field(description="the part that chooses the epoch")
+    target: str = Field(default="label", description="what is trained towards, see `TrainConfig.target`")
     least_epochs: int = Field(default=0, description="of the recipe, if the budget allows fewer; else 0")
     least_seconds: float = Field(default=0, description="budget with which they would be planned")
 

@@ -8,6 +8,7 @@ import numpy as np
 from data.records.dataset import NOT_CHECKED, Finding
 from data.records.promotion import Criterion, Decision, Outcome
 from data.records.training import Latency
+from data.records.truths import TRUTH_WORDS
 from models.evaluation.calibration import expected_calibration_error
 from models.evaluation.predictions import probabilities_of
 from models.promotion.evidence import Evidence, PairedAnswers, ScoredModel, find_challenger, line_up, sorted_predictions
@@ -55,6 +56,7 @@ def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
         champion=champion.identity if champion else None,
         candidates=paired.candidates,
         images=len(paired.labels),
+        truth=evidence.truth,
         criteria=criteria,
         summary=_summarise(outcome, paired, criteria),
     )
@@ -88,6 +90,7 @@ def _keep_itself(challenger: ScoredModel, evidence: Evidence) -> Decision:
         champion=challenger.identity,
         candidates=len(evidence.candidates),
         images=len(challenger.predictions),
+        truth=evidence.truth,
         criteria=(criterion,),
         summary=f"Nothing changes: {message}",
     )
@@ -104,7 +107,7 @@ def _judge_gain(policy: PromotionPolicy, paired: PairedAnswers) -> Criterion:
         limit=limit,
         message=(
             f"The accuracy {paired.correct.mean():.1%} differs by {_points(paired.gain)} points from {others} "
-            f"{paired.opponent.mean():.1%} on {len(paired.labels):,} images, {chosen} with 95 % confidence at least "
+            f"{paired.opponent.mean():.1%} on {_images(paired)}, {chosen} with 95 % confidence at least "
             f"{_points(paired.gain_low)}; it has to be above {_points(limit)}."
         ),
     )
@@ -267,7 +270,7 @@ def _summarise(outcome: Outcome, paired: PairedAnswers, criteria: Sequence[Crite
     failed = [criterion.name for criterion in criteria if not criterion.passed]
     figures = (
         f"{_points(paired.gain)} points of accuracy, with 95 % confidence at least {_points(paired.gain_low)}, "
-        f"on {len(paired.labels):,} images"
+        f"on {_images(paired)}"
     )
     if outcome == "promote":
         return f"{name} is promoted {place}: {figures}; all {len(criteria)} criteria hold."
@@ -275,6 +278,12 @@ def _summarise(outcome: Outcome, paired: PairedAnswers, criteria: Sequence[Crite
         return f"{name} waits for approval {place}: {figures}; all {len(criteria)} criteria hold."
     stays = f"{champion.name} stays" if champion else "There is still no champion"
     return f"{stays}: {name} fails {len(failed)} of {len(criteria)} criteria ({', '.join(failed)}); {figures}."
+
+
+def _images(paired: PairedAnswers) -> str:
+    """Name the images that were judged, and the labels that they were judged by unless these are the published ones."""
+    judged = "" if paired.truth == "published" else f" by {TRUTH_WORDS[paired.truth]}"
+    return f"{len(paired.labels):,} images{judged}"
 
 
 def _points(difference: float) -> str:

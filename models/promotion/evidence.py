@@ -13,9 +13,11 @@ from data.base.errors import OtherImages, PipelineError
 from data.records.dataset import Finding
 from data.records.promotion import ModelIdentity
 from data.records.training import Latency, VariantResult
+from data.records.truths import TruthName
 from data.views.tfrecords import ViewsIndex
 from data.workspace.digests import hash_json
 from data.workspace.stage_record import read_record
+from models.evaluation.judging import JUDGED_PART, Truth
 from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
 from models.jobs.files import NETWORK_NAME, RESULT_NAME
 from models.promotion.gain_bound import gain_lower_bounds
@@ -26,7 +28,6 @@ DRAW_SEED = 42
 LARGEST_EXCESS = 1e-3
 """By how much a probability may exceed 1 after a computation in half precision."""
 
-JUDGED_PART = "validation"
 MACHINE_FACTS = ("processor", "cores", "memory", "gpus")
 
 
@@ -89,6 +90,8 @@ class Evidence:
     """Keys of models that a rollback took out of use and that were not promoted since."""
     classes: tuple[str, ...] = SEED_FORMAT.labels
     """Names in label order; a champion of another format is never compared."""
+    truth: TruthName = "published"
+    """Labels in the predictions of all models, see `judge_model`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,7 @@ class PairedAnswers:
     candidates: int
     gain: float
     gain_low: float
+    truth: TruthName = "published"
 
 
 def read_scored_model(result: VariantResult, images: str, synthetic: bool = False) -> ScoredModel:
@@ -156,6 +160,11 @@ def score_champion(
         return model
     logger.info("scoring the champion %s on this validation split", model.name)
     return replace(model, predictions=score(network))
+
+
+def judge_model(model: ScoredModel, truth: Truth) -> ScoredModel:
+    """Return a model with these labels in its predictions, on the images that have one; the same for every model."""
+    return replace(model, predictions=truth.judge(model.predictions))
 
 
 def measure_reload(again: pd.DataFrame, training: Path) -> float:
@@ -232,6 +241,7 @@ def line_up(evidence: Evidence, challenger: ScoredModel) -> PairedAnswers:
         candidates=len(rivals),
         gain=float(differences[:, place].mean()),
         gain_low=float(gain_lower_bounds(differences, DRAW_SEED)[place]),
+        truth=evidence.truth,
     )
 
 

@@ -11,6 +11,7 @@ optimizer   | With which loss, optimizer and learning rate is a network compiled
 finetuning  | Which layers of a pretrained backbone are trained, and when?
 batches     | Which images and labels are in a batch?
 features    | Which features does a frozen backbone compute, and where are they stored?
+targets     | What is each image trained towards: its label, or the votes of people?
 soft_labels | Which probabilities does a student learn from?
 predict     | Which probabilities does a network predict for a part?
 timing      | How long do steps and passes take on this machine?

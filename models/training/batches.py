@@ -12,6 +12,7 @@ from data.views.tfrecords import Jitter, ViewsIndex, read_order, read_part, with
 from models.jobs.specs import FitSpec
 from models.training.features import Features, FeatureStore
 from models.training.soft_labels import SoftLabels
+from models.training.targets import Targets
 
 EVALUATION_BATCH = 256
 
@@ -29,12 +30,14 @@ class PixelBatches:
     def __init__(self, spec: FitSpec) -> None:
         self.spec = spec
         self.views = usable_views(spec)
+        self.targets = Targets(spec.views, spec.train)
 
     @cached_property
     def monitored(self) -> tf.data.Dataset:
         """Return the part that chooses the best epoch, in written order."""
         part = self.spec.train.monitor
-        return labelled_batches(read_part(self.spec.views, part, batch_size=EVALUATION_BATCH), self.spec)
+        batches = read_part(self.spec.views, part, batch_size=EVALUATION_BATCH)
+        return monitored_batches(batches, self.spec, self.targets)
 
     def training(self, epoch: int, _deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
         """Return the (images, label rows) of an epoch and the number of their view; epochs count from 0."""
@@ -47,7 +50,7 @@ class PixelBatches:
             shuffle_seed=self.spec.seed + epoch,
             jitter=Jitter(flip=config.flip, shift_pixels=config.shift_pixels),
         )
-        return finish_batches(batches, self.spec, epoch, view), view
+        return finish_batches(batches, self.spec, epoch, view, self.targets), view
 
 
 class FeatureBatches:
@@ -61,13 +64,14 @@ class FeatureBatches:
 
     def __init__(self, spec: FitSpec, store: FeatureStore, views: int) -> None:
         self.spec, self.store, self.views = spec, store, views
+        self.targets = Targets(spec.views, spec.train)
 
     @cached_property
     def monitored(self) -> tf.data.Dataset:
         """Return the part that chooses the best epoch, in written order."""
         features = self.store.load(self.spec.train.monitor)
         batches = feature_batches(features, np.arange(len(features.labels)), EVALUATION_BATCH)
-        return labelled_batches(batches, self.spec)
+        return monitored_batches(batches, self.spec, self.targets)
 
     def training(self, epoch: int, deadline: float = math.inf) -> tuple[tf.data.Dataset, int]:
         """Return the (features, label rows) of an epoch and the number of their view; epochs count from 0.
@@ -79,7 +83,7 @@ class FeatureBatches:
         features = self.store.load("train", view, deadline)
         order = read_order(self.spec.views, "train", view, self.spec.seed + epoch)
         batches = feature_batches(features, order, self.spec.train.batch_size)
-        return finish_batches(batches, self.spec, epoch, view), view
+        return finish_batches(batches, self.spec, epoch, view, self.targets), view
 
 
 def usable_views(spec: FitSpec) -> int:
@@ -103,32 +107,51 @@ def feature_batches(features: Features, order: NDArray[np.int64], batch_size: in
     return without_autotune(tf.data.Dataset.from_tensor_slices(order).batch(batch_size)).map(shaped).prefetch(2)
 
 
-def finish_batches(batches: tf.data.Dataset, spec: FitSpec, epoch: int, view: int | None) -> tf.data.Dataset:
-    """Turn the labels of an epoch into rows: blended with soft labels if there is a teacher, mixed, weighed by class.
+def finish_batches(
+    batches: tf.data.Dataset, spec: FitSpec, epoch: int, view: int | None, targets: Targets | None = None
+) -> tf.data.Dataset:
+    """Turn the labels of an epoch into rows: of votes, blended with soft labels of a teacher, mixed, weighed by class.
 
     Args:
         batches: images or features with label indices, in the order of the view and the epoch.
         spec: specification of the training.
         epoch: counts from 0.
         view: number of the view; None for a sample in another order, which is only timed and has no soft labels.
+        targets: of the train part; None for such a sample.
     """
-    labelled = labelled_batches(batches, spec)
-    if spec.soft_labels and view is not None:
+    labelled, of_votes = labelled_batches(batches, spec), targets is not None and targets.of_votes
+    if view is not None and (spec.soft_labels or of_votes):
         order = read_order(spec.views, "train", view, spec.seed + epoch)
-        soft = SoftLabels(spec.soft_labels).of_view(view, order)
-        labelled = blend_soft_labels(labelled, soft, spec.train.batch_size, spec.train.teacher_share)
+        if targets is not None and of_votes:
+            labelled = replace_labels(labelled, targets.of_train(order), spec.train.batch_size)
+        if spec.soft_labels:
+            soft = SoftLabels(spec.soft_labels).of_view(view, order)
+            labelled = blend_soft_labels(labelled, soft, spec.train.batch_size, spec.train.teacher_share)
     mixed = mix_batches(labelled, spec.train.mixup, spec.seed + epoch) if spec.train.mixup else labelled
     if not spec.train.class_balance:
         return mixed
-    images = ViewsIndex.load(spec.views).count_labels("train")
+    counted = ViewsIndex.load(spec.views).count_labels("train")
+    images = targets.expected_images() if targets is not None and of_votes else counted
     return weigh_batches(mixed, weigh_classes(images, spec.train.class_balance))
 
 
-def weigh_classes(images: Sequence[int], balance: float) -> NDArray[np.float32]:
+def monitored_batches(batches: tf.data.Dataset, spec: FitSpec, targets: Targets) -> tf.data.Dataset:
+    """Turn the label indices of the monitored part, in written order, into one-hot rows that choose the best epoch."""
+    labelled = labelled_batches(batches, spec)
+    return replace_labels(labelled, targets.of_monitored(), EVALUATION_BATCH) if targets.of_votes else labelled
+
+
+def replace_labels(batches: tf.data.Dataset, rows: NDArray[np.float32], batch_size: int) -> tf.data.Dataset:
+    """Replace the labels of batches by these rows, float32 (images, classes), in the order of the images."""
+    row_batches = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+    return tf.data.Dataset.zip(batches, row_batches).map(lambda batch, replaced: (batch[0], replaced))
+
+
+def weigh_classes(images: Sequence[int] | NDArray[np.float64], balance: float) -> NDArray[np.float32]:
     """Return the weight of each class in the loss, such that the mean over all images is 1.
 
     Args:
-        images: number of train images of each class.
+        images: number of train images of each class; with votes the number that the targets expect.
         balance: 0 weighs all images the same, 1 all classes; see `TrainConfig.class_balance`.
 
     Returns:

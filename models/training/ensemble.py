@@ -8,7 +8,7 @@ result.json, as a training does; votes and temperatures are in the plan of the r
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,13 @@ from data.workspace.atomic import write_atomically
 from models.catalog.train_config import ENSEMBLE_NAME
 from models.evaluation.calibration import SMALLEST_PROBABILITY, clipped_log_loss, fit_temperature, scale_by_temperature
 from models.evaluation.metrics import measure_predictions
-from models.evaluation.predictions import probabilities_of, probability_columns, read_predictions
+from models.evaluation.predictions import (
+    TARGET_COLUMN,
+    probabilities_of,
+    probability_columns,
+    read_predictions,
+    targets_of,
+)
 from models.jobs.events import EnsembleDone, Started, VotesChosen
 from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME, RESULT_NAME, SCORED_PARTS, SPEC_NAME
 from models.jobs.specs import EnsembleSpec
@@ -67,7 +73,7 @@ def build_vote(run_dir: Path, spec: EnsembleSpec) -> VariantResult:
     """Choose the votes and build the ensemble; if a single variant is best, the result is skipped and says so."""
     answers = {name: read_predictions(path, "selection") for name, path in spec.candidates.items()}
     temperatures = {
-        name: fit_temperature(frame["label"].to_numpy(), probabilities_of(frame)) for name, frame in answers.items()
+        name: fit_temperature(targets_of(frame), probabilities_of(frame)) for name, frame in answers.items()
     }
     votes = choose_votes({name: _calibrate(frame, temperatures[name]) for name, frame in answers.items()})
     if len(votes) == 1:
@@ -90,7 +96,7 @@ def choose_votes(predictions: Mapping[str, pd.DataFrame]) -> dict[str, int]:
 
     Source: Caruana et al. 2004, "Ensemble Selection from Libraries of Models".
     """
-    labels = next(iter(predictions.values()))["label"].to_numpy()
+    labels = targets_of(find_followed(predictions.values()))
     candidates = {name: probabilities_of(frame).astype(np.float64) for name, frame in predictions.items()}
     total = np.zeros_like(next(iter(candidates.values())))
     chosen_names: list[str] = []
@@ -151,9 +157,14 @@ def average_predictions(members: Mapping[Path, EnsembleMember], part: str) -> pd
     frames = [_calibrate(read_predictions(path, part), member.temperature) for path, member in members.items()]
     weights = [member.votes for member in members.values()]
     mean = np.average([probabilities_of(frame) for frame in frames], axis=0, weights=weights)
-    averaged = frames[0].copy()
+    averaged = find_followed(frames).copy()
     averaged[probability_columns(averaged)] = mean.astype(np.float32)
     return averaged
+
+
+def find_followed(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the first of the members' predictions, or the first of a member that was trained on votes if one was."""
+    return max(frames, key=lambda frame: TARGET_COLUMN in frame)
 
 
 def build_ensemble(networks: list[keras.Model], members: list[EnsembleMember]) -> keras.Model:

@@ -91,7 +91,7 @@ def train_variant(run_dir: Path, spec: FitSpec, started: float) -> tuple[keras.M
         write_atomically(run_dir / PLAN_NAME, plan.model_dump_json(indent=1))
     least = min(spec.train.least_epochs, spec.train.epochs)
     few = {"least_epochs": least, "least_seconds": plan.budget_for(least)} if plan.epochs < least else {}
-    emit(Planned(**plan.model_dump(), **few, monitor=spec.train.monitor))
+    emit(Planned(**plan.model_dump(), **few, monitor=spec.train.monitor, target=spec.train.target))
     model = build_model(spec, plan.precision)
     trained: keras.Model = model
     read = spec.model_copy(update={"views": spec.short_views}) if plan.short_views else spec

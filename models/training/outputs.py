@@ -13,7 +13,7 @@ from data.views.pictures import drop_gray_channel
 from data.views.tfrecords import ViewsIndex, read_identified, read_part
 from models.catalog.train_config import TrainConfig
 from models.evaluation.metrics import measure_predictions
-from models.evaluation.predictions import probabilities_of
+from models.evaluation.predictions import TARGET_COLUMN, probabilities_of
 from models.jobs.checkpoint import TrainState
 from models.jobs.files import (
     EXPLANATIONS_NAME,
@@ -33,6 +33,7 @@ from models.training.batches import (
 )
 from models.training.predict import predict_part
 from models.training.soft_labels import SoftLabelsRecord
+from models.training.targets import Targets
 
 AVERAGED_FACES = 16
 """Faces per class in the mean heatmaps. Each costs two passes forth and back, as much as four images of an epoch."""
@@ -86,6 +87,9 @@ def save_outputs(run_dir: Path, spec: FitSpec, network: keras.Model, model: kera
         ],
         ignore_index=True,
     )
+    targets = Targets(spec.views, spec.train)
+    if targets.of_votes:
+        predictions[TARGET_COLUMN] = np.concatenate([targets.choices(part) for part in scored_parts(spec)])
     predictions.to_parquet(run_dir / PREDICTIONS_NAME, index=False)
     save_explanations(run_dir / EXPLANATIONS_NAME, spec, network, predictions)
     return predictions

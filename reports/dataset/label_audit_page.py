@@ -10,14 +10,14 @@ from pydantic import Field
 from data.base.record import Record
 from data.records.dataset import DataSummary
 from data.records.label_audit import LabelAudit
+from data.workspace.layout import AUDIT_NAME, SUSPECTS_NAME
 from reports.common.formatting import join_names, number, percent, plural
 from reports.common.images import encode_png
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.common.templates import make_environment
 
-AUDIT_NAME = "audit.json"
 AUDIT_PAGE_NAME = "audit.html"
-SUSPECTS_NAME = "suspects.csv"
+SAMPLE_NAME = "sample.csv"
 THUMBNAILS_NAME = "pictures.npz"
 
 FACES_PER_ROW = 8
@@ -103,7 +103,7 @@ def draw_suspect_sheets(
 
 
 def audit_sentences(audit: LabelAudit) -> list[str]:
-    """Say in three sentences what an audit found and how far to trust it; in one sentence if nothing was audited."""
+    """Say in sentences what an audit found and how far to trust it; in one sentence if nothing was audited."""
     if not audit.images:
         return [f"The labels were not audited: {audit.reason}."]
     suspected = len(audit.suspects)
@@ -112,6 +112,7 @@ def audit_sentences(audit: LabelAudit) -> list[str]:
         f"{suspected:,} of {plural(audit.images, 'held-out image')} ({share}) are suspected to be labelled wrongly.",
         f"The suspicion comes from {_name_auditors(audit)}, not trained on these images, which agrees with "
         f"{percent(audit.agreement)} of the labels: many a suspect is its error and not the label's.",
+        *_trust_sentences(audit),
         f"A person decides: look at the images, fill in new_label in {SUSPECTS_NAME} for those that are wrong, and "
         "give the file to the next run as relabel.csv. What was answered before stands at its end.",
     ]
@@ -138,6 +139,7 @@ def suspect_rows(audit: LabelAudit, limit: int) -> list[dict[str, str]]:
             "label": suspect.label,
             "suspected": suspect.suggested_label,
             "suspicion": number(suspect.suspicion, 3),
+            "candidates": ", ".join(f"{one.label} {percent(one.probability)}" for one in suspect.candidates),
         }
         for suspect in audit.suspects[:limit]
     ]
@@ -148,6 +150,29 @@ def _list_suspects(audit: LabelAudit) -> list[str]:
     if not rows:
         return []
     return ["The most suspicious:", "", *markdown_table(list(rows[0]), [list(row.values()) for row in rows])]
+
+
+def _trust_sentences(audit: LabelAudit) -> list[str]:
+    """Say how many suspects are expected to be wrong, and how to find out better."""
+    answered = sum(one.answered for one in audit.answers)
+    sentences = []
+    if audit.answers:
+        wrong = sum(one.wrong for one in audit.answers)
+        sentences.append(f"Of {answered:,} labels drawn at random, a person called {wrong:,} wrong.")
+    if audit.expected:
+        shares = [
+            f"{percent(one.share)} ({percent(one.low)} to {percent(one.high)}) of the first {one.first:,}"
+            for one in audit.expected
+        ]
+        basis = "From these answers" if answered else "If the estimated noise is right to within a half"
+        sentences.append(f"{basis}, {join_names(shares)} suspects are expected to be wrong.")
+    if audit.sample and not answered:
+        sentences.append(
+            f"A person's answers say more than networks can: fill in new_label in {SAMPLE_NAME}, "
+            f"{plural(len(audit.sample), 'image')} drawn at random, and audit again with --answers. The suspects get "
+            "better then, and so does what is expected of them."
+        )
+    return sentences
 
 
 def _name_auditors(audit: LabelAudit) -> str:

@@ -170,6 +170,8 @@ def _row(variant: VariantDifference) -> DifferenceRow:
 def _outcome(variant: VariantDifference) -> str:
     if variant.method == "same training":
         return "the same training"
+    if variant.method == "other labels":
+        return "judged by other labels"
     if variant.method == "in one run only":
         return "new" if variant.later else "not in the later run"
     if not _is_significant(variant):

@@ -6,9 +6,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from data.records.run import RunResults
+from data.workspace.layout import SUSPECTS_NAME
 from reports.common.templates import TABLES_SCRIPT, hash_script, make_environment
 from reports.dataset.exhibits import CHANGED_LIST, QUARANTINE_LIST
-from reports.dataset.label_audit_page import SUSPECTS_NAME
 from reports.run.comparison_csv import COMPARISON_LIST, write_comparison
 from reports.run.contents import SECTIONS
 from reports.run.markdown import render_markdown

@@ -6,6 +6,7 @@ from string import ascii_lowercase
 from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run import Comparison, RunResults
 from data.records.training import VariantResult
+from data.records.truths import TRUTH_WORDS
 from reports.common.cautions import Caution
 from reports.common.formatting import (
     MISSING,
@@ -181,9 +182,10 @@ def _accuracy_sentence(results: RunResults, best: VariantResult) -> str:
     kind = f"95% interval {percent_range(*results.accuracy_interval(best))}"
     if chosen:
         kind += f", adjusted for being the best of {chosen.candidates}"
+    judged = "" if results.truth == "published" else f" by {TRUTH_WORDS[results.truth]}"
     return (
         f"{best.name} is the most accurate: it classifies {percent(validation.accuracy)} of "
-        f"{validation.images:,} validation images correctly ({kind})."
+        f"{validation.images:,} validation images correctly{judged} ({kind})."
     )
 
 
@@ -222,11 +224,20 @@ def student_cost_sentences(results: RunResults) -> list[str]:
 
 def cautions(results: RunResults) -> list[Caution]:
     """List what a reader must know before reading a figure, critical cautions first."""
-    found = _data_cautions(results) + _variant_cautions(results)
+    found = _data_cautions(results) + _variant_cautions(results) + _truth_cautions(results)
     if results.undecided:
         text = f"Nothing was decided on the champion, which stays as it is: {results.undecided}"
         found.append(Caution(level="warning", text=text))
     return sorted(found, key=lambda caution: caution.level != "critical")
+
+
+def _truth_cautions(results: RunResults) -> list[Caution]:
+    """Name the labels that every figure follows, if these are not the published ones."""
+    if results.truth == "published":
+        return []
+    text = f"Judged by {TRUTH_WORDS[results.truth]}, not by the published labels: ranking, decision, confusion, "
+    text += "classes, errors and calibration leave out the images without such a label (see By people)."
+    return [Caution(level="warning", text=text)]
 
 
 def _data_cautions(results: RunResults) -> list[Caution]:

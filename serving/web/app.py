@@ -10,17 +10,28 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.photos.reading import PhotoRefused
+from data.review.feedback import FeedbackStore
 from serving.answers import PhotoAnswer
-from serving.web.bodies import Upload, read_body
+from serving.web.bodies import Body, Upload, read_body
 from serving.web.champion import ChampionFollower
 from serving.web.door import Door, Refused
 from serving.web.explanation import GRID, explain_face
+from serving.web.feedback import list_answers, store_feedback
 from serving.web.limits import ServeLimits
-from serving.web.messages import EXAMPLES, FORM_BODY, Answers, Explanation, Health, ModelCard, Refusal
+from serving.web.messages import EXAMPLES, FORM_BODY, Answers, Explanation, Health, ModelCard, Refusal, Stored
 from serving.web.metrics import CONTENT_TYPE, Metrics
 from serving.web.page import read_page
 from serving.web.prediction_log import PredictionLog
-from serving.web.texts import DESCRIPTION, EXPRESSION, LAW, LAW_URL, LOGGED, NOT_KEPT, TITLE, list_limits
+from serving.web.texts import (
+    DESCRIPTION,
+    EXPRESSION,
+    LAW,
+    LAW_URL,
+    TITLE,
+    describe_feedback,
+    describe_privacy,
+    list_limits,
+)
 
 if TYPE_CHECKING:
     from serving.predictor import Predictor
@@ -32,11 +43,12 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Refusal, "description": "A form that cannot be read."},
     408: {"model": Refusal, "description": "The request arrived too slowly."},
     413: {"model": Refusal, "description": "Too many bytes or images."},
-    403: {"model": Refusal, "description": "Addresses of images, which this service does not fetch."},
+    403: {"model": Refusal, "description": "Addresses of images, or feedback, which this service does not take."},
     415: {"model": Refusal, "description": "Neither a form nor an image."},
     422: {"model": Refusal, "description": "No image, or one that cannot be read."},
     429: {"model": Refusal, "description": "Too many requests at once; see Retry-After."},
     503: {"model": Refusal, "description": "No champion yet, or no answer in time; see Retry-After."},
+    507: {"model": Refusal, "description": "No room for feedback."},
 }
 WAIT_SECONDS = 5
 
@@ -49,6 +61,7 @@ class Service:
         limits: of requests.
         log: where answers are written down; None for nowhere.
         may_fetch: whether images are fetched from addresses that a request names.
+        feedback: where answers of users are stored; None for nowhere.
     """
 
     def __init__(
@@ -57,8 +70,10 @@ class Service:
         limits: ServeLimits,
         log: PredictionLog | None = None,
         may_fetch: bool = False,
+        feedback: FeedbackStore | None = None,
     ) -> None:
         self.follower, self.limits, self.log, self.may_fetch = follower, limits, log, may_fetch
+        self.feedback = feedback
         self.door, self.metrics = Door(limits), Metrics()
 
     def predictor(self) -> "Predictor":
@@ -103,6 +118,34 @@ class Service:
     def explain(self, image: Upload, number: int) -> Explanation:
         """Explain the answer on one face of an image; see `serving.web.explanation`."""
         return explain_face(self.predictor(), image, number)
+
+    def keep(self, body: Body, number: int) -> Stored:
+        """Store what a user says of the answer on one face; see `serving.web.feedback`."""
+        stored = store_feedback(self.predictor(), self.feedback, body, number)
+        self.metrics.feedback.inc(stored.stored)
+        return stored
+
+    def card(self) -> ModelCard:
+        """Describe the version that answers.
+
+        Raises:
+            Refused: there is no champion yet.
+        """
+        current = self.predictor()  # once: it may be another one in the next line
+        return ModelCard(
+            version=current.version,
+            bundle=current.bundle,
+            expression=EXPRESSION,
+            limits=tuple(list_limits(current.bundle)),
+            law=LAW,
+            law_url=LAW_URL,
+            privacy=describe_privacy(self.log is not None, self.feedback is not None),
+            feedback=list_answers(current.bundle.data_format.labels) if self.feedback else (),
+            feedback_notice=describe_feedback(current.bundle) if self.feedback else "",
+            most_images=self.limits.images,
+            most_bytes=self.limits.body_bytes,
+            grid=GRID,
+        )
 
     def _require_few_faces(self, answer: PhotoAnswer) -> PhotoAnswer:
         if len(answer.faces) > self.limits.faces:
@@ -152,10 +195,26 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         async with service.door.place() as place:
             service.predictor()
             body = await read_body(request, service.limits)
-            number = body.fields.get("face", "0")
-            if not number.isdecimal() or len(number) > 6:
-                raise Refused(422, f"got face {number[:20]!r}, expected its number in the answer, from 0")
-            return _json(await place.work(service.explain, body.images[0], int(number)))
+            return _json(await place.work(service.explain, body.images[0], _face_number(body)))
+
+    @app.post(
+        "/feedback",
+        summary="Say what a face shows whose answer is wrong, if whoever runs this service stores that",
+        responses={200: {"model": Stored}, **REFUSALS},
+        openapi_extra=FORM_BODY,
+    )
+    async def feedback(request: Request) -> Response:
+        async with service.door.place() as place:
+            service.predictor()
+            body = await read_body(request, service.limits)
+            return _json(await place.work(service.keep, body, _face_number(body)))
+
+
+def _face_number(body: Body) -> int:
+    number = body.fields.get("face", "0")
+    if not number.isdecimal() or len(number) > 6:
+        raise Refused(422, f"got face {number[:20]!r}, expected its number in the answer, from 0")
+    return int(number)
 
 
 def _add_state(app: FastAPI, service: Service) -> None:
@@ -174,20 +233,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
 
     @app.get("/model", summary="Describe the version that answers", responses={200: {"model": ModelCard}})
     async def model() -> Response:
-        current = service.predictor()  # once: it may be another one in the next line
-        card = ModelCard(
-            version=current.version,
-            bundle=current.bundle,
-            expression=EXPRESSION,
-            limits=tuple(list_limits(current.bundle)),
-            law=LAW,
-            law_url=LAW_URL,
-            privacy=LOGGED if service.log else NOT_KEPT,
-            most_images=service.limits.images,
-            most_bytes=service.limits.body_bytes,
-            grid=GRID,
-        )
-        return _json(card)
+        return _json(service.card())
 
     @app.get("/metrics", summary="Counts and times for Prometheus", response_class=Response)
     async def metrics() -> Response:
@@ -221,7 +267,7 @@ def fetch_public(url: str, limits: ServeLimits) -> bytes:
 class _Measured:
     """Application whose requests are counted and timed; unknown paths count as one, so that nobody can make many."""
 
-    KNOWN = ("/", "/predict", "/explain", "/health", "/model", "/metrics", "/openapi.json")
+    KNOWN = ("/", "/predict", "/explain", "/feedback", "/health", "/model", "/metrics", "/openapi.json")
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from data.photos.crop import crop_face
-from serving.prepare import fit_to_format
-from serving.sources import photo_of
 from serving.web.bodies import Upload
-from serving.web.door import Refused
 from serving.web.messages import Explanation
+from serving.web.seen_face import see_face
 
 if TYPE_CHECKING:
     from serving.predictor import Predictor
@@ -38,20 +35,9 @@ def explain_face(predictor: "Predictor", image: Upload, number: int) -> Explanat
     Raises:
         Refused: the image cannot be read, has no such face, or no answer on it.
     """
-    if image.data is None:
-        raise Refused(403, "got the address of an image, expected the image itself: an explanation fetches none")
-    answer = predictor.predict_image(image.data, image.name)
-    face = answer.faces[number] if number < len(answer.faces) else None
-    if face is None or face.outcome != "scored":
-        count = sum(one.outcome == "scored" for one in answer.faces)
-        raise Refused(
-            422,
-            f"got face {number} of an image with {count} faces that have an answer"
-            f"{f' ({answer.message})' if answer.message else ''}, expected the number of one of them, from 0",
-        )
+    seen = see_face(predictor, image, number)
+    face, crop = seen.answer, seen.pixels
     data_format, score = predictor.bundle.data_format, predictor.network.probabilities
-    pixels = photo_of(image.data, image.name).read().pixels
-    crop = crop_face(pixels, face.face, data_format) if face.face else fit_to_format(pixels, data_format)
     return Explanation(
         version=predictor.version,
         label=face.label,

@@ -33,6 +33,12 @@ class Explanation(Record):
     pixels: str = Field(description="the face as the network sees it: base64 of its bytes, row by row")
 
 
+class Stored(Record):
+    """What became of feedback."""
+
+    stored: bool = Field(description="false if the same answer on the same face was stored before")
+
+
 class Health(Record):
     """Whether the service answers."""
 
@@ -51,6 +57,8 @@ class ModelCard(Record):
     law: str
     law_url: str
     privacy: str
+    feedback: tuple[str, ...] = Field(description="what a user can say of a wrong answer; empty if that is off")
+    feedback_notice: str = Field(description="what is stored then; empty if nothing is")
     most_images: int = Field(description="of a request")
     most_bytes: int = Field(description="of a request")
     grid: int = Field(description="rows and columns of an explanation")
@@ -116,7 +124,11 @@ FORM_BODY: dict[str, Any] = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "array", "items": _BINARY, "description": "Photos, or faces cut out already."},
-                        "face": {"type": "integer", "description": "Number of a face, from 0; for /explain alone."},
+                        "face": {
+                            "type": "integer",
+                            "description": "Number of a face, from 0; for /explain and /feedback alone.",
+                        },
+                        "choice": {"type": "string", "description": "The right answer; for /feedback alone."},
                     },
                 }
             },

@@ -37,6 +37,7 @@ class Metrics:
             "Scored faces whose certainty is below the threshold; divide by emotion_answers for the share.",
             registry=self.registry,
         )
+        self.feedback = Counter("emotion_feedback", "Answers that users called wrong.", registry=self.registry)
         self.swaps = Gauge("emotion_champions_loaded", "Champions loaded since the start.", registry=self.registry)
         self.champion = Info("emotion_champion", "The version that answers.", registry=self.registry)
 

@@ -18,12 +18,17 @@ class Page(NamedTuple):
 
 
 @cache
-def read_page() -> Page:
-    """Read the page, and allow its own style and script, by their hashes, and nothing else."""
-    html = files("serving.web").joinpath("page.html").read_text(encoding="utf-8")
+def read_page(package: str = "serving.web", pictures: str = "blob: data:") -> Page:
+    """Read the page of a package, and allow its own style and script, by their hashes, and nothing else.
+
+    Args:
+        package: has page.html.
+        pictures: where the page may load pictures from, as a policy writes it.
+    """
+    html = files(package).joinpath("page.html").read_text(encoding="utf-8")
     allowed = {kind: _hash(text) for kind, text in INLINE.findall(html)}
     policy = (
-        f"default-src 'none'; script-src '{allowed['script']}'; style-src '{allowed['style']}'; img-src blob: data:; "
+        f"default-src 'none'; script-src '{allowed['script']}'; style-src '{allowed['style']}'; img-src {pictures}; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return Page(html, {"Content-Security-Policy": policy, "Permissions-Policy": "camera=(self), microphone=()"})

@@ -21,10 +21,44 @@ LAW_URL = "https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
 
 NOT_KEPT = "Pictures are used for the answer alone: none is stored, and none leaves the machine that answers."
 
-LOGGED = (
-    f"{NOT_KEPT} Whoever runs this service keeps a log of answers: for each picture the time, a checksum of its bytes, "
+LOG_NOTICE = (
+    "Whoever runs this service keeps a log of answers: for each picture the time, a checksum of its bytes, "
     "and the probabilities of its faces."
 )
+
+KEPT_IF_ASKED = (
+    "Pictures are used for the answer alone, and none leaves the machine that answers. Nothing is stored unless you "
+    "call an answer wrong and send the right one."
+)
+"""For a service that stores feedback, instead of `NOT_KEPT`."""
+
+
+def describe_feedback(bundle: ExportBundle) -> str:
+    """Say what is stored if a user calls an answer wrong.
+
+    Args:
+        bundle: of the network that answers.
+    """
+    data_format = bundle.data_format
+    return (
+        f"If you send this, the face as the network sees it ({data_format.size} pixels, "
+        f"{'gray' if data_format.channels == 1 else 'colour'}), your answer, the network's answer and the time are "
+        "stored on the machine that answers. People who check labels will look at the face, and networks may learn "
+        "from it. The rest of the picture, its name and who you are are not stored. Send it only if the person in the "
+        "picture agrees."
+    )
+
+
+def describe_privacy(logs: bool, stores: bool) -> str:
+    """Say what is stored of pictures.
+
+    Args:
+        logs: whether there is a log of answers.
+        stores: whether feedback is stored.
+    """
+    kept = KEPT_IF_ASKED if stores else NOT_KEPT
+    return f"{kept} {LOG_NOTICE}" if logs else kept
+
 
 DESCRIPTION = f"""The champion answers on photos: it finds the faces, and gives calibrated probabilities for each.
 

@@ -1,5 +1,6 @@
 """Task that makes a data set for cross-fitting: one fold of the train part is held out."""
 
+import shutil
 from pathlib import Path
 
 from prefect import task
@@ -7,20 +8,20 @@ from prefect.cache_policies import NO_CACHE
 
 from data.manifest.table import read_manifest
 from data.workspace.digests import digest_sources
-from data.workspace.layout import FOLDS_STAGE, MANIFEST_NAME
+from data.workspace.layout import FOLDS_STAGE, MANIFEST_NAME, SUMMARY_NAME
 from data.workspace.store import Produced, Workspace
-from models.analysis import label_audit
-from models.analysis.label_audit import cross_fit_folds, hold_out
+from models.analysis import cross_fit
+from models.analysis.cross_fit import cross_fit_folds, hold_out
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
-KEY_MODULES = (__name__, label_audit)
+KEY_MODULES = (__name__, cross_fit)
 
 
 @task(task_run_name="hold out fold {fold} of {folds}", cache_policy=NO_CACHE)
 @watched
 def hold_out_fold(dataset: Produced, fold: int, folds: int, seed: int, workspace: Workspace) -> Produced:
-    """Write the manifest of a judged data set with one fold of its train part moved to test.
+    """Write the manifest of a judged data set with one fold of its train part moved to test, and its summary.
 
     Args:
         dataset: a judged data set.
@@ -41,6 +42,7 @@ def hold_out_fold(dataset: Produced, fold: int, folds: int, seed: int, workspace
         manifest = read_manifest(dataset.path / MANIFEST_NAME)
         held_out = hold_out(manifest, cross_fit_folds(manifest, folds, seed) == fold - 1)
         held_out.to_parquet(out / MANIFEST_NAME, index=False)
+        shutil.copyfile(dataset.path / SUMMARY_NAME, out / SUMMARY_NAME)  # build_views reads the format of the images
 
     produced = workspace.produce(FOLDS_STAGE, inputs, write)
     return finish(produced, produced.cached)

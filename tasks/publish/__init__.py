@@ -1,6 +1,7 @@
 """Tasks after the trainings: audit, decision, report, MLflow, champion, pruning.
 
 label_audit  | which labels do the variants contradict
+truths       | by which labels are the variants judged
 decide       | does the best variant replace the champion
 run_results  | what is a run's report made from
 analysis     | what does the report add to the scores

@@ -8,10 +8,10 @@ from data.manifest.table import read_manifest
 from data.records.label_audit import LabelAudit
 from data.records.run import RunResults
 from data.views.pictures import write_faces
-from data.workspace.layout import AUDITS_STAGE, DATASETS_STAGE, IMAGES_FOLDER, IMAGES_STAGE, MANIFEST_NAME
+from data.workspace.layout import AUDIT_NAME, AUDITS_STAGE, DATASETS_STAGE, IMAGES_FOLDER, IMAGES_STAGE, MANIFEST_NAME
 from data.workspace.stage_record import find_damage
 from models.analysis.analyse import AnalysisInputs, analyse_run, list_faces
-from reports.dataset.label_audit_page import AUDIT_NAME
+from models.evaluation.judging import make_truth
 from reports.site.stored_reports import list_reports
 
 
@@ -25,8 +25,10 @@ def add_analysis(results: RunResults, root: Path, own_key: str, faces: Path) -> 
         faces: the .npz to write, see `data.views.pictures.write_faces`.
     """
     audit = find_stage(results, root, AUDITS_STAGE)
+    manifest = read_manifest(require_stage(results, root, DATASETS_STAGE) / MANIFEST_NAME)
     inputs = AnalysisInputs(
-        manifest=read_manifest(require_stage(results, root, DATASETS_STAGE) / MANIFEST_NAME),
+        manifest=manifest,
+        truth=make_truth(results.truth, manifest, results.classes),
         suspects=load_suspects(audit) if audit else None,
         last=find_last_report(results, root, own_key),
     )

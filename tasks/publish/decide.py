@@ -32,6 +32,7 @@ from models.promotion.evidence import (
     RegisteredChampion,
     ScoredModel,
     identify_images,
+    judge_model,
     measure_reload,
     read_scored_model,
     score_champion,
@@ -43,6 +44,7 @@ from models.registry.tags import NAME_TAG, SYNTHETIC_TAG, VARIANT_TAG
 from reports.run.sections.champion import decision_markdown
 from tasks.dataset.validate import load_summary
 from tasks.publish.run_results import Outcome, ReportedStages, load_changes_of, load_decision
+from tasks.publish.truths import load_truth
 from tasks.support.child_processes import Children, ChildStopped, ignore_event
 from tasks.support.outcomes import finish, record_if_done
 from tasks.support.progress import watched
@@ -95,6 +97,7 @@ def decide_on_champion(
         "views": stages.views.key,
         "dataset": stages.dataset.key,
         "verdict": stages.verdict.key,
+        "truth": stages.truth,
         "model": model,
         "policy": policy.model_dump(mode="json"),
         "code": digest_sources(KEY_MODULES),
@@ -136,16 +139,18 @@ def read_outcome(state: State[Produced | None]) -> Outcome:
 def _decide(contenders: Contenders, policy: PromotionPolicy, out: Path) -> None:
     stages = contenders.stages
     images = identify_images(ViewsIndex.load(stages.views.path))
-    data = load_summary(stages.dataset)
+    data, truth = load_summary(stages.dataset), load_truth(stages.dataset, stages.truth)
     candidates = tuple(read_scored_model(variant, images, data.synthetic) for variant in contenders.variants)
+    champion = _find_champion(contenders, images, out)
     evidence = Evidence(
-        candidates=candidates,
+        candidates=tuple(judge_model(candidate, truth) for candidate in candidates),
         challenger=candidates[0].key,
-        champion=_find_champion(contenders, images, out),
+        champion=judge_model(champion, truth) if champion else None,
         classes=data.data_format.labels,
         findings=(*data.after.findings, *load_changes_of(stages.verdict)),
         reload_difference=_reload(contenders, out / "challenger"),
         rolled_back=contenders.registry.rolled_back(),
+        truth=truth.name,
     )
     (out / DECISION_NAME).write_text(decide_promotion(policy, evidence).model_dump_json(indent=1), encoding="utf-8")
 

@@ -111,6 +111,7 @@ def _report_inputs(
         "undecided": outcome.undecided,
         "preset": facts.preset,
         "seed": facts.seed,
+        "truth": stages.truth,
         "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
         "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
         "code": digest_sources(KEY_MODULES),

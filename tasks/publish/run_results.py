@@ -9,6 +9,7 @@ from data.records.dataset import Finding
 from data.records.promotion import Decision
 from data.records.run import ARCHIVE_DIGEST, RELABEL_DIGEST, VOTES_DIGEST, RunResults
 from data.records.training import VariantResult
+from data.records.truths import TruthName
 from data.system.hardware import describe_hardware
 from data.system.provenance import code_version, package_versions
 from data.workspace.layout import (
@@ -25,6 +26,7 @@ from data.workspace.store import Produced
 from models.evaluation.comparison import compare_variants, rank_variants
 from tasks.dataset.drift import load_changes
 from tasks.dataset.validate import load_summary
+from tasks.publish.truths import load_truth
 
 
 class RunFacts(Record):
@@ -46,6 +48,7 @@ class ReportedStages(Record):
     verdict: Produced
     views: Produced
     audit: Produced | None  # None if it failed: the report leaves its section out
+    truth: TruthName = "published"  # labels that ranking, decision and slices follow
 
 
 class Outcome(NamedTuple):
@@ -59,7 +62,7 @@ def assemble_results(
     facts: RunFacts, stages: ReportedStages, variants: list[VariantResult], outcome: Outcome
 ) -> RunResults:
     """Collect everything that the report is made from in one record."""
-    comparisons, best = compare_variants(variants, facts.seed)
+    comparisons, best = compare_variants(variants, facts.seed, load_truth(stages.dataset, stages.truth))
     data = load_summary(stages.dataset)
     return RunResults(
         run_name=facts.run_name,
@@ -72,6 +75,7 @@ def assemble_results(
         data=data,
         changes=load_changes_of(stages.verdict),
         augmentation=dict(facts.augmentation),
+        truth=stages.truth,
         variants=rank_variants(variants),
         comparisons=comparisons,
         best=best,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -60,6 +60,10 @@ class TrainingJob(Record):
     def title(self) -> str:
         """Name of the training in logs: its variant, and for a repeat also its seed."""
         return f"{self.variant.name} (seed {self.seed})" if self.is_repeat else self.variant.name
+
+    def with_flips(self) -> Self:
+        """Return the training of the network that averages over an image and its mirror image."""
+        return self.model_copy(update={"train": self.train.model_copy(update={"test_time_flip": True})})
 
 
 def was_killed(_task: Any, _task_run: Any, state: State) -> bool:

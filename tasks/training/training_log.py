@@ -16,6 +16,12 @@ ARTIFACT_SECONDS = 5.0
 
 LOG_SECONDS = 20.0
 
+TARGET_WORDS = {
+    "label": "",
+    "majority": ", towards the class that most people chose",
+    "votes": ", towards the votes of people",
+}
+
 
 class TrainingLog:
     """Turn a training's events into log lines and a progress artifact."""
@@ -105,7 +111,7 @@ def _describe_plan(plan: events.Planned) -> str:
     views = plan.feature_views
     features = f", of the head alone on features of {views} views" if views else ""
     steps = f"{plan.epochs} epochs of {plan.steps_per_epoch} steps"
-    return f"planned {steps} in {plan.precision}, {plan.threads} threads{features}"
+    return f"planned {steps} in {plan.precision}, {plan.threads} threads{features}{TARGET_WORDS[plan.target]}"
 
 
 def artifact_key(title: str) -> str:

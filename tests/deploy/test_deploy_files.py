@@ -18,7 +18,7 @@ UNITS = sorted((PROJECT_ROOT / "deploy" / "systemd").glob("*.service"))
 
 def test_everything_is_published_on_this_machine_alone():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(published) == 4
+    assert len(published) == 5
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
@@ -47,7 +47,7 @@ def test_volumes_and_commands_exist():
 
 def test_every_published_service_asks_for_the_password():
     password = "${EMOTION_PASSWORD}"
-    for name in ("server", "reports", "worker", "serve"):
+    for name in ("server", "reports", "worker", "serve", "review"):
         environment = SERVICES[name]["environment"]
         assert environment["EMOTION_PREFECT_AUTH"] == f"emotion:{password}"
         assert environment["PREFECT_API_AUTH_STRING"].startswith("emotion:${EMOTION_PASSWORD:?")

@@ -31,10 +31,10 @@ class Registry:
 
 
 @contextmanager
-def served(load, limits=ServeLimits(), log=None, secrets=(), registry=None, may_fetch=False):
+def served(load, limits=ServeLimits(), log=None, secrets=(), registry=None, may_fetch=False, feedback=None):
     """Serve until the block ends; yields a client that has `service` and `registry`."""
     registry = registry or Registry(load)
-    service = Service(registry.follower(), limits, log, may_fetch)
+    service = Service(registry.follower(), limits, log, may_fetch, feedback)
     server = make_server(service, Place("127.0.0.1", 0, secrets))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -44,7 +44,8 @@ class Up:
     """Start `emotion up`; `is_ready` tells whether everything answers, `end` sends Ctrl-C."""
 
     def __init__(self, workspace, **settings):
-        ports = {name: free_port() for name in ("prefect_port", "mlflow_port", "reports_port", "serve_port")}
+        names = ("prefect_port", "mlflow_port", "reports_port", "serve_port", "review_port")
+        ports = {name: free_port() for name in names}
         self.settings = Settings(workspace=workspace, server_start_seconds=SLOW_SECONDS, **ports, **settings)
         self.addresses = addresses(self.settings)
         self.api = f"{self.addresses['server']}/api"

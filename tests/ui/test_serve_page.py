@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.review.feedback import FeedbackStore, read_feedback
 from tests.support.browser import BROWSER, UI_MARKS, list_grave, sync_api
 from tests.support.served import served
 from tests.support.shade_predictor import ShadePredictor, picture
@@ -219,6 +220,40 @@ def test_axe_finds_nothing_serious_and_the_page_fits(visit, photos, scheme, widt
     page.locator(".looked canvas").wait_for()
     assert list_grave(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_wrong_cannot_be_said_where_that_is_off(visit, photos):
+    page = visit()
+    upload(page, photos[:1])
+    assert page.get_by_role("button", name="This is wrong").count() == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (WIDTH, "light")])
+def test_a_wrong_answer_is_called_wrong(browser, photos, tmp_path, width, scheme):
+    with served(ShadePredictor, feedback=FeedbackStore(tmp_path)) as client:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+        page.goto(str(client.base_url))
+        page.locator("#model").wait_for()
+        assert "Nothing is stored unless you call an answer wrong" in page.locator("#privacy").inner_text()
+        upload(page, photos[:1])
+        page.get_by_role("button", name="This is wrong").click()
+        text = page.locator(".right").inner_text()
+        assert "48x48 pixels" in text and "are stored on the machine" in text
+        assert page.locator(".right button").all_inner_texts() == [
+            "dark",
+            "another expression",
+            "no face",
+            "Do not send",
+        ]
+        assert list_grave(page) == []
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        page.get_by_role("button", name="Do not send").click()
+        assert read_feedback(tmp_path) == []
+        page.keyboard.press("Enter")  # the button has the focus again
+        page.get_by_role("button", name="dark").click()
+        page.get_by_text("Stored: dark. Thank you.").wait_for()
+        assert [(one.choice, one.answered) for one in read_feedback(tmp_path)] == [("dark", "light")]
+        page.close()
 
 
 def test_a_service_without_a_champion_says_so(browser):

@@ -60,6 +60,10 @@ def serve(
     urls: Annotated[
         bool, typer.Option("--urls", help="Also fetch images from the public addresses that a request names.")
     ] = False,
+    feedback: Annotated[
+        bool,
+        typer.Option("--feedback", help="Let users call an answer wrong: the face and the right answer are stored."),
+    ] = False,
     at_most: Annotated[
         list[str], typer.Option(help="Limit of requests as NAME=VALUE, such as seconds=5 or waiting=100; repeatable.")
     ] = [],  # noqa: B006 - Typer wants a concrete default; never changed
@@ -67,7 +71,7 @@ def serve(
     """Answer on photos over HTTP with the champion, and show a page for it, until Ctrl-C."""
     from flows.cli.champion.serve import ServeRequest, serve_champion
 
-    serve_champion(ServeRequest(host, port, model, export, log, urls, at_most))
+    serve_champion(ServeRequest(host, port, model, export, log, urls, feedback, at_most))
 
 
 @app.command()

@@ -18,6 +18,7 @@ class ServeRequest(NamedTuple):
     export: str
     log: str
     urls: bool
+    feedback: bool
     at_most: list[str]
 
 
@@ -55,7 +56,9 @@ def serve_champion(request: ServeRequest) -> None:
         if request.export
         else serve_site.follow_registry(settings.workspace, request.model or settings.serve_model, limits)
     )
-    service = serve_site.make_service(follower, limits, Path(request.log) if request.log else None, request.urls)
+    feedback = serve_site.open_feedback(settings, request.feedback)
+    log = Path(request.log) if request.log else None
+    service = serve_site.make_service(follower, limits, log, request.urls, feedback)
     serve_site.log_to_stderr()
     console.print(
         f"[bold]Serving at[/] http://{escape(place.host)}:{place.port} "

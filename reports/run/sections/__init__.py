@@ -7,6 +7,7 @@ reports.run.contents.SECTIONS.
 answer         | which variant is best, what it cost, whether it is promoted
 champion       | what was decided on the champion, and by which criteria
 leaderboard    | how accurate each variant is
+people         | how accurate each variant is by what people chose
 seeds          | how much the accuracy varies over seeds
 cost           | what accuracy costs
 questions      | what this run answers of the notebook's open questions

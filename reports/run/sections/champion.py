@@ -4,6 +4,7 @@ from typing import Any
 
 from data.records.promotion import Decision
 from data.records.run import RunResults
+from data.records.truths import TRUTH_WORDS
 from reports.common.markdown_text import escape_text
 from reports.run.sources import ReportSources
 
@@ -46,6 +47,7 @@ def markdown(results: RunResults, sources: ReportSources) -> list[str]:
 def decision_markdown(decision: Decision) -> str:
     """Write a decision as Markdown: a list, since the reasons are sentences and Prefect's tables do not wrap lines."""
     lines = [f"**{OUTCOMES[decision.outcome]}.** {escape_text(decision.summary)}", ""]
+    lines += [f"Judged by {TRUTH_WORDS[decision.truth]}.", ""] if decision.truth != "published" else []
     reasons = [
         f"- {'✓' if row['holds'] == 'yes' else '✗'} **{escape_text(row['criterion'])}**: {escape_text(row['why'])}"
         for row in decision_rows(decision)

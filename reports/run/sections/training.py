@@ -23,7 +23,16 @@ def context(results: RunResults, sources: ReportSources) -> dict[str, Any]:
     trained = [variant for variant in results.variants if variant.epochs]
     limits = accuracy_range(trained)
     figures = [training_figure(variant, f"training-{index}", limits) for index, variant in enumerate(trained)]
-    return {"trainings": [(v, Markup(svg), epoch_rows(v)) for v, svg in zip(trained, figures, strict=True)]}
+    return {
+        "trainings": [(v, Markup(svg), epoch_rows(v)) for v, svg in zip(trained, figures, strict=True)],
+        "towards": {variant.name: describe_target(variant) for variant in trained},
+    }
+
+
+def describe_target(variant: VariantResult) -> str:
+    """Describe what a variant was trained towards; empty for published labels."""
+    targets = {"majority": "Trained towards the class that most people chose. ", "votes": "Trained towards the votes. "}
+    return targets.get(variant.train_config.get("target", "label"), "")
 
 
 def markdown(results: RunResults, sources: ReportSources) -> list[str]:

@@ -14,12 +14,14 @@ from data.quality.label_corrections import (
     Correction,
     apply_relabel,
     empty_answers,
+    join_answers,
     leave_out_answered,
     read_answers,
     read_relabel,
     write_audit_csv,
+    write_sample_csv,
 )
-from data.records.label_audit import LabelAudit, Suspect
+from data.records.label_audit import Candidate, LabelAudit, Suspect
 from tests.support.image_tree import make_manifest
 
 ROWS = [
@@ -65,7 +67,7 @@ def write_rows(path, rows, columns=CSV_COLUMNS):
 
 def row(image_id, new_label, content="x"):
     digest = hashlib.sha256(content.encode()).hexdigest()
-    return (image_id, "train", "sad", "happy", 0.9, new_label, digest)
+    return (image_id, "train", "sad", "happy", 0.9, "", new_label, digest)
 
 
 def test_a_filled_in_csv_comes_back_as_corrections(tmp_path, manifest):
@@ -101,7 +103,7 @@ def test_a_second_round_keeps_the_first(tmp_path, manifest):
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     pixels = manifest.set_index("path")["pixel_sha256"]
     rows = [(SMILE, "happy"), (TEARS, "sad"), (LOGO, "remove"), (CALM, "")]
-    lines = [(name, "train", "sad", "happy", 0.9, label, pixels[name]) for name, label in rows]
+    lines = [(name, "train", "sad", "happy", 0.9, "", label, pixels[name]) for name, label in rows]
     answers = read_answers(write_rows(first, lines))
     corrected = apply_relabel(manifest, read_relabel(first)).manifest
     suspects = audit_of((TEARS, "happy", 0.9), (CALM, "sad", 0.8), (COPY, "sad", 0.7))
@@ -136,7 +138,7 @@ def test_a_column_of_a_person_s_own_does_not_decide_the_separator(tmp_path, sepa
     [
         ([row(SMILE, "angry")], "got new_label angry"),
         ([row(SMILE, "happy"), row(SMILE, "neutral")], f"more than one new_label for {SMILE}"),
-        ([(SMILE, "train", "sad", "happy", 0.9, "happy", "")], f"no pixel_sha256 for {SMILE}"),
+        ([(SMILE, "train", "sad", "happy", 0.9, "", "happy", "")], f"no pixel_sha256 for {SMILE}"),
     ],
 )
 def test_bad_corrections_are_refused(tmp_path, rows, message):
@@ -251,7 +253,7 @@ def test_an_image_listed_three_times_is_named_for_each_row_too_many(tmp_path):
 
 @pytest.mark.parametrize("digest", ["0" * 63, "0" * 65, "A" * 64, "g" * 64])
 def test_only_a_whole_digest_ties_a_correction_to_its_pixels(tmp_path, digest):
-    rows = [(SMILE, "train", "sad", "happy", 0.9, "happy", digest)]
+    rows = [(SMILE, "train", "sad", "happy", 0.9, "", "happy", digest)]
     with pytest.raises(PipelineError, match=f"got no pixel_sha256 for {SMILE}; expected that of suspects.csv"):
         read_answers(write_rows(tmp_path / "relabel.csv", rows))
 
@@ -273,7 +275,7 @@ def test_a_header_with_as_many_semicolons_as_commas_is_separated_by_commas(tmp_p
 
 
 def test_texts_that_tables_take_for_no_value_stay_texts(tmp_path):
-    path = write_rows(tmp_path / "relabel.csv", [("NA", "null", "nan", "None", 0.9, "happy", "0" * 64)])
+    path = write_rows(tmp_path / "relabel.csv", [("NA", "null", "nan", "None", 0.9, "", "happy", "0" * 64)])
     answers = read_answers(path).iloc[0]
     assert answers[["image_id", "split", "label", "suggested_label"]].tolist() == ["NA", "null", "nan", "None"]
 
@@ -293,9 +295,42 @@ def test_the_written_csv_byte_for_byte(tmp_path, manifest):
     pixels = manifest.set_index("path")["pixel_sha256"]
     write_audit_csv(audit_of((LOGO, "neutral", 0.98765)), manifest, empty_answers(), path)
     assert path.read_bytes() == (
-        b"\xef\xbb\xbfimage_id,split,label,suggested_label,suspicion,new_label,pixel_sha256\n"
-        + f"{LOGO},validation,surprise,neutral,0.9877,,{pixels[LOGO]}\n".encode()
+        b"\xef\xbb\xbfimage_id,split,label,suggested_label,suspicion,candidates,new_label,pixel_sha256\n"
+        + f"{LOGO},validation,surprise,neutral,0.9877,,,{pixels[LOGO]}\n".encode()
     )
+
+
+def test_the_candidates_are_written_with_their_probabilities(tmp_path, manifest):
+    path = tmp_path / "suspects.csv"
+    candidates = (Candidate(label="neutral", probability=0.617), Candidate(label="surprise", probability=0.3))
+    audit = audit_of((LOGO, "neutral", 0.7))
+    (suspect,) = audit.suspects
+    suspects = (suspect.model_copy(update={"candidates": candidates}),)
+    write_audit_csv(audit.model_copy(update={"suspects": suspects}), manifest, empty_answers(), path)
+    assert pd.read_csv(path, encoding="utf-8-sig")["candidates"].tolist() == ["neutral 0.62; surprise 0.30"]
+
+
+def test_the_random_sample_is_written_without_what_the_networks_say_and_can_be_given_back(tmp_path, manifest):
+    path = tmp_path / "sample.csv"
+    audit = audit_of((LOGO, "neutral", 0.7)).model_copy(update={"sample": (LOGO, SMILE, CALM)})
+    write_sample_csv(audit, manifest, path)
+    table = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False)
+    assert sorted(table["image_id"]) == sorted([LOGO, SMILE, CALM])
+    assert table["pixel_sha256"].is_monotonic_increasing, "an order that says nothing about the label"
+    assert table[["suggested_label", "suspicion", "candidates", "new_label"]].eq("").all(axis=None)
+    table.assign(new_label=table["label"]).to_csv(path, index=False)
+    assert {name: answer.new_label for name, answer in read_relabel(path).items()} == {
+        LOGO: "surprise",
+        SMILE: "sad",
+        CALM: "neutral",
+    }
+
+
+def test_a_later_answer_for_the_same_pixels_replaces_the_earlier_one(tmp_path):
+    earlier = read_answers(write_rows(tmp_path / "a.csv", [row(SMILE, "sad"), row(TEARS, "sad", "y")]))
+    later = read_answers(write_rows(tmp_path / "b.csv", [row(COPY, "happy")]))
+    joined = join_answers(earlier, later)
+    assert joined[["image_id", "new_label"]].values.tolist() == [[TEARS, "sad"], [COPY, "happy"]]
 
 
 def test_suspects_are_counted_again_when_answered_ones_are_left_out(manifest):

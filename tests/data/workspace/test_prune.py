@@ -24,6 +24,7 @@ from data.workspace.layout import (
     IMAGES_STAGE,
     RENDERED_FOLDER,
     REPORTS_STAGE,
+    REVIEWS_FOLDER,
     SCORES_FOLDER,
     SEARCHES_STAGE,
     VERDICTS_STAGE,
@@ -366,6 +367,17 @@ def test_scores_of_photos_stay_whatever_their_age(tree):
     counts = tree.prune(keep=1, days=0)
     assert counts["variants"].removed > 0
     assert all((folder / name).exists() for name in names)
+
+
+def test_answers_of_people_and_feedback_stay_whatever_their_age(tree):
+    tree.run(1), tree.run(2)
+    names = [tree.root / REVIEWS_FOLDER / name for name in ("anna.jsonl", "feedback/feedback.jsonl", "feedback/1.png")]
+    for path in names:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("an answer")
+        os.utime(path, (1, 1))
+    tree.prune(keep=1, days=0)
+    assert all(path.exists() for path in names)
 
 
 def hash_of(text: str) -> str:

@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from data.base.errors import PipelineError
 from flows.cli.commands import app
+from flows.service.serve_site import open_feedback, read_token
+from flows.settings import Settings
 
 
 def refuse(*arguments, says):
@@ -44,3 +46,22 @@ def test_a_missing_package_names_the_extra(monkeypatch, missing):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == missing else real(name, *rest))
     refuse(says=f"got no package {missing}, which emotion serve needs: install the extra serve")
+
+
+def test_feedback_is_off_unless_it_is_asked_for(tmp_path, monkeypatch):
+    workspace = tmp_path / "workspace"
+    settings = Settings(workspace=workspace)
+    assert open_feedback(settings) is None
+    assert not workspace.exists()
+    for store in (open_feedback(settings, True), open_feedback(Settings(workspace=workspace, feedback=True))):
+        assert store and (store.limits.pictures, store.limits.total_bytes) == (2_000, 64 << 20)
+    few = open_feedback(Settings(workspace=workspace, feedback=True, feedback_pictures=3))
+    assert few and few.limits.pictures == 3
+
+
+def test_the_token_of_one_page_does_not_open_the_other(tmp_path):
+    file = tmp_path / "token"
+    file.write_text("a-token-in-a-file\n")
+    settings = Settings(workspace=tmp_path, review_token_file=file, serve_token="a-token-of-the-champion")
+    assert read_token(settings, "review_token") == "a-token-in-a-file"
+    assert read_token(settings) == "a-token-of-the-champion"

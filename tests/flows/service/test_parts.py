@@ -21,9 +21,8 @@ def test_a_taken_port_is_named_with_who_has_it_and_the_setting():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        settings = Settings(
-            prefect_port=free_port(), mlflow_port=port, reports_port=free_port(), serve_port=free_port()
-        )
+        others = {name: free_port() for name in ("prefect_port", "reports_port", "serve_port", "review_port")}
+        settings = Settings(mlflow_port=port, **others)
         with pytest.raises(PipelineError, match=rf"port {port} .*process {os.getpid()}\).*EMOTION_MLFLOW_PORT"):
             require_free_ports(settings)
 
@@ -31,15 +30,14 @@ def test_a_taken_port_is_named_with_who_has_it_and_the_setting():
 def test_two_parts_on_one_port_are_refused():
     port = free_port()
     with pytest.raises(PipelineError, match="EMOTION_REPORTS_PORT has already"):
-        require_free_ports(
-            Settings(prefect_port=port, mlflow_port=free_port(), reports_port=port, serve_port=free_port())
-        )
+        others = {name: free_port() for name in ("mlflow_port", "serve_port", "review_port")}
+        require_free_ports(Settings(prefect_port=port, reports_port=port, **others))
 
 
 def test_everything_is_on_loopback_unless_told(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert all(address.startswith("http://127.0.0.1:") for address in addresses(Settings()).values())
-    assert set(addresses(Settings())) == {"server", "reports", "serve", "mlflow"}
+    assert set(addresses(Settings())) == {"server", "reports", "serve", "review", "mlflow"}
     assert "10.0.0.7" in addresses(Settings(host="10.0.0.7"))["server"]
 
 

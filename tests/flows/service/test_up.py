@@ -36,6 +36,7 @@ PATHS = {
     "mlflow": "/api/2.0/mlflow/experiments/search?max_results=1",
     "reports": "/reports/",
     "serve": "/metrics",
+    "review": "/start",
 }
 
 
@@ -113,7 +114,7 @@ def test_no_secret_is_in_a_log_or_a_command_line(up):
 
 
 def test_every_part_runs_and_a_second_up_says_so(up):
-    running = dict.fromkeys(("server", "worker", "mlflow", "reports", "serve"), "RUNNING")
+    running = dict.fromkeys(("server", "worker", "mlflow", "reports", "serve", "review"), "RUNNING")
 
     def states():
         return {part.name: part.state for part in part_states(up.record(), up.settings.workspace)}
@@ -275,7 +276,8 @@ def test_ctrl_c_leaves_no_process_and_no_port(up):
     assert up.processes() == []
     assert find_kept_server(up.settings.workspace) == ""
     settings = up.settings
-    for port in (settings.prefect_port, settings.mlflow_port, settings.reports_port, settings.serve_port):
+    pages = (settings.reports_port, settings.serve_port, settings.review_port)
+    for port in (settings.prefect_port, settings.mlflow_port, *pages):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

@@ -37,6 +37,18 @@ def test_a_run_on_photos_says_so():
     assert "--faces" not in repeat_command({"source": "photos", "preset": "quick", "seed": 1, "faces": "given"})
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"target": "preset", "truth": "published"}, ""),
+        ({"target": "votes", "truth": "clear"}, " --target votes --truth clear"),
+    ],
+)
+def test_a_run_with_a_target_and_a_truth_says_so(given: dict[str, str], words: str) -> None:
+    command = repeat_command({"source": "faces", "preset": "quick", "seed": 1, **given})
+    assert command == f"emotion run --source faces --preset quick --seed 1{words}"
+
+
 def test_a_run_with_votes_says_so():
     command = repeat_command({"source": "faces", "preset": "quick", "seed": 1, "votes": "my votes.csv"})
     assert command == "emotion run --source faces --preset quick --seed 1 --votes 'my votes.csv'"

@@ -11,6 +11,7 @@ from data.quality.multiple_testing import holm_correction
 from models.analysis.run_difference import compare_runs
 from models.evaluation.paired import compare_proportions
 from models.evaluation.predictions import name_columns
+from reports.difference.page import difference_markdown
 from tests.support.results_factory import make_results
 from tests.support.seed_format import CLASSES
 
@@ -150,3 +151,20 @@ def test_equal_certainties_do_not_differ():
     (found,) = compare_proportions([(10, 10)], [(10, 10)])
     assert (found.gain, found.p_holm) == (0, 1)
     assert compare_proportions([], []) == []
+
+
+def test_runs_that_are_judged_by_different_labels_are_not_tested(runs):
+    earlier, later = runs[0], runs[1].model_copy(update={"truth": "crowd"})
+    found = compare_runs(earlier, later)
+    assert found.unpaired_because == "the runs are judged by different labels"
+    assert {(variant.method, variant.difference) for variant in found.variants[:3]} == {("other labels", None)}
+    (change,) = [change for change in found.changes if change.what == "judged by"]
+    assert (change.earlier, change.later) == ("the published labels", "the choice of the crowd")
+    assert "judged by other labels" in difference_markdown(found)
+
+
+def test_runs_that_are_both_judged_by_the_crowd_are_compared_by_their_accuracies(runs):
+    earlier, later = (run.model_copy(update={"truth": "crowd"}) for run in runs)
+    found = compare_runs(earlier, later)
+    assert not found.paired and "judged by the choice of the crowd" in found.unpaired_because
+    assert {variant.method for variant in found.variants[:3]} == {"two proportions"}

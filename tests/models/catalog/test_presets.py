@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from data.base.errors import PipelineError
 from data.views.augment import LIGHT_AUGMENT, PLAIN_VIEWS, STRONG_AUGMENT, ViewsConfig
 from models.analysis.questions import list_pairs
-from models.catalog.presets import PRESETS, Preset, load_preset, narrow_preset
+from models.catalog.presets import PRESETS, Preset, load_preset, narrow_preset, with_target
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import VARIANTS, VariantName
 
@@ -179,3 +179,13 @@ def test_the_demo_has_fixed_epochs_and_a_pair_for_each_question_of_the_notebook(
     demo = PRESETS["demo"]
     assert not any(recipe.time_budget_minutes for recipe in (demo.train, *demo.recipes.values()))
     assert {topic for topic, _, _ in list_pairs(demo.variants)} == {"colour", "frozen", "augmentation", "depth"}
+
+
+def test_a_target_of_a_run_replaces_that_of_every_recipe():
+    preset = PRESETS["best"]
+    assert with_target(preset, "preset") == preset
+    changed = with_target(preset, "votes")
+    names = (*preset.variants, "student", "light")
+    for name in names:
+        assert changed.recipe(name, 0) == preset.recipe(name, 0).model_copy(update={"target": "votes"})
+    assert {with_target(changed, "label").recipe(name, 0).target for name in names} == {"label"}

@@ -61,6 +61,15 @@ def test_doubt_that_is_only_a_habit_costs_no_votes(tmp_path):
     assert 0.6 < votes["first"] / votes["timid"] < 1.6
 
 
+def test_members_that_were_trained_on_votes_of_people_are_joined_by_the_choice_of_the_crowd():
+    blind, able = draw(3, 3.0, 0.8)
+    chosen = np.random.default_rng(5).integers(0, 4, len(able))
+    crowd = frame_of(able["label"], 3.0 * np.eye(4)[chosen]).assign(target_label=chosen)
+    assert choose_votes({"blind": blind, "able": able}) == {"able": 1}
+    votes = choose_votes({"able": able, "crowd": crowd})
+    assert votes["crowd"] > votes.get("able", 0)
+
+
 def make_member(directory, seed):
     """Write a small untrained network's directory as a training leaves it."""
     keras.utils.set_random_seed(seed)

@@ -21,7 +21,10 @@ from scipy.stats import beta
 from data.base.errors import ChildKilled
 from data.base.paths import PROJECT_ROOT
 from data.records.training import VariantResult
+from data.views.choices import write_votes
 from models.catalog.train_config import TrainConfig
+from models.evaluation.calibration import fit_temperature
+from models.evaluation.predictions import correctness_of, probabilities_of
 from models.jobs.specs import FitSpec
 from models.training.batches import mix_batches
 from models.training.features import FeatureStore, split_frozen
@@ -244,6 +247,45 @@ def test_a_killed_training_resumes_and_ends_as_if_nothing_had_happened(trained, 
     assert [record.epoch for record in result.epochs] == [1, 2, 3]
     assert [record.resumed for record in result.epochs] == [False, True, False]
     assert figures_of(result) == figures_of(uninterrupted)
+
+
+@pytest.fixture(scope="module")
+def voted(tmp_path_factory):
+    """Write the same views with the votes of people who see another class in every image, or none in some."""
+    directory = write_tiny_views(tmp_path_factory.mktemp("voted"))
+    for part, count in IMAGES.items():
+        votes = np.zeros((count, 7), np.float32)
+        votes[np.arange(count), (np.arange(count) + 1) % 4] = 10
+        votes[: count // 4] = np.nan
+        write_votes(directory, part, votes)
+    return directory
+
+
+def test_with_labels_as_target_votes_change_no_figure(trained, voted, tmp_path):
+    write_spec(tmp_path, voted)
+    run_fit(tmp_path)
+    assert figures_of(load_result(tmp_path)) == figures_of(load_result(trained[0]))
+    assert (tmp_path / "predictions.parquet").read_bytes() == (trained[0] / "predictions.parquet").read_bytes()
+
+
+def test_trained_on_votes_epoch_and_temperature_follow_the_choice_of_the_crowd(trained, voted, tmp_path):
+    write_spec(tmp_path, voted, target="votes", votes_smoothing=0.5)
+    events = run_fit(tmp_path)
+    assert next(event.target for event in events if event.event == "planned") == "votes"
+    result, predictions = load_result(tmp_path), pd.read_parquet(tmp_path / "predictions.parquet")
+    assert result.train_config["target"] == "votes"
+    assert result.epochs[0].loss != load_result(trained[0]).epochs[0].loss
+    by_part = dict(iter(predictions.groupby("part")))
+    for part, frame in by_part.items():
+        chosen = (frame["label"].to_numpy() + 1) % 4
+        chosen[: IMAGES[part] // 4] = frame["label"].to_numpy()[: IMAGES[part] // 4]
+        assert frame["target_label"].tolist() == chosen.tolist()
+    selection = by_part["selection"]
+    right = probabilities_of(selection).argmax(axis=1) == selection["target_label"]
+    assert result.epochs[result.best_epoch - 1].monitor_accuracy == pytest.approx(right.mean(), abs=1e-6)
+    assert result.parts["selection"].accuracy == pytest.approx(correctness_of(selection).mean())
+    fitted = fit_temperature(selection["target_label"].to_numpy(), probabilities_of(selection))
+    assert result.calibration.temperature == fitted
 
 
 @pytest.fixture(scope="module")

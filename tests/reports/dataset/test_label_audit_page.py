@@ -9,7 +9,7 @@ import pytest
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from data.records.label_audit import LabelAudit, Suspect
+from data.records.label_audit import Candidate, ExpectedPrecision, LabelAudit, SampleAnswers, Suspect
 from reports.common import formatting
 from reports.dataset.label_audit_page import (
     FACES_PER_ROW,
@@ -115,9 +115,31 @@ def test_markdown_has_noise_counts_and_suspects():
 
 
 def test_rows_are_limited_and_readable():
-    assert suspect_rows(make_audit(), 1) == [
-        {"image": "validation/sad/0.jpg", "label": "sad", "suspected": "neutral", "suspicion": "0.990"}
+    (first, *_) = make_audit().suspects
+    candidates = (Candidate(label="neutral", probability=0.617), Candidate(label="sad", probability=0.3))
+    assert suspect_rows(make_audit(suspects=(first.model_copy(update={"candidates": candidates}),)), 1) == [
+        {
+            "image": "validation/sad/0.jpg",
+            "label": "sad",
+            "suspected": "neutral",
+            "suspicion": "0.990",
+            "candidates": "neutral 61.7%, sad 30.0%",
+        }
     ]
+
+
+def test_a_sample_is_asked_for_until_its_answers_say_how_many_suspects_are_wrong():
+    asked = " ".join(audit_sentences(make_audit(sample=("train/sad/1.jpg", "train/sad/2.jpg"))))
+    assert "fill in new_label in sample.csv, 2 images drawn at random, and audit again with --answers" in asked
+    answers = (SampleAnswers(label="happy", answered=50, wrong=4), SampleAnswers(label="sad", answered=50, wrong=26))
+    expected = (
+        ExpectedPrecision(first=200, share=0.91, low=0.82, high=0.96),
+        ExpectedPrecision(first=3000, share=0.75, low=0.66, high=0.84),
+    )
+    known = " ".join(audit_sentences(make_audit(answers=answers, expected=expected)))
+    assert "Of 100 labels drawn at random, a person called 30 wrong." in known
+    assert "91.0% (82.0% to 96.0%) of the first 200 and 75.0% (66.0% to 84.0%) of the first 3,000 suspects" in known
+    assert "sample.csv" not in known
 
 
 def render(view):

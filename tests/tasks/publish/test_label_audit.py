@@ -6,6 +6,7 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 
+from data.base.errors import PipelineError
 from data.manifest.table import build_manifest, write_manifest
 from data.quality.label_corrections import apply_relabel, read_relabel
 from data.records.training import VariantResult
@@ -42,9 +43,9 @@ def run(tmp_path, monkeypatch):
     dataset = workspace.produce("datasets", {}, write_data_set)
     result = write_predictions(tmp_path / "variants" / "key", manifest[manifest["part"] != "train"])
 
-    def go(results=(result,)):
+    def go(results=(result,), **answers):
         with disable_run_logger():
-            outcome = audit.audit_variant_labels.fn(list(results), images, dataset, workspace)
+            outcome = audit.audit_variant_labels.fn(list(results), images, dataset, workspace, **answers)
         return outcome, artifacts
 
     return go, manifest
@@ -124,3 +125,26 @@ def test_a_run_without_a_trained_variant_suspects_nothing(run):
     assert not (audited.path / "pictures.npz").exists()
     assert read_relabel(audited.path / "suspects.csv") == {}
     assert artifact["table"] == []
+
+
+def test_a_cross_fit_asks_for_a_random_sample_and_takes_its_answers(run, tmp_path, monkeypatch):
+    go, manifest = run
+    monkeypatch.setattr(audit, "audit_variant_labels", audit.audit_cross_fitted)
+    asked = record_of(go()[0])
+    sample = pd.read_csv(asked.path / "sample.csv", encoding="utf-8-sig", keep_default_na=False, dtype="str")
+    assert set(sample["image_id"]) == set(audit.load_label_audit(asked).sample) <= set(manifest["path"])
+    sample["new_label"] = sample["label"].where(sample["image_id"] != WRONG, "sad")
+    sample.to_csv(tmp_path / "filled.csv", index=False)
+    told = record_of(go(answers=str(tmp_path / "filled.csv"))[0])
+    found = audit.load_label_audit(told)
+    assert told.key != asked.key and found.sample == ()
+    assert sum(one.answered for one in found.answers) == len(sample)
+    assert WRONG not in [suspect.image_id for suspect in found.suspects], "a person has judged it"
+    assert len(read_relabel(told.path / "suspects.csv")) == len(sample)
+
+
+def test_answers_that_are_not_there_are_named(run, monkeypatch):
+    go, _ = run
+    monkeypatch.setattr(audit, "audit_variant_labels", audit.audit_cross_fitted)
+    with pytest.raises(PipelineError, match=r"got no file nowhere\.csv, expected the sample\.csv of an audit"):
+        go(answers="nowhere.csv")

@@ -54,3 +54,8 @@ def test_a_budget_of_few_epochs_is_a_warning_with_what_to_do(said):
 
 def test_a_plan_of_enough_epochs_warns_of_nothing(said):
     assert [level for level, _ in said(make_plan())] == ["INFO"]
+
+
+def test_the_plan_names_a_target_of_votes(said):
+    ((_, planned),) = said(make_plan(target="majority"))
+    assert planned.endswith("1 threads, towards the class that most people chose")

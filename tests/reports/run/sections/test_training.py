@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.run.sections.training import accuracy_range, epoch_rows, training_figure
+from reports.run.sections.training import accuracy_range, describe_target, epoch_rows, training_figure
 from tests.support.results_factory import make_results
 
 
@@ -37,3 +37,11 @@ def test_every_epoch_is_in_the_table_with_its_rate_and_time(results):
     assert [row["note"] for row in rows if row["note"]] == ["resumed", "best", "cut short, stopped early"]
     undefined = variant.epochs[0].model_copy(update={"learning_rate": float("nan")})
     assert epoch_rows(variant.model_copy(update={"epochs": (undefined,)}))[0]["learning rate"] == "–"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("label", ""), ("majority", "class that most people"), ("votes", "votes")]
+)
+def test_a_chart_says_what_was_trained_towards(results, target, words):
+    variant = results.variants[0].model_copy(update={"train_config": {"target": target}})
+    assert words in describe_target(variant) and bool(describe_target(variant)) == bool(words)

@@ -1,0 +1,157 @@
+"""Results of a review as files for the next run and for other tools, and the answers of other tools as a review."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from data.base.errors import PipelineError
+from data.review.audited import NO_AUDIT, AuditedData, find_latest_audit, load_audited
+from data.review.choices import list_choices
+from data.review.feedback import feedback_folder, read_feedback
+from data.review.import_files import Imported, read_import
+from data.review.label_studio import TASKS_NAME, make_tasks, write_label_studio
+from data.review.matching import ImageFinder
+from data.review.review_queue import ReviewItem, build_queue
+from data.review.reviewers import open_all_logs, open_log
+from data.review.tally import (
+    RELABEL_NAME,
+    VOTES_NAME,
+    Tally,
+    count_votes,
+    decide_labels,
+    list_pictures,
+    make_relabel,
+    write_relabel,
+    write_votes,
+)
+
+FEEDBACK_NAME = "feedback"
+
+
+class Exported(NamedTuple):
+    """What was written."""
+
+    relabel: Path
+    votes: Path
+    tasks: Path
+    people: int
+    pictures: int
+    """With at least one answer."""
+    corrections: int
+    """Rows of the corrections, earlier answers included."""
+    feedback: int
+    """Faces of feedback whose class is decided."""
+    elsewhere: int
+    """Answers on pictures that are neither in the data set nor feedback."""
+
+
+def load_latest(workspace: Path) -> AuditedData:
+    """Return the latest audit with its data.
+
+    Raises:
+        PipelineError: there is none, or it cannot be read.
+    """
+    record = find_latest_audit(workspace)
+    if record is None:
+        raise PipelineError(f"got {workspace} with {NO_AUDIT}")
+    return load_audited(workspace, record)
+
+
+def export_reviews(workspace: Path, folder: Path) -> Exported:
+    """Write the answers of all people: corrections, votes, decided feedback, and tasks of Label Studio.
+
+    Args:
+        workspace: root of the workspace.
+        folder: is made if needed; files of the same names in it are replaced.
+
+    Raises:
+        PipelineError: there is no audit, or the folder cannot be written.
+    """
+    data = load_latest(workspace)
+    people = {name: log.history.answers() for name, log in open_all_logs(workspace).items()}
+    given, known, faces = list(people.values()), list_pictures(data), _list_faces(workspace)
+    tally, of_faces = (count_votes(given, pictures, data.labels) for pictures in (known, faces))
+    relabel = make_relabel(tally, data)
+    tasks = make_tasks(_items(workspace, data, tally.votes["image"].tolist()), people)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_relabel(relabel, folder / RELABEL_NAME)
+        write_votes(tally, folder / VOTES_NAME)
+        write_label_studio(tasks, list_choices(data.labels), folder)
+        decided = _copy_faces(of_faces, data.labels, feedback_folder(workspace), folder / FEEDBACK_NAME)
+    except OSError as error:
+        raise PipelineError(
+            f"got the folder {folder}, which cannot be written ({error.strerror}): name a folder of yours with room"
+        ) from error
+    return Exported(
+        relabel=folder / RELABEL_NAME,
+        votes=folder / VOTES_NAME,
+        tasks=folder / TASKS_NAME,
+        people=len(people),
+        pictures=len(tally.votes),
+        corrections=len(relabel),
+        feedback=decided,
+        elsewhere=sum(picture not in known.index and picture not in faces.index for one in given for picture in one),
+    )
+
+
+def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
+    """Add the answers of a file to those of the people whom it names; answers that are known are left out.
+
+    Args:
+        workspace: root of the workspace.
+        file: see `read_import`.
+        reviewer: name of the person; see `read_import`.
+
+    Raises:
+        PipelineError: there is no audit, or the file cannot be used.
+    """
+    data = load_latest(workspace)
+    images = zip(data.manifest["path"].tolist(), data.manifest["pixel_sha256"].tolist(), strict=True)
+    earlier = zip(data.answers["image_id"].tolist(), data.answers["pixel_sha256"].tolist(), strict=True)
+    feedback = [(f"feedback/{one.file_name}", one.pixel_sha256) for one in read_feedback(workspace)]
+    found = read_import(file, ImageFinder([*images, *earlier, *feedback]), data.labels, reviewer)
+    for name, lines in found.lines.items():
+        open_log(workspace, name).add(*lines)
+    return found
+
+
+def _list_faces(workspace: Path) -> pd.DataFrame:
+    """Return the faces of feedback as `list_pictures` returns those of a data set."""
+    rows = {one.pixel_sha256: (one.file_name, "", one.choice) for one in read_feedback(workspace)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["image", "split", "label"]).rename_axis("pixel_sha256")
+
+
+def _copy_faces(tally: Tally, labels: Sequence[str], source: Path, target: Path) -> int:
+    """Copy each face of feedback into the folder of the class that most people gave it; return their number."""
+    decided = decide_labels(tally, labels)
+    copied = 0
+    for name, label in zip(tally.votes["image"].tolist(), decided.tolist(), strict=True):
+        if label in labels:
+            (target / label).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target / label / name)
+            copied += 1
+    return copied
+
+
+def _items(workspace: Path, data: AuditedData, answered: Sequence[str]) -> list[ReviewItem]:
+    """Return what is asked about, and below it what was answered although it is not asked about now."""
+    queue = list(build_queue(data, read_feedback(workspace), feedback_folder(workspace)))
+    asked = {item.picture for item in queue}
+    others = data.manifest[data.manifest["path"].isin(answered) & ~data.manifest["pixel_sha256"].isin(asked)]
+    for path, picture, label in others[["path", "pixel_sha256", "label"]].itertuples(index=False):
+        queue.append(
+            ReviewItem(
+                picture=str(picture),
+                image_id=str(path),
+                label=str(label),
+                suggested="",
+                doubt=0,
+                reason="suspect",
+                path=data.images / str(path),
+            )
+        )
+    return queue

@@ -1,0 +1,295 @@
+"""Results of a review: votes and corrections that the next run takes, and a round trip through Label Studio's files."""
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.base.errors import PipelineError
+from data.quality.label_corrections import apply_relabel, read_answers, read_relabel
+from data.review.exchange import export_reviews, import_answers, load_latest
+from data.review.feedback import FeedbackStore, read_feedback
+from data.review.reviewers import list_reviewers, open_log
+from data.review.tally import count_votes, decide_labels, list_pictures
+from tests.support.image_tree import make_pixels
+from tests.support.review_factory import make_audited_workspace, make_line, picture_name
+from tests.support.seed_format import CLASSES
+
+LABELS = list(CLASSES)
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_audited_workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def pictures(root):
+    """Path -> hash of the pixels."""
+    manifest = load_latest(root).manifest
+    return dict(zip(manifest["path"], manifest["pixel_sha256"], strict=True))
+
+
+@pytest.fixture
+def give(root, pictures):
+    """Return a function that adds answers of a person: path -> answer."""
+
+    def add(name, answers):
+        open_log(root, name).add(
+            *(make_line(pictures[path], choice, image_id=path) for path, choice in answers.items())
+        )
+
+    return add
+
+
+def decide(root, give, *answers):
+    for number, answer in enumerate(answers):
+        give(f"person-{number}", {"train/sad/0.jpg": answer})
+    data = load_latest(root)
+    people = [open_log(root, name).history.answers() for name in list_reviewers(root)]
+    tally = count_votes(people, list_pictures(data), data.labels)
+    return decide_labels(tally, data.labels).tolist()
+
+
+@pytest.mark.parametrize(
+    ("answers", "decided"),
+    [
+        (["happy"], "happy"),
+        (["happy", "sad"], ""),
+        (["happy", "sad", "happy"], "happy"),
+        (["sad", "sad"], "sad"),
+        (["unknown", "unknown", "happy"], ""),
+        (["no_face", "no_face", "happy"], "remove"),
+        (["other"], "remove"),
+        (["other", "no_face"], ""),
+    ],
+)
+def test_what_most_people_say_is_decided(root, give, answers, decided):
+    assert decide(root, give, *answers) == [decided]
+
+
+def test_the_corrections_are_an_input_of_the_next_run(root, give, pictures, tmp_path):
+    give("anna", {"train/happy/0.jpg": "sad", "train/happy/1.jpg": "no_face", "train/sad/0.jpg": "sad"})
+    made = export_reviews(root, tmp_path / "out")
+    assert (made.people, made.pictures, made.corrections, made.elsewhere) == (1, 3, 3, 0)
+    relabel = read_relabel(made.relabel, LABELS)
+    assert {name: entry.new_label for name, entry in relabel.items()} == {
+        "train/happy/0.jpg": "sad",
+        "train/happy/1.jpg": "remove",
+        "train/sad/0.jpg": "sad",
+    }
+    done = apply_relabel(load_latest(root).manifest, relabel).counts
+    assert (done.relabelled, done.removed, done.confirmed) == (1, 1, 1)
+    table = pd.read_csv(made.relabel, encoding="utf-8-sig", dtype="str", keep_default_na=False).set_index("image_id")
+    assert table.loc["train/happy/0.jpg", "suspicion"] == "0.9375"
+    assert table.loc["train/sad/0.jpg", "suspicion"] == ""
+
+
+def test_earlier_answers_stay_unless_people_say_otherwise(tmp_path, pictures):
+    earlier = [("train/happy/0.jpg", "neutral"), ("train/happy/1.jpg", "sad"), ("train/gone.jpg", "remove")]
+    rows = [
+        {"image_id": path, "new_label": label, "pixel_sha256": pictures.get(path, picture_name(9))}
+        for path, label in earlier
+    ]
+    path = tmp_path / "earlier.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    root = make_audited_workspace(tmp_path / "workspace", answers=read_answers(path, LABELS), round_number=2)
+    open_log(root, "anna").add(make_line(pictures["train/happy/0.jpg"], "happy"))
+    found = read_relabel(export_reviews(root, tmp_path / "out").relabel, LABELS)
+    assert {name: entry.new_label for name, entry in found.items()} == {
+        "train/happy/0.jpg": "happy",
+        "train/happy/1.jpg": "sad",
+        "train/gone.jpg": "remove",
+    }
+
+
+def test_votes_have_a_column_an_answer_and_a_row_a_picture(root, give, tmp_path):
+    give("anna", {"train/happy/0.jpg": "sad", "train/sad/0.jpg": "other"})
+    give("ben", {"train/happy/0.jpg": "sad", "train/sad/0.jpg": "unknown"})
+    give("cleo", {"train/happy/0.jpg": "happy"})
+    open_log(root, "cleo").add(make_line(picture_name(1), "sad"))
+    made = export_reviews(root, tmp_path / "out")
+    votes = pd.read_csv(made.votes, encoding="utf-8-sig").set_index("image")
+    assert list(votes.columns) == ["pixel_sha256", *LABELS, "other", "unknown", "no_face"]
+    assert votes.loc["train/happy/0.jpg"].drop("pixel_sha256").tolist() == [1, 0, 2, 0, 0, 0, 0]
+    assert votes.loc["train/sad/0.jpg"].drop("pixel_sha256").tolist() == [0, 0, 0, 0, 1, 1, 0]
+    assert made.elsewhere == 1
+
+
+def test_feedback_is_copied_into_the_folder_of_its_class(root, give, tmp_path):
+    store = FeedbackStore(root)
+    for seed in range(3):
+        face = make_pixels(np.random.default_rng(900 + seed))[..., None]
+        store.add(face, "happy", "neutral", "emotion/3", {"happy": 0.2})
+    sad, nobody, _ = (one.pixel_sha256 for one in read_feedback(root))
+    open_log(root, "anna").add(make_line(sad, "sad"), make_line(nobody, "no_face"))
+    made = export_reviews(root, tmp_path / "out")
+    files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("feedback/*/*")]
+    assert files == [f"feedback/sad/{sad}.png"]
+    assert (made.feedback, made.elsewhere, made.corrections) == (1, 0, 0)
+
+
+def test_an_export_without_an_audit_says_what_to_do(tmp_path):
+    with pytest.raises(PipelineError, match="no label audit yet: emotion audit"):
+        export_reviews(tmp_path, tmp_path / "out")
+
+
+def current(root):
+    return {name: open_log(root, name).history.answers() for name in list_reviewers(root)}
+
+
+def chosen(root):
+    return {name: {picture: line.choice for picture, line in lines.items()} for name, lines in current(root).items()}
+
+
+@pytest.mark.parametrize("file", ["label_studio.json", "label_studio.csv"])
+def test_label_studios_files_carry_all_answers_to_another_workspace(root, give, tmp_path, file):
+    give("anna", {"train/happy/0.jpg": "sad", "train/sad/0.jpg": "other", "train/sad/1.jpg": "no_face"})
+    give("ben", {"train/happy/0.jpg": "unknown"})
+    export_reviews(root, tmp_path / "out")
+    other = make_audited_workspace(tmp_path / "other")
+    found = import_answers(other, tmp_path / "out" / file)
+    assert (found.unknown_images, found.unknown_answers) == ((), ())
+    assert chosen(other) == chosen(root)
+    before = {name: open_log(other, name).path.read_bytes() for name in list_reviewers(other)}
+    import_answers(other, tmp_path / "out" / file)
+    assert {name: open_log(other, name).path.read_bytes() for name in list_reviewers(other)} == before
+
+
+def test_open_images_are_tasks_without_an_annotation(root, give, tmp_path):
+    give("anna", {"train/happy/0.jpg": "sad"})
+    tasks = json.loads(export_reviews(root, tmp_path / "out").tasks.read_text())
+    assert [len(task["annotations"]) for task in tasks] == [1] + [0] * 7
+    (annotation,) = tasks[0]["annotations"]
+    assert annotation["result"][0]["value"] == {"choices": ["sad"]}
+    assert isinstance(annotation["completed_by"], int)
+    assert tasks[0]["data"]["image"] == "/data/local-files/?d=train/happy/0.jpg"
+
+
+def label_studio_task(image, choice, **changes):
+    """A task as Label Studio's JSON export has it."""
+    result = {"from_name": "emotion", "to_name": "img", "type": "choices", "value": {"choices": [choice]}}
+    annotation = {"id": 7, "completed_by": 3, "was_cancelled": False, "result": [result], **changes}
+    return {"id": 1, "data": {"image": image}, "annotations": [annotation], "predictions": []}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "/data/local-files/?d=faces/train/sad/1.jpg",
+        "/data/local-files/?d=train%2Fsad%2F1.jpg",
+        "s3://bucket/faces/train/sad/1.jpg",
+        "https://example.org/data/train/sad/1.jpg?token=x",
+        "sad/1.jpg",
+        "C:\\faces\\train\\sad\\1.jpg",
+    ],
+)
+def test_an_image_is_found_by_the_end_of_its_address(root, pictures, tmp_path, image):
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([label_studio_task(image, "Happy")]))
+    import_answers(root, path, "ls")
+    assert chosen(root) == {"ls": {pictures["train/sad/1.jpg"]: "happy"}}
+
+
+def test_cancelled_and_foreign_annotations_are_left_out_and_named(root, pictures, tmp_path):
+    tasks = [
+        label_studio_task("train/sad/1.jpg", "happy"),
+        label_studio_task("train/sad/2.jpg", "happy", was_cancelled=True),
+        label_studio_task("train/sad/3.jpg", "chair"),
+        label_studio_task("1.jpg", "happy"),  # several images have this name
+        label_studio_task("nowhere/77.jpg", "happy"),
+        {"id": 2},
+        "no task",
+    ]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks))
+    found = import_answers(root, path)
+    assert chosen(root) == {"export": {pictures["train/sad/1.jpg"]: "happy"}}
+    assert found.unknown_images == ("1.jpg", "nowhere/77.jpg")
+    assert found.unknown_answers == ("chair",)
+
+
+def test_annotators_become_people(root, tmp_path):
+    tasks = [
+        label_studio_task("train/sad/1.jpg", "happy", completed_by={"id": 4, "email": "anna@example.org"}),
+        label_studio_task("train/sad/1.jpg", "sad", completed_by={"id": 5, "email": "ben@example.org"}),
+    ]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks))
+    import_answers(root, path)
+    assert list_reviewers(root) == ["anna_example.org", "ben_example.org"]
+    import_answers(root, path, "team")
+    assert list_reviewers(root)[2:] == ["team-anna_example.org", "team-ben_example.org"]
+
+
+def write_csv(path, rows, separator=","):
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+    return path
+
+
+def test_votes_of_other_tools_are_read(root, pictures, tmp_path):
+    rows = [
+        ["image", "happiness", "sadness", "contempt", "NF"],
+        ["train/sad/1.jpg", 7, 2, 1, 0],
+        ["sad/2.jpg", 0, 0, 0, 0],
+        ["train/sad/3.jpg", 0, "", 0, 10],
+    ]
+    import_answers(root, write_csv(tmp_path / "crowd.csv", rows))
+    lines = current(root)["crowd"]
+    assert {picture: line.votes for picture, line in lines.items()} == {
+        pictures["train/sad/1.jpg"]: {"happy": 7, "sad": 2, "other": 1},
+        pictures["train/sad/3.jpg"]: {"no_face": 10},
+    }
+
+
+def test_corrections_are_read_even_as_a_spreadsheet_saves_them(root, pictures, tmp_path):
+    rows = [
+        ["image_id", "label", "new_label", "pixel_sha256"],
+        ["train/sad/1.jpg", "sad", "Happy", pictures["train/sad/1.jpg"]],
+        ["train/sad/2.jpg", "sad", "", pictures["train/sad/2.jpg"]],
+        ["train/sad/3.jpg", "sad", "remove", pictures["train/sad/3.jpg"]],
+        ["train/sad/4.jpg", "sad", "happy", picture_name(1)],  # other pixels than were looked at
+    ]
+    found = import_answers(root, write_csv(tmp_path / "my relabel.csv", rows, ";"))
+    assert chosen(root) == {
+        "my_relabel": {pictures["train/sad/1.jpg"]: "happy", pictures["train/sad/3.jpg"]: "no_face"}
+    }
+    assert found.unknown_images == ("train/sad/4.jpg",)
+
+
+def test_our_own_results_come_back(root, give, tmp_path):
+    give("anna", {"train/happy/0.jpg": "sad", "train/sad/0.jpg": "no_face"})
+    made = export_reviews(root, tmp_path / "out")
+    other = make_audited_workspace(tmp_path / "other")
+    import_answers(other, made.relabel)
+    import_answers(other, made.votes)
+    assert chosen(other)["relabel"] == chosen(other)["votes"] == chosen(root)["anna"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[",
+        "[]",
+        "{}",
+        "a,b\n1,2\n",
+        "image,happy,sad\ntrain/sad/1.jpg,-1,2\n",
+        "image,happy,sad\nx,one,two\n",
+        "\x00",
+    ],
+)
+def test_another_file_is_refused_with_what_is_expected(root, tmp_path, content):
+    path = tmp_path / "file.csv"
+    path.write_text(content)
+    with pytest.raises(PipelineError, match="expected"):
+        import_answers(root, path)
+    assert list_reviewers(root) == []
+
+
+def test_a_file_that_does_not_exist_is_named(root, tmp_path):
+    with pytest.raises(PipelineError, match=r"none\.json"):
+        import_answers(root, tmp_path / "none.json")
