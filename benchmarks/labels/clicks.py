@@ -1,4 +1,4 @@
-"""The labels that a person would mend first, answered by the crowd, as relabel.csv files.
+"""The labels that a person would correct first, answered by the crowd, as relabel.csv files.
 
 Run it from the checkout: `python -m benchmarks.labels.clicks SUSPECTS DATASET --out DIR [--first 500 1000 2000]`.
 SUSPECTS is the suspects.csv of an audit of the train split, DATASET the directory of a judged data set with votes and

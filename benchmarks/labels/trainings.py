@@ -33,8 +33,8 @@ class Arm(NamedTuple):
     @property
     def name(self) -> str:
         """Return what the table calls it."""
-        mended = f", {self.relabel.stem}" if self.relabel else ""
-        return f"{self.preset.stem}, {self.target}{mended}"
+        corrected = f", {self.relabel.stem}" if self.relabel else ""
+        return f"{self.preset.stem}, {self.target}{corrected}"
 
 
 class Row(NamedTuple):
