@@ -6,6 +6,9 @@ from pydantic import Field
 
 from data.base.record import Record
 
+MatchedBy = Literal["path", "pixels", "row"]
+"""What ties a row of a file of votes to its image."""
+
 CLEAR_SHARE = 0.7
 """Share of the people who chose one class from which on an image is clear: 7 of 10."""
 
