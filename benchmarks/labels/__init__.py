@@ -1,0 +1,7 @@
+"""Benchmarks of labels; each is run by itself, as `python -m benchmarks.labels.NAME`.
+
+module    | what it measures
+clicks    | writes the labels that a person would correct first, as relabel.csv files that `trainings` trains on
+judging   | accuracies of finished trainings by published label, by the crowd's choice, and where the crowd is clear
+trainings | what do trainings on published labels, on the crowd's choice and on its votes give?
+"""
