@@ -1,5 +1,7 @@
-"""Images that people are asked about, the largest doubt first: suspected labels, images on which earlier votes were
-divided, and feedback of users of the champion. Pictures with equal pixels are asked about once."""
+"""Images that people are asked about: the audit's random sample, and then, the largest doubt first, suspected labels,
+images on which earlier votes were divided, and feedback of users of the champion.
+
+Pictures with equal pixels are asked about once."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from data.review.audited import AuditedData
 from data.review.feedback import Feedback
 from data.votes.column import share_agreed, stack_votes
 
-Reason = Literal["suspect", "divided", "feedback"]
+Reason = Literal["sample", "suspect", "divided", "feedback"]
 
 
 class ReviewItem(Record):
@@ -24,7 +26,11 @@ class ReviewItem(Record):
     image_id: str = Field(description="path in the data set; of feedback, the name of its file")
     label: str = Field(description="as published; of feedback, the class that the user chose")
     suggested: str = Field(description="the networks' class; empty if none is stored")
-    doubt: float = Field(ge=0, le=1, description="1 minus the probability, or the share of votes, of the answer so far")
+    doubt: float = Field(
+        ge=0,
+        le=1,
+        description="1 minus the probability, or the share of votes, of the answer so far; 0 if none is known",
+    )
     reason: Reason
     path: Path
 
@@ -32,7 +38,9 @@ class ReviewItem(Record):
 def build_queue(
     data: AuditedData | None, feedback: Iterable[Feedback] = (), feedback_folder: Path = Path()
 ) -> tuple[ReviewItem, ...]:
-    """Return the pictures that people are asked about, the largest doubt first.
+    """Return the pictures that people are asked about: the random sample, then the largest doubt first.
+
+    The sample comes first, because its answers make a better list of suspects.
 
     Args:
         data: the latest audit; None if there is none.
@@ -47,7 +55,9 @@ def build_queue(
         known = items.get(item.picture)
         if known is None or known.doubt < item.doubt:
             items[item.picture] = item
-    return tuple(sorted(items.values(), key=lambda item: (-item.doubt, item.image_id)))
+    if data is not None:
+        items |= {item.picture: item for item in _sample(data, items)}
+    return tuple(sorted(items.values(), key=lambda item: (item.reason != "sample", -item.doubt, item.image_id)))
 
 
 def order_open(queue: Iterable[ReviewItem], current: Mapping[str, Line]) -> list[ReviewItem]:
@@ -65,6 +75,21 @@ def order_open(queue: Iterable[ReviewItem], current: Mapping[str, Line]) -> list
         elif line.kind == "skip":
             skipped.append((line.at, item))
     return fresh + [item for _, item in sorted(skipped, key=lambda pair: pair[0])]
+
+
+def _sample(data: AuditedData, known: Mapping[str, ReviewItem]) -> Iterator[ReviewItem]:
+    images = data.manifest[data.manifest["path"].isin(data.audit.sample)]
+    for path, picture, label in images[["path", "pixel_sha256", "label"]].itertuples(index=False):
+        doubted = known.get(picture)
+        yield ReviewItem(
+            picture=picture,
+            image_id=path,
+            label=label,
+            suggested=doubted.suggested if doubted else "",
+            doubt=doubted.doubt if doubted else 0,
+            reason="sample",
+            path=data.images / path,
+        )
 
 
 def _suspects(data: AuditedData) -> Iterator[ReviewItem]:

@@ -78,6 +78,7 @@ class Desk:
             choices=list_choices(self._labels(board)),
             reviewers=tuple(list_reviewers(self.workspace)),
             total=len(reasons),
+            sample=reasons.count("sample"),
             suspects=reasons.count("suspect"),
             divided=reasons.count("divided"),
             feedback=reasons.count("feedback"),

@@ -18,6 +18,7 @@ class Start(Record):
     choices: tuple[Choice, ...]
     reviewers: tuple[str, ...] = Field(description="who answered before")
     total: int = Field(description="pictures that people are asked about")
+    sample: int = Field(description="pictures of the audit's random sample")
     suspects: int
     divided: int = Field(description="pictures on which earlier votes were divided")
     feedback: int = Field(description="pictures that users of the champion sent")

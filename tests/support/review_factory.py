@@ -29,7 +29,9 @@ from tests.support.results_factory import make_data
 from tests.support.seed_format import CLASSES
 
 
-def make_audited_workspace(root, images_per_class=None, suspects=8, votes=None, answers=None, round_number=1):
+def make_audited_workspace(
+    root, images_per_class=None, suspects=8, votes=None, answers=None, round_number=1, sample=()
+):
     """Write the stages, and return the workspace's root.
 
     Args:
@@ -39,6 +41,7 @@ def make_audited_workspace(root, images_per_class=None, suspects=8, votes=None, 
         votes: path -> votes for the classes, other, unknown, no_face.
         answers: of `read_answers`, with which the data set was made.
         round_number: makes another audit of the same data.
+        sample: paths of its random sample.
     """
     workspace = Workspace(root)
 
@@ -56,8 +59,14 @@ def make_audited_workspace(root, images_per_class=None, suspects=8, votes=None, 
 
     dataset = workspace.produce(DATASETS_STAGE, {"of": images.key, "votes": votes}, write_dataset)
     network = workspace.produce(VARIANTS_STAGE, {"of": dataset.key}, lambda out: write_predictions(manifest, out))
-    audit = make_audit(manifest, suspects)
-    inputs = {"images": images.key, "dataset": dataset.key, "variants": [network.key], "round": round_number}
+    audit = make_audit(manifest, suspects).model_copy(update={"sample": sample})
+    inputs = {
+        "images": images.key,
+        "dataset": dataset.key,
+        "variants": [network.key],
+        "round": round_number,
+        "sample": list(sample),
+    }
 
     def write_audit(out):
         (out / AUDIT_NAME).write_text(audit.model_dump_json())

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from data.quality.label_corrections import read_answers
 from data.review.audited import find_latest_audit, load_audited
 from data.review.exchange import load_latest
 from data.review.feedback import FeedbackStore, feedback_folder, read_feedback
 from data.review.review_queue import build_queue, order_open
+from data.review.tally import count_votes, list_pictures, make_relabel, write_relabel
 from data.workspace.in_use import StagesInUse, read_stages_in_use
+from models.analysis.label_sample import draw_sample
 from tests.support.review_factory import make_audited_workspace, make_line
 from tests.support.seed_format import CLASSES
 
@@ -37,6 +40,23 @@ def test_a_suspect_that_is_divided_too_is_asked_once_with_its_larger_doubt(tmp_p
     data = load_latest(make_audited_workspace(tmp_path, suspects=1, votes={"train/happy/0.jpg": [3, 3, 3, 1, 0, 0, 0]}))
     (item,) = build_queue(data)
     assert (item.reason, item.doubt) == ("divided", pytest.approx(0.7))
+
+
+def test_the_random_sample_comes_first_and_its_answers_are_those_that_the_audit_takes(tmp_path):
+    sample = ("train/sad/0.jpg", "train/happy/0.jpg")
+    data = load_latest(make_audited_workspace(tmp_path, suspects=2, sample=sample))
+    queue = build_queue(data)
+    found = [(item.image_id, item.reason, item.doubt) for item in queue]
+    assert found == [
+        ("train/happy/0.jpg", "sample", 0.75),  # a suspect too
+        ("train/sad/0.jpg", "sample", 0),
+        ("train/happy/1.jpg", "suspect", 0.5),
+    ]
+    lines = {item.picture: make_line(item.picture, "neutral") for item in queue[:2]}
+    tally = count_votes([lines], list_pictures(data), CLASSES)
+    write_relabel(make_relabel(tally, data), tmp_path / "relabel.csv")
+    drawn = draw_sample(data.manifest, read_answers(tmp_path / "relabel.csv"))
+    assert dict(drawn.answered["new_label"]) == dict.fromkeys(sample, "neutral")
 
 
 def test_feedback_joins_with_the_doubt_that_the_champion_had(tmp_path):
