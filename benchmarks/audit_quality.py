@@ -156,6 +156,7 @@ def tabulate_judged(audited: Audited, judged: Judged) -> dict[str, Any]:
         "precision": with_interval(judged.suspected),
         "recall": with_interval(np.arange(int(judged.wrong.sum())) < judged.suspected.sum()),
         f"of the first {FIRST}": with_interval(judged.suspected[:FIRST]),
+        "precision that the audit expects": name_expected(audited.audit),
         "core-seconds": round(audited.usage.core_seconds),
     }
 
@@ -168,10 +169,9 @@ def with_interval(hits: NDArray[np.bool_]) -> str:
     return f"{100 * hits.mean():.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def tabulate_expected(audited: Audited, judged: Judged) -> list[str]:
-    """Say what precision the audit itself expected, beside what the votes say."""
-    return [
-        f"{audited.name}: of the first {one.first:,} suspects {one.share:.1%} ({one.low:.1%} to {one.high:.1%}) are "
-        f"expected to be wrong, by the votes {judged.suspected[: one.first].mean():.1%}"
-        for one in audited.audit.expected
-    ]
+def name_expected(audit: LabelAudit) -> str:
+    """Say what precision the audit itself expects, in percent, of its first suspects and of all."""
+    return "; ".join(
+        f"first {one.first:,}: {100 * one.share:.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})"
+        for one in audit.expected
+    )

@@ -17,7 +17,6 @@ from benchmarks.audit_quality import (
     audit_twice,
     judge_audit,
     read_votes,
-    tabulate_expected,
     tabulate_judged,
 )
 from benchmarks.command import EMOTION, Usage, run_command, run_module
@@ -247,8 +246,9 @@ def measure_audit(source: str) -> Outcome:
         judged = [(audited, one) for audited in audits for one in judge_audit(audited, votes, answered)]
     alone = judged[0][1]
     sentences = [
-        f"precision {alone.precision:.1%} at recall {alone.recall:.1%}, {alone.first:.1%} of the first {FIRST}",
-        *(sentence for audited, one in judged[::2] for sentence in tabulate_expected(audited, one)),
+        f"with {audited.name} precision {one.precision:.1%} at recall {one.recall:.1%}, {one.first:.1%} of the first "
+        f"{FIRST}"
+        for audited, one in judged[::2]
     ]
     met = alone.precision >= GOAL_PRECISION and alone.recall >= GOAL_RECALL and alone.first >= GOAL_FIRST
     return Outcome("; ".join(sentences), met, [tabulate_judged(*pair) for pair in judged])

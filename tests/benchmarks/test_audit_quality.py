@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.audit_quality import Audited, answer_sample, judge_audit, read_votes, tabulate_expected, tabulate_judged
+from benchmarks.audit_quality import Audited, answer_sample, judge_audit, read_votes, tabulate_judged
 from benchmarks.command import Usage
 from data.base.errors import PipelineError
 from data.records.label_audit import ExpectedPrecision, LabelAudit, Suspect
@@ -61,9 +61,7 @@ def test_figures_have_intervals_and_what_was_expected_stands_beside_what_is(sour
     majority, _ = judge_audit(audited, read_votes(source), set())
     row = tabulate_judged(audited, majority)
     assert row["precision"].startswith("66.7 (") and row["recall"].startswith("100.0 (34.2 to 100.0")
-    assert tabulate_expected(audited, majority) == [
-        "no answers: of the first 2 suspects 90.0% (80.0% to 95.0%) are expected to be wrong, by the votes 100.0%"
-    ]
+    assert row["precision that the audit expects"] == "first 2: 90.0 (80.0 to 95.0)"
 
 
 def test_the_sample_is_answered_by_one_vote_of_each_image(tmp_path, source):
