@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.command import EMOTION, Usage, run_command
+from benchmarks.command import EMOTION, Usage, newest, run_command
 from data.base.errors import PipelineError
 from data.records.label_audit import LabelAudit
 from models.evaluation.intervals import wilson_interval
@@ -90,11 +90,6 @@ def run_audit(name: str, source: str, workspace: Path, *more: str) -> Audited:
     record, manifest = newest(workspace, "audits/*/audit.json"), newest(workspace, "datasets/*/manifest.parquet")
     audit = LabelAudit.model_validate_json(record.read_bytes())
     return Audited(name, usage, audit, record.parent, pd.read_parquet(manifest))
-
-
-def newest(workspace: Path, pattern: str) -> Path:
-    """Return the file of this pattern that was written last."""
-    return max(workspace.glob(pattern), key=lambda path: path.stat().st_mtime)
 
 
 def read_votes(source: str) -> pd.DataFrame:

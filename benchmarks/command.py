@@ -33,6 +33,11 @@ class Usage(NamedTuple):
         return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
 
 
+def newest(workspace: Path, pattern: str) -> Path:
+    """Return the file of this pattern that was written last."""
+    return max(workspace.glob(pattern), key=lambda path: path.stat().st_mtime)
+
+
 def run_module(module: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Usage:
     """Run `python -m MODULE ARGUMENTS` and wait until it ends.
 

@@ -19,7 +19,7 @@ from benchmarks.audit_quality import (
     read_votes,
     tabulate_judged,
 )
-from benchmarks.command import EMOTION, Usage, run_command, run_module
+from benchmarks.command import EMOTION, Usage, newest, run_command, run_module
 from benchmarks.prepare import SEED, prepare
 from benchmarks.start_up import measure_start_up, tabulate
 from data.records.run import RunResults
@@ -261,8 +261,7 @@ def run_emotion(workspace: Path, *arguments: str) -> Usage:
 
 def read_results(workspace: Path) -> RunResults:
     """Read the results of the newest report of a workspace."""
-    reports = sorted(workspace.glob("reports/*/results.json"), key=lambda path: path.stat().st_mtime)
-    return RunResults.model_validate_json(reports[-1].read_text())
+    return RunResults.model_validate_json(newest(workspace, "reports/*/results.json").read_bytes())
 
 
 def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: int = 0) -> tuple[Usage, VariantResult]:

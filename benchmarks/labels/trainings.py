@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.command import EMOTION, run_command
+from benchmarks.command import EMOTION, newest, run_command
 from benchmarks.estimates import format_interval
 from benchmarks.labels.judging import Judged, judge, read_truth
 from data.base.errors import PipelineError
@@ -57,8 +57,7 @@ def train_arm(arm: Arm, options: argparse.Namespace) -> RunResults:
     command += ["--relabel", str(arm.relabel)] if arm.relabel else []
     output = run_command(command, {"EMOTION_WORKSPACE": str(workspace)}).output
     (options.out / f"{arm.name}.log").write_text(output)
-    newest = max((workspace / REPORTS_STAGE).glob(f"*/{RESULTS_NAME}"), key=lambda path: path.stat().st_mtime)
-    return RunResults.model_validate_json(newest.read_bytes())
+    return RunResults.model_validate_json(newest(workspace, f"{REPORTS_STAGE}/*/{RESULTS_NAME}").read_bytes())
 
 
 def describe_arm(arm: Arm, results: RunResults, workspace: Path) -> Row:
