@@ -26,6 +26,7 @@ from data.records.run import RunResults
 from data.records.training import PartMetrics, VariantResult
 from data.system.hardware import usable_cores
 from data.views.tfrecords import ViewsIndex, write_index
+from data.workspace.run_results import read_results
 from data.workspace.stage_record import RECORD_NAME, read_record
 from flows.server.shared import prefect_server
 from flows.settings import load_settings
@@ -218,7 +219,7 @@ def measure_quick(source: str) -> Outcome:
     """Run the preset `quick` in a new workspace."""
     with tempfile.TemporaryDirectory() as folder:
         run = run_emotion(Path(folder), "--source", source, "--preset", "quick")
-        results = read_results(Path(folder))
+        results = read_newest_results(Path(folder))
     best = scored_variants(results)[0].parts["validation"]
     minutes = run.wall_seconds / 60
     summary = f"{minutes:.1f} minutes, best variant {interval(best)} %"
@@ -229,7 +230,7 @@ def measure_best(source: str) -> Outcome:
     """Run the preset `best` in the workspace of the settings, so that an interrupted run resumes."""
     workspace = load_settings().workspace
     run_emotion(workspace, "--source", source, "--preset", "best", "--parallel", "1")
-    results = read_results(workspace)
+    results = read_newest_results(workspace)
     trained = scored_variants(results)
     single = next(variant for variant in trained if variant.name != ENSEMBLE_NAME)
     vote = next((variant for variant in trained if variant.name == ENSEMBLE_NAME), single)
@@ -259,9 +260,9 @@ def run_emotion(workspace: Path, *arguments: str) -> Usage:
     return run_command([EMOTION, "run", *arguments], {"EMOTION_WORKSPACE": str(workspace)})
 
 
-def read_results(workspace: Path) -> RunResults:
+def read_newest_results(workspace: Path) -> RunResults:
     """Read the results of the newest report of a workspace."""
-    return RunResults.model_validate_json(newest(workspace, "reports/*/results.json").read_bytes())
+    return read_results(newest(workspace, "reports/*/results.json").parent)
 
 
 def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: int = 0) -> tuple[Usage, VariantResult]:

@@ -18,6 +18,7 @@ from benchmarks.labels.judging import Judged, judge, read_truth
 from data.base.errors import PipelineError
 from data.records.run import RunResults
 from data.workspace.layout import DATASETS_STAGE, REPORTS_STAGE, VARIANTS_STAGE
+from data.workspace.run_results import read_results
 
 RESULTS_NAME = "results.json"
 TARGETS = ("label", "majority", "votes")
@@ -57,7 +58,7 @@ def train_arm(arm: Arm, options: argparse.Namespace) -> RunResults:
     command += ["--relabel", str(arm.relabel)] if arm.relabel else []
     output = run_command(command, {"EMOTION_WORKSPACE": str(workspace)}).output
     (options.out / f"{arm.name}.log").write_text(output)
-    return RunResults.model_validate_json(newest(workspace, f"{REPORTS_STAGE}/*/{RESULTS_NAME}").read_bytes())
+    return read_results(newest(workspace, f"{REPORTS_STAGE}/*/{RESULTS_NAME}").parent)
 
 
 def describe_arm(arm: Arm, results: RunResults, workspace: Path) -> Row:

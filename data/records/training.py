@@ -1,8 +1,9 @@
 """Records of a trained variant: metrics, calibration, latency, epochs and its result."""
 
+from pathlib import PurePath
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.record import Record
@@ -169,7 +170,13 @@ class VariantResult(Record):
     reason: str = Field(default="", description="why it was skipped or failed")
     data_format: DataFormat = Field(default=SEED_FORMAT, description="of the images; results of before have none")
     published: PublishedFigures | None = None
-    directory: str = Field(default="", description="holds predictions.parquet and explanations.npz")
+    training: str = Field(default="", description="key of its stage in the workspace")
+    directory: str = Field(
+        default="",
+        exclude=True,
+        description="of that stage, with predictions.parquet and explanations.npz: never stored, since it depends on "
+        "the host",
+    )
     parameters_total: int = 0
     parameters_trainable: int = 0
     file_bytes: int = 0
@@ -194,3 +201,11 @@ class VariantResult(Record):
     repeats: tuple[RepeatRecord, ...] = Field(
         default=(), description="a record a seed, this result's own first; empty where there is one training"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_training(cls, values: Any) -> Any:
+        """Take the key from the directory, which results of earlier versions have instead."""
+        if isinstance(values, dict) and values.get("directory") and not values.get("training"):
+            return {**values, "training": PurePath(values["directory"]).name}
+        return values

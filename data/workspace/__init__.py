@@ -5,6 +5,7 @@ store        | how is a stage found, written, and removed?
 stage_record | what does a finished stage hold, and is it whole?
 digests      | which key do these inputs and this code have?
 mark         | is this directory a workspace?
+run_results  | what did a published report find, and where are its trainings?
 layout       | what are the stages, folders and shared files called?
 atomic       | how is a file or directory replaced or removed as a whole?
 ownership    | what did this project make beside the stages?

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from data.base.errors import DataRejected, PipelineError
+from data.workspace.run_results import read_results
 from flows.cli.champion.commands import app as champion_app
 from flows.cli.model_commands import app as models_app
 from flows.cli.options import (
@@ -93,8 +94,6 @@ def run(
     plain: PlainOption = False,
 ) -> None:
     """Retrain the variants of a preset on a data set and publish their comparison."""
-    from data.records.run import RunResults
-    from data.workspace.layout import RESULTS_NAME
     from flows.cli.printing import print_results
     from flows.steps.votes_check import check_votes
     from models.catalog.presets import load_preset, with_target
@@ -137,7 +136,7 @@ def run(
                 promotion=policy_of_promotion,
                 force=force,
             )
-    print_results(RunResults.model_validate_json((report / RESULTS_NAME).read_bytes()), report)
+    print_results(read_results(report), report)
 
 
 @app.command()

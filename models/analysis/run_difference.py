@@ -73,7 +73,7 @@ def _scored(results: RunResults) -> dict[str, VariantResult]:
 
 def _same_training(first: VariantResult, second: VariantResult) -> bool:
     """Check whether both are the same training: a key is a hash of everything that a training depends on."""
-    return bool(first.directory) and Path(first.directory).name == Path(second.directory).name
+    return bool(first.training) and first.training == second.training
 
 
 def _paired_answers(

@@ -1,7 +1,6 @@
 """One result of a variant that was trained with several seeds, with a record of every repeat."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from data.records.training import RepeatRecord, VariantResult
 
@@ -33,6 +32,6 @@ def _describe_repeat(seed: int, result: VariantResult) -> RepeatRecord:
         epochs=len(result.epochs),
         # A failed training has no total, but the time of its epochs was spent anyway.
         core_seconds=result.core_seconds or sum(epoch.core_seconds for epoch in result.epochs),
-        training=Path(result.directory).name,
+        training=result.training,
         made_with=result.made_with,
     )

@@ -72,6 +72,15 @@ def shown_uri(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def name_store(workspace: Path) -> str:
+    """Name the store of runs for records: its URI without a password, or for the workspace's own database its place
+    inside the workspace, which stays true when the workspace is moved."""
+    database = own_database(workspace)
+    if database is None:
+        return shown_uri(tracking_uri(workspace))
+    return f"sqlite:///{database.relative_to(workspace.resolve())}"
+
+
 def connect(workspace: Path) -> "MlflowClient":
     """Connect to the tracking store, which is also the registry; a database in the workspace is created if needed."""
     configure_environment()

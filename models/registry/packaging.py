@@ -51,6 +51,19 @@ def save_package(network: Path, path: Path, run_id: str, model_id: str, data_for
             metadata=describe_format(data_format),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in SERVED_PACKAGES],
         )
+    _forget_host(path)
+
+
+def _forget_host(path: Path) -> None:
+    """Replace the paths of this host in the description of a package by those inside the package."""
+    from mlflow.models import Model
+
+    model = Model.load(str(path))
+    loaded = model.flavors["python_function"]
+    network = loaded["artifacts"][NETWORK_ARTIFACT]
+    network["uri"] = network["path"]
+    loaded["model_code_path"] = Path(loaded["model_code_path"]).name
+    model.save(str(path / "MLmodel"))
 
 
 def describe_format(data_format: DataFormat) -> dict[str, Any]:

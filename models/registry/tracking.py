@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from data.base.record import Record
 from data.base.times import parse_time
@@ -23,7 +23,8 @@ from data.records.training import VariantResult
 from data.system.child_process import emit, run_child
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import hash_json
-from data.workspace.layout import DATASETS_STAGE, RESULTS_NAME, TRACKED_STAGE
+from data.workspace.layout import DATASETS_STAGE, TRACKED_STAGE
+from data.workspace.run_results import read_results
 from data.workspace.stage_record import RECORD_NAME
 from models.jobs.events import Started, Tracked, TrackingDone
 from models.jobs.files import NETWORK_NAME, RESULT_NAME, SPEC_NAME, VARIANT_FILES
@@ -32,7 +33,7 @@ from models.registry.connection import (
     artifact_location,
     connect,
     mlflow_errors,
-    shown_uri,
+    name_store,
     tracking_uri,
 )
 from models.registry.experiment import find_experiment
@@ -69,9 +70,10 @@ class TrackSpec(Record):
 class TrackedVariant(Record):
     """A variant's run in MLflow."""
 
+    model_config = ConfigDict(extra="ignore")  # earlier versions stored the model's place on their host too
+
     run_id: str
     model_id: str = Field(default="", description="of the logged model; empty if the variant has none")
-    source: str = Field(default="", description="URI of the logged model's files")
 
 
 class TrackedReport(Record):
@@ -99,20 +101,23 @@ def track_report(spec: TrackSpec) -> TrackedReport:
     Raises:
         TransientError: MLflow is unreachable; what was written stays, and the next write completes it.
     """
-    results = RunResults.model_validate_json((spec.report / RESULTS_NAME).read_bytes())
+    results = read_results(spec.report)
     client, uri = connect(spec.workspace), tracking_uri(spec.workspace)
     with mlflow_errors(uri):
         writer = ReportWriter(client, find_experiment(client, spec.workspace), spec, results)
         variants = {v.name: writer.write_variant(v) for v in results.variants if v.status != "skipped"}
         writer.write_report()
     return TrackedReport(
-        store=shown_uri(uri), experiment_id=writer.experiment, run_id=writer.run.info.run_id, variants=variants
+        store=name_store(spec.workspace),
+        experiment_id=writer.experiment,
+        run_id=writer.run.info.run_id,
+        variants=variants,
     )
 
 
 def tracking_inputs(report_key: str, workspace: Path) -> dict[str, str]:
     """Collect the inputs of the stage of a tracked report; its key is their hash."""
-    return {"report": report_key, "store": shown_uri(tracking_uri(workspace))}
+    return {"report": report_key, "store": name_store(workspace)}
 
 
 def find_tracked(workspace: Path, report_key: str) -> TrackedReport | None:
@@ -178,7 +183,7 @@ class ReportWriter:
     def write_variant(self, variant: VariantResult) -> TrackedVariant:
         """Write the run of a variant: recipe, epochs, final figures, files and model."""
         directory = Path(variant.directory) if variant.directory else None
-        key = directory.name if directory else variant.name
+        key = variant.training or variant.name
         tags = {REPORT_TAG: self.key, VARIANT_TAG: key}
         named = {PARENT_TAG: self.run.info.run_id, NAME_TAG: variant.name, **self._origin()}
         run = self._find_run(variant.name, tags, named)
@@ -197,7 +202,6 @@ class ReportWriter:
         """Collect the tags that lead back to the origin of the report."""
         tags = {
             WORKSPACE_TAG: self.spec.workspace_id,
-            DIRECTORY_TAG: str(self.spec.report),
             "emotion.dataset": self.results.lineage.get(DATASETS_STAGE, ""),
             "prefect.flow_run_id": self.spec.flow_run_id,
             "prefect.flow_run_name": self.results.run_name,
@@ -257,7 +261,7 @@ class ReportWriter:
         found = self.client.search_logged_models([self.experiment], filter_string=f"source_run_id = '{run_id}'")
         model = next(iter(found), None)
         if model and model.status == "READY":
-            return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
+            return TrackedVariant(run_id=run_id, model_id=model.model_id)
         if directory is None or not (directory / NETWORK_NAME).is_file():
             return TrackedVariant(run_id=run_id)
         if model is None:
@@ -271,7 +275,7 @@ class ReportWriter:
             self.client.log_model_artifacts(model.model_id, str(package))
         self._link_model(run_id, model.model_id, variant.best_epoch)
         self.client.finalize_logged_model(model.model_id, "READY")
-        return TrackedVariant(run_id=run_id, model_id=model.model_id, source=model.artifact_location)
+        return TrackedVariant(run_id=run_id, model_id=model.model_id)
 
     def _link_model(self, run_id: str, model_id: str, epoch: int) -> None:
         """List the model among the outputs of its run, once."""
@@ -310,12 +314,11 @@ class ReportWriter:
         if not key:
             return []
         used = self.results.data.counts_used
-        path = self.spec.workspace / DATASETS_STAGE / key
         dataset = Dataset(
             name=Path(self.results.data.source).name or "data",
             digest=key,
             source_type="local",
-            source=json.dumps({"uri": str(path)}),
+            source=json.dumps({"uri": f"{DATASETS_STAGE}/{key}"}),
             profile=json.dumps({f"{part}_images": sum(counts.values()) for part, counts in used.items()}),
         )
         return [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])]

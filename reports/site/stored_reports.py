@@ -11,7 +11,8 @@ from data.base.errors import PipelineError
 from data.base.times import parse_time
 from data.records.run import RunResults
 from data.views.pictures import FACES_NAME, PICTURES_NAME
-from data.workspace.layout import AUDITS_STAGE, REPORTS_STAGE, RESULTS_NAME, VARIANTS_STAGE, VERDICTS_STAGE, VIEWS_STAGE
+from data.workspace.layout import AUDITS_STAGE, REPORTS_STAGE, VERDICTS_STAGE, VIEWS_STAGE
+from data.workspace.run_results import read_results
 from data.workspace.stage_record import RECORD_NAME, read_record
 from reports.run.sources import ReportSources
 
@@ -54,25 +55,16 @@ def list_reports(root: Path) -> tuple[list[StoredReport], list[Path]]:
     found, unreadable = [], []
     for record in (root / REPORTS_STAGE).glob(f"[!.]*/{RECORD_NAME}"):
         try:
-            found.append(_load(record.parent, root))
+            found.append(_load(record.parent))
         except (OSError, ValidationError) as error:
             logger.warning("%s cannot be read and is left out: %s", record.parent, " ".join(str(error).split())[:200])
             unreadable.append(record.parent)
     return sorted(found, key=lambda report: (parse_time(report.created), report.key), reverse=True), sorted(unreadable)
 
 
-def _load(path: Path, root: Path) -> StoredReport:
-    results = RunResults.model_validate_json((path / RESULTS_NAME).read_bytes())
-    return StoredReport(path, read_record(path).created, _settle(results, root, path.name))
-
-
-def _settle(results: RunResults, root: Path, key: str) -> RunResults:
-    """Return the results with their own key and each variant's directory in this workspace."""
-    variants = tuple(
-        v.model_copy(update={"directory": str(root / VARIANTS_STAGE / Path(v.directory).name)}) if v.directory else v
-        for v in results.variants
-    )
-    return results.model_copy(update={"variants": variants, "report_key": key})
+def _load(path: Path) -> StoredReport:
+    results = read_results(path).model_copy(update={"report_key": path.name})
+    return StoredReport(path, read_record(path).created, results)
 
 
 def find_report(reports: Sequence[StoredReport], wanted: str) -> StoredReport:

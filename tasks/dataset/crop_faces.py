@@ -93,6 +93,7 @@ def _crop_in_child(photos: Path, out: Path, data_format: DataFormat) -> None:
         children.run(CROP_COMMAND, spec_path, out / CHILD_LOG_NAME, log_progress)
     finally:
         children.stop()
+    spec_path.unlink()  # its paths are those of this host, and a stage has none
     names = photos / FOLDER_NAMES_NAME
     if names.is_file():
         (out / FOLDER_NAMES_NAME).write_bytes(names.read_bytes())

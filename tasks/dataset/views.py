@@ -72,3 +72,4 @@ def _write_in_child(spec: ViewsSpec) -> None:
         children.run(WRITE_COMMAND, spec_path, spec.out / CHILD_LOG_NAME, log_progress)
     finally:
         children.stop()
+    spec_path.unlink()  # its paths are those of this host, and a stage has none

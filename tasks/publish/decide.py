@@ -22,7 +22,7 @@ from data.workspace.store import Produced, Workspace
 from models.evaluation.comparison import rank_variants
 from models.evaluation.predictions import read_predictions
 from models.jobs import commands
-from models.jobs.files import CHILD_LOG_NAME, NETWORK_NAME, SPEC_NAME
+from models.jobs.files import NETWORK_NAME
 from models.jobs.specs import ScoreSpec
 from models.promotion import decide
 from models.promotion.decide import decide_promotion
@@ -45,7 +45,7 @@ from reports.run.sections.champion import decision_markdown
 from tasks.dataset.validate import load_summary
 from tasks.publish.run_results import Outcome, ReportedStages, load_changes_of, load_decision
 from tasks.publish.truths import load_truth
-from tasks.support.child_processes import Children, ChildStopped, ignore_event
+from tasks.support.child_processes import Children, ChildStopped, ignore_event, run_on_spec
 from tasks.support.outcomes import finish, record_if_done
 from tasks.support.progress import watched
 
@@ -93,7 +93,7 @@ def decide_on_champion(
         return None
     model = name_model(trained[0].data_format)
     inputs = {
-        "candidates": {variant.name: Path(variant.directory).name for variant in trained},
+        "candidates": {variant.name: variant.training for variant in trained},
         "views": stages.views.key,
         "dataset": stages.dataset.key,
         "verdict": stages.verdict.key,
@@ -189,6 +189,5 @@ def _score(contenders: Contenders, out: Path, network: Path) -> pd.DataFrame:
     out.mkdir()
     threads = threads_per_child(1)
     spec = ScoreSpec(network=network.resolve(), records=contenders.stages.views.path, part=JUDGED_PART, threads=threads)
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    contenders.children.run(commands.RESCORE, out, out / CHILD_LOG_NAME, ignore_event, threads=threads)
+    run_on_spec(contenders.children, commands.RESCORE, spec, out, ignore_event, threads=threads)
     return read_predictions(out, JUDGED_PART)

@@ -23,12 +23,12 @@ from models.export.gate import compare, judge, refuse
 from models.export.jobs import EXACT_FORMATS, FORMATS, JUDGED_PART, PATHS, CheckSpec, Times, WriteSpec
 from models.export.readme import write_readme
 from models.export.training import Training, find_training
-from models.jobs.files import CHILD_LOG_NAME, NETWORK_NAME, PREDICTIONS_NAME, SPEC_NAME
+from models.jobs.files import NETWORK_NAME, PREDICTIONS_NAME
 from models.registry.connection import MODEL_NAME
 from models.registry.lookup import find_version
 from models.registry.tags import VARIANT_TAG
 from models.registry.versions import VersionStore
-from tasks.support.child_processes import Children, ChildStopped, ignore_event
+from tasks.support.child_processes import Children, ChildStopped, ignore_event, run_on_spec
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
@@ -144,8 +144,7 @@ def _write_formats(source: Training, draft: ExportBundle, out: Path, children: C
     spec = WriteSpec(
         network=source.directory / NETWORK_NAME, records=source.records, out=out, bundle=draft, threads=threads
     )
-    (work / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    children.run(jobs.WRITE, work, work / CHILD_LOG_NAME, ignore_event, threads=threads)
+    run_on_spec(children, jobs.WRITE, spec, work, ignore_event, threads=threads)
     return json.loads((work / jobs.FAULTS_NAME).read_bytes())
 
 
@@ -156,9 +155,8 @@ def _check(name: ExportFormat, fault: str, draft: ExportBundle, out: Path, child
     work = out / WORK_NAME / name
     work.mkdir()
     spec = CheckSpec(format=name, path=out / PATHS[name], pixels=work.parent / jobs.PIXELS_NAME)
-    (work / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     try:
-        children.run(jobs.CHECK, work, work / CHILD_LOG_NAME, ignore_event)
+        run_on_spec(children, jobs.CHECK, spec, work, ignore_event)
     except (ChildKilled, ChildStopped):
         raise
     except PipelineError as error:

@@ -98,7 +98,7 @@ def _audit(
     inputs = {
         "images": images.key,
         "dataset": dataset.key,
-        "variants": [Path(result.directory).name for result in results if result.status == "trained"],
+        "variants": [result.training for result in results if result.status == "trained"],
         "judged_by": judge.__name__,
         "answers_sha256": hash_file(_find_answers(answers)) if answers else "",
         "code": digest_sources(KEY_MODULES),

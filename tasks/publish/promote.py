@@ -62,7 +62,7 @@ def apply_decision(
     def write(out: Path) -> None:
         version = 0
         if decided.outcome != "keep":
-            challenger = next(v for v in variants if Path(v.directory).name == decided.challenger.key)
+            challenger = next(v for v in variants if v.training == decided.challenger.key)
             version = register_challenger(challenger, report, workspace, children, decided)
             registry = ModelRegistry(workspace.root, name_model(challenger.data_format))
             if decided.outcome == "promote":
@@ -100,7 +100,7 @@ def register_challenger(
     tracked, _ = write_report(report, workspace, children)
     synthetic = load_results(report).data.synthetic
     decided = f"{decision.outcome}: {decision.summary}" if decision else ""
-    tags = version_tags(Path(result.directory).name, result.name, report.key, workspace.id, decided, synthetic)
+    tags = version_tags(result.training, result.name, report.key, workspace.id, decided, synthetic)
     registry = ModelRegistry(workspace.root, name_model(result.data_format))
     version = registry.register(tracked.variants[result.name], tags)
     if export := find_export(workspace.root, tags[VARIANT_TAG]):

@@ -91,7 +91,7 @@ def _load_exports(variants: list[VariantResult], workspace: Workspace) -> tuple[
 
     They are not inputs of the report's stage: a repeated run finds its report, though its champion is exported now.
     """
-    keys = [Path(variant.directory).name for variant in variants if variant.status == "trained"]
+    keys = [variant.training for variant in variants if variant.status == "trained"]
     paths = (find_export(workspace.root, key) for key in keys)
     return tuple(read_bundle(path) for path in paths if path)
 
@@ -112,7 +112,7 @@ def _report_inputs(
         "preset": facts.preset,
         "seed": facts.seed,
         "truth": stages.truth,
-        "variants": {v.name: [v.status, v.reason, len(v.epochs), Path(v.directory).name] for v in variants},
+        "variants": {v.name: [v.status, v.reason, len(v.epochs), v.training] for v in variants},
         "repeats": {v.name: [r.model_dump(mode="json") for r in v.repeats] for v in variants if v.repeats},
         "code": digest_sources(KEY_MODULES),
         "templates": digest_templates(),

@@ -17,10 +17,10 @@ from data.workspace.layout import (
     DECISION_NAME,
     IMAGES_STAGE,
     MANIFESTS_STAGE,
-    RESULTS_NAME,
     SOFT_LABELS_STAGE,
     VARIANTS_STAGE,
 )
+from data.workspace.run_results import read_results
 from data.workspace.stage_record import read_record
 from data.workspace.store import Produced
 from models.evaluation.comparison import compare_variants, rank_variants
@@ -101,7 +101,7 @@ def trace_lineage(stages: ReportedStages, variants: list[VariantResult]) -> dict
         IMAGES_STAGE: images_key,
         MANIFESTS_STAGE: manifest_key,
         **{stage.stage: stage.key for stage in (stages.dataset, stages.verdict, stages.views, stages.audit) if stage},
-        **{f"{VARIANTS_STAGE}/{v.name}": Path(v.directory).name for v in variants if v.directory},
+        **{f"{VARIANTS_STAGE}/{v.name}": v.training for v in variants if v.training},
         **{
             f"{VARIANTS_STAGE}/{v.name} (seed {repeat.seed})": repeat.training
             for v in variants
@@ -147,4 +147,4 @@ def load_decision(stage: Produced) -> Decision:
 
 def load_results(report: Produced) -> RunResults:
     """Read the results of a published report."""
-    return RunResults.model_validate_json((report.path / RESULTS_NAME).read_bytes())
+    return read_results(report.path)

@@ -5,13 +5,14 @@ If MLflow is unreachable, the run still succeeds, and the next run writes the mi
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Annotated
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from data.base.errors import PipelineError
 from data.base.record import Record
@@ -20,9 +21,9 @@ from data.workspace.digests import hash_json
 from data.workspace.layout import MLFLOW_FOLDER, REPORTS_STAGE, TRACKED_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs import commands
-from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
+from models.jobs.files import RESULT_NAME
 from models.registry.tracking import TrackedReport, TrackSpec, tracking_inputs
-from tasks.support.child_processes import Children, ChildStopped, ignore_event
+from tasks.support.child_processes import Children, ChildStopped, ignore_event, run_on_spec
 from tasks.support.links import link_mlflow_run
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
@@ -35,7 +36,8 @@ WAITING = Path(MLFLOW_FOLDER) / "waiting"
 class Waiting(Record):
     """Report that is not in MLflow yet: a file in WORKSPACE/mlflow/waiting until it is written."""
 
-    report: Path
+    report: Annotated[str, AfterValidator(lambda place: PurePath(place).name)]
+    """Its key; earlier versions stored its directory."""
     flow_run_id: str = ""
 
 
@@ -74,7 +76,7 @@ def queue_for_mlflow(report: Produced, workspace: Workspace) -> None:
     if path.exists() or (report.cached and workspace.find(TRACKED_STAGE, key)):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, Waiting(report=report.path, flow_run_id=str(flow_run.id or "")).model_dump_json())
+    write_atomically(path, Waiting(report=report.key, flow_run_id=str(flow_run.id or "")).model_dump_json())
 
 
 def list_waiting(workspace: Workspace) -> list[Waiting]:
@@ -92,8 +94,8 @@ def write_report(report: Produced, workspace: Workspace, children: Children) -> 
         PipelineError: MLflow is unreachable, or refused the request.
     """
     path = workspace.root / WAITING / f"{report.key}.json"
-    queued = _read_queued(path) or Waiting(report=report.path)
-    tracked, cached = _write(queued.model_copy(update={"report": report.path}), workspace, children)
+    queued = _read_queued(path) or Waiting(report=report.key)
+    tracked, cached = _write(queued, workspace, children)
     path.unlink(missing_ok=True)
     return tracked, cached
 
@@ -101,15 +103,14 @@ def write_report(report: Produced, workspace: Workspace, children: Children) -> 
 def _write(waiting: Waiting, workspace: Workspace, children: Children) -> tuple[TrackedReport, bool]:
     def write(out: Path) -> None:
         spec = TrackSpec(
-            report=waiting.report,
+            report=workspace.directory(REPORTS_STAGE, waiting.report),
             workspace=workspace.root,
             workspace_id=workspace.id,
             flow_run_id=waiting.flow_run_id,
         )
-        (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-        children.run(commands.TRACKING, out, out / CHILD_LOG_NAME, ignore_event)
+        run_on_spec(children, commands.TRACKING, spec, out, ignore_event)
 
-    inputs = tracking_inputs(waiting.report.name, workspace.root)
+    inputs = tracking_inputs(waiting.report, workspace.root)
     stage = workspace.produce(TRACKED_STAGE, inputs, write, give_up=children.is_stopping)
     return TrackedReport.model_validate_json((stage.path / RESULT_NAME).read_bytes()), stage.cached
 
@@ -122,10 +123,10 @@ def _write_waiting(workspace: Workspace, children: Children) -> None:
         except ChildStopped:
             raise
         except PipelineError as error:
-            get_run_logger().warning("%s is not in MLflow yet: %s", waiting.report, error)
+            get_run_logger().warning("report %s is not in MLflow yet: %s", waiting.report, error)
         else:
-            (workspace.root / WAITING / f"{waiting.report.name}.json").unlink(missing_ok=True)
-            get_run_logger().info("%s of an earlier run is in MLflow now", waiting.report)
+            (workspace.root / WAITING / f"{waiting.report}.json").unlink(missing_ok=True)
+            get_run_logger().info("report %s of an earlier run is in MLflow now", waiting.report)
 
 
 def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
@@ -133,9 +134,7 @@ def _read_waiting(workspace: Workspace) -> Iterator[Waiting]:
         waiting = _read_queued(path)
         if waiting is None:
             continue
-        # Not the stored path: the workspace may have been moved since.
-        waiting = waiting.model_copy(update={"report": workspace.root / REPORTS_STAGE / waiting.report.name})
-        if waiting.report.is_dir():
+        if workspace.directory(REPORTS_STAGE, waiting.report).is_dir():
             yield waiting
         else:
             path.unlink(missing_ok=True)  # the report was pruned

@@ -14,9 +14,11 @@ from tempfile import TemporaryDirectory
 
 from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
 from data.base.paths import PROJECT_ROOT
+from data.base.record import Record
 from data.records.events import ChildError
 from data.system.hardware import gpu_devices
 from models.jobs.events import ChildEvent, parse_event
+from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
 from tasks.support.progress import tell
 
 logger = logging.getLogger(__name__)
@@ -140,6 +142,22 @@ class Children:
             name = signal.Signals(-status).name
             raise ChildKilled(f"{module} was ended by {name}; out of memory is a common cause of SIGKILL")
         raise PipelineError(f"{module} left with status {status} and no report; the end of {log}:\n{_tail(log)}")
+
+
+def run_on_spec(
+    children: Children, module: str, spec: Record, directory: Path, on_event: EventHandler, threads: int = 1
+) -> None:
+    """Run `python -m MODULE DIRECTORY` on a specification, which the child reads from DIRECTORY/spec.json.
+
+    Once the child has done its work the file is removed: its paths are those of this host, and a stage has none.
+
+    Raises:
+        ChildKilled, ChildStopped, VariantUnavailable, PipelineError: see `Children.run`; the file stays then.
+    """
+    path = directory / SPEC_NAME
+    path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+    children.run(module, directory, directory / CHILD_LOG_NAME, on_event, threads=threads)
+    path.unlink()
 
 
 @contextmanager

@@ -14,9 +14,8 @@ from data.workspace.layout import SOFT_LABELS_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs import commands
 from models.jobs.events import ChildEvent, ImagesPassed, LabellingDone
-from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
 from models.jobs.specs import TeachSpec
-from tasks.support.child_processes import Children
+from tasks.support.child_processes import Children, run_on_spec
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 from tasks.training.train import KILLED_RETRIES, TrainingJob, was_killed
@@ -53,7 +52,7 @@ def write_soft_labels(
     needed = min(ViewsIndex.load(views.path).views, job.train.epochs)
     most_seconds = TEACHING_SHARE * 60 * job.train.time_budget_minutes
     inputs = {
-        "teacher": Path(teacher.directory).name,
+        "teacher": teacher.training,
         "records": views.key,
         "views": needed,
         "most_seconds": most_seconds,
@@ -72,8 +71,7 @@ def write_soft_labels(
 
 
 def _run_child(spec: TeachSpec, children: Children, out: Path) -> None:
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    children.run(commands.DISTILL, out, out / CHILD_LOG_NAME, TeachingLog(), threads=spec.threads)
+    run_on_spec(children, commands.DISTILL, spec, out, TeachingLog(), threads=spec.threads)
 
 
 class TeachingLog:

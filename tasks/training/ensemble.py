@@ -16,9 +16,9 @@ from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.store import Workspace
 from models.catalog.train_config import ENSEMBLE_NAME
 from models.jobs import commands
-from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
+from models.jobs.files import RESULT_NAME
 from models.jobs.specs import EnsembleSpec
-from tasks.support.child_processes import Children, ChildStopped, ignore_event
+from tasks.support.child_processes import Children, ChildStopped, ignore_event, run_on_spec
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
@@ -64,5 +64,4 @@ def unfinished_ensemble(status: Literal["skipped", "failed"], reason: str) -> Va
 
 def _run_child(trained: dict[str, Path], children: Children, out: Path) -> None:
     spec = EnsembleSpec(candidates={name: directory.resolve() for name, directory in trained.items()})
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    children.run(commands.ENSEMBLE, out, out / CHILD_LOG_NAME, ignore_event)
+    run_on_spec(children, commands.ENSEMBLE, spec, out, ignore_event)

@@ -23,11 +23,11 @@ from models.catalog.train_config import TrainConfig
 from models.catalog.variants import Variant
 from models.jobs import commands
 from models.jobs.checkpoint import load_history
-from models.jobs.files import CHILD_LOG_NAME, RESULT_NAME, SPEC_NAME
+from models.jobs.files import RESULT_NAME, SPEC_NAME
 from models.jobs.plan import load_plan
 from models.jobs.specs import FitSpec
 from models.weights.locate import find_weights
-from tasks.support.child_processes import Children, ChildStopped, EventHandler
+from tasks.support.child_processes import Children, ChildStopped, EventHandler, run_on_spec
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 from tasks.training.training_log import TrainingLog
@@ -165,8 +165,7 @@ def train_in_child(
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
     )
-    (out / SPEC_NAME).write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    children.run(commands.FIT, out, out / CHILD_LOG_NAME, make_log(), threads=spec.threads)
+    run_on_spec(children, commands.FIT, spec, out, make_log(), threads=spec.threads)
 
 
 def log_unfinished(job: TrainingJob, out: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.base.paths import PROJECT_ROOT
 from data.records.dataset import DataSummary
 from data.records.run import RunResults
 from expectations.policies import RulePolicies
@@ -174,6 +175,19 @@ def test_the_first_champion_is_exported_and_stays_so_when_the_workspace_is_prune
     assert {one.format for one in bundle.formats if one.offered} >= {"saved_model", "onnx", "litert"}
     assert ModelRegistry(workspace).show(1).tags["emotion.export"] == path.name
     assert results.exports == (bundle,), "the report of the run that made the champion has the table of its formats"
+
+
+def test_no_record_holds_a_path_of_this_host(first, workspace):
+    own = {"child.log", "mlflow.db"}  # a log is no record, and the paths of the database follow a move
+    holding = [
+        path
+        for path in workspace.rglob("*")
+        if path.is_file()
+        and path.name not in own
+        and "prefect" not in path.relative_to(workspace).parts
+        and any(str(root).encode() in path.read_bytes() for root in (workspace, PROJECT_ROOT))
+    ]
+    assert holding == []
 
 
 @pytest.mark.slow

@@ -16,7 +16,9 @@ def make_report(workspace: Path, key: str, network: Path | None = None, trained:
     """Write the directory of a finished report on so many variants, of which `compact` may have a saved network."""
     claim_root(workspace)
     variants = workspace / "variants" / key
-    results = make_results(variants, trained=trained, lineage=LINEAGE, run_name=f"run {key}")
+    made = make_results(variants, trained=trained, lineage=LINEAGE, run_name=f"run {key}")
+    named = tuple(one.model_copy(update={"training": f"{key}/{one.name}"}) for one in made.variants if one.directory)
+    results = made.model_copy(update={"variants": (*named, *(one for one in made.variants if not one.directory))})
     if network:
         shutil.copyfile(network, variants / "compact" / "model.keras")
     report = workspace / "reports" / key

@@ -37,7 +37,8 @@ def make_run(directory: Path, skills: dict[str, float] = SKILLS, images: dict[st
         predictions = pd.concat(frames, ignore_index=True)
         predictions.to_parquet(folder / "predictions.parquet", index=False)
         parts, calibration = measure_predictions(predictions, CLASSES)
-        update = {"name": name, "parts": parts, "calibration": calibration, "directory": str(folder)}
+        places = {"training": f"{directory.name}/{folder.name}", "directory": str(folder)}
+        update = {"name": name, "parts": parts, "calibration": calibration, **places}
         variants.append(variant.model_copy(update=update))
     return with_variants(base, variants)
 

@@ -3,7 +3,6 @@
 Source: Mitchell et al. (2019), "Model Cards for Model Reporting", which gives the headings.
 """
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -76,7 +75,7 @@ def model_card_parts(results: RunResults) -> list[CardPart]:
 
 
 def _details(results: RunResults, best: VariantResult) -> tuple[str, ...]:
-    key = f", training {Path(best.directory).name}" if best.directory else ""
+    key = f", training {best.training}" if best.training else ""
     status = f"{OUTCOMES[results.decision.outcome]}." if results.decision else "No decision was made on the champion."
     code = best.made_with.get("code", results.code_version)
     return (

@@ -43,7 +43,12 @@ def runs(tmp_path):
         answered = [answer(variant, draw < rate) for variant, rate, draw in pairs]
         for variant in answered:  # directories are named for trainings, and these are not one
             Path(variant.directory).rename(f"{variant.directory}-{folder}")
-        answered = [v.model_copy(update={"directory": f"{v.directory}-{folder}"}) for v in answered]
+        answered = [
+            v.model_copy(
+                update={"training": f"{v.training}-{folder}", "directory": f"{v.directory}-{folder}"},
+            )
+            for v in answered
+        ]
         made.append(results.model_copy(update={"variants": (*answered, *results.variants[3:])}))
     return made
 

@@ -99,7 +99,7 @@ class Lab:
             predict(accuracy).to_parquet(out / PREDICTIONS_NAME, index=False)
 
         made = self.stage("variants", {"variant": name, "accuracy": accuracy, "views": stages.views.key}, write)
-        return result.model_copy(update={"directory": str(made.path)})
+        return result.model_copy(update={"training": made.key, "directory": str(made.path)})
 
     def decide(self, variants, stages, **policy):
         with disable_run_logger():

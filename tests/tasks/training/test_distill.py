@@ -66,5 +66,5 @@ def test_another_teacher_labels_and_another_recipe_does_not(teach):
     first, _ = teach(learning_rate=0.1)
     again, asked = teach(learning_rate=0.2)
     assert (first.key, again.cached, len(asked)) == (again.key, True, 1)
-    other, asked = teach(TEACHER.model_copy(update={"directory": "variants/def"}))
+    other, asked = teach(TEACHER.model_copy(update={"training": "def", "directory": "variants/def"}))
     assert other.key != first.key and len(asked) == 2
