@@ -1,21 +1,27 @@
 """Settings of this installation, from EMOTION_* environment variables or a .env file."""
 
+import logging
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data.base.errors import PipelineError
+from data.shared_store.objects import WAIT_SECONDS, ObjectStore
+from data.shared_store.tier import SharedTier
 from data.sources.archives.entries import show_name
 from data.sources.download_settings import DownloadSettings
 from data.sources.limits import ExtractLimits
+from data.system.file_systems import network_file_system
 from data.workspace.mark import find_mark
 from data.workspace.store import RESERVE_BYTES, Workspace
 from models.registry.connection import MODEL_NAME
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "EMOTION_"
 ENV_FILE = ".env"
@@ -141,13 +147,44 @@ class Settings(BaseSettings):
         description="Free bytes that must stay on the disk beside what a stage needs",
     )
 
+    store: str = Field(
+        default="",
+        description="Store that several hosts share: s3://BUCKET/PREFIX, gs://, az:// or file:///DIRECTORY; its "
+        "credentials are in the variables of the cloud",
+    )
+    store_wait_seconds: float = Field(
+        default=WAIT_SECONDS, ge=0, le=86400, description="Seconds for which an unreachable store is waited for"
+    )
+    store_outage: Literal["fail", "local"] = Field(
+        default="fail",
+        description="What a run does after that: fail, or use the workspace alone; emotion store push then "
+        "gives the store what it missed",
+    )
+
     def listed_host_names(self) -> list[str]:
         """Return the names of EMOTION_HOST_NAMES in lower case."""
         return [name.lower() for name in self.host_names.split(",") if name]
 
     def open_workspace(self, force: bool = False) -> Workspace:
-        """Return the workspace; `force` makes it write every stage again."""
-        return Workspace(self.workspace, force=force, reserve_bytes=self.reserve_bytes)
+        """Return the workspace, with the store behind it if there is one; `force` makes it write every stage again."""
+        if kind := network_file_system(self.workspace):
+            logger.warning(
+                "the workspace %s is on %s: locks of other hosts may not hold there; use a local disk",
+                self.workspace,
+                kind,
+            )
+        tier = SharedTier(self.open_store(), self.store_outage == "local") if self.store else None
+        return Workspace(self.workspace, force=force, reserve_bytes=self.reserve_bytes, tier=tier)
+
+    def open_store(self) -> ObjectStore:
+        """Return the store that several hosts share.
+
+        Raises:
+            PipelineError: EMOTION_STORE names none, or is no address of one.
+        """
+        if not self.store:
+            raise PipelineError("got no EMOTION_STORE, expected the address of a store, such as s3://bucket/prefix")
+        return ObjectStore(self.store, self.store_wait_seconds)
 
     def download_settings(self) -> DownloadSettings:
         """Return the settings of downloads."""

@@ -5,5 +5,6 @@ child_process  | how does a child command print events, and exit with its parent
 limits         | what do containers and services limit?
 environment    | what does the environment need so that a run can start?
 hardware       | which cores, memory and GPUs does this machine have?
+file_systems   | is a directory on a disk of this machine?
 provenance     | which code, machine and packages made a result?
 """

@@ -30,6 +30,7 @@ RENDERED_FOLDER = "rendered"
 ACCEPTED_FOLDER = "accepted"
 STUDIES_FOLDER = "studies"
 MLFLOW_FOLDER = "mlflow"
+REGISTRY_FOLDER = "registry"
 SCORES_FOLDER = "scores"
 """Scores of photos. They are no stage: each run adds to them, and pruning never removes them."""
 

@@ -1,12 +1,11 @@
 """Store of finished stages: each is found by the key of its inputs, and written as a whole or not at all."""
 
-import errno
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,17 @@ from data.workspace.atomic import (
     write_atomically,
 )
 from data.workspace.digests import checksum_files, hash_json
+from data.workspace.full_disk import full_disk_explained
 from data.workspace.in_use import StagesInUse, read_stages_in_use
 from data.workspace.mark import Mark, claim_root
 from data.workspace.ownership import forget_owned, start_owned
 from data.workspace.stage_record import StageRecord, find_damage, find_other_files
+from data.workspace.tier import StageTier
 
 logger = logging.getLogger(__name__)
 
 RESERVE_BYTES = 256 << 20
 """Free space that stages leave for everything else, such as logs and a server's database."""
-
-
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-"""Numbers of the errors of a full disk and of a used up quota."""
 
 
 class Produced(BaseModel):
@@ -56,6 +53,7 @@ class Workspace:
         root: the directory; made and marked as a workspace when the first stage is written.
         force: write every stage again, even if it is complete.
         reserve_bytes: free space that has to remain in addition to what a stage needs.
+        tier: store that several hosts share, from which missing stages are fetched, and to which finished ones go.
 
     Examples:
         >>> from tempfile import TemporaryDirectory
@@ -67,10 +65,13 @@ class Workspace:
         [False, True]
     """
 
-    def __init__(self, root: Path, force: bool = False, reserve_bytes: int = RESERVE_BYTES) -> None:
+    def __init__(
+        self, root: Path, force: bool = False, reserve_bytes: int = RESERVE_BYTES, tier: StageTier | None = None
+    ) -> None:
         self.root = Path(root).resolve()
         self.force = force
         self.reserve_bytes = reserve_bytes
+        self.tier = tier
         self._started: set[Path] = set()
         self._mark: Mark | None = None
         self._in_use = StagesInUse(self.root)
@@ -147,28 +148,44 @@ class Workspace:
         key = hash_json(inputs)
         target, work = self.directory(stage, key), self.work_directory(stage, key)
         self.claim()
-        with _full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
+        with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
             self._in_use.add(stage, key)
-            if not self.force and self.find(stage, key, verify):
-                os.utime(target / RECORD_NAME)  # pruning depends on when a stage was last used
-                return Produced(stage=stage, key=key, path=target, cached=True)
-            self.require_space(need(), f"the next of {stage}")
-            started = time.monotonic()
-            self._write(work, write, resumable)
-            record = StageRecord(
-                stage=stage,
-                key=key,
-                created=_now(),
-                inputs=dict(inputs),
-                seconds=round(time.monotonic() - started, 3),
-                files=checksum_files(work),
-            )
-            sync_tree(work)  # before the record, which says that the stage is complete
-            write_atomically(work / RECORD_NAME, record.model_dump_json(indent=1))
-            _save_other_files(target)
-            put_in_place(work, target)
-            forget_owned(self.root, work)
-        return Produced(stage=stage, key=key, path=target, cached=False)
+            found = Produced(stage=stage, key=key, path=target, cached=True)
+            if not self.force and (self._find_used(stage, key, verify) or self._fetch(stage, key)):
+                return found
+            with self._telling_others(stage, key, give_up) as is_mine:
+                if not is_mine and self._fetch(stage, key):
+                    return found
+                self.require_space(need(), f"the next of {stage}")
+                started = time.monotonic()
+                self._write(work, write, resumable)
+                record = StageRecord(
+                    stage=stage,
+                    key=key,
+                    created=_now(),
+                    inputs=dict(inputs),
+                    seconds=round(time.monotonic() - started, 3),
+                    files=checksum_files(work),
+                )
+                self._finish(work, record)
+                self._push(target)
+        return found.model_copy(update={"cached": False})
+
+    def obtain(self, stage: str, key: str, verify: bool = False) -> Produced:
+        """Return a finished stage that is here, or that another host has finished.
+
+        As long as this object lives, pruning does not remove the stage.
+
+        Raises:
+            PipelineError: it is neither here nor in the store that the hosts share.
+        """
+        self.claim()
+        with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), lambda: False):
+            self._in_use.add(stage, key)
+            if self._find_used(stage, key, verify) or self._fetch(stage, key):
+                return Produced(stage=stage, key=key, path=self.directory(stage, key), cached=True)
+        where = "or in the store of EMOTION_STORE" if self.tier else "and EMOTION_STORE names no store of other hosts"
+        raise PipelineError(f"got no stage {stage}/{key} in {self.root} {where}, expected it: run what makes it first")
 
     def require_space(self, need_bytes: int, what: str) -> None:
         """Check that the disk has room.
@@ -229,6 +246,52 @@ class Workspace:
         with try_lock(self._lock_path(stage, key)) as mine:
             return not mine
 
+    def _find_used(self, stage: str, key: str, verify: bool) -> bool:
+        """Tell whether the stage is here; it counts as used now, and other hosts get it if they lack it."""
+        path = self.find(stage, key, verify)
+        if path:
+            os.utime(path / RECORD_NAME)  # pruning depends on when a stage was last used
+            self._push(path)
+        return path is not None
+
+    def _fetch(self, stage: str, key: str) -> bool:
+        """Fetch the stage if another host has finished it."""
+        if self.tier is None:
+            return False
+        fetched = self.directory(stage, f".{key}.fetch")
+        if fetched.exists():
+            shutil.rmtree(fetched)
+        start_owned(self.root, fetched)
+        fetched.mkdir(parents=True)
+        try:
+            record = self.tier.fetch(stage, key, fetched, lambda size: self.require_space(size, f"the next of {stage}"))
+            if record and checksum_files(fetched) == record.files:
+                self._finish(fetched, record)
+                return True
+            if record:
+                logger.warning("%s/%s in the store has other files than its record says; it is rebuilt", stage, key)
+        finally:
+            shutil.rmtree(fetched, ignore_errors=True)
+            forget_owned(self.root, fetched)
+        return False
+
+    def _push(self, path: Path) -> None:
+        if self.tier:
+            self.tier.push(path)
+
+    def _telling_others(self, stage: str, key: str, give_up: Callable[[], bool]) -> AbstractContextManager[bool]:
+        """Tell other hosts that this one writes the stage; yields False if one of them finished it meanwhile."""
+        return self.tier.writing(stage, key, give_up) if self.tier else nullcontext(True)
+
+    def _finish(self, work: Path, record: StageRecord) -> None:
+        """Add the record to a complete directory, and give it the stage's name."""
+        target = self.directory(record.stage, record.key)
+        sync_tree(work)  # before the record, which says that the stage is complete
+        write_atomically(work / RECORD_NAME, record.model_dump_json(indent=1))
+        _save_other_files(target)
+        put_in_place(work, target)
+        forget_owned(self.root, work)
+
     def _lock_path(self, stage: str, key: str) -> Path:
         return self.root / stage / f".{key}.lock"
 
@@ -247,21 +310,6 @@ class Workspace:
                 shutil.rmtree(work, ignore_errors=True)
                 forget_owned(self.root, work)
             raise
-
-
-@contextmanager
-def _full_disk_explained(root: Path, stage: str) -> Iterator[None]:
-    """Turn the error of a disk that became full into one that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL_DISK:
-            raise
-        raise PipelineError(
-            f"got {os.strerror(error.errno)} while {stage} was written in {root}, expected room for it: run `emotion "
-            "prune`, or set EMOTION_WORKSPACE to a directory on a larger disk, then start again; what was finished is "
-            "kept"
-        ) from error
 
 
 def _save_other_files(target: Path) -> None:

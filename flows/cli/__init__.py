@@ -8,6 +8,7 @@ model_commands  | emotion models: versions of the model and the champion
 model_versions  | what emotion models prints and moves
 champion        | predict, serve, export and score: the champion in use
 review          | emotion review: labels that people correct
+store           | emotion store: what several hosts share
 up_commands     | up, down, status, schedule and deploy
 upkeep_commands | prune, doctor, and the server that commands run with
 report_commands | how stored reports are rendered again

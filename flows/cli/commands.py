@@ -49,6 +49,7 @@ from flows.cli.options import (
     parse_data_choices,
 )
 from flows.cli.review.commands import app as review_app
+from flows.cli.store.commands import app as store_app
 from flows.cli.terminal import console
 from flows.cli.up_commands import app as up_app
 from flows.cli.upkeep_commands import app as upkeep_app
@@ -66,6 +67,7 @@ app.add_typer(review_app)
 app.add_typer(up_app)
 app.add_typer(upkeep_app)
 app.add_typer(models_app, name="models")
+app.add_typer(store_app, name="store")
 
 
 @app.command()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.base.errors import PipelineError, VariantUnavailable
+from data.system.file_systems import network_file_system
 from data.system.hardware import default_parallel, gpu_names, usable_cores
 from data.system.limits import available_memory_bytes, cpu_quota, memory_limit_bytes
 from data.system.provenance import code_version, package_versions
@@ -48,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _env_file()
     yield _workspace(settings.workspace)
     yield _disk(settings.workspace)
+    yield _file_system(settings.workspace)
     yield _server()
     for backbone in WEIGHTS_FILES:
         yield _weights(backbone, settings)
@@ -103,6 +105,16 @@ def _existing_folder(path: Path) -> Path:
 def _env_file() -> Check:
     path = Path(ENV_FILE).resolve()
     return Check(name="settings", ok=True, seen=f"from {path}" if path.exists() else "from the environment alone")
+
+
+def _file_system(workspace: Path) -> Check:
+    kind = network_file_system(workspace)
+    return Check(
+        name="file system",
+        ok=not kind,
+        seen=f"{kind}, which other hosts may have too" if kind else "of this machine",
+        advice="put the workspace on a local disk, and share results by EMOTION_STORE: docs/scale.md says why",
+    )
 
 
 def _disk(workspace: Path) -> Check:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from data.base.errors import PipelineError
-from data.workspace.store import FULL_DISK
+from data.workspace.full_disk import FULL_DISK
 from flows.settings import read_settings
 
 FULL_BYTES = 1 << 20

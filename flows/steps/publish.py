@@ -7,6 +7,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.base.errors import TransientError
 from data.records.training import VariantResult
+from data.shared_store.objects import StoreUnavailable
+from data.shared_store.transfer import tell_needs
 from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Produced, Workspace
@@ -44,8 +46,18 @@ def prune_after_flow(settings: Settings, workspace: Workspace) -> None:
             get_run_logger().warning("nothing is pruned, since the champion is not known: %s", error)
             return
         policy = PrunePolicy(keep=settings.keep_reports, protected=protected)
+        _tell_store(settings, workspace, policy)
         owns_server = ends_with_its_runs(PREFECT_API_URL.value() or "", workspace.root)
         prune_after_run(workspace, policy, owns_server, [MlflowPruner(workspace.root, workspace.id)], return_state=True)
+
+
+def _tell_store(settings: Settings, workspace: Workspace, policy: PrunePolicy) -> None:
+    """Tell the store of several hosts what stays here, so that no other host removes it there."""
+    if settings.store:
+        try:
+            tell_needs(settings.open_store(), workspace, policy)
+        except StoreUnavailable as error:
+            get_run_logger().warning("the store does not know yet what this workspace needs: %s", error)
 
 
 def publish(

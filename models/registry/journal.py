@@ -16,10 +16,11 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from data.base.record import Record
 from data.workspace.atomic import sync_directory
+from data.workspace.layout import REGISTRY_FOLDER
 
 logger = logging.getLogger(__name__)
 
-JOURNAL = Path("registry") / "moves.jsonl"
+JOURNAL = Path(REGISTRY_FOLDER) / "moves.jsonl"
 NO_VERSION = 0
 """Stands for a version if there was none."""
 

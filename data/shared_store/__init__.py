@@ -1,0 +1,13 @@
+"""The object store behind the workspaces of several hosts: finished stages, leases on those being written.
+
+module   | what it answers
+objects  | how are objects read and written, and what happens while the store is out of reach?
+packs    | in which objects are the files of a directory?
+stages   | how does a finished stage come into the store, and from there into a workspace?
+leases   | which host writes a stage now?
+needs    | which stages does each workspace need?
+state    | how does a second host get the champion, MLflow and the reviews of a workspace?
+transfer | what does a host give, and what does a fresh host need?
+upkeep   | is everything whole, and what may be removed?
+tier     | how does a workspace use the store, and what if it is out of reach?
+"""

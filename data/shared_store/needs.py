@@ -1,0 +1,45 @@
+"""What each workspace needs of the store: the stages behind its champion and its kept reports.
+
+needs/WORKSPACE.json | written at the end of each run and by `emotion store push`; pruning the store reads all of them
+"""
+
+import socket
+from collections.abc import Iterable, Iterator
+
+from data.base.record import Record
+from data.shared_store.objects import ObjectStore
+
+NEEDS_FOLDER = "needs"
+
+
+class Needs(Record):
+    """Stages that one workspace needs."""
+
+    workspace: str
+    """Its id."""
+    host: str
+    stages: tuple[tuple[str, str], ...]
+    """Kind and key of each."""
+
+
+def write_needs(store: ObjectStore, workspace: str, stages: Iterable[tuple[str, str]]) -> None:
+    """Replace what a workspace needs.
+
+    Args:
+        store: that the hosts share.
+        workspace: id of the workspace.
+        stages: kind and key of each stage.
+    """
+    needs = Needs(workspace=workspace, host=socket.gethostname(), stages=tuple(sorted(stages)))
+    store.write(f"{NEEDS_FOLDER}/{workspace}.json", needs.model_dump_json().encode())
+
+
+def list_needs(store: ObjectStore) -> Iterator[Needs]:
+    """Yield what each workspace needs.
+
+    Raises:
+        ValidationError: one cannot be read; nothing may be removed then.
+    """
+    for name, _ in store.list(NEEDS_FOLDER):
+        if content := store.read(name):
+            yield Needs.model_validate_json(content)

@@ -1,0 +1,262 @@
+"""Objects in a store that several hosts share: S3, Google Cloud Storage, Azure, or a directory.
+
+A request that gets no usable answer is repeated with growing pauses until `wait_seconds` are over. Endpoint, region and
+credentials come from the usual variables of each cloud, such as AWS_ENDPOINT_URL and AWS_ACCESS_KEY_ID; nothing of
+them is stored.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from data.base.errors import PipelineError, TransientError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore as Backend
+
+Answer = TypeVar("Answer")
+
+logger = logging.getLogger(__name__)
+
+SCHEMES = ("s3", "gs", "az", "file")
+
+REQUEST_SECONDS, CONNECT_SECONDS = 60, 10
+"""Time limits of one attempt of one request, and of its connection."""
+
+WAIT_SECONDS = 120.0
+"""Default for how long an outage is waited for."""
+
+LONGEST_PAUSE_SECONDS = 10.0
+
+CLOCK_NAME, LOCKS_FOLDER = "clock", ".locks"
+
+READ_BYTES = 8 << 20
+"""Bytes of a large object that are in memory at once."""
+
+
+class StoreUnavailable(TransientError):
+    """Report a store that gave no usable answer for as long as it was waited for."""
+
+
+class ObjectStore:
+    """Objects below one address.
+
+    Args:
+        url: s3://BUCKET/PREFIX, gs://, az://, or file:///DIRECTORY, which is made if it is missing.
+        wait_seconds: how long a request is repeated while the store is out of reach.
+
+    Raises:
+        PipelineError: the address is of another form, or the package obstore is not installed.
+    """
+
+    def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
+        self.url, self.wait_seconds = url, wait_seconds
+        self._backend = _open(url)
+        self._folder = Path(urlsplit(url).path) if urlsplit(url).scheme == "file" else None
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of an object, or None if there is none."""
+        return self._ask(lambda: self._get(name))[0]
+
+    def read_tagged(self, name: str) -> tuple[bytes | None, str]:
+        """Return the content of an object and its tag, which changes with every write; None and "" if there is none."""
+        return self._ask(lambda: self._get(name))
+
+    def read_to_file(self, name: str, path: Path) -> bool:
+        """Write the content of an object into a file; return False if there is none."""
+
+        def copy() -> bool:
+            try:
+                got = self._backend.get(name)
+            except FileNotFoundError:
+                return False
+            with path.open("wb") as file:
+                for chunk in got.stream(min_chunk_size=READ_BYTES):
+                    file.write(chunk)
+            return True
+
+        return self._ask(copy)
+
+    def size(self, name: str) -> int | None:
+        """Return the size of an object in bytes, or None if there is none."""
+
+        def look() -> int | None:
+            try:
+                return self._backend.head(name)["size"]
+            except FileNotFoundError:
+                return None
+
+        return self._ask(look)
+
+    def write(self, name: str, content: bytes | Path) -> None:
+        """Write an object, which replaces an older one as a whole."""
+        self._ask(lambda: self._backend.put(name, content))
+
+    def create(self, name: str, content: bytes) -> str:
+        """Write an object and return its tag, or return "" if there is one already.
+
+        After an answer was lost, the second attempt may find the object of the first, which it tells by its content.
+        """
+        from obstore.exceptions import AlreadyExistsError
+
+        def put() -> str:
+            try:
+                return self._backend.put(name, content, mode="create")["e_tag"] or ""
+            except AlreadyExistsError:
+                return self._tag_of(name, content)
+
+        return self._ask(put)
+
+    def replace(self, name: str, content: bytes, tag: str) -> str:
+        """Replace an object and return its new tag, or return "" if it does not have the given one any more.
+
+        Contents that are written so must differ from each other: after an answer was lost, the second attempt tells by
+        the content whether the first one counted.
+        """
+        from obstore.exceptions import PreconditionError
+
+        def put() -> str:
+            try:
+                if self._folder is None:
+                    return self._backend.put(name, content, mode={"e_tag": tag})["e_tag"] or ""
+                with _lock_in(self._folder, name):  # a directory knows no condition
+                    if self._get(name)[1] == tag:
+                        return self._backend.put(name, content)["e_tag"] or ""
+            except (PreconditionError, FileNotFoundError):
+                pass
+            return self._tag_of(name, content)
+
+        return self._ask(put)
+
+    def delete(self, name: str) -> None:
+        """Delete an object, if there is one."""
+
+        def remove() -> None:
+            with suppress(FileNotFoundError):
+                self._backend.delete(name)
+
+        self._ask(remove)
+
+    def list(self, folder: str, younger: timedelta | None = None) -> Iterator[tuple[str, int]]:
+        """Yield the name and the size in bytes of each object in a folder, sorted by name.
+
+        Args:
+            folder: whose objects are listed, with those of folders in it; "" for all.
+            younger: leave out objects that were written longer ago, by the clock of the store.
+        """
+        found = self._ask(lambda: [one for page in self._backend.list(folder or None) for one in page])
+        if younger is not None and found:
+            since = self._now() - younger
+            found = [one for one in found if one["last_modified"] > since]
+        names = ((str(one["path"]), int(one["size"])) for one in found)
+        yield from sorted(one for one in names if not one[0].startswith(LOCKS_FOLDER))
+
+    def _get(self, name: str) -> tuple[bytes | None, str]:
+        try:
+            got = self._backend.get(name)
+        except FileNotFoundError:
+            return None, ""
+        return bytes(got.bytes()), got.meta["e_tag"] or ""
+
+    def _now(self) -> datetime:
+        """Return the time of the store, by an object that is written for this."""
+        self.write(CLOCK_NAME, b"")
+        return self._ask(lambda: self._backend.head(CLOCK_NAME)["last_modified"])
+
+    def _tag_of(self, name: str, content: bytes) -> str:
+        """Return the tag of an object if it has this content, else ""."""
+        found, tag = self._get(name)
+        return tag if found == content else ""
+
+    def _ask(self, request: Callable[[], Answer]) -> Answer:
+        """Carry out a request, and again while the store is out of reach."""
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+        attempts = Retrying(
+            retry=retry_if_exception_type(_Unanswered),
+            stop=stop_after_delay(self.wait_seconds),
+            wait=wait_exponential(multiplier=0.5, max=LONGEST_PAUSE_SECONDS),
+            before_sleep=before_sleep_log(logger, logging.INFO),
+            reraise=True,
+        )
+
+        def attempt() -> Answer:
+            try:
+                return request()
+            except (PermissionDeniedError, UnauthenticatedError) as error:
+                raise PipelineError(
+                    f"got no access to {self.url} ({_first_line(error)}), expected a store that you may read and "
+                    "write: check the credentials in the environment"
+                ) from None
+            except FileNotFoundError as error:
+                raise PipelineError(
+                    f"got no bucket at {self.url} ({_first_line(error)}), expected one: make it first"
+                ) from None
+            except (BaseError, OSError) as error:
+                raise _Unanswered(f"no usable answer from {self.url}: {_first_line(error)}") from None
+
+        try:
+            return attempts(attempt)
+        except _Unanswered as error:
+            raise StoreUnavailable(
+                f"got {error} for {self.wait_seconds:.0f} s, expected a store that answers: check the network and "
+                "the store, then start again, nothing that was finished is lost; EMOTION_STORE_OUTAGE=local goes on "
+                "without it"
+            ) from None
+
+
+def _lock_in(folder: Path, name: str) -> FileLock:
+    path = folder / LOCKS_FOLDER / name.replace("/", "-")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
+
+
+class _Unanswered(Exception):
+    """A request that may be repeated."""
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+
+
+def _open(url: str) -> "Backend":
+    try:
+        from obstore.store import from_url
+    except ImportError as error:
+        raise PipelineError(
+            f"got the store {url} but no package obstore, expected it: install this project with the extra store, or "
+            "with the lock file"
+        ) from error
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES or parts.username or not (parts.netloc or parts.scheme == "file"):
+        shown = url if not parts.username else f"{parts.scheme}://(not shown)@{parts.hostname}{parts.path}"
+        raise PipelineError(
+            f"got the store {shown}, expected {', '.join(f'{one}://' for one in SCHEMES)} and a bucket or directory, "
+            "without a name and password: those come from the variables of the cloud"
+        )
+    if parts.scheme == "file":
+        Path(parts.path).mkdir(parents=True, exist_ok=True)
+        return from_url(url)
+    plain = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://")
+    pause = timedelta(seconds=0.2)
+    return from_url(
+        url,
+        client_options={
+            "timeout": timedelta(seconds=REQUEST_SECONDS),
+            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+            "allow_http": plain,
+        },
+        retry_config={
+            "max_retries": 2,
+            "backoff": {"init_backoff": pause, "max_backoff": 5 * pause, "base": 2},
+            "retry_timeout": timedelta(seconds=REQUEST_SECONDS),
+        },
+    )

@@ -1,0 +1,83 @@
+"""The store as a tier behind a workspace: what a workspace lacks is fetched, what it finishes is pushed."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from data.shared_store.leases import take_lease
+from data.shared_store.objects import ObjectStore, StoreUnavailable
+from data.shared_store.stages import fetch_stage, has_stage, push_stage
+from data.workspace.layout import FEATURES_STAGE, MARKER_STAGES
+from data.workspace.stage_record import StageRecord
+
+logger = logging.getLogger(__name__)
+
+KEPT_LOCALLY = (*MARKER_STAGES, FEATURES_STAGE)
+"""Stages that no other host needs: what was done with a workspace's own MLflow, and features, which are so large that
+they take less time to rebuild than to fetch."""
+
+OUTAGE_SECONDS = 60.0
+"""For so long an unreachable store is not asked again, where work goes on without it."""
+
+
+class SharedTier:
+    """A store that several workspaces share.
+
+    Args:
+        store: the objects.
+        goes_on: whether work goes on locally while the store is out of reach; `emotion store push` gives it the rest
+            later. Otherwise a `StoreUnavailable` ends the run.
+    """
+
+    def __init__(self, store: ObjectStore, goes_on: bool = False) -> None:
+        self.store, self.goes_on = store, goes_on
+        self._out_until = 0.0
+
+    def fetch(self, stage: str, key: str, directory: Path, make_room: Callable[[int], None]) -> StageRecord | None:
+        """Write the files of a stage into an empty directory, see `data.workspace.tier.StageTier`."""
+        with self._outage_borne() as reachable:
+            if reachable and stage not in KEPT_LOCALLY:
+                return fetch_stage(self.store, stage, key, directory, make_room)
+        return None
+
+    def push(self, directory: Path) -> None:
+        """Give a finished stage to the other hosts, unless they have it."""
+        stage, key = directory.parts[-2:]
+        with self._outage_borne() as reachable:
+            if not reachable or stage in KEPT_LOCALLY or has_stage(self.store, stage, key):
+                return
+            pushed = push_stage(self.store, directory)
+            if pushed.differing:
+                names = ", ".join(pushed.differing[:5])
+                logger.info("another host had finished %s/%s; other than here: %s", stage, key, names)
+
+    @contextmanager
+    def writing(self, stage: str, key: str, give_up: Callable[[], bool]) -> Iterator[bool]:
+        """Hold the lease on a stage; yield False if another host finished it meanwhile."""
+        lease, is_mine = None, True
+        with self._outage_borne() as reachable:
+            if reachable and stage not in KEPT_LOCALLY:
+                lease = take_lease(self.store, stage, key, lambda: has_stage(self.store, stage, key), give_up)
+                is_mine = lease is not None
+        try:
+            yield is_mine
+        finally:
+            if lease:
+                with suppress(StoreUnavailable):  # then it expires
+                    lease.release()
+
+    @contextmanager
+    def _outage_borne(self) -> Iterator[bool]:
+        """Yield whether to ask the store; where work goes on without it, an outage inside is logged and borne."""
+        if time.monotonic() < self._out_until:
+            yield False
+            return
+        try:
+            yield True
+        except StoreUnavailable as error:
+            if not self.goes_on:
+                raise
+            self._out_until = time.monotonic() + OUTAGE_SECONDS
+            logger.warning("%s. Work goes on without it; run `emotion store push` later", error)

@@ -1,0 +1,79 @@
+"""Whole workspaces to and from a store: what a host gives, and what a fresh host needs."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from data.shared_store.needs import list_needs, write_needs
+from data.shared_store.objects import ObjectStore
+from data.shared_store.stages import has_stage, list_stages, push_stage
+from data.shared_store.tier import KEPT_LOCALLY
+from data.workspace.layout import (
+    AUDITS_STAGE,
+    DECISIONS_STAGE,
+    EXPORTS_STAGE,
+    REPORTS_STAGE,
+    VARIANTS_STAGE,
+    VERDICTS_STAGE,
+)
+from data.workspace.reachability import PrunePolicy, find_stages, select_kept
+from data.workspace.stage_record import find_damage
+from data.workspace.store import Workspace
+
+logger = logging.getLogger(__name__)
+
+SHOWN_STAGES = (REPORTS_STAGE, VERDICTS_STAGE, AUDITS_STAGE, VARIANTS_STAGE, DECISIONS_STAGE, EXPORTS_STAGE)
+"""Stages by which a host shows reports, answers on photos, and moves the champion: neither images nor views."""
+
+Told = Callable[[str, str], None]
+
+
+def push_missing(store: ObjectStore, workspace: Workspace, tell: Told) -> int:
+    """Give the store every finished stage that it lacks; return how many.
+
+    Args:
+        store: that the hosts share.
+        workspace: of this host.
+        tell: called with kind and key of each stage before it is written.
+    """
+    there, count = set(list_stages(store)), 0
+    for stored in find_stages(workspace.root):
+        stage, key = stored.name
+        if stage in KEPT_LOCALLY or stored.name in there:
+            continue
+        if damage := find_damage(stored.path, contents=True):
+            logger.warning("%s stays here: %s", stored.path, damage)
+            continue
+        tell(stage, key)
+        count += push_stage(store, stored.path).is_first
+    return count
+
+
+def tell_needs(store: ObjectStore, workspace: Workspace, policy: PrunePolicy) -> None:
+    """Tell the store which stages this workspace needs: those that pruning it by this policy would keep."""
+    kept = select_kept(find_stages(workspace.root), workspace.root, policy)
+    write_needs(store, workspace.id, (place for place in kept if place[0] not in KEPT_LOCALLY))
+
+
+def pull_needed(store: ObjectStore, workspace: Workspace, kinds: Iterable[str] | None, tell: Told) -> int:
+    """Fetch what the workspace needs, as its last host told; return how many stages came.
+
+    Args:
+        store: that the hosts share.
+        workspace: of this host, with the store as its tier.
+        kinds: of stages that are fetched; None for all.
+        tell: called with kind and key of each stage before it is fetched.
+    """
+    wanted, count = list(_needed(store, workspace.id, kinds)), 0
+    for stage, key in wanted:
+        if workspace.find(stage, key) is None and has_stage(store, stage, key):
+            tell(stage, key)
+            workspace.obtain(stage, key)
+            count += 1
+    return count
+
+
+def _needed(store: ObjectStore, workspace: str, kinds: Iterable[str] | None) -> Iterator[tuple[str, str]]:
+    chosen = None if kinds is None else set(kinds)
+    for needs in list_needs(store):
+        if needs.workspace == workspace:
+            yield from (place for place in needs.stages if chosen is None or place[0] in chosen)

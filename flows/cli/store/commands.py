@@ -1,0 +1,116 @@
+"""Commands of `emotion store`: the store that several hosts share."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from flows.cli.terminal import console
+
+app = typer.Typer(no_args_is_help=True, help="The store that several hosts share: status, push, pull, verify, prune.")
+
+
+@app.command()
+def status() -> None:
+    """Show what the store has, who writes now, and what this workspace has and the store lacks."""
+    from data.shared_store.leases import list_leases
+    from data.shared_store.needs import list_needs
+    from data.shared_store.stages import list_stages
+    from data.shared_store.tier import KEPT_LOCALLY
+    from data.workspace.reachability import find_stages
+    from flows.settings import load_settings
+
+    settings = load_settings()
+    store = settings.open_store()
+    there, objects = set(list_stages(store)), dict(store.list(""))
+    here = {
+        stored.name for stored in find_stages(settings.workspace.resolve()) if stored.record.stage not in KEPT_LOCALLY
+    }
+    console.print(f"{escape(store.url)}: {len(there):,} stages, {sum(objects.values()) / 1e6:,.1f} MB")
+    console.print(f"Only here: {len(here - there):,} stages; emotion store push gives them to the store")
+    console.print(f"Only there: {len(there - here):,} stages; a run fetches what it needs, emotion store pull the rest")
+    for needs in list_needs(store):
+        console.print(f"Workspace {needs.workspace} on {escape(needs.host)} needs {len(needs.stages):,} stages")
+    for stage, key, lease in list_leases(store):
+        console.print(f"{escape(lease.host)}, process {lease.process}, writes {stage}/{key}")
+
+
+@app.command()
+def push() -> None:
+    """Give the store every stage that it lacks, the champion, MLflow's records and the reviews of this workspace."""
+    from data.shared_store.state import push_state
+    from data.shared_store.transfer import push_missing, tell_needs
+    from data.workspace.reachability import PrunePolicy
+    from flows.settings import load_settings
+    from models.registry.champion import ModelRegistry
+
+    settings = load_settings()
+    store, workspace = settings.open_store(), settings.open_workspace()
+    count = push_missing(store, workspace, _tell("to the store"))
+    number = push_state(store, workspace.root)
+    protected = ModelRegistry(workspace.root).protected_keys()
+    tell_needs(store, workspace, PrunePolicy(keep=max(1, settings.keep_reports), protected=protected))
+    console.print(f"{count:,} stages written to {escape(store.url)}; champion and reviews are copy {number}")
+
+
+@app.command()
+def pull(
+    workspace: Annotated[str, typer.Option(help="Id of the workspace, if the store has several.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Images and views too, instead of what reports and champion need.")
+    ] = False,
+) -> None:
+    """Bring a workspace to this host: its champion, MLflow's records, reviews, reports and their trainings."""
+    from data.shared_store.state import pull_state
+    from data.shared_store.transfer import SHOWN_STAGES, pull_needed
+    from flows.settings import load_settings
+
+    settings = load_settings()
+    store = settings.open_store()
+    state = pull_state(store, settings.workspace.resolve(), workspace)
+    count = pull_needed(store, settings.open_workspace(), None if everything else SHOWN_STAGES, _tell("here"))
+    copied = f"copy {state.number} of host {state.host}" if state else "the newest copy already"
+    console.print(f"{count:,} stages fetched from {escape(store.url)}; champion and reviews are {escape(copied)}")
+
+
+@app.command()
+def verify() -> None:
+    """Read every object of the store; a stage with a damaged one is removed, and written again by a host that has it.
+
+    The exit status is 3 if something was damaged.
+    """
+    from data.shared_store.stages import forget_stage
+    from data.shared_store.upkeep import find_damaged
+    from flows.settings import load_settings
+
+    store, damaged = load_settings().open_store(), 0
+    for stage, key, fault in find_damaged(store):
+        console.print(f"[yellow]{stage}/{key}[/]: {escape(fault)}", soft_wrap=True)
+        forget_stage(store, stage, key)
+        damaged += 1
+    if damaged:
+        console.print(f"{damaged} stages were removed: run emotion store push on each host that may have them")
+        raise typer.Exit(3)
+    console.print("Every stage is whole.")
+
+
+@app.command()
+def prune(
+    days: Annotated[float, typer.Option(help="Days for which everything stays.", min=0)] = 7,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
+) -> None:
+    """Remove from the store what no workspace needs: no champion, report or running training of any host."""
+    from data.shared_store.upkeep import prune_store
+    from flows.settings import load_settings
+
+    removed = prune_store(load_settings().open_store(), days, dry_run)
+    for stage, key in removed.stages:
+        console.print(f"{stage}/{key}")
+    console.print(
+        f"{'would remove' if dry_run else 'removed'} {len(removed.stages):,} stages and {removed.objects:,} objects, "
+        f"{removed.object_bytes / 1e6:,.1f} MB; {removed.kept:,} stages stay"
+    )
+
+
+def _tell(where: str):
+    return lambda stage, key: console.print(f"{stage}/{key} {where}", highlight=False)

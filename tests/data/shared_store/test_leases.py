@@ -1,0 +1,65 @@
+"""Leases: one holder at a time, taken over from one that is gone, whatever the clocks say."""
+
+import threading
+import time
+
+import pytest
+
+from data.base.errors import PipelineError
+from data.shared_store.leases import LeaseTimes, list_leases, take_lease
+
+FAST = LeaseTimes(beat=0.1, expires=1.0, look=0.05)
+
+
+def never():
+    return False
+
+
+def test_a_released_lease_is_free(store):
+    held = take_lease(store, "variants", "a", never, never, FAST)
+    assert [(stage, key) for stage, key, _ in list_leases(store)] == [("variants", "a")]
+    held.release()
+    assert list(list_leases(store)) == []
+    take_lease(store, "variants", "a", never, never, FAST).release()
+
+
+def test_a_held_lease_is_waited_for(store):
+    held, began = take_lease(store, "variants", "a", never, never, FAST), time.monotonic()
+    threading.Timer(1.5, held.release).start()
+    other = take_lease(store, "variants", "a", never, never, FAST)
+    assert time.monotonic() - began >= 1.5, "a renewed lease is not taken over, even after it would have expired"
+    other.release()
+
+
+def test_a_lease_that_nobody_renews_is_taken_over(store, caplog):
+    dead = take_lease(store, "variants", "a", never, never, FAST)
+    dead._ended.set()  # as if its process had been killed
+    dead._thread.join()
+    began = time.monotonic()
+    other = take_lease(store, "variants", "a", never, never, FAST)
+    assert 1.0 <= time.monotonic() - began < 5
+    assert "which did not renew it" in caplog.text
+    dead.release()
+    assert [(stage, key) for stage, key, _ in list_leases(store)] == [("variants", "a")], "it is the other's now"
+    other.release()
+
+
+def test_the_former_holder_notices_that_it_was_taken_over(store, caplog):
+    held = take_lease(store, "variants", "a", never, never, FAST)
+    content, tag = store.read_tagged(held.name)
+    while not store.replace(held.name, content.replace(b'"process"', b' "process"'), tag):
+        content, tag = store.read_tagged(held.name)
+    held._thread.join(5)
+    assert held.is_lost and "this one goes on" in caplog.text
+
+
+def test_nothing_is_done_that_another_host_finished(store):
+    assert take_lease(store, "variants", "a", lambda: True, never, FAST) is None
+    assert list(list_leases(store)) == []
+
+
+def test_the_wait_ends_when_the_run_ends(store):
+    held = take_lease(store, "variants", "a", never, never, FAST)
+    with pytest.raises(PipelineError, match="another host holds"):
+        take_lease(store, "variants", "a", never, lambda: True, FAST)
+    held.release()
