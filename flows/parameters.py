@@ -93,6 +93,11 @@ Minutes = Annotated[
     float, Field(gt=0, le=10_000), Help("Time limit of the search in minutes; no trial starts that would not fit.")
 ]
 TrialMinutes = Annotated[float, Field(gt=0, le=10_000), Help("Time limit of the training of one trial in minutes.")]
+Pool = Annotated[
+    str,
+    Field(pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9 ._-]*$", max_length=100),
+    Help("Work pool whose workers train, such as one of emotion worker --pool; without it this machine trains."),
+]
 Force = Annotated[
     bool, Help("Do every stage again, even if nothing changed; a search also forgets its earlier trials.")
 ]

@@ -14,7 +14,20 @@ from data.system.hardware import choose_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.parameters import Faces, Force, Parallel, Relabel, Seed, Seeds, Source, Target, TimeBudget, Truth, Votes
+from flows.parameters import (
+    Faces,
+    Force,
+    Parallel,
+    Pool,
+    Relabel,
+    Seed,
+    Seeds,
+    Source,
+    Target,
+    TimeBudget,
+    Truth,
+    Votes,
+)
 from flows.server.shared import ends_with_its_runs
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
@@ -22,6 +35,7 @@ from flows.steps.publish import prune_after_flow, publish
 from flows.steps.repeat_command import repeat_command
 from flows.steps.training import (
     build_all_views,
+    find_elsewhere,
     plan_job,
     plan_student,
     train_repeats,
@@ -74,6 +88,7 @@ def retrain(
     data_format: DataFormatChoice = FormatChoice(),
     faces: Faces = "given",
     promotion: PromotionPolicy = PromotionPolicy(),
+    on: Pool = "",
     force: Force = False,
 ) -> Path:
     """Retrain every variant on a data set and publish the comparison.
@@ -94,13 +109,14 @@ def retrain(
     names, train_seeds = [*variants, *own_variants] or chosen.variants, training_seeds(seed, seeds)
     check_votes(votes, chosen, names, truth)
     parallel = choose_parallel(parallel, len(names) * seeds)
+    elsewhere = find_elsewhere(on, settings)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
     load_truth(record_of(data.dataset), truth)  # ends the run before its trainings if there is no such truth
     shared_views, views = build_all_views(names, chosen, data, seed, workspace)
     jobs = [plan_job(name, chosen, time_budget_minutes, seed, parallel, settings) for name in names]
     jobs = with_short_views(jobs, chosen, data, seed, workspace) if time_budget_minutes else jobs
-    results = train_repeats(jobs, train_seeds, views, parallel, workspace)
+    results = train_repeats(jobs, train_seeds, views, parallel, workspace, elsewhere)
     audit = audit_variant_labels(results, data.images, data.dataset, workspace, return_state=True)
     results = with_ensemble(results, workspace) if chosen.ensemble else results
     student = plan_student(chosen, time_budget_minutes, seed, settings)

@@ -161,6 +161,13 @@ class Settings(BaseSettings):
         "gives the store what it missed",
     )
 
+    worker_limit: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Trainings that emotion worker takes from other hosts at once; 0: one",
+    )
+
     def listed_host_names(self) -> list[str]:
         """Return the names of EMOTION_HOST_NAMES in lower case."""
         return [name.lower() for name in self.host_names.split(",") if name]

@@ -4,6 +4,8 @@ module   | what it answers
 objects  | how are objects read and written, and what happens while the store is out of reach?
 packs    | in which objects are the files of a directory?
 stages   | how does a finished stage come into the store, and from there into a workspace?
+news     | what does a run on another host do now, and is it alive?
+progress | from where does another host resume?
 leases   | which host writes a stage now?
 needs    | which stages does each workspace need?
 state    | how does a second host get the champion, MLflow and the reviews of a workspace?

@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from data.shared_store.leases import take_lease
+from data.base.errors import PipelineError
+from data.shared_store.leases import HeldLease, take_lease
 from data.shared_store.objects import ObjectStore, StoreUnavailable
+from data.shared_store.progress import drop_progress, load_progress, read_progress, save_progress
 from data.shared_store.stages import fetch_stage, has_stage, push_stage
 from data.workspace.layout import FEATURES_STAGE, MARKER_STAGES
 from data.workspace.stage_record import StageRecord
@@ -22,6 +24,10 @@ OUTAGE_SECONDS = 60.0
 """For so long an unreachable store is not asked again, where work goes on without it."""
 
 
+class LeaseLost(PipelineError):
+    """Report work that another host took over, because this one seemed to be gone."""
+
+
 class SharedTier:
     """A store that several workspaces share.
 
@@ -34,6 +40,7 @@ class SharedTier:
     def __init__(self, store: ObjectStore, goes_on: bool = False) -> None:
         self.store, self.goes_on = store, goes_on
         self._out_until = 0.0
+        self._leases: dict[tuple[str, str], HeldLease] = {}
 
     def fetch(self, stage: str, key: str, directory: Path, make_room: Callable[[int], None]) -> StageRecord | None:
         """Write the files of a stage into an empty directory, see `data.workspace.tier.StageTier`."""
@@ -49,6 +56,7 @@ class SharedTier:
             if not reachable or stage in KEPT_LOCALLY or has_stage(self.store, stage, key):
                 return
             pushed = push_stage(self.store, directory)
+            drop_progress(self.store, stage, key)
             if pushed.differing:
                 names = ", ".join(pushed.differing[:5])
                 logger.info("another host had finished %s/%s; other than here: %s", stage, key, names)
@@ -61,12 +69,43 @@ class SharedTier:
             if reachable and stage not in KEPT_LOCALLY:
                 lease = take_lease(self.store, stage, key, lambda: has_stage(self.store, stage, key), give_up)
                 is_mine = lease is not None
+        if lease:
+            self._leases[stage, key] = lease
         try:
             yield is_mine
         finally:
             if lease:
+                del self._leases[stage, key]
                 with suppress(StoreUnavailable):  # then it expires
                     lease.release()
+
+    def save_progress(self, stage: str, key: str, directory: Path, names: Sequence[str], step: int) -> None:
+        """Save files of a working directory, from which another host can resume, see `data.shared_store.progress`.
+
+        Raises:
+            LeaseLost: another host took the work over, so this one has to stop.
+        """
+        lease = self._leases.get((stage, key))
+        if lease and lease.is_lost:
+            raise LeaseLost(
+                f"got {stage}/{key}, which another host took over, expected to work on it alone: it resumes"
+            )
+        with self._outage_borne() as reachable:
+            if reachable and lease:
+                save_progress(self.store, stage, key, directory, names, step)
+
+    def find_progress(self, stage: str, key: str) -> int:
+        """Return how far another host was with a stage, 0 if nothing is known."""
+        with self._outage_borne() as reachable:
+            found = read_progress(self.store, stage, key) if reachable else None
+            return found.step if found else 0
+        return 0
+
+    def load_progress(self, stage: str, key: str, directory: Path) -> int:
+        """Put the files from which another host would resume into a working directory; return how far they are."""
+        with self._outage_borne() as reachable:
+            return load_progress(self.store, stage, key, directory) if reachable else 0
+        return 0
 
     @contextmanager
     def _outage_borne(self) -> Iterator[bool]:

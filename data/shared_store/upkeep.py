@@ -6,10 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from data.shared_store.leases import list_leases
+from data.shared_store.leases import LEASES_FOLDER, list_leases
 from data.shared_store.needs import list_needs
+from data.shared_store.news import NEWS_FOLDER
 from data.shared_store.objects import ObjectStore
 from data.shared_store.packs import OBJECTS_FOLDER, DamagedObject, unpack
+from data.shared_store.progress import PROGRESS_FOLDER, list_progress
 from data.shared_store.stages import SharedStage, forget_stage, list_stages, read_stage, stage_name
 from data.shared_store.state import list_states
 from data.workspace.digests import checksum_files
@@ -52,8 +54,12 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
     gone = sorted(set(stages) - kept)
     used = {name for place in kept for name in stages[place].packed.objects()}
     used |= {name for state in list_states(store) for name in state.packed.objects()}
+    used |= {name for place, found in list_progress(store) if place in young for name in found.packed.objects()}
     unused = sorted(set(objects) - used - young)
     if not dry_run:
+        for folder in (LEASES_FOLDER, NEWS_FOLDER, PROGRESS_FOLDER):  # of hosts that ended without an end to their work
+            for name in {name for name, _ in store.list(folder)} - young:
+                store.delete(name)
         for stage, key in gone:
             forget_stage(store, stage, key)
         for name in unused:

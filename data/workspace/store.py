@@ -171,19 +171,27 @@ class Workspace:
                 self._push(target)
         return found.model_copy(update={"cached": False})
 
-    def obtain(self, stage: str, key: str, verify: bool = False) -> Produced:
-        """Return a finished stage that is here, or that another host has finished.
+    def look_up(self, stage: str, key: str, verify: bool = False) -> Produced | None:
+        """Return a finished stage that is here, or that another host has finished; None if there is none.
 
         As long as this object lives, pruning does not remove the stage.
-
-        Raises:
-            PipelineError: it is neither here nor in the store that the hosts share.
         """
         self.claim()
         with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), lambda: False):
             self._in_use.add(stage, key)
             if self._find_used(stage, key, verify) or self._fetch(stage, key):
                 return Produced(stage=stage, key=key, path=self.directory(stage, key), cached=True)
+        return None
+
+    def obtain(self, stage: str, key: str, verify: bool = False) -> Produced:
+        """Return a finished stage, see `look_up`.
+
+        Raises:
+            PipelineError: it is neither here nor in the store that the hosts share.
+        """
+        found = self.look_up(stage, key, verify)
+        if found:
+            return found
         where = "or in the store of EMOTION_STORE" if self.tier else "and EMOTION_STORE names no store of other hosts"
         raise PipelineError(f"got no stage {stage}/{key} in {self.root} {where}, expected it: run what makes it first")
 
@@ -310,6 +318,11 @@ class Workspace:
                 shutil.rmtree(work, ignore_errors=True)
                 forget_owned(self.root, work)
             raise
+
+
+def key_of_work(work: Path) -> str:
+    """Return the key of the stage that is written in a working directory."""
+    return work.name.removeprefix(".").removesuffix(".work")
 
 
 def _save_other_files(target: Path) -> None:

@@ -1,6 +1,6 @@
 """What a workspace asks of a store that several hosts share; `data.shared_store.tier` answers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -28,4 +28,24 @@ class StageTier(Protocol):
 
     def writing(self, stage: str, key: str, give_up: Callable[[], bool]) -> AbstractContextManager[bool]:
         """Tell the other hosts that this one writes a stage; False means that one of them finished it meanwhile."""
+        ...
+
+    def save_progress(self, stage: str, key: str, directory: Path, names: Sequence[str], step: int) -> None:
+        """Save files of a working directory, from which another host can resume.
+
+        Args:
+            stage: kind of content.
+            key: key of the stage that is written.
+            directory: that has the files.
+            names: of the files, as far as they exist.
+            step: how far the work is; grows.
+        """
+        ...
+
+    def find_progress(self, stage: str, key: str) -> int:
+        """Return how far another host was with a stage, 0 if nothing is known."""
+        ...
+
+    def load_progress(self, stage: str, key: str, directory: Path) -> int:
+        """Put the files from which another host would resume into a working directory; return how far they are."""
         ...

@@ -32,6 +32,7 @@ from flows.cli.options import (
     ParallelOption,
     PlainOption,
     PolicyOption,
+    PoolOption,
     PromotionOption,
     RelabelOption,
     RepeatsOption,
@@ -92,6 +93,7 @@ def run(
     carve_test: CarveTestOption = False,
     faces: FacesOption = "given",
     promotion: PromotionOption = [],  # noqa: B006
+    on: PoolOption = "",
     force: ForceOption = False,
     plain: PlainOption = False,
 ) -> None:
@@ -136,6 +138,7 @@ def run(
                 **choices,
                 faces=faces,
                 promotion=policy_of_promotion,
+                on=on,
                 force=force,
             )
     print_results(read_results(report), report)

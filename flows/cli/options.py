@@ -22,6 +22,7 @@ from flows.parameters import (
     Help,
     Minutes,
     Parallel,
+    Pool,
     Relabel,
     Repeats,
     Seed,
@@ -84,6 +85,7 @@ TruthOption = Annotated[TruthName, option(Truth)]
 RelabelOption = Annotated[str, option(Relabel)]
 VotesOption = Annotated[str, option(Votes)]
 ForceOption = Annotated[bool, option(Force, "--force")]
+PoolOption = Annotated[str, option(Pool, "--on")]
 FacesOption = Annotated[Literal["given", "find"], option(Faces)]
 FoldsOption = Annotated[int, option(Folds)]
 AuditAnswersOption = Annotated[str, option(AuditAnswers)]

@@ -145,6 +145,13 @@ def schedule(
 @app.command()
 def worker(
     name: Annotated[str, typer.Option(help="Its name in Prefect; by default a new one at each start.")] = "",
+    pool: Annotated[
+        str,
+        typer.Option(
+            help="Take trainings of runs with --on POOL instead of whole runs; EMOTION_STORE is the store of all hosts."
+        ),
+    ] = "",
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="Trainings of that pool at the same time.")] = 1,
 ) -> None:
     """Start runs of the server that is up, or that PREFECT_API_URL names, on this machine too, until Ctrl-C."""
     from flows.settings import load_settings, settings_environment
@@ -152,10 +159,17 @@ def worker(
     settings = load_settings()
     if not _use_server(settings.workspace):
         raise PipelineError("got no server to work for: run emotion up, which has a worker, or set PREFECT_API_URL")
+    if pool:
+        settings.open_store()  # ends here without one
+        settings = settings.model_copy(update={"worker_limit": at_once})
     os.environ.update(settings_environment(settings))
-    from flows.service.worker import work  # after the environment: prefect reads it when it is imported
+    from flows.service.deploy import offer_pool  # after the environment: prefect reads it when it is imported
+    from flows.service.parts import POOL
+    from flows.service.worker import work
 
-    work(name)
+    if pool:
+        offer_pool(pool)
+    work(name, pool or POOL, at_once if pool else 0)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from flows.server.environment import RUN_ENVIRONMENT
-from flows.service.deployments import DEPLOYMENTS
+from flows.service.deployments import DEPLOYMENTS, TRAINING_ENTRYPOINT
 from flows.service.parts import POOL
 from flows.service.schedule import apply_schedule, read_schedule
 from flows.settings import Settings, settings_environment
@@ -48,8 +48,26 @@ def deploy_all(settings: Settings, deployment: subprocess.Popen[str] | None = No
     return apply_automations(settings.notify_block)
 
 
-def make_pool() -> None:
-    """Create the work pool if the server does not have it, and give it our template of a job.
+def offer_pool(pool: str) -> None:
+    """Create a work pool for trainings of other hosts, and the deployment that runs them there."""
+    from prefect.client.orchestration import get_client
+
+    from flows.train_variant import train_for_another_host
+
+    make_pool(pool)
+    with get_client(sync_client=True) as client:
+        client.create_deployment(
+            client.create_flow(train_for_another_host),
+            pool,
+            work_pool_name=pool,
+            entrypoint=TRAINING_ENTRYPOINT,
+            description="One training that a run on another host asked for.",
+            tags=["emotion"],
+        )
+
+
+def make_pool(name: str = POOL) -> None:
+    """Create a work pool if the server does not have it, and give it our template of a job.
 
     The template has no variables: neither a deployment nor a run can choose the command, the folder or the environment
     of its process.
@@ -61,17 +79,17 @@ def make_pool() -> None:
 
     with get_client(sync_client=True) as client:
         try:
-            found = client.read_work_pool(POOL)
+            found = client.read_work_pool(name)
         except ObjectNotFound:
             try:
                 client.create_work_pool(
-                    WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=JOB_TEMPLATE)
+                    WorkPoolCreate(name=name, type=ProcessWorker.type, base_job_template=JOB_TEMPLATE)
                 )
             except ObjectAlreadyExists:  # another process created it first
                 return
         else:
             if found.base_job_template != JOB_TEMPLATE:
-                client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
+                client.update_work_pool(name, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
 
 
 def deploy_flows(settings: Settings) -> None:

@@ -19,7 +19,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
 from flows.server.environment import RUN_ENVIRONMENT
-from flows.service.deployments import DEPLOYMENTS, own_entrypoints
+from flows.service.deployments import DEPLOYMENTS, TRAINING_ENTRYPOINT, own_entrypoints
 from flows.service.parts import POOL
 
 PULL_STEP = "prefect.deployments.steps.set_working_directory"
@@ -42,12 +42,14 @@ class OwnJob(ProcessJobConfiguration):
 
 
 def require_own_flow(deployment: DeploymentResponse | None) -> None:
-    """Check that a deployment runs a flow of prefect.yaml, from this project.
+    """Check that a deployment runs a flow of prefect.yaml from this project, or a training for another host.
 
     Raises:
         PipelineError: it does not.
     """
     entrypoint, steps = (deployment.entrypoint, deployment.pull_steps) if deployment else (None, None)
+    if entrypoint == TRAINING_ENTRYPOINT and not steps:  # imported from this project, wherever it is on this host
+        return
     if entrypoint not in own_entrypoints() or not _is_own_folder(steps or []):
         raise PipelineError(
             f"got a run of {entrypoint} with the pull steps {steps}, which this worker does not start: it runs only "
@@ -78,15 +80,17 @@ def _is_own_folder(steps: list[dict[str, Any]]) -> bool:
     return set(inputs) == {"directory"} and isinstance(folder, str) and Path(folder).resolve() == PROJECT_ROOT.resolve()
 
 
-def work(name: str = "") -> None:
-    """Start runs of the work pool until told to stop.
+def work(name: str = "", pool: str = POOL, limit: int = 0) -> None:
+    """Start runs of a work pool until told to stop.
 
     Args:
         name: of the worker in Prefect; empty for a new name.
+        pool: work pool.
+        limit: runs at the same time; 0: any number.
     """
     logger = get_logger("worker")
     setup_signal_handlers_worker(os.getpid(), "the worker", logger.info)
-    worker = ProcessWorker(work_pool_name=POOL, name=name or None, create_pool_if_not_found=False)
+    worker = ProcessWorker(work_pool_name=pool, name=name or None, limit=limit or None, create_pool_if_not_found=False)
     worker.job_configuration = OwnJob
     try:
         asyncio.run(worker.start(printer=logger.info))
@@ -95,8 +99,8 @@ def work(name: str = "") -> None:
 
 
 def main() -> None:
-    """Work until told to stop."""
-    work(*sys.argv[1:])
+    """Work until told to stop; the name of the worker may be given."""
+    work(sys.argv[1] if len(sys.argv) > 1 else "")
 
 
 if __name__ == "__main__":

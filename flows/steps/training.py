@@ -1,11 +1,12 @@
 """Trainings of a flow: plans them, runs several at once, and adds the ensemble and the student."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.records.training import VariantResult
+from data.shared_store.objects import ObjectStore
 from data.system.hardware import threads_per_child, usable_cores
 from data.workspace.store import Produced, Workspace
 from flows.settings import Settings
@@ -18,8 +19,30 @@ from models.catalog.variants import find_variant
 from tasks.dataset.views import build_views
 from tasks.support.child_processes import training_children
 from tasks.training.distill import write_soft_labels
+from tasks.training.elsewhere import train_elsewhere
 from tasks.training.ensemble import build_ensemble, unfinished_ensemble
 from tasks.training.train import TrainingJob, train_variant, unfinished_result
+
+MOST_FOLLOWED = 64
+"""Trainings on other hosts that one run follows at the same time."""
+
+
+class Elsewhere(NamedTuple):
+    """Where trainings run if not here."""
+
+    pool: str
+    """Work pool whose workers take them."""
+    store: ObjectStore
+    """Store of all hosts."""
+
+
+def find_elsewhere(pool: str, settings: Settings) -> Elsewhere | None:
+    """Return where the trainings of a run with `--on POOL` run, or None for here.
+
+    Raises:
+        PipelineError: there is a pool, but no store.
+    """
+    return Elsewhere(pool, settings.open_store()) if pool else None
 
 
 def plan_job(
@@ -55,10 +78,11 @@ def train_repeats(
     views: Mapping[str, Produced],
     parallel: int,
     workspace: Workspace,
+    on: Elsewhere | None = None,
 ) -> list[VariantResult]:
     """Train each variant with each seed on its views; return one result for each variant, with its repeats."""
     trainings = [(job, views[job.variant.name]) for job in plan_repeats(jobs, seeds)]
-    results = train_variants(trainings, parallel, workspace)
+    results = train_variants(trainings, parallel, workspace, on)
     return [gather_repeats(seeds, results[first :: len(jobs)]) for first in range(len(jobs))]
 
 
@@ -101,17 +125,23 @@ def with_short_views(
 
 
 def train_variants(
-    trainings: list[tuple[TrainingJob, Produced]], parallel: int, workspace: Workspace
+    trainings: list[tuple[TrainingJob, Produced]], parallel: int, workspace: Workspace, on: Elsewhere | None = None
 ) -> list[VariantResult]:
     """Train each variant on its views, `parallel` at once; a training that fails becomes a result with the reason.
 
     The children end before the task runner is left, since leaving it waits for its threads.
+
+    Args:
+        trainings: each with its views.
+        parallel: how many are trained here at once.
+        workspace: gets the results.
+        on: other hosts, which take all trainings at once and train as many as they can.
     """
-    with ThreadPoolTaskRunner(max_workers=parallel) as runner, training_children() as children:
-        futures = [
-            runner.submit(train_variant, {"job": job, "views": views, "workspace": workspace, "children": children})
-            for job, views in trainings
-        ]
+    workers = min(len(trainings), MOST_FOLLOWED) or 1 if on else parallel
+    chosen, more = (train_elsewhere, on._asdict()) if on else (train_variant, {})
+    with ThreadPoolTaskRunner(max_workers=workers) as runner, training_children() as children:
+        shared = {"workspace": workspace, "children": children, **more}
+        futures = [runner.submit(chosen, {"job": job, "views": views, **shared}) for job, views in trainings]
         outcomes = [future.result(raise_on_failure=False) for future in futures]
     return [
         outcome if isinstance(outcome, VariantResult) else unfinished_result(job.variant, "failed", str(outcome))

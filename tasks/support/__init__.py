@@ -6,5 +6,6 @@ earlier_attempts | what happens to tasks of an attempt that was killed?
 events           | which Prefect events does the pipeline emit?
 links            | where can a person read what a run made?
 outcomes         | how does a task finish, and how does its caller get the record?
+pool_runs        | how are runs on the workers of a pool started and ended?
 progress         | how do watchers follow the task runs of this process?
 """

@@ -17,7 +17,8 @@ from data.records.training import VariantResult
 from data.workspace.digests import digest_sources, hash_file, hash_json
 from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.stage_record import read_record
-from data.workspace.store import Produced, Workspace
+from data.workspace.store import Produced, Workspace, key_of_work
+from data.workspace.tier import StageTier
 from models.catalog.disk_space import count_training_bytes
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import Variant
@@ -30,6 +31,7 @@ from models.weights.locate import find_weights
 from tasks.support.child_processes import Children, ChildStopped, EventHandler, run_on_spec
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
+from tasks.training.checkpoints import KeptCheckpoints, resume_elsewhere
 from tasks.training.training_log import TrainingLog
 
 KEY_MODULES = (commands.FIT,)
@@ -93,7 +95,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
 
     inputs = training_inputs(job, views, weights)
     make_log = partial(TrainingLog, job.title, job.train.monitor)
-    write = partial(train_in_child, job, views, weights, children, make_log)
+    write = partial(train_in_child, job, views, weights, children, make_log, workspace.tier)
     try:
         produced = produce_training(inputs, write, weights, workspace, children)
     except (ChildKilled, ChildStopped):
@@ -137,9 +139,10 @@ def train_in_child(
     weights: Path | None,
     children: Children,
     make_log: Callable[[], EventHandler],
+    tier: StageTier | None,
     out: Path,
 ) -> None:
-    """Train in this directory; follow the plan of an earlier start, also its threads.
+    """Train in this directory; follow the plan of an earlier start, also its threads and if it was on another host.
 
     Args:
         job: what to train.
@@ -147,8 +150,12 @@ def train_in_child(
         weights: pretrained ones of the variant's backbone, if it has one.
         children: starts the child.
         make_log: called once the training begins; returns the handler of events, which ends the child by raising.
+        tier: store to which the checkpoint of each epoch goes, from which another host would resume.
         out: holds the training.
     """
+    key = key_of_work(out)
+    if tier:
+        resume_elsewhere(tier, key, out)
     plan, variant = load_plan(out), job.variant
     if not plan:
         log_unfinished(job, out)
@@ -165,7 +172,8 @@ def train_in_child(
         seed=job.seed,
         threads=plan.threads if plan else job.threads,
     )
-    run_on_spec(children, commands.FIT, spec, out, make_log(), threads=spec.threads)
+    log = KeptCheckpoints(make_log(), tier, key, out) if tier else make_log()
+    run_on_spec(children, commands.FIT, spec, out, log, threads=spec.threads)
 
 
 def log_unfinished(job: TrainingJob, out: Path) -> None:

@@ -80,7 +80,10 @@ def run_trial(
         VariantUnavailable: the variant cannot be trained here, whatever the recipe.
     """
     weights = weights_of(job, children)
-    write = partial(_train_or_prune, partial(train_in_child, job, views, weights, children, partial(TrialLog, trial)))
+    write = partial(
+        _train_or_prune,
+        partial(train_in_child, job, views, weights, children, partial(TrialLog, trial), workspace.tier),
+    )
     inputs = training_inputs(job, views, weights)
     try:
         produced = produce_training(inputs, write, weights, workspace, children)

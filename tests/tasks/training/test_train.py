@@ -77,7 +77,7 @@ def test_a_student_is_another_training_for_every_teacher(tmp_path):
         asked.append(FitSpec.model_validate_json((out / "spec.json").read_text()).soft_labels)
 
     for job in jobs:
-        train.train_in_child(job, views, None, FakeChildren(read_spec), lambda: lambda event: None, tmp_path)
+        train.train_in_child(job, views, None, FakeChildren(read_spec), lambda: lambda event: None, None, tmp_path)
     assert asked == [None, tmp_path / "a", tmp_path / "b"]
 
 
