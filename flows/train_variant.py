@@ -9,8 +9,9 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
+from prefect.states import Crashed
 
-from data.base.errors import PipelineError
+from data.base.errors import PipelineError, TransientError
 from data.records.events import Event
 from data.shared_store.news import NewsWriter
 from data.system.hardware import choose_parallel, threads_per_child
@@ -47,7 +48,10 @@ def train_for_another_host(training: RemoteTraining) -> str:
         training_children() as children,
         _ending_with(training.parent, children),
     ):
-        _train(training, settings, workspace, children)
+        try:
+            _train(training, settings, workspace, children)
+        except TransientError as error:  # then another host may try
+            return Crashed(message=str(error))  # type: ignore[return-value]
     return training.key
 
 

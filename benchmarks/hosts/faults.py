@@ -1,8 +1,8 @@
 """What happens when a host, store or server fails during trainings: `python -m benchmarks.hosts.faults --out DIR`.
 
-Each trial has empty workspaces and trains the same two networks on two workers. At a random moment something is broken,
-and mended later. Then it is checked that the run ended well, that the figures are those of an undisturbed run, and how
-many epochs were trained more than once.
+Each trial has empty workspaces and trains the same two networks on two workers. At a random moment something breaks,
+and is put right later. Then it is checked that the run ended well, whether its figures are those of an undisturbed run,
+and how many epochs were trained more than once.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -212,6 +213,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the hosts are removed
     draw, preset = random.Random(options.seed), write_preset(options.out / "smoke-longer.json", EPOCHS)
     trials = [("none", 0), *((fault, number) for fault in options.faults for number in range(options.times))]
     with cluster(2, options.out) as on:

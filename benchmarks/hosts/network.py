@@ -74,8 +74,6 @@ def network(names: Sequence[str], folder: Path) -> Iterator[dict[str, Host]]:
             _add(host)
         yield hosts
     finally:
-        for host in hosts.values():
-            host.kill()
         _remove(hosts)
 
 
@@ -96,6 +94,7 @@ def _add(host: Host) -> None:
 
 def _remove(hosts: Mapping[str, Host]) -> None:
     for host in hosts.values():
+        host.kill()
         _ip("netns", "del", host.namespace, check=False)
         _ip("link", "del", host.outer, check=False)
     _ip("link", "del", BRIDGE, check=False)

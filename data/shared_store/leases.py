@@ -59,7 +59,7 @@ class HeldLease:
     """
 
     def __init__(self, store: ObjectStore, name: str, lease: Lease, tag: str, beat_seconds: float) -> None:
-        self.store, self.name, self.lease, self.tag = store, name, lease, tag
+        self.store, self.name, self.lease, self.tag = store.waiting(beat_seconds), name, lease, tag
         self.is_lost = False
         self._beat_seconds, self._ended = beat_seconds, threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"lease {name}", daemon=True)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,9 @@ WRITE_SECONDS = 2.0
 
 BEAT_SECONDS = 10.0
 """Longest time between two writes, whether anything happened or not."""
+
+PATIENCE_SECONDS = 3.0
+"""How long one request waits for a store that is out of reach: the next one has the same news."""
 
 KEPT_EVENTS = 200
 
@@ -53,7 +57,7 @@ class NewsWriter:
     """
 
     def __init__(self, store: ObjectStore, run: str) -> None:
-        self._store, self._name = store, _name(run)
+        self._store, self._name = store.waiting(PATIENCE_SECONDS), _name(run)
         self._events: deque[str] = deque(maxlen=KEPT_EVENTS)
         self._count, self._beat, self._changed = 0, 0, True
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -110,7 +114,7 @@ class NewsReader:
     """
 
     def __init__(self, store: ObjectStore, run: str) -> None:
-        self._store, self._name = store, _name(run)
+        self._store, self._name = store.waiting(PATIENCE_SECONDS), _name(run)
         self._seen, self._beat, self._changed = 0, 0, time.monotonic()
         self.host = ""
 
@@ -137,8 +141,9 @@ class NewsReader:
         return time.monotonic() - self._changed
 
     def forget(self) -> None:
-        """Remove the object of a run that ended."""
-        self._store.delete(self._name)
+        """Remove the object of a run that ended, if the store can be reached."""
+        with suppress(PipelineError):
+            self._store.delete(self._name)
 
 
 def _name(run: str) -> str:

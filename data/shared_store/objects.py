@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import copy
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -28,11 +29,14 @@ logger = logging.getLogger(__name__)
 
 SCHEMES = ("s3", "gs", "az", "file")
 
-REQUEST_SECONDS, CONNECT_SECONDS = 60, 10
-"""Time limits of one attempt of one request, and of its connection."""
+REQUEST_SECONDS, SILENT_SECONDS, CONNECT_SECONDS = 3600, 20, 5
+"""Time limits of one attempt of one request, of a pause in its answer, and of its connection."""
 
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 900.0
 """Default for how long an outage is waited for."""
+
+FIRST_SECONDS = 30.0
+"""At most so long the first answer is waited for: a store that never answered may have a wrong address."""
 
 LONGEST_PAUSE_SECONDS = 10.0
 
@@ -58,9 +62,15 @@ class ObjectStore:
     """
 
     def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
-        self.url, self.wait_seconds = url, wait_seconds
+        self.url, self.wait_seconds, self._answered = url, wait_seconds, False
         self._backend = _open(url)
         self._folder = Path(urlsplit(url).path) if urlsplit(url).scheme == "file" else None
+
+    def waiting(self, seconds: float) -> "ObjectStore":
+        """Return the same store, for requests that wait so long at most."""
+        other = copy(self)
+        other.wait_seconds = min(seconds, self.wait_seconds)
+        return other
 
     def read(self, name: str) -> bytes | None:
         """Return the content of an object, or None if there is none."""
@@ -73,7 +83,7 @@ class ObjectStore:
     def read_to_file(self, name: str, path: Path) -> bool:
         """Write the content of an object into a file; return False if there is none."""
 
-        def copy() -> bool:
+        def get() -> bool:
             try:
                 got = self._backend.get(name)
             except FileNotFoundError:
@@ -83,7 +93,7 @@ class ObjectStore:
                     file.write(chunk)
             return True
 
-        return self._ask(copy)
+        return self._ask(get)
 
     def size(self, name: str) -> int | None:
         """Return the size of an object in bytes, or None if there is none."""
@@ -180,9 +190,10 @@ class ObjectStore:
         """Carry out a request, and again while the store is out of reach."""
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
+        wait_seconds = self.wait_seconds if self._answered else min(self.wait_seconds, FIRST_SECONDS)
         attempts = Retrying(
             retry=retry_if_exception_type(_Unanswered),
-            stop=stop_after_delay(self.wait_seconds),
+            stop=stop_after_delay(wait_seconds),
             wait=wait_exponential(multiplier=0.5, max=LONGEST_PAUSE_SECONDS),
             before_sleep=before_sleep_log(logger, logging.INFO),
             reraise=True,
@@ -204,13 +215,15 @@ class ObjectStore:
                 raise _Unanswered(f"no usable answer from {self.url}: {_first_line(error)}") from None
 
         try:
-            return attempts(attempt)
+            answer = attempts(attempt)
         except _Unanswered as error:
             raise StoreUnavailable(
-                f"got {error} for {self.wait_seconds:.0f} s, expected a store that answers: check the network and "
+                f"got {error} for {wait_seconds:.0f} s, expected a store that answers: check the network and "
                 "the store, then start again, nothing that was finished is lost; EMOTION_STORE_OUTAGE=local goes on "
                 "without it"
             ) from None
+        self._answered = True
+        return answer
 
 
 def _lock_in(folder: Path, name: str) -> FileLock:
@@ -246,17 +259,13 @@ def _open(url: str) -> "Backend":
         Path(parts.path).mkdir(parents=True, exist_ok=True)
         return from_url(url)
     plain = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://")
-    pause = timedelta(seconds=0.2)
     return from_url(
         url,
         client_options={
             "timeout": timedelta(seconds=REQUEST_SECONDS),
+            "read_timeout": timedelta(seconds=SILENT_SECONDS),
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
             "allow_http": plain,
         },
-        retry_config={
-            "max_retries": 2,
-            "backoff": {"init_backoff": pause, "max_backoff": 5 * pause, "base": 2},
-            "retry_timeout": timedelta(seconds=REQUEST_SECONDS),
-        },
+        retry_config={"max_retries": 0},  # `ObjectStore` repeats requests, and says so
     )

@@ -20,6 +20,9 @@ KEPT_LOCALLY = (*MARKER_STAGES, FEATURES_STAGE)
 """Stages that no other host needs: what was done with a workspace's own MLflow, and features, which are so large that
 they take less time to rebuild than to fetch."""
 
+PROGRESS_SECONDS = 10.0
+"""How long work stands still to save its progress while the store is out of reach."""
+
 OUTAGE_SECONDS = 60.0
 """For so long an unreachable store is not asked again, where work goes on without it."""
 
@@ -90,9 +93,12 @@ class SharedTier:
             raise LeaseLost(
                 f"got {stage}/{key}, which another host took over, expected to work on it alone: it resumes"
             )
-        with self._outage_borne() as reachable:
-            if reachable and lease:
-                save_progress(self.store, stage, key, directory, names, step)
+        if lease is None:
+            return
+        try:
+            save_progress(self.store.waiting(PROGRESS_SECONDS), stage, key, directory, names, step)
+        except StoreUnavailable as error:  # the work itself goes on
+            logger.warning("another host could not resume %s/%s at step %d: %s", stage, key, step, error)
 
     def find_progress(self, stage: str, key: str) -> int:
         """Return how far another host was with a stage, 0 if nothing is known."""

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
+from data.base.errors import ChildKilled, PipelineError, TransientError, VariantUnavailable
 from data.base.record import Record
 from data.records.training import VariantResult
 from data.workspace.digests import digest_sources, hash_file, hash_json
@@ -98,7 +98,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     write = partial(train_in_child, job, views, weights, children, make_log, workspace.tier)
     try:
         produced = produce_training(inputs, write, weights, workspace, children)
-    except (ChildKilled, ChildStopped):
+    except (ChildKilled, ChildStopped, TransientError):
         raise
     except PipelineError as error:
         history = load_history(workspace.work_directory(VARIANTS_STAGE, hash_json(inputs)))
