@@ -3,7 +3,7 @@
 progress/STAGE/KEY.json | how far the work is, and where its files are
 """
 
-import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,10 +38,10 @@ def save_progress(store: ObjectStore, stage: str, key: str, directory: Path, nam
         step: how far the work is.
     """
     former = read_progress(store, stage, key)
-    with TemporaryDirectory(prefix=".progress-", dir=directory.parent) as folder:
+    with TemporaryDirectory(prefix="emotion-progress-") as folder:
         for name in names:
             if (directory / name).exists():
-                os.link(directory / name, Path(folder) / name)  # the work goes on and replaces them meanwhile
+                shutil.copyfile(directory / name, Path(folder) / name)  # the work goes on and replaces them meanwhile
         progress = Progress(step=step, packed=pack(store, Path(folder), checksum_files(Path(folder))))
     store.write(_name(stage, key), progress.model_dump_json().encode())
     for name in (former.packed.objects() if former else set[str]()) - progress.packed.objects():
@@ -56,13 +56,13 @@ def load_progress(store: ObjectStore, stage: str, key: str, directory: Path) -> 
     progress = read_progress(store, stage, key)
     if progress is None:
         return 0
-    with TemporaryDirectory(prefix=".progress-", dir=directory.parent) as folder:
+    with TemporaryDirectory(prefix="emotion-progress-") as folder:
         try:
             unpack(store, progress.packed, Path(folder))
         except DamagedObject:
             return 0
         for path in Path(folder).iterdir():
-            path.replace(directory / path.name)
+            shutil.move(path, directory / path.name)
     return progress.step
 
 

@@ -33,7 +33,7 @@ from data.workspace.mark import find_mark
 from data.workspace.ownership import find_partial, forget_owned, holds_only_ours, list_owned
 from data.workspace.reachability import DAY_SECONDS, PrunePolicy, Stored, find_stages, select_kept
 from data.workspace.stage_record import KEY, find_other_files, read_record
-from data.workspace.store import Workspace
+from data.workspace.store import FETCH_SUFFIX, Workspace
 
 LOG_BYTES = 5_000_000
 """A log above this size is cut to its last `LOG_TAIL_BYTES`."""
@@ -195,8 +195,11 @@ def cut_log(path: Path) -> bool:
 
 
 def _leftovers(root: Path) -> Iterator[Item]:
-    """Yield what an earlier, killed removal renamed but did not delete."""
+    """Yield what an earlier, killed removal renamed but did not delete, and what a killed fetch left."""
     owned = set(list_owned(root))
+    for path in sorted(owned):
+        if path.name.endswith(FETCH_SUFFIX) and path.is_dir():
+            yield Item("leftovers", path, disk_usage(path), "", _bind(_remove_fetched, root, path))
     for path in sorted(root.glob("[!.]*/.*.old")):
         target = path.with_name(path.name.removeprefix(".").removesuffix(".old"))
         if not _is_linked(path) and (target in owned or _was_stage(path)):
@@ -240,6 +243,14 @@ def _remove_leftover(root: Path, target: Path) -> bool:
             delete_trash(target)
         if mine and not target.exists():
             forget_owned(root, target)
+    return mine
+
+
+def _remove_fetched(root: Path, path: Path) -> bool:
+    with try_lock(path.with_name(f"{path.name.removesuffix(FETCH_SUFFIX)}.lock")) as mine:
+        if mine:
+            shutil.rmtree(path)
+            forget_owned(root, path)
     return mine
 
 

@@ -35,6 +35,10 @@ RESERVE_BYTES = 256 << 20
 """Free space that stages leave for everything else, such as logs and a server's database."""
 
 
+FETCH_SUFFIX = ".fetch"
+"""End of the name of a directory into which a stage is fetched."""
+
+
 class Produced(BaseModel):
     """A finished stage, as later stages need it: its directory, its key, and whether it was found or written."""
 
@@ -266,7 +270,7 @@ class Workspace:
         """Fetch the stage if another host has finished it."""
         if self.tier is None:
             return False
-        fetched = self.directory(stage, f".{key}.fetch")
+        fetched = self.directory(stage, f".{key}{FETCH_SUFFIX}")
         if fetched.exists():
             shutil.rmtree(fetched)
         start_owned(self.root, fetched)

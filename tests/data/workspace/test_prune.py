@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from data.base.errors import PipelineError
-from data.workspace.atomic import locked
+from data.workspace.atomic import locked, try_lock
 from data.workspace.digests import hash_file
 from data.workspace.layout import (
     ACCEPTED_FOLDER,
@@ -789,3 +789,17 @@ def test_what_is_left_of_a_removed_stage_is_found_by_its_record_or_by_being_empt
     (folder / f".{'2' * 16}.old").write_text("")
     found = {item.path.name for item in plan_prune(Workspace(tree.root), PrunePolicy()) if item.kind == "leftovers"}
     assert found == {f".{stage.name}.old", ".0123456789abcdef.old"}
+
+
+def test_what_a_killed_fetch_left_goes_unless_it_is_being_fetched(tree):
+    tree.run(1)
+    keys = ["a" * 16, "b" * 16]
+    for key in keys:
+        fetched = tree.root / "variants" / f".{key}.fetch"
+        fetched.mkdir(parents=True)
+        (fetched / "half").write_text("half")
+        start_owned(tree.root, fetched)
+    with try_lock(tree.root / "variants" / f".{keys[1]}.lock") as mine:
+        assert mine
+        tree.prune(keep=1)
+    assert [path.name for path in (tree.root / "variants").glob(".*.fetch")] == [f".{keys[1]}.fetch"]
