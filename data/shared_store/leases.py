@@ -145,6 +145,22 @@ def _describe_holder(content: bytes | None) -> str:
     return f"host {lease.host}, process {lease.process}" if lease else "an unknown host"
 
 
+def break_lease(store: ObjectStore, stage: str, key: str, host: str, process: int) -> None:
+    """Remove the lease of a process that is known to be gone, so that nobody waits until it expires.
+
+    Args:
+        store: that the hosts share.
+        stage: kind of content.
+        key: key of the stage.
+        host: of the process.
+        process: its number there; a lease of another one stays.
+    """
+    name = f"{LEASES_FOLDER}/{stage}/{key}.json"
+    lease = _read(store.read(name))
+    if lease and (lease.host, lease.process) == (host, process):
+        store.delete(name)
+
+
 def list_leases(store: ObjectStore) -> Iterator[tuple[str, str, Lease]]:
     """Yield kind, key and lease of each stage that a host writes, or wrote before it ended without releasing it."""
     for name, _ in store.list(LEASES_FOLDER):

@@ -116,7 +116,7 @@ class NewsReader:
     def __init__(self, store: ObjectStore, run: str) -> None:
         self._store, self._name = store.waiting(PATIENCE_SECONDS), _name(run)
         self._seen, self._beat, self._changed = 0, 0, time.monotonic()
-        self.host = ""
+        self.host, self.process = "", 0
 
     def read(self, take: Callable[[str], None]) -> None:
         """Pass on every event that was not read before; do nothing if the store is out of reach.
@@ -131,7 +131,8 @@ class NewsReader:
             return
         if news is None or news.beat == self._beat:
             return
-        self._beat, self._changed, self.host = news.beat, time.monotonic(), news.host
+        self._beat, self._changed = news.beat, time.monotonic()
+        self.host, self.process = news.host, news.process
         for event in news.events[max(0, self._seen - news.first) :]:
             take(event)
         self._seen = news.first + len(news.events)

@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 
 from data.base.errors import PipelineError, VariantUnavailable
 from data.records.training import VariantResult
+from data.shared_store.leases import break_lease
 from data.shared_store.news import NewsReader
 from data.shared_store.objects import ObjectStore
 from data.workspace.digests import hash_json
@@ -143,6 +144,7 @@ class Followed:
                     return self._judge(found)
                 if watch.is_gone(found, reader):
                     self.runs.crash(run.id, f"The host {reader.host or 'that took it'} gave no sign of life.")
+                    break_lease(self.store, VARIANTS_STAGE, self.remote.key, reader.host, reader.process)
                     return False
                 if watch.is_waiting(found):
                     self.logger.info("%s: waits for a worker of the pool", self.title)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from data.base.errors import PipelineError
-from data.shared_store.leases import LeaseTimes, list_leases, take_lease
+from data.shared_store.leases import LeaseTimes, break_lease, list_leases, take_lease
 
 FAST = LeaseTimes(beat=0.1, expires=1.0, look=0.05)
 
@@ -42,6 +42,16 @@ def test_a_lease_that_nobody_renews_is_taken_over(store, caplog):
     dead.release()
     assert [(stage, key) for stage, key, _ in list_leases(store)] == [("variants", "a")], "it is the other's now"
     other.release()
+
+
+def test_the_lease_of_a_process_that_is_gone_is_broken_and_no_other(store):
+    held = take_lease(store, "variants", "a", never, never, FAST)
+    break_lease(store, "variants", "a", held.lease.host, held.lease.process + 1)
+    assert list(list_leases(store))
+    break_lease(store, "variants", "a", held.lease.host, held.lease.process)
+    assert list(list_leases(store)) == []
+    held._thread.join(5)
+    assert held.is_lost, "its holder notices, if it lives after all"
 
 
 def test_the_former_holder_notices_that_it_was_taken_over(store, caplog):
