@@ -9,4 +9,5 @@ seeds        | Which seeds do repeats of a training use?
 repeats      | How are the results of several seeds joined?
 student      | Which variant is the teacher in a distillation, and what is the student?
 disk_space   | How much free disk space does a training need?
+needs        | How much memory and how many GPUs does a training ask for?
 """

@@ -35,20 +35,24 @@ class PoolRuns:
         client: of Prefect's server.
         flow: name of the flow.
         pool: name of the work pool, and of the deployment on it.
+        variables: of each job. Those that the pool's template does not have are left out: a pool of processes has none.
 
     Raises:
         PipelineError: no worker has offered the pool yet.
     """
 
-    def __init__(self, client: SyncPrefectClient, flow: str, pool: str) -> None:
+    def __init__(self, client: SyncPrefectClient, flow: str, pool: str, variables: dict[str, Any]) -> None:
         self.client = client
         try:
             self._deployment = self._ask(lambda: client.read_deployment_by_name(f"{flow}/{pool}")).id
+            template = self._ask(lambda: client.read_work_pool(pool)).base_job_template
         except ObjectNotFound:
             raise PipelineError(
                 f"got the pool {pool!r}, which no worker has offered to this server, expected one: run `emotion worker "
-                f"--pool {pool}` on a host first"
+                f"--pool {pool}` on a host first, or `emotion deploy --kubernetes {pool}` for a cluster"
             ) from None
+        taken = template.get("variables", {}).get("properties", {})
+        self._variables = {name: value for name, value in variables.items() if name in taken}
 
     def start(self, name: str, parameters: dict[str, Any], once: str) -> FlowRun:
         """Start a run, or return the one that was started before under the same mark.
@@ -60,7 +64,12 @@ class PoolRuns:
         """
         return self._ask(
             lambda: self.client.create_flow_run_from_deployment(
-                self._deployment, parameters=parameters, name=name, idempotency_key=once, tags=[TAG]
+                self._deployment,
+                parameters=parameters,
+                name=name,
+                idempotency_key=once,
+                tags=[TAG],
+                job_variables=self._variables,
             )
         )
 

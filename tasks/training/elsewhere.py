@@ -18,6 +18,8 @@ from data.shared_store.objects import ObjectStore
 from data.workspace.digests import hash_json
 from data.workspace.layout import VARIANTS_STAGE
 from data.workspace.store import Produced, Workspace
+from models.catalog.needs import needs_of
+from models.catalog.variants import Variant
 from models.jobs.events import parse_event
 from tasks.support.child_processes import Children, ChildStopped, EventHandler
 from tasks.support.outcomes import finish
@@ -40,6 +42,9 @@ SILENT_SECONDS = 90.0
 """A host that wrote no news for so long is gone; it writes some every 10 seconds."""
 
 REMIND_SECONDS = 60.0
+
+POD_WAITS = "InfrastructurePending"
+"""Name of the state in which Kubernetes looks for a node or fetches the image: nobody can write news yet."""
 
 
 @task(task_run_name="train {job.title}", cache_policy=NO_CACHE)
@@ -69,7 +74,7 @@ def train_elsewhere(
         if found is None:
             remote = RemoteTraining.describe(job, views, key, str(flow_run.id or ""))
             with get_client(sync_client=True) as client:
-                runs = PoolRuns(client, FLOW, pool)
+                runs = PoolRuns(client, FLOW, pool, job_variables(job.variant))
                 Followed(runs, store, remote, job.title, children, TrainingLog(job.title, job.train.monitor)).to_end()
         produced = found or workspace.obtain(VARIANTS_STAGE, key)
     except ChildStopped:
@@ -78,6 +83,12 @@ def train_elsewhere(
         failed = unfinished_result(job.variant, "failed", str(error), monitor=job.train.monitor)
         return Failed(message=str(error), data=failed)  # type: ignore[return-value]
     return finish(load_result(job, produced, views), found is not None)
+
+
+def job_variables(variant: Variant) -> dict[str, Any]:
+    """Return what the job of a variant's training asks for, as deploy/kubernetes/base-job-template.json names it."""
+    needs = needs_of(variant)
+    return {"memory": f"{needs.memory_gib}Gi", **({"gpus": needs.gpus} if needs.gpus else {})}
 
 
 class Followed:
@@ -147,7 +158,7 @@ class Followed:
                     break_lease(self.store, VARIANTS_STAGE, self.remote.key, reader.host, reader.process)
                     return False
                 if watch.is_waiting(found):
-                    self.logger.info("%s: waits for a worker of the pool", self.title)
+                    self.logger.info("%s: waits for a worker or a node of the pool", self.title)
                 time.sleep(LOOK_SECONDS)
         finally:
             reader.forget()
@@ -188,7 +199,7 @@ class Watch:
 
     def is_gone(self, run: FlowRun, reader: NewsReader) -> bool:
         """Tell whether the host of a run that was taken gave no sign of life for `SILENT_SECONDS`."""
-        kind = run.state.type if run.state else None
+        kind = run.state.type if run.state and run.state.name != POD_WAITS else None
         if kind != self._type:
             self._type, self._since = kind, time.monotonic()
         taken = kind in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
@@ -197,7 +208,8 @@ class Watch:
 
     def is_waiting(self, run: FlowRun) -> bool:
         """Tell from time to time that no worker has taken the run."""
-        if run.state and run.state.type == StateType.SCHEDULED and time.monotonic() - self._reminded > REMIND_SECONDS:
+        waits = run.state and (run.state.type == StateType.SCHEDULED or run.state.name == POD_WAITS)
+        if waits and time.monotonic() - self._reminded > REMIND_SECONDS:
             self._reminded = time.monotonic()
             return True
         return False

@@ -13,7 +13,7 @@ from data.shared_store.objects import ObjectStore
 from models.jobs.events import Evaluating
 from tasks.support.child_processes import ChildStopped
 from tasks.training import elsewhere
-from tasks.training.elsewhere import MOST_MOVES, Followed
+from tasks.training.elsewhere import MOST_MOVES, POD_WAITS, Followed, Watch
 
 
 class FakeRuns:
@@ -78,6 +78,23 @@ def test_a_host_that_gives_no_sign_of_life_loses_the_training(follow):
 
 def test_a_training_that_no_worker_took_is_not_given_up(follow):
     assert not follow([*[Scheduled()] * 60, Completed()]).crashed
+
+
+def test_a_pod_that_waits_for_a_node_or_its_image_is_not_given_up(follow):
+    assert not follow([*[Pending(name=POD_WAITS)] * 60, Running(), Completed()]).crashed
+
+
+def test_a_host_that_dies_before_the_flow_starts_loses_the_training(follow):
+    runs = follow([Pending(name=POD_WAITS), Pending()], [Completed()])
+    assert len(runs.crashed) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "waits"), [(Scheduled(), True), (Pending(name=POD_WAITS), True), (Pending(), False), (Running(), False)]
+)
+def test_a_run_without_a_worker_or_a_node_is_told_of(state, waits, monkeypatch):
+    monkeypatch.setattr(elsewhere, "REMIND_SECONDS", -1.0)
+    assert Watch().is_waiting(SimpleNamespace(state=state)) is waits
 
 
 def test_a_host_that_lives_keeps_its_training(follow, store, monkeypatch):
