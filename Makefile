@@ -48,7 +48,7 @@ bench: $(INSTALLED)  ## Measure the rows of docs/benchmarks.md: make bench SOURC
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 lock:  ## Resolve requirements.lock and requirements-ui.lock again (needs uv)
-	$(COMPILE) --group dev --extra lite0 --extra postgres --extra photos --extra export --extra serve --extra store pyproject.toml -o requirements.lock
+	$(COMPILE) --group dev --extra lite0 --extra postgres --extra photos --extra export --extra serve --extra store --extra kubernetes pyproject.toml -o requirements.lock
 	$(COMPILE) --group ui --constraints requirements.lock -o requirements-ui.lock
 
 clean:  ## Remove .venv; the workspace stays

@@ -173,14 +173,31 @@ def worker(
 
 
 @app.command()
-def deploy() -> None:
+def deploy(
+    kubernetes: Annotated[
+        str,
+        typer.Option(
+            metavar="POOL",
+            help="Deploy only a pool for trainings of runs with --on POOL, as jobs of a Kubernetes cluster.",
+        ),
+    ] = "",
+    image: Annotated[str, typer.Option(help="Image of those jobs.")] = "",
+    gpus: Annotated[bool, typer.Option("--gpus", help="Large networks ask for a GPU in that cluster.")] = False,
+) -> None:
     """Deploy the flows, the schedule and the automations to the server that is up, or that PREFECT_API_URL names."""
     from flows.service.deploy import deploy_all
+    from flows.service.kubernetes_pool import offer_kubernetes_pool
     from flows.settings import load_settings
 
+    if (image or gpus) and not kubernetes:
+        raise PipelineError("got --image or --gpus without a pool, expected --kubernetes POOL beside them")
     settings = load_settings()
     if not _use_server(settings.workspace):
         raise PipelineError("got no server to deploy to: run emotion up, which also deploys, or set PREFECT_API_URL")
+    if kubernetes:
+        offer_kubernetes_pool(kubernetes, image, gpus)
+        console.print(f"deployed the pool {escape(kubernetes)}", highlight=False)
+        return
     notifications = deploy_all(settings)
     console.print(f"deployed; {len(notifications)} automations notify", highlight=False)
 

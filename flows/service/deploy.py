@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
@@ -16,6 +17,9 @@ from flows.service.schedule import apply_schedule, read_schedule
 from flows.settings import Settings, settings_environment
 
 DEPLOY_SECONDS = 600
+
+PROCESS = "process"
+"""Prefect's type of a work pool whose worker starts processes on its own host."""
 
 JOB_TEMPLATE = {
     "job_configuration": {"env": RUN_ENVIRONMENT, "stream_output": True},
@@ -48,13 +52,19 @@ def deploy_all(settings: Settings, deployment: subprocess.Popen[str] | None = No
     return apply_automations(settings.notify_block)
 
 
-def offer_pool(pool: str) -> None:
-    """Create a work pool for trainings of other hosts, and the deployment that runs them there."""
+def offer_pool(pool: str, kind: str = PROCESS, template: dict[str, Any] | None = None) -> None:
+    """Create a work pool for trainings of other hosts, and the deployment that runs them there.
+
+    Args:
+        pool: its name.
+        kind: its type in Prefect.
+        template: of a job; by default that of a process.
+    """
     from prefect.client.orchestration import get_client
 
     from flows.train_variant import train_for_another_host
 
-    make_pool(pool)
+    make_pool(pool, kind, template)
     with get_client(sync_client=True) as client:
         client.create_deployment(
             client.create_flow(train_for_another_host),
@@ -66,30 +76,40 @@ def offer_pool(pool: str) -> None:
         )
 
 
-def make_pool(name: str = POOL) -> None:
+def make_pool(name: str = POOL, kind: str = PROCESS, template: dict[str, Any] | None = None) -> None:
     """Create a work pool if the server does not have it, and give it our template of a job.
 
-    The template has no variables: neither a deployment nor a run can choose the command, the folder or the environment
-    of its process.
+    The template of a process has no variables: neither a deployment nor a run can choose the command, the folder or the
+    environment of its process.
+
+    Args:
+        name: of the pool.
+        kind: its type in Prefect.
+        template: of a job; by default that of a process.
+
+    Raises:
+        PipelineError: the pool is there and has another type, which Prefect cannot change.
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-    from prefect.workers.process import ProcessWorker
 
+    wanted = template or JOB_TEMPLATE
     with get_client(sync_client=True) as client:
         try:
             found = client.read_work_pool(name)
         except ObjectNotFound:
             try:
-                client.create_work_pool(
-                    WorkPoolCreate(name=name, type=ProcessWorker.type, base_job_template=JOB_TEMPLATE)
-                )
+                client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=wanted))
             except ObjectAlreadyExists:  # another process created it first
                 return
         else:
-            if found.base_job_template != JOB_TEMPLATE:
-                client.update_work_pool(name, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
+            if found.type != kind:
+                raise PipelineError(
+                    f"got the pool {name!r}, which has the type {found.type}, expected {kind}: choose another name"
+                )
+            if found.base_job_template != wanted:
+                client.update_work_pool(name, WorkPoolUpdate(base_job_template=wanted))
 
 
 def deploy_flows(settings: Settings) -> None:

@@ -13,7 +13,12 @@ import typer.main
 from data.base.paths import PROJECT_ROOT
 from flows.cli.commands import app
 
-PAGES = [PROJECT_ROOT / "README.md", PROJECT_ROOT / "CONTRIBUTING.md", *sorted((PROJECT_ROOT / "docs").glob("*.md"))]
+PAGES = [
+    PROJECT_ROOT / "README.md",
+    PROJECT_ROOT / "CONTRIBUTING.md",
+    PROJECT_ROOT / "deploy" / "kubernetes" / "README.md",
+    *sorted((PROJECT_ROOT / "docs").glob("*.md")),
+]
 
 _BLOCK = re.compile(r"^ *```[^\n]*\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`]+)`")
