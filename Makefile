@@ -1,6 +1,6 @@
 # `make run` and `make test` need only make and Python 3.11 to 3.13; they create .venv on first use.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-ui test-faults check format lock bench clean
+.PHONY: help run test test-slow test-ui test-kubernetes test-faults check format lock bench clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -10,6 +10,7 @@ BIN := .venv/bin
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 3 ? cores + 1 : 4)))
 INSTALLED := .venv/.installed
 INSTALLED_UI := .venv/.installed-ui
+INSTALLED_KUBERNETES := .venv/.installed-kubernetes
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +26,9 @@ test-slow: $(INSTALLED)  ## Run the tests that make test leaves out because they
 
 test-ui: $(INSTALLED_UI)  ## Test pages in Chromium, and emotion up over several weeks of one minute each
 	$(BIN)/python -m pytest -m ui
+
+test-kubernetes: $(INSTALLED_KUBERNETES)  ## Check deploy/kubernetes by published schemas; no cluster is needed
+	$(BIN)/python -m pytest -m kubernetes tests/deploy tests/flows/service
 
 test-faults: $(INSTALLED)  ## Test hostile inputs, full disks and commands at once, and write docs/reliability.md
 	EMOTION_WRITE_RELIABILITY=1 $(BIN)/python -m pytest -m faults
@@ -48,8 +52,9 @@ bench: $(INSTALLED)  ## Measure the rows of docs/benchmarks.md: make bench SOURC
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 lock:  ## Resolve requirements.lock and requirements-ui.lock again (needs uv)
-	$(COMPILE) --group dev --extra lite0 --extra postgres --extra photos --extra export --extra serve --extra store --extra kubernetes pyproject.toml -o requirements.lock
+	$(COMPILE) --group dev --extra lite0 --extra postgres --extra photos --extra export --extra serve --extra store pyproject.toml -o requirements.lock
 	$(COMPILE) --group ui --constraints requirements.lock -o requirements-ui.lock
+	$(COMPILE) --group kubernetes --constraints requirements.lock -o requirements-kubernetes.lock
 
 clean:  ## Remove .venv; the workspace stays
 	rm -rf .venv
@@ -64,6 +69,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 $(INSTALLED_UI): $(INSTALLED) requirements-ui.lock
 	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-ui.lock; fi
+	@touch $@
+
+$(INSTALLED_KUBERNETES): $(INSTALLED) requirements-kubernetes.lock
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-kubernetes.lock; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-kubernetes.lock; fi
 	@touch $@
 
 .PHONY: install-uv install-pip

@@ -4,20 +4,26 @@ import asyncio
 import json
 from uuid import uuid4
 
-import kubernetes_validate
 import pytest
 import yaml
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-from prefect_kubernetes import worker as prefect_worker
-from prefect_kubernetes.settings import KubernetesSettings
-from prefect_kubernetes.worker import KubernetesWorker, KubernetesWorkerJobConfiguration
 
 from data.base.paths import PROJECT_ROOT
 from flows.server.environment import RUN_ENVIRONMENT
 from flows.service.kubernetes_pool import kubernetes_template
 from models.catalog.variants import VARIANTS
 from tasks.training.elsewhere import job_variables
+
+kubernetes_validate = pytest.importorskip("kubernetes_validate")
+prefect_worker = pytest.importorskip("prefect_kubernetes.worker")
+KubernetesSettings = pytest.importorskip("prefect_kubernetes.settings").KubernetesSettings
+KubernetesWorker, KubernetesWorkerJobConfiguration = (
+    prefect_worker.KubernetesWorker,
+    prefect_worker.KubernetesWorkerJobConfiguration,
+)
+
+pytestmark = pytest.mark.kubernetes
 
 FOLDER = PROJECT_ROOT / "deploy" / "kubernetes"
 OBJECTS = {

@@ -6,7 +6,6 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
 from data.base.errors import PipelineError
 from flows.service.deploy import JOB_TEMPLATE, offer_pool
@@ -16,6 +15,10 @@ from models.catalog.variants import find_variant
 from tasks.support.pool_runs import PoolRuns
 from tasks.training.elsewhere import FLOW, job_variables
 from tests.support.emotion_command import run_emotion
+
+KubernetesWorkerJobConfiguration = pytest.importorskip("prefect_kubernetes.worker").KubernetesWorkerJobConfiguration
+
+pytestmark = pytest.mark.kubernetes
 
 POOL, GPU_POOL, PROCESSES = "cluster", "cluster-gpu", "hosts"
 
