@@ -53,6 +53,7 @@ def test_other_hosts_train_and_this_one_has_the_results(results, folder, server)
     assert [len(list((folder / name / "variants").glob("[!.]*"))) for name in ("one", "two")] == [1, 1]
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_one_host(results, folder, shared):
     _, found = results
     alone = {name: value for name, value in shared.items() if name != "EMOTION_STORE"}
