@@ -146,7 +146,17 @@ class FaceFinder:
             self._detector.setInputSize(picture.shape[1::-1])
             _, rows = self._detector.detect(picture)
         rows = np.zeros((0, 15)) if rows is None else rows.astype(np.float64)
-        return rows[np.isfinite(rows).all(axis=1)]  # a picture of a few pixels gives infinite boxes
+        return rows[_are_possible(rows, picture.shape[1::-1])]
+
+
+def _are_possible(rows: Rows, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Tell which boxes may be faces of a picture of this width and height.
+
+    For a picture of a few pixels, OpenCV now and then returns boxes that are infinite, empty or far outside of it.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        outside = np.abs(middles(rows) - np.array(size) / 2).max(axis=1, initial=0) > max(size)
+    return np.isfinite(rows).all(axis=1) & (rows[:, 2:4] > 0).all(axis=1) & ~outside
 
 
 def _choose_sides(photo: NDArray[np.uint8]) -> list[int]:

@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -79,6 +80,16 @@ def test_a_photo_without_a_face_has_none(finder, size):
     noise = np.random.default_rng(2).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     assert finder.find(noise) == ()
     assert finder.find(np.full((*size[::-1], 3), 128, np.uint8)) == ()
+
+
+@pytest.mark.parametrize("box", [(8e30, -1e32, 0, 0), (1, 1, 0, 5), (1, 1, -4, 5), (9000, 1, 5, 5), (np.inf, 1, 5, 5)])
+def test_a_box_that_no_picture_can_have_is_no_face(finder, monkeypatch, box):
+    """OpenCV returns such boxes now and then for a picture of a few pixels, from memory that it has not set."""
+    row = np.array([[*box, *[1.0] * 10, 0.99]], np.float32)
+
+    unsure = SimpleNamespace(setInputSize=lambda size: None, detect=lambda picture: (1, row))
+    monkeypatch.setattr(finder, "_detector", unsure)
+    assert finder.find(np.zeros((30, 40, 3), np.uint8)) == ()
 
 
 def test_the_pixels_stay_and_the_answer_is_the_same_again(finder, face):
