@@ -70,6 +70,7 @@ def network(names: Sequence[str], folder: Path) -> Iterator[dict[str, Host]]:
     try:
         _ip("link", "add", BRIDGE, "type", "bridge")
         _ip("link", "set", BRIDGE, "up")
+        _ip("addr", "add", f"{SUBNET}.1/24", "dev", BRIDGE)  # of this machine, which looks into the store
         for host in hosts.values():
             _add(host)
         yield hosts
