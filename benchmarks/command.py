@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.base.errors import PipelineError
+from data.records.run import RunResults
+from data.workspace.layout import REPORTS_STAGE, RESULTS_NAME
+from data.workspace.run_results import read_results
 
 SHOWN_CHARACTERS = 2000
 
@@ -36,6 +39,11 @@ class Usage(NamedTuple):
 def newest(workspace: Path, pattern: str) -> Path:
     """Return the file of this pattern that was written last."""
     return max(workspace.glob(pattern), key=lambda path: path.stat().st_mtime)
+
+
+def read_newest_results(workspace: Path) -> RunResults:
+    """Read the results of the newest report of a workspace."""
+    return read_results(newest(workspace, f"{REPORTS_STAGE}/*/{RESULTS_NAME}").parent)
 
 
 def run_module(module: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Usage:

@@ -19,14 +19,13 @@ from benchmarks.audit_quality import (
     read_votes,
     tabulate_judged,
 )
-from benchmarks.command import EMOTION, Usage, newest, run_command, run_module
+from benchmarks.command import EMOTION, Usage, read_newest_results, run_command, run_module
 from benchmarks.prepare import SEED, prepare
 from benchmarks.start_up import measure_start_up, tabulate
 from data.records.run import RunResults
 from data.records.training import PartMetrics, VariantResult
 from data.system.hardware import usable_cores
 from data.views.tfrecords import ViewsIndex, write_index
-from data.workspace.run_results import read_results
 from data.workspace.stage_record import RECORD_NAME, read_record
 from flows.server.shared import prefect_server
 from flows.settings import load_settings
@@ -258,11 +257,6 @@ def measure_audit(source: str) -> Outcome:
 def run_emotion(workspace: Path, *arguments: str) -> Usage:
     """Run `emotion run` with these arguments in a workspace."""
     return run_command([EMOTION, "run", *arguments], {"EMOTION_WORKSPACE": str(workspace)})
-
-
-def read_newest_results(workspace: Path) -> RunResults:
-    """Read the results of the newest report of a workspace."""
-    return read_results(newest(workspace, "reports/*/results.json").parent)
 
 
 def train(variant: str, views: Path, recipe: TrainConfig, seed: int, threads: int = 0) -> tuple[Usage, VariantResult]:

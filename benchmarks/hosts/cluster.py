@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.command import EMOTION
+from benchmarks.command import EMOTION, read_newest_results
 from benchmarks.hosts.network import Host, network
 from data.base.paths import PROJECT_ROOT
 from data.records.run import RunResults
-from data.workspace.run_results import read_results
 
 POOL, BUCKET, LOGIN = "hosts", "faces", "emotion:hosts-on-one-machine"
 
@@ -128,8 +127,7 @@ class Cluster:
 
     def read_report(self, host: str = "parent") -> RunResults:
         """Return the results of the newest report of a host."""
-        stored = max(self.hosts[host].workspace.glob("reports/*/results.json"), key=os.path.getmtime)
-        return read_results(stored.parent)
+        return read_newest_results(self.hosts[host].workspace)
 
     def _start(
         self, part: str, host: Host, command: Sequence[str], variables: Mapping[str, str]

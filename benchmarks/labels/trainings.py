@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.command import EMOTION, newest, run_command
+from benchmarks.command import EMOTION, read_newest_results, run_command
 from benchmarks.estimates import format_interval
 from benchmarks.labels.judging import Judged, judge, read_truth
 from data.base.errors import PipelineError
 from data.records.run import RunResults
-from data.workspace.layout import DATASETS_STAGE, REPORTS_STAGE, VARIANTS_STAGE
-from data.workspace.run_results import read_results
+from data.workspace.layout import DATASETS_STAGE, VARIANTS_STAGE
 
 RESULTS_NAME = "results.json"
 TARGETS = ("label", "majority", "votes")
@@ -58,7 +57,7 @@ def train_arm(arm: Arm, options: argparse.Namespace) -> RunResults:
     command += ["--relabel", str(arm.relabel)] if arm.relabel else []
     output = run_command(command, {"EMOTION_WORKSPACE": str(workspace)}).output
     (options.out / f"{arm.name}.log").write_text(output)
-    return read_results(newest(workspace, f"{REPORTS_STAGE}/*/{RESULTS_NAME}").parent)
+    return read_newest_results(workspace)
 
 
 def describe_arm(arm: Arm, results: RunResults, workspace: Path) -> Row:

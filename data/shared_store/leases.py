@@ -110,7 +110,7 @@ def take_lease(
     Raises:
         PipelineError: `give_up` ended the wait, or the store is out of reach.
     """
-    name = f"{LEASES_FOLDER}/{stage}/{key}.json"
+    name = _name(stage, key)
     mine = Lease(host=socket.gethostname(), process=os.getpid(), holder=uuid4().hex, beat=0)
     tag = store.create(name, mine.model_dump_json().encode()) or _wait_for_lease(store, name, mine, give_up, times)
     held = HeldLease(store, name, mine, tag, times.beat)
@@ -155,7 +155,7 @@ def break_lease(store: ObjectStore, stage: str, key: str, host: str, process: in
         host: of the process.
         process: its number there; a lease of another one stays.
     """
-    name = f"{LEASES_FOLDER}/{stage}/{key}.json"
+    name = _name(stage, key)
     lease = _read(store.read(name))
     if lease and (lease.host, lease.process) == (host, process):
         store.delete(name)
@@ -168,6 +168,10 @@ def list_leases(store: ObjectStore) -> Iterator[tuple[str, str, Lease]]:
         if lease:
             _, stage, file = name.split("/")
             yield stage, file.removesuffix(".json"), lease
+
+
+def _name(stage: str, key: str) -> str:
+    return f"{LEASES_FOLDER}/{stage}/{key}.json"
 
 
 def _read(content: bytes | None) -> Lease | None:

@@ -74,7 +74,7 @@ class ObjectStore:
 
     def read(self, name: str) -> bytes | None:
         """Return the content of an object, or None if there is none."""
-        return self._ask(lambda: self._get(name))[0]
+        return self.read_tagged(name)[0]
 
     def read_tagged(self, name: str) -> tuple[bytes | None, str]:
         """Return the content of an object and its tag, which changes with every write; None and "" if there is none."""

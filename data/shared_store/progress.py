@@ -48,13 +48,19 @@ def save_progress(store: ObjectStore, stage: str, key: str, directory: Path, nam
         store.delete(name)
 
 
-def load_progress(store: ObjectStore, stage: str, key: str, directory: Path) -> int:
-    """Put the files of the store into a working directory, in place of those that it has; return the step, 0 if none.
+def load_progress(store: ObjectStore, stage: str, key: str, directory: Path, beyond: int = 0) -> int:
+    """Put the files of the store into a working directory, in place of those that it has; return the step.
 
-    A damaged file counts as no progress.
+    Args:
+        store: that the hosts share.
+        stage: kind of content.
+        key: key of the stage.
+        directory: gets the files.
+        beyond: step that is here already; without a further one in the store nothing changes, and 0 is returned. A
+            damaged file counts as no progress.
     """
     progress = read_progress(store, stage, key)
-    if progress is None:
+    if progress is None or progress.step <= beyond:
         return 0
     with TemporaryDirectory(prefix="emotion-progress-") as folder:
         try:

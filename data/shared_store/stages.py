@@ -57,13 +57,12 @@ def push_stage(store: ObjectStore, directory: Path) -> Pushed:
         directory: of the stage, complete and undamaged.
     """
     record = read_record(directory)
-    name = stage_name(record.stage, record.key)
-    there = _parse(store.read(name), name)
+    there = read_stage(store, record.stage, record.key)
     if there is None:
         shared = SharedStage(record=record, packed=pack(store, directory, record.files))
-        if store.create(name, shared.model_dump_json().encode()):
+        if store.create(stage_name(record.stage, record.key), shared.model_dump_json().encode()):
             return Pushed(True, ())
-        there = _parse(store.read(name), name)
+        there = read_stage(store, record.stage, record.key)
     others = there.record.files if there else {}
     differing = sorted(file for file in {*record.files, *others} if record.files.get(file) != others.get(file))
     return Pushed(False, tuple(differing))
@@ -75,7 +74,7 @@ def fetch_stage(
     """Write the files of a stage into an empty directory, without its record; return that, or None if there is none.
 
     A damaged stage counts as missing: it is removed from the store, so that the next host that has it, or rebuilds
-    again, can write it.
+    it, can write it.
 
     Args:
         store: to read from.

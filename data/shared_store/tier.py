@@ -9,7 +9,7 @@ from pathlib import Path
 from data.base.errors import PipelineError
 from data.shared_store.leases import HeldLease, take_lease
 from data.shared_store.objects import ObjectStore, StoreUnavailable
-from data.shared_store.progress import drop_progress, load_progress, read_progress, save_progress
+from data.shared_store.progress import drop_progress, load_progress, save_progress
 from data.shared_store.stages import fetch_stage, has_stage, push_stage
 from data.workspace.layout import FEATURES_STAGE, MARKER_STAGES
 from data.workspace.stage_record import StageRecord
@@ -100,17 +100,11 @@ class SharedTier:
         except StoreUnavailable as error:  # the work itself goes on
             logger.warning("another host could not resume %s/%s at step %d: %s", stage, key, step, error)
 
-    def find_progress(self, stage: str, key: str) -> int:
-        """Return how far another host was with a stage, 0 if nothing is known."""
+    def load_progress(self, stage: str, key: str, directory: Path, beyond: int) -> int:
+        """Take over the files of another host that is further, see `data.workspace.tier.StageTier`."""
         with self._outage_borne() as reachable:
-            found = read_progress(self.store, stage, key) if reachable else None
-            return found.step if found else 0
-        return 0
-
-    def load_progress(self, stage: str, key: str, directory: Path) -> int:
-        """Put the files from which another host would resume into a working directory; return how far they are."""
-        with self._outage_borne() as reachable:
-            return load_progress(self.store, stage, key, directory) if reachable else 0
+            if reachable:
+                return load_progress(self.store, stage, key, directory, beyond)
         return 0
 
     @contextmanager

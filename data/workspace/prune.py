@@ -33,7 +33,7 @@ from data.workspace.mark import find_mark
 from data.workspace.ownership import find_partial, forget_owned, holds_only_ours, list_owned
 from data.workspace.reachability import DAY_SECONDS, PrunePolicy, Stored, find_stages, select_kept
 from data.workspace.stage_record import KEY, find_other_files, read_record
-from data.workspace.store import FETCH_SUFFIX, Workspace
+from data.workspace.store import FETCH_SUFFIX, Workspace, key_of_work
 
 LOG_BYTES = 5_000_000
 """A log above this size is cut to its last `LOG_TAIL_BYTES`."""
@@ -121,7 +121,7 @@ def _broken_off(workspace: Workspace, policy: PrunePolicy) -> Iterator[Item]:
     """Yield the working directories of stages that are not finished."""
     held, since = read_stages_in_use(workspace.root), time.time() - policy.days * DAY_SECONDS
     for path in _owned(workspace.root):
-        stage, key = path.parent.name, path.name.removeprefix(".").removesuffix(".work")
+        stage, key = path.parent.name, key_of_work(path)
         if path != workspace.work_directory(stage, key):
             continue
         in_use = (stage, key) in held or workspace.is_written(stage, key)
@@ -236,7 +236,7 @@ def _remove_partial(path: Path) -> bool:
 
 
 def _remove_leftover(root: Path, target: Path) -> bool:
-    key = target.name.removeprefix(".").removesuffix(".work")
+    key = key_of_work(target)
     lock = _owned_lock(target) if target.parent.name in OWNED_FOLDERS else target.with_name(f".{key}.lock")
     with try_lock(lock) as mine:
         if mine:

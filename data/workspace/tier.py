@@ -42,10 +42,16 @@ class StageTier(Protocol):
         """
         ...
 
-    def find_progress(self, stage: str, key: str) -> int:
-        """Return how far another host was with a stage, 0 if nothing is known."""
-        ...
+    def load_progress(self, stage: str, key: str, directory: Path, beyond: int) -> int:
+        """Put the files from which another host would resume into a working directory, if it is further than this one.
 
-    def load_progress(self, stage: str, key: str, directory: Path) -> int:
-        """Put the files from which another host would resume into a working directory; return how far they are."""
+        Args:
+            stage: kind of content.
+            key: key of the stage that is written.
+            directory: gets the files, in place of those that it has.
+            beyond: how far the work here is.
+
+        Returns:
+            How far the files are; 0 if there are none, or none that are further.
+        """
         ...

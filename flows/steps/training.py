@@ -137,7 +137,7 @@ def train_variants(
         workspace: gets the results.
         on: other hosts, which take all trainings at once and train as many as they can.
     """
-    workers = min(len(trainings), MOST_FOLLOWED) or 1 if on else parallel
+    workers = max(1, min(len(trainings), MOST_FOLLOWED)) if on else parallel
     chosen, more = (train_elsewhere, on._asdict()) if on else (train_variant, {})
     with ThreadPoolTaskRunner(max_workers=workers) as runner, training_children() as children:
         shared = {"workspace": workspace, "children": children, **more}

@@ -19,8 +19,7 @@ from data.workspace.layout import FOLDER_NAMES_NAME, IMAGES_FOLDER, IMAGES_STAGE
 from data.workspace.stage_record import read_record
 from data.workspace.store import Produced, Workspace
 from models.jobs.events import ChildEvent
-from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
-from tasks.support.child_processes import Children
+from tasks.support.child_processes import run_alone
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
@@ -86,14 +85,7 @@ def _crop_in_child(photos: Path, out: Path, data_format: DataFormat) -> None:
         data_format=data_format,
         threads=usable_cores(),
     )
-    spec_path = out / SPEC_NAME
-    spec_path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    children = Children()
-    try:
-        children.run(CROP_COMMAND, spec_path, out / CHILD_LOG_NAME, log_progress)
-    finally:
-        children.stop()
-    spec_path.unlink()  # its paths are those of this host, and a stage has none
+    run_alone(CROP_COMMAND, spec, out, log_progress)
     names = photos / FOLDER_NAMES_NAME
     if names.is_file():
         (out / FOLDER_NAMES_NAME).write_bytes(names.read_bytes())

@@ -14,9 +14,8 @@ from data.workspace.disk_space import count_view_bytes
 from data.workspace.layout import IMAGES_FOLDER, MANIFEST_NAME, VIEWS_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs.events import ChildEvent
-from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
 from tasks.dataset.validate import load_summary
-from tasks.support.child_processes import Children
+from tasks.support.child_processes import run_alone
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
 
@@ -65,11 +64,4 @@ def _write_in_child(spec: ViewsSpec) -> None:
         if isinstance(event, ExamplesWritten):
             logger.info("wrote %s of %s examples", event.done, event.total)
 
-    spec_path = spec.out / SPEC_NAME
-    spec_path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    children = Children()
-    try:
-        children.run(WRITE_COMMAND, spec_path, spec.out / CHILD_LOG_NAME, log_progress)
-    finally:
-        children.stop()
-    spec_path.unlink()  # its paths are those of this host, and a stage has none
+    run_alone(WRITE_COMMAND, spec, spec.out, log_progress)

@@ -160,6 +160,17 @@ def run_on_spec(
     path.unlink()
 
 
+def run_alone(module: str, spec: Record, directory: Path, on_event: EventHandler) -> None:
+    """Run `python -m MODULE DIRECTORY/spec.json`, the only child of its task, on a specification; see `run_on_spec`."""
+    path, children = directory / SPEC_NAME, Children()
+    path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+    try:
+        children.run(module, path, directory / CHILD_LOG_NAME, on_event)
+    finally:
+        children.stop()
+    path.unlink()
+
+
 @contextmanager
 def training_children() -> Iterator[Children]:
     """Yield the children of a run, one for each GPU if there are any; all have ended when this block is left."""

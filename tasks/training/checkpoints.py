@@ -16,8 +16,8 @@ CHECKPOINT_FILES = (CHECKPOINT_NAME, BEST_NAME, PLAN_NAME)
 
 def resume_elsewhere(tier: StageTier, key: str, out: Path) -> None:
     """Take over the checkpoint of another host if it is further than what is here."""
-    if tier.find_progress(VARIANTS_STAGE, key) > len(load_history(out)):
-        epochs = tier.load_progress(VARIANTS_STAGE, key, out)
+    epochs = tier.load_progress(VARIANTS_STAGE, key, out, beyond=len(load_history(out)))
+    if epochs:
         get_run_logger().info("took over the checkpoint of another host, after epoch %d", epochs)
 
 

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 
 from data.base.errors import PipelineError, VariantUnavailable
 from data.records.training import VariantResult
@@ -26,7 +26,7 @@ from tasks.support.outcomes import finish
 from tasks.support.pool_runs import PoolRuns
 from tasks.support.progress import tell, watched
 from tasks.training.remote import RemoteTraining
-from tasks.training.train import TrainingJob, load_result, training_inputs, unfinished_result, weights_of
+from tasks.training.train import TrainingJob, load_result, skip, training_inputs, unfinished_result, weights_of
 from tasks.training.training_log import TrainingLog
 
 FLOW = "train-variant"
@@ -65,9 +65,7 @@ def train_elsewhere(
     try:
         weights = weights_of(job, children)
     except VariantUnavailable as error:
-        get_run_logger().warning("%s is skipped: %s", job.title, error)
-        skipped = unfinished_result(job.variant, "skipped", str(error))
-        return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
+        return skip(job, error)  # type: ignore[return-value]
     key = hash_json(training_inputs(job, views, weights))
     found = workspace.look_up(VARIANTS_STAGE, key)
     try:

@@ -89,9 +89,7 @@ def train_variant(job: TrainingJob, views: Produced, workspace: Workspace, child
     try:
         weights = weights_of(job, children)
     except VariantUnavailable as error:
-        get_run_logger().warning("%s is skipped: %s", job.title, error)
-        skipped = unfinished_result(variant, "skipped", str(error))
-        return Completed(name="Skipped", message=str(error), data=skipped)  # type: ignore[return-value]
+        return skip(job, error)  # type: ignore[return-value]
 
     inputs = training_inputs(job, views, weights)
     make_log = partial(TrainingLog, job.title, job.train.monitor)
@@ -190,6 +188,13 @@ def _name_in(spec: Path) -> str:
         return json.loads(spec.read_bytes())["name"]
     except (OSError, ValueError, LookupError, TypeError):
         return ""
+
+
+def skip(job: TrainingJob, error: VariantUnavailable) -> State[VariantResult]:
+    """Return the state of a training that cannot begin, with a result that gives the reason."""
+    get_run_logger().warning("%s is skipped: %s", job.title, error)
+    skipped = unfinished_result(job.variant, "skipped", str(error))
+    return Completed(name="Skipped", message=str(error), data=skipped)
 
 
 def unfinished_result(variant: Variant, status: Any, reason: str, **known: Any) -> VariantResult:

@@ -46,3 +46,12 @@ def test_a_damaged_checkpoint_counts_as_none(store, tmp_path):
 def test_nothing_is_known_of_other_stages(store, tmp_path):
     assert read_progress(store, "variants", "a") is None
     assert load_progress(store, "variants", "a", tmp_path) == 0
+
+
+def test_what_is_no_further_than_here_changes_nothing(store, tmp_path):
+    write(tmp_path / "here", "one")
+    save_progress(store, "variants", "a", tmp_path / "here", FILES, 3)
+    write(tmp_path / "here", "newer")
+    assert load_progress(store, "variants", "a", tmp_path / "here", beyond=3) == 0
+    assert (tmp_path / "here" / "best.npz").read_text() == "best.npz newer"
+    assert load_progress(store, "variants", "a", tmp_path / "here", beyond=2) == 3
