@@ -1,6 +1,6 @@
 # `make run` and `make test` need only make and Python 3.11 to 3.13; they create .venv on first use.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-ui test-kubernetes test-faults check format lock bench clean
+.PHONY: help run test test-slow test-ui test-kubernetes test-dask test-faults check format lock bench clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -11,6 +11,7 @@ WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 3 ? cor
 INSTALLED := .venv/.installed
 INSTALLED_UI := .venv/.installed-ui
 INSTALLED_KUBERNETES := .venv/.installed-kubernetes
+INSTALLED_DASK := .venv/.installed-dask
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +30,9 @@ test-ui: $(INSTALLED_UI)  ## Test pages in Chromium, and emotion up over several
 
 test-kubernetes: $(INSTALLED_KUBERNETES)  ## Check deploy/kubernetes by published schemas; no cluster is needed
 	$(BIN)/python -m pytest -m kubernetes tests/deploy tests/flows/service
+
+test-dask: $(INSTALLED_DASK)  ## Test maps on a Dask cluster of this machine
+	$(BIN)/python -m pytest -m dask tests/tasks/support
 
 test-faults: $(INSTALLED)  ## Test hostile inputs, full disks and commands at once, and write docs/reliability.md
 	EMOTION_WRITE_RELIABILITY=1 $(BIN)/python -m pytest -m faults
@@ -51,10 +55,11 @@ bench: $(INSTALLED)  ## Measure the rows of docs/benchmarks.md: make bench SOURC
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
-lock:  ## Resolve requirements.lock and requirements-ui.lock again (needs uv)
+lock:  ## Resolve all requirements*.lock again (needs uv)
 	$(COMPILE) --group dev --extra lite0 --extra postgres --extra photos --extra export --extra serve --extra store pyproject.toml -o requirements.lock
 	$(COMPILE) --group ui --constraints requirements.lock -o requirements-ui.lock
 	$(COMPILE) --group kubernetes --constraints requirements.lock -o requirements-kubernetes.lock
+	$(COMPILE) --group dask --constraints requirements.lock -o requirements-dask.lock
 
 clean:  ## Remove .venv; the workspace stays
 	rm -rf .venv
@@ -65,15 +70,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then $(MAKE) --no-print-directory install-uv; else $(MAKE) --no-print-directory install-pip; fi
 	@touch $@
 
-# No browser is installed: playwright uses the Chromium of the machine.
-$(INSTALLED_UI): $(INSTALLED) requirements-ui.lock
-	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-ui.lock; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-ui.lock; fi
-	@touch $@
-
-$(INSTALLED_KUBERNETES): $(INSTALLED) requirements-kubernetes.lock
-	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-kubernetes.lock; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-kubernetes.lock; fi
+# Also for .installed-ui, whose playwright uses the Chromium of the machine: no browser is installed.
+.venv/.installed-%: $(INSTALLED) requirements-%.lock
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements-$*.lock; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-$*.lock; fi
 	@touch $@
 
 .PHONY: install-uv install-pip

@@ -161,6 +161,12 @@ class Settings(BaseSettings):
         "gives the store what it missed",
     )
 
+    dask: str = Field(
+        default="",
+        pattern=r"^$|^(tcp|tls)://[A-Za-z0-9.\[\]:-]+$",
+        description="Address of Dask's scheduler, such as tcp://127.0.0.1:8786, whose workers measure images; "
+        "empty: the cores of this host",
+    )
     worker_limit: int = Field(
         default=0,
         ge=0,

@@ -144,68 +144,57 @@ STAGE_MODULES = {
         data.manifest.face_columns
     """,
     "manifests": """
-        data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.near_duplicates data.manifest.table
-        data.quality.partition data.records.dataset data.records.events data.records.votes
-        data.system.child_process
+        data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
+        data.manifest.measures data.manifest.near_duplicates data.manifest.table data.quality.partition
+        data.records.dataset data.records.votes
     """,
     "manifests with votes": """
-        data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts
-        data.base.paths data.base.record data.manifest.decoding data.manifest.found_format
-        data.manifest.measures data.manifest.table data.records.events data.records.votes
-        data.sources.tables.csv_files data.sources.tables.suffixes data.system.child_process data.votes
-        data.votes.agreement data.votes.column data.votes.matching data.votes.reading data.votes.wording
-        tasks.dataset.add_votes
+        data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts data.base.record
+        data.manifest.decoding data.manifest.found_format data.manifest.measures data.manifest.table data.records.votes
+        data.sources.tables.csv_files data.sources.tables.suffixes data.votes data.votes.agreement data.votes.column
+        data.votes.matching data.votes.reading data.votes.wording tasks.dataset.add_votes
     """,
     "corrected manifests": """
-        data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts
-        data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
-        data.manifest.found_format data.manifest.measures data.manifest.table data.quality
-        data.quality.cleaning data.quality.faults data.quality.label_corrections data.quality.rule
-        data.quality.rules data.records.dataset data.records.events data.records.label_audit
-        data.records.votes data.system.child_process data.votes.column expectations.counts
-        tasks.dataset.correct_labels
+        data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts data.base.record
+        data.manifest.decoding data.manifest.face_columns data.manifest.found_format data.manifest.measures
+        data.manifest.table data.quality data.quality.cleaning data.quality.faults data.quality.label_corrections
+        data.quality.rule data.quality.rules data.records.dataset data.records.label_audit data.records.votes
+        data.votes.column expectations.counts tasks.dataset.correct_labels
     """,
     "datasets": """
         data.base.data_format data.base.errors data.base.markdown data.base.named_formats data.base.names
-        data.base.parts data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
-        data.manifest.found_format data.manifest.measures data.manifest.table data.quality
-        data.quality.cleaning data.quality.datasheet data.quality.drift data.quality.faults
-        data.quality.label_corrections data.quality.multiple_testing data.quality.odd_images
-        data.quality.partition data.quality.rule data.quality.rules data.quality.split_classifier
-        data.quality.split_similarity data.records.dataset data.records.events data.records.label_audit
+        data.base.parts data.base.record data.manifest.decoding data.manifest.face_columns data.manifest.found_format
+        data.manifest.measures data.manifest.table data.quality data.quality.cleaning data.quality.datasheet
+        data.quality.drift data.quality.faults data.quality.label_corrections data.quality.multiple_testing
+        data.quality.odd_images data.quality.partition data.quality.rule data.quality.rules
+        data.quality.split_classifier data.quality.split_similarity data.records.dataset data.records.label_audit
         data.records.votes data.sources.archives.parts data.sources.secrets data.sources.source
-        data.sources.tables.suffixes data.system.child_process data.votes.column data.votes.wording
-        expectations.counts expectations.custom_expectations expectations.data_docs
-        expectations.format_advice expectations.judge expectations.policies expectations.rules
-        expectations.run_suite expectations.suite expectations.wording tasks.dataset.correct_labels
-        tasks.dataset.validate
+        data.sources.tables.suffixes data.votes.column data.votes.wording expectations.counts
+        expectations.custom_expectations expectations.data_docs expectations.format_advice expectations.judge
+        expectations.policies expectations.rules expectations.run_suite expectations.suite expectations.wording
+        tasks.dataset.correct_labels tasks.dataset.validate
     """,
     "changes": """
-        data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
-        data.manifest.decoding data.manifest.face_columns data.manifest.measures data.manifest.table
-        data.quality.accepted data.quality.drift data.quality.rule data.quality.rules data.records.dataset
-        data.records.events data.records.votes data.sources.archives.parts data.sources.secrets
-        data.sources.source data.sources.tables.suffixes data.system.child_process tasks.dataset.drift
+        data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
+        data.manifest.face_columns data.manifest.measures data.manifest.table data.quality.accepted data.quality.drift
+        data.quality.rule data.quality.rules data.records.dataset data.records.votes data.sources.archives.parts
+        data.sources.secrets data.sources.source data.sources.tables.suffixes tasks.dataset.drift
     """,
     "verdicts": """
-        data.base.data_format data.base.errors data.base.markdown data.base.names data.base.parts
-        data.base.paths data.base.record data.manifest.decoding data.manifest.face_columns
-        data.manifest.measures data.manifest.table data.quality.accepted data.quality.cleaning
-        data.quality.faults data.quality.multiple_testing data.quality.odd_images data.quality.rule
-        data.quality.rules data.quality.split_classifier data.quality.split_similarity data.records.dataset
-        data.records.events data.records.votes data.sources.archives.entries data.sources.archives.parts
-        data.sources.archives.streams data.sources.folder_names data.sources.secrets data.sources.source
-        data.sources.tables.suffixes data.system.child_process data.votes.column data.votes.wording
-        expectations.counts expectations.policies expectations.rules reports.common
-        reports.common.formatting reports.common.images reports.common.markdown_text
-        reports.common.templates reports.dataset.exhibits reports.dataset.findings
+        data.base.data_format data.base.errors data.base.markdown data.base.names data.base.parts data.base.record
+        data.manifest.decoding data.manifest.face_columns data.manifest.measures data.manifest.table
+        data.quality.accepted data.quality.cleaning data.quality.faults data.quality.multiple_testing
+        data.quality.odd_images data.quality.rule data.quality.rules data.quality.split_classifier
+        data.quality.split_similarity data.records.dataset data.records.votes data.sources.archives.entries
+        data.sources.archives.parts data.sources.archives.streams data.sources.folder_names data.sources.secrets
+        data.sources.source data.sources.tables.suffixes data.votes.column data.votes.wording expectations.counts
+        expectations.policies expectations.rules reports.common reports.common.formatting reports.common.images
+        reports.common.markdown_text reports.common.templates reports.dataset.exhibits reports.dataset.findings
         reports.dataset.verdict_page tasks.dataset.verdict
     """,
     "folds": """
-        data.base.data_format data.base.errors data.base.paths data.base.record data.manifest.decoding
-        data.manifest.measures data.manifest.table data.records.events data.system.child_process models.analysis
-        models.analysis.cross_fit tasks.dataset.folds
+        data.base.data_format data.base.errors data.base.record data.manifest.decoding data.manifest.measures
+        data.manifest.table models.analysis models.analysis.cross_fit tasks.dataset.folds
     """,
     "views": """
         data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
@@ -277,15 +266,14 @@ STAGE_MODULES = {
         models.training.timing
     """,
     "audits": """
-        data.base.data_format data.base.errors data.base.markdown data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.table data.quality.label_corrections
-        data.records.dataset data.records.events data.records.label_audit data.records.training data.records.votes
-        data.system.child_process data.views.augment data.views.pictures data.votes.column models.analysis
-        models.analysis.label_audit models.analysis.label_doubts models.analysis.label_posterior
-        models.analysis.label_sample models.evaluation.calibration models.evaluation.intervals models.evaluation.metrics
-        models.evaluation.predictions models.evaluation.skill models.jobs.files reports.common reports.common.formatting
-        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.label_audit_page
-        tasks.publish.label_audit
+        data.base.data_format data.base.errors data.base.markdown data.base.record data.manifest.decoding
+        data.manifest.measures data.manifest.table data.quality.label_corrections data.records.dataset
+        data.records.label_audit data.records.training data.records.votes data.views.augment data.views.pictures
+        data.votes.column models.analysis models.analysis.label_audit models.analysis.label_doubts
+        models.analysis.label_posterior models.analysis.label_sample models.evaluation.calibration
+        models.evaluation.intervals models.evaluation.metrics models.evaluation.predictions models.evaluation.skill
+        models.jobs.files reports.common reports.common.formatting reports.common.images reports.common.markdown_text
+        reports.common.templates reports.dataset.label_audit_page tasks.publish.label_audit
     """,
     "searches": """
         data.base.data_format data.base.errors data.base.record data.records.search data.records.training
@@ -306,35 +294,30 @@ STAGE_MODULES = {
         models.networks models.networks.layers models.training.predict models.training.runtime
     """,
     "reports": """
-        data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths
-        data.base.record data.base.times data.manifest.decoding data.manifest.face_columns
-        data.manifest.measures data.manifest.table data.quality.cleaning data.quality.faults
-        data.quality.multiple_testing data.quality.odd_images data.quality.rule data.quality.rules
-        data.quality.split_classifier data.quality.split_similarity data.records.analysis
-        data.records.dataset data.records.events data.records.export data.records.label_audit
-        data.records.promotion data.records.run data.records.run_difference data.records.training
-        data.records.truths data.records.votes data.system.child_process data.system.hardware
-        data.system.limits data.system.provenance data.views.augment data.views.pictures
-        data.votes.agreement data.votes.column data.votes.wording models.analysis.analyse
-        models.analysis.confusions models.analysis.questions models.analysis.rejection
-        models.analysis.run_difference models.analysis.slices models.catalog.variants
-        models.evaluation.calibration models.evaluation.comparison models.evaluation.intervals
-        models.evaluation.judging models.evaluation.metrics models.evaluation.paired
-        models.evaluation.predictions models.evaluation.skill models.evaluation.truths models.jobs.files
-        reports.common reports.common.cautions reports.common.charts reports.common.formatting
-        reports.common.images reports.common.markdown_text reports.common.templates reports.dataset.exhibits
-        reports.dataset.findings reports.dataset.label_audit_page reports.dataset.verdict_page
-        reports.difference.chart reports.difference.page reports.run.comparison_csv reports.run.contents
-        reports.run.markdown reports.run.page reports.run.sections reports.run.sections.answer
+        data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths data.base.record
+        data.base.times data.manifest.decoding data.manifest.face_columns data.manifest.measures data.manifest.table
+        data.quality.cleaning data.quality.faults data.quality.multiple_testing data.quality.odd_images
+        data.quality.rule data.quality.rules data.quality.split_classifier data.quality.split_similarity
+        data.records.analysis data.records.dataset data.records.export data.records.label_audit data.records.promotion
+        data.records.run data.records.run_difference data.records.training data.records.truths data.records.votes
+        data.system.hardware data.system.limits data.system.provenance data.views.augment data.views.pictures
+        data.votes.agreement data.votes.column data.votes.wording models.analysis.analyse models.analysis.confusions
+        models.analysis.questions models.analysis.rejection models.analysis.run_difference models.analysis.slices
+        models.catalog.variants models.evaluation.calibration models.evaluation.comparison models.evaluation.intervals
+        models.evaluation.judging models.evaluation.metrics models.evaluation.paired models.evaluation.predictions
+        models.evaluation.skill models.evaluation.truths models.jobs.files reports.common reports.common.cautions
+        reports.common.charts reports.common.formatting reports.common.images reports.common.markdown_text
+        reports.common.templates reports.dataset.exhibits reports.dataset.findings reports.dataset.label_audit_page
+        reports.dataset.verdict_page reports.difference.chart reports.difference.page reports.run.comparison_csv
+        reports.run.contents reports.run.markdown reports.run.page reports.run.sections reports.run.sections.answer
         reports.run.sections.architectures reports.run.sections.attention reports.run.sections.calibration
         reports.run.sections.champion reports.run.sections.classes reports.run.sections.confusion
-        reports.run.sections.cost reports.run.sections.data reports.run.sections.errors
-        reports.run.sections.exports reports.run.sections.labels reports.run.sections.leaderboard
-        reports.run.sections.limits reports.run.sections.lineage reports.run.sections.missing
-        reports.run.sections.people reports.run.sections.questions reports.run.sections.seeds
-        reports.run.sections.since reports.run.sections.training reports.run.seed_spreads reports.run.slices
-        reports.run.sources reports.run.summary reports.site.stored_reports tasks.publish.analysis
-        tasks.publish.run_results
+        reports.run.sections.cost reports.run.sections.data reports.run.sections.errors reports.run.sections.exports
+        reports.run.sections.labels reports.run.sections.leaderboard reports.run.sections.limits
+        reports.run.sections.lineage reports.run.sections.missing reports.run.sections.people
+        reports.run.sections.questions reports.run.sections.seeds reports.run.sections.since
+        reports.run.sections.training reports.run.seed_spreads reports.run.slices reports.run.sources
+        reports.run.summary reports.site.stored_reports tasks.publish.analysis tasks.publish.run_results
     """,
 }
 """Every module behind a stage's key. A new line here means: a change of that module rebuilds the stage."""

@@ -1,17 +1,15 @@
-"""Measurement of one image file for the manifest, and the child command that measures a share of a directory.
+"""Measurement of image files for the manifest, in blocks that any process can measure.
 
-`python -m data.manifest.measures IMAGES SHARE SHARES` describes every SHARES-th file from number SHARE on and prints
-the rows as events. It does not import pandas, which would double its start-up time.
+It does not import pandas, which would double the start-up time of a process.
 """
 
 import hashlib
 import io
 import logging
 import math
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import imagehash
 import numpy as np
@@ -20,8 +18,6 @@ from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from data.base.errors import PipelineError
 from data.manifest.decoding import list_conversions, to_plain
-from data.records.events import ImageRows
-from data.system.child_process import emit, run_child
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +45,17 @@ DAMAGES = ("Premature end", "premature end", "bad Huffman code")
 """Words of libjpeg's warnings on lost pixels; others, such as on extraneous bytes, cost no pixel."""
 
 GRAY_LEVELS = np.arange(256, dtype=np.float64)
-ROWS_PER_EVENT = 500
+
+BLOCK_FILES, BLOCK_BYTES = 1_000, 8 << 20
+"""A block ends when it has so many files or bytes: about half a second of work, and little memory."""
+
+
+class ImageFile(NamedTuple):
+    """An image file as it is sent to who measures it."""
+
+    path: str
+    """Relative POSIX path, the id of the image."""
+    content: bytes
 
 
 def list_files(images: Path) -> list[str]:
@@ -66,24 +72,33 @@ def list_files(images: Path) -> list[str]:
     return paths
 
 
-def describe_share(images: Path, paths: list[str], share: int, shares: int) -> Iterator[list[dict[str, Any]]]:
-    """Describe every `shares`-th of these files, from number `share` on, in blocks of `ROWS_PER_EVENT` rows."""
-    mine = paths[share::shares]
-    for start in range(0, len(mine), ROWS_PER_EVENT):
-        yield [describe_image(images, path) for path in mine[start : start + ROWS_PER_EVENT]]
+def read_file(images: Path, path: str) -> ImageFile:
+    """Read the file of a relative path below a directory."""
+    return ImageFile(path, (images / path).read_bytes())
 
 
-def describe_image(images: Path, path: str) -> dict[str, Any]:
-    """Return one row of the manifest.
+def read_blocks(images: Path, paths: Iterable[str]) -> Iterator[tuple[ImageFile, ...]]:
+    """Read files below a directory in blocks, one block at a time."""
+    block: list[ImageFile] = []
+    size = 0
+    for path in paths:
+        block.append(read_file(images, path))
+        size += len(block[-1].content)
+        if len(block) == BLOCK_FILES or size >= BLOCK_BYTES:
+            yield tuple(block)
+            block, size = [], 0
+    if block:
+        yield tuple(block)
 
-    Args:
-        images: the data set's root.
-        path: the file's relative POSIX path.
 
-    Returns:
-        The columns of `data.manifest.table.COLUMN_TYPES` as plain Python values.
-    """
-    content = (images / path).read_bytes()
+def describe_block(block: Iterable[ImageFile]) -> list[dict[str, Any]]:
+    """Return a row of the manifest for each file."""
+    return [describe_image(file) for file in block]
+
+
+def describe_image(file: ImageFile) -> dict[str, Any]:
+    """Return one row of the manifest: the columns of `data.manifest.table.COLUMN_TYPES` as plain Python values."""
+    path, content = file
     folders = (*path.split("/")[:-1], "", "")
     row: dict[str, Any] = {
         "path": path,
@@ -255,14 +270,3 @@ def _is_gray(image: Image.Image) -> bool:
         return True
     channels = np.asarray(image)
     return bool((channels == channels[:, :, :1]).all())
-
-
-def main() -> None:
-    """Describe this command's share of the files and print the rows as events."""
-    images, share, shares = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    for rows in describe_share(images, list_files(images), share, shares):
-        emit(ImageRows(rows=rows))
-
-
-if __name__ == "__main__":
-    run_child(main)

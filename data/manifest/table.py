@@ -1,25 +1,16 @@
 """Table of the manifest: one row for each image, with what validation, cleaning and partitioning need to know."""
 
 import logging
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter
 
-from data.base.errors import ChildKilled, PipelineError
-from data.base.paths import PROJECT_ROOT
-from data.manifest.measures import MEASURES, describe_share, list_files
-from data.records.events import ChildError, ImageRows
+from data.base.errors import PipelineError
+from data.manifest.measures import MEASURES, describe_block, list_files, read_blocks
+from data.system.shard_processes import MapShards
 
 logger = logging.getLogger(__name__)
-
-MEASURES_EVENT: TypeAdapter[ImageRows | ChildError] = TypeAdapter(ImageRows | ChildError)
 
 COLUMN_TYPES = {
     "path": "str",
@@ -57,17 +48,15 @@ outermost pixels minus the mean, in gray levels. All these are NaN if the image 
 FEATURES = ("bytes", *MEASURES)
 """Columns on the appearance of an image, used to compare splits and data sets."""
 
-IMAGES_PER_WORKER = 3_000
-"""Fewest images for each further worker: a worker takes about a second to start, and in that time one process describes
-nearly as many small images."""
+ROWS_PER_FILE = 100_000
 
 
-def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
+def build_manifest(images: Path, map_shards: MapShards = map) -> pd.DataFrame:
     """Describe every file below a directory laid out as `<split>/<label>/<file>`.
 
     Args:
         images: the data set's root; files elsewhere below it are described too, with the names of their folders.
-        workers: largest number of processes, this one included; fewer are used for few images.
+        map_shards: how blocks of files are measured: one after the other, in processes, or on other hosts.
 
     Returns:
         One row per file, ordered by path, with the columns of `COLUMN_TYPES`. `path` is relative, POSIX, and the
@@ -77,24 +66,35 @@ def build_manifest(images: Path, workers: int = 1) -> pd.DataFrame:
 
     Raises:
         PipelineError: the directory is missing or holds no file.
-        ChildKilled: a worker was ended by a signal, for example because memory ran out.
+        ChildKilled: a process was ended by a signal, for example because memory ran out.
     """
     images = Path(images).resolve()
     paths = list_files(images)
-    shares = max(1, min(workers, len(paths) // IMAGES_PER_WORKER))
-    logger.info("describing %d files below %s with %d processes", len(paths), images, shares)
+    logger.info("describing %d files below %s", len(paths), images)
     # Each block becomes columns at once: as Python objects, the rows of all images would take some 20 times as much.
-    frames = [_make_frame(rows) for rows in _describe_in_parallel(images, paths, shares)]
-    return pd.concat(frames).sort_values("path", ignore_index=True)
+    frames = [_make_frame(rows) for rows in map_shards(describe_block, read_blocks(images, paths))]
+    return pd.concat(frames, ignore_index=True)
 
 
 def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
-    """Write a manifest, or one with further columns such as `part`, as Parquet."""
-    manifest.to_parquet(path, index=False)
+    """Write a manifest, or one with further columns such as `part`, as a directory of Parquet files.
+
+    Args:
+        manifest: one row an image.
+        path: directory to make. Its files have at most `ROWS_PER_FILE` rows each, in the order of their names, so that
+            a store keeps a manifest of any size in moderate objects, and a reader can take one file at a time.
+    """
+    path.mkdir()
+    for number, start in enumerate(range(0, max(len(manifest), 1), ROWS_PER_FILE)):
+        part = manifest.iloc[start : start + ROWS_PER_FILE]
+        part.to_parquet(path / f"part-{number:05d}.parquet", index=False)
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
     """Read a manifest from Parquet, with the types of `COLUMN_TYPES`; further columns are kept.
+
+    Args:
+        path: of `write_manifest`, or a single Parquet file as earlier versions wrote it.
 
     Raises:
         PipelineError: the file lacks columns of a manifest.
@@ -117,35 +117,3 @@ def require_columns(manifest: pd.DataFrame) -> None:
 
 def _make_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
-
-
-def _describe_in_parallel(images: Path, paths: list[str], shares: int) -> Iterator[list[dict[str, Any]]]:
-    """Describe one share here and the others in child commands, and yield blocks of rows.
-
-    A new command is safe even if the caller runs threads, does not run the caller's own script a second time, and
-    ends when the caller ends. Its events go to a temporary file, so that it never waits for a reader.
-    """
-    with ExitStack() as stack:
-        children = []
-        for share in range(1, shares):
-            output = stack.enter_context(tempfile.TemporaryFile())
-            command = [sys.executable, "-m", "data.manifest.measures", str(images), str(share), str(shares)]
-            child = subprocess.Popen(command, cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=output)
-            stack.enter_context(child)
-            stack.callback(child.kill)
-            children.append((child, output))
-        yield from describe_share(images, paths, 0, shares)
-        for child, output in children:
-            yield from _wait_for_rows(child, output)
-
-
-def _wait_for_rows(child: subprocess.Popen[bytes], output: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
-    status = child.wait()
-    if status < 0:
-        raise ChildKilled(f"a process describing images was ended by signal {-status}; check the memory and run again")
-    output.seek(0)
-    events = (MEASURES_EVENT.validate_json(line) for line in output)
-    if status > 0:
-        reasons = "; ".join(event.message for event in events if isinstance(event, ChildError))
-        raise PipelineError(f"describing images failed with status {status}: {reasons or 'see its standard error'}")
-    yield from (event.rows for event in events if isinstance(event, ImageRows))

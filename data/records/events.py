@@ -1,7 +1,7 @@
 """Events that a child command sends to its parent: their base class, and the events of `data`'s commands."""
 
 import time
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
@@ -28,13 +28,6 @@ class ChildError(Event):
     kind: str = Field(default="PipelineError", description="class of the exception")
     message: str
     skipped: bool = Field(default=False, description="the variant cannot be trained here, which is no failure")
-
-
-class ImageRows(Event):
-    """Rows of the manifest, sent by `python -m data.manifest.measures`."""
-
-    event: Literal["rows"] = "rows"
-    rows: list[dict[str, Any]]
 
 
 class ExamplesWritten(Event):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pyarrow.parquet import read_schema
+from pyarrow.parquet import ParquetDataset
 from pydantic import Field, ValidationError
 
 from data.base.data_format import SEED_FORMAT, DataFormat
@@ -113,7 +113,7 @@ def _read_manifest(spec: ViewsSpec) -> pd.DataFrame:
     path = spec.manifest
     try:
         columns = ["path", "label", "part"]
-        manifest = pd.read_parquet(path, columns=[*columns, *({VOTES} & set(read_schema(path).names))])
+        manifest = pd.read_parquet(path, columns=[*columns, *({VOTES} & set(ParquetDataset(path).schema.names))])
     except (OSError, ValueError) as error:
         raise PipelineError(f"{path} is not a manifest with path, label and part ({error}): build it again") from error
     for column, known in (("label", spec.data_format.labels), ("part", PARTS)):

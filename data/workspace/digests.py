@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from data.base.paths import PROJECT_ROOT
 
 ROOMS = ("flows", "serving", "tasks", "expectations", "models", "reports", "data")
-NOT_IN_KEYS = ("tasks.", "data.workspace.")
+NOT_IN_KEYS = ("tasks.", "data.workspace.", "data.system.shard_")
 """Prefixes of modules that are left out of all keys unless a caller names them."""
 
 
@@ -58,9 +58,10 @@ def digest_sources(modules: Iterable[str | ModuleType]) -> str:
 def collect_modules(modules: Iterable[str | ModuleType]) -> list[str]:
     """Return the names of these project modules and of all project modules they import, sorted.
 
-    Modules of `NOT_IN_KEYS` count only if they are named: how a child is started, where a stage is stored, log lines
-    and progress bars are not part of a result, and a change of them would rebuild every data set and training. Other
-    packages do not count: the lock file fixes their versions, and a run's provenance lists them.
+    Modules of `NOT_IN_KEYS` count only if they are named: how a child is started, how work is shared between processes,
+    where a stage is stored, log lines and progress bars are not part of a result, and a change of them would rebuild
+    every data set and training. Other packages do not count: the lock file fixes their versions, and a run's provenance
+    lists them.
     """
     pending, seen = [m if isinstance(m, str) else m.__name__ for m in modules], set()
     while pending:

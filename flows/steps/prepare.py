@@ -73,7 +73,7 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
     if choices.faces == "find":
         images = crop_faces(record_of(images), choice, workspace)
     carved = choose_carved(load_folder_names(record_of(images)), choice.carve_test)
-    manifest = build_manifest(images, workspace, carved, seed)
+    manifest = build_manifest(images, workspace, carved, seed, settings.dask)
     if choices.votes:
         manifest = add_votes(manifest, Path(choices.votes), workspace, choice)
     if choices.relabel:

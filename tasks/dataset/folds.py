@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data.manifest.table import read_manifest
+from data.manifest.table import read_manifest, write_manifest
 from data.workspace.digests import digest_sources
 from data.workspace.layout import FOLDS_STAGE, MANIFEST_NAME, SUMMARY_NAME
 from data.workspace.store import Produced, Workspace
@@ -41,7 +41,7 @@ def hold_out_fold(dataset: Produced, fold: int, folds: int, seed: int, workspace
     def write(out: Path) -> None:
         manifest = read_manifest(dataset.path / MANIFEST_NAME)
         held_out = hold_out(manifest, cross_fit_folds(manifest, folds, seed) == fold - 1)
-        held_out.to_parquet(out / MANIFEST_NAME, index=False)
+        write_manifest(held_out, out / MANIFEST_NAME)
         shutil.copyfile(dataset.path / SUMMARY_NAME, out / SUMMARY_NAME)  # build_views reads the format of the images
 
     produced = workspace.produce(FOLDS_STAGE, inputs, write)

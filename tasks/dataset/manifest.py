@@ -12,12 +12,12 @@ from data.manifest.near_duplicates import find_near_duplicates
 from data.quality import partition
 from data.quality.partition import carve_splits
 from data.records.dataset import CarvedSplit
-from data.system.hardware import usable_cores
 from data.workspace.digests import digest_sources
 from data.workspace.layout import CARVED_NAME, IMAGES_FOLDER, MANIFEST_NAME, MANIFESTS_STAGE
 from data.workspace.store import Produced, Workspace
 from tasks.support.outcomes import finish
 from tasks.support.progress import watched
+from tasks.support.shard_maps import shard_map
 
 KEY_MODULES = (table, near_duplicates, partition)
 FACE_KEY_MODULES = (face_columns,)
@@ -26,8 +26,18 @@ FACE_KEY_MODULES = (face_columns,)
 
 @task(task_run_name="build manifest", cache_policy=NO_CACHE)
 @watched
-def build_manifest(images: Produced, workspace: Workspace, carved: tuple[str, ...] = (), seed: int = 0) -> Produced:
-    """Measure every image, group near-duplicates, take missing splits from train, and write the manifest."""
+def build_manifest(
+    images: Produced, workspace: Workspace, carved: tuple[str, ...] = (), seed: int = 0, dask: str = ""
+) -> Produced:
+    """Measure every image, group near-duplicates, take missing splits from train, and write the manifest.
+
+    Args:
+        images: of the source.
+        workspace: of the run.
+        carved: splits to take from train.
+        seed: of that draw.
+        dask: address of Dask's scheduler, whose workers measure then; it is not part of the key.
+    """
     logger = get_run_logger()
     inputs: dict[str, Any] = {"images": images.key, "code": digest_sources(KEY_MODULES)}
     if (images.path / FACES_NAME).is_file():
@@ -36,7 +46,8 @@ def build_manifest(images: Produced, workspace: Workspace, carved: tuple[str, ..
         inputs["carved"] = {"splits": carved, "seed": seed}
 
     def write(out):
-        manifest = table.build_manifest(images.path / IMAGES_FOLDER, workers=usable_cores())
+        with shard_map(dask) as map_shards:
+            manifest = table.build_manifest(images.path / IMAGES_FOLDER, map_shards)
         manifest = add_face_columns(manifest, images.path / FACES_NAME)
         logger.info("manifest has %d images", len(manifest))
         group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER)

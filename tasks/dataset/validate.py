@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data.base.named_formats import FormatChoice
 from data.manifest.found_format import find_format
-from data.manifest.table import read_manifest
+from data.manifest.table import read_manifest, write_manifest
 from data.quality.cleaning import CleaningPolicy, count_quarantine
 from data.quality.datasheet import FER2013_FACTS, SAMPLE_FACTS, DatasheetFacts, write_datasheet
 from data.quality.drift import make_profile, write_profile
@@ -119,7 +119,7 @@ def _write_dataset(judgement: Judgement, manifest: Produced, source: DatasetSour
         "quarantine": count_quarantine(quarantine),
     }
     summary = judgement.summary.model_copy(update=corrections)
-    judgement.clean.to_parquet(out / MANIFEST_NAME, index=False)
+    write_manifest(judgement.clean, out / MANIFEST_NAME)
     quarantine.to_parquet(out / QUARANTINE_NAME, index=False)
     load_answers(manifest).to_parquet(out / ANSWERS_NAME, index=False)
     (out / SUMMARY_NAME).write_text(summary.model_dump_json(indent=1), encoding="utf-8")

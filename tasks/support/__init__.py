@@ -8,4 +8,5 @@ links            | where can a person read what a run made?
 outcomes         | how does a task finish, and how does its caller get the record?
 pool_runs        | how are runs on the workers of a pool started and ended?
 progress         | how do watchers follow the task runs of this process?
+shard_maps       | how is work on many shards done on this host's cores, or by Dask?
 """

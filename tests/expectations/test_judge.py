@@ -154,7 +154,7 @@ def judge_corrupted(faultless: Path, out: Path, kind: str, seed: int) -> tuple[p
 
 def take_inventory(root: Path) -> pd.DataFrame:
     """Return the manifest of a data set, with groups of near-duplicates."""
-    manifest = build_manifest(root, workers=1)
+    manifest = build_manifest(root)
     return manifest.assign(group=find_near_duplicates(manifest, root))
 
 
@@ -270,7 +270,7 @@ def treat(larger: Path, out: Path, kind: str) -> pd.DataFrame:
     """Return the manifest of a treated copy; near-duplicates are no matter here."""
     shutil.copytree(larger, out / kind)
     corrupt(out / kind, kind)
-    return build_manifest(out / kind, workers=1)
+    return build_manifest(out / kind)
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +321,7 @@ def test_what_cleaning_sets_aside_does_not_make_splits_unlike(larger: Path, tmp_
     for path in sorted((root / "train").rglob("*.jpg"))[::2]:
         with Image.open(path) as image:
             image.resize((96, 96)).save(path, quality=95)
-    judgement = judge(build_manifest(root, workers=1), RULES)
+    judgement = judge(build_manifest(root), RULES)
     assert [count.reason for count in judgement.summary.quarantine] == ["wrong_size"]
     assert all(finding.success for finding in alike(judgement)) and len(alike(judgement)) == 3
     assert not judgement.clean.empty
@@ -335,7 +335,7 @@ def test_a_check_that_raises_is_critical(
         raise ValueError("no figures today")
 
     monkeypatch.setattr(expectations.judge, check, fail)
-    judgement = judge(build_manifest(faultless, workers=1), RULES, splits_alike="warn")
+    judgement = judge(build_manifest(faultless), RULES, splits_alike="warn")
     [finding] = judgement.summary.before.failed("critical")
     assert (finding.rule, finding.observed) == (rule, "not checked")
     assert finding.message == "could not be checked: no figures today"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from data.manifest.measures import describe_image
+from data.manifest.measures import describe_image, read_file
 from tests.data.manifest.test_table import write_png_header
 from tests.faults.limited_child import Case, Handled
 from tests.support.image_tree import make_pixels
@@ -26,7 +26,7 @@ FACE = Image.fromarray(PIXELS)
 
 def describe(folder: Path) -> list:
     """Return what the manifest says of the image: decodable, gray, format, width and height."""
-    row = describe_image(folder, INPUT)
+    row = describe_image(read_file(folder, INPUT))
     return [row["decodable"], row["gray"], row["format"], row["width"], row["height"]]
 
 
@@ -92,7 +92,7 @@ def look_at_many(folder: Path) -> int:
     rows = 0
     for seed in range(200):
         path.write_bytes(damaged(seed))
-        rows += bool(describe_image(folder, INPUT))
+        rows += bool(describe_image(read_file(folder, INPUT)))
     return rows
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from data.base.data_format import DataFormat
 from data.base.errors import PipelineError
 from data.manifest.decoding import fit_to_size, list_conversions, read_gray, read_pixels
-from data.manifest.measures import describe_image
+from data.manifest.measures import describe_image, read_file
 
 LABELS = ("no", "yes")
 GRAY = DataFormat(labels=LABELS)
@@ -56,7 +56,7 @@ def test_an_orientation_is_applied(tmp_path: Path) -> None:
     path = save(tmp_path / "turned.jpg", ramp(64).crop((0, 0, 64, 48)), exif=exif, quality=95)
     assert read_gray(path).size == (48, 64)
     assert np.asarray(read_gray(path))[0].mean() < 20 and np.asarray(read_gray(path))[-1].mean() > 235
-    row = describe_image(tmp_path, "turned.jpg")
+    row = describe_image(read_file(tmp_path, "turned.jpg"))
     assert (row["width"], row["height"], row["converted"]) == (48, 64, "turned upright")
 
 
@@ -84,7 +84,7 @@ def test_what_is_converted_is_named_and_not_blank(tmp_path: Path, change: str) -
     path = save(tmp_path / f"0.{suffix}", make())
     with Image.open(path) as image:
         assert list(list_conversions(image)) == [change]
-    row = describe_image(tmp_path, path.name)
+    row = describe_image(read_file(tmp_path, path.name))
     assert row["decodable"] and row["gray"] and row["converted"] == change
     assert row["standard_deviation"] > 30
     pixels = np.asarray(read_gray(path)).astype(int)

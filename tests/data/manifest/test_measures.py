@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.manifest.measures import describe_image
+from data.manifest.measures import describe_image, read_file
 from tests.support.image_tree import make_pixels
 
 DAMAGES = {
@@ -31,14 +31,14 @@ def test_a_jpeg_that_breaks_off_inside_is_not_decodable(tmp_path: Path, mode: st
     (tmp_path / "0.jpg").write_bytes(DAMAGES[damage](raw, len(raw) // 2))
     with Image.open(tmp_path / "0.jpg") as image:
         image.load()  # Pillow sees nothing wrong
-    assert not describe_image(tmp_path, "0.jpg")["decodable"]
+    assert not describe_image(read_file(tmp_path, "0.jpg"))["decodable"]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_a_whole_jpeg_is_decodable_whatever_follows_it(tmp_path: Path, mode: str) -> None:
     for number, raw in enumerate((encode(mode), encode(mode) + b"junk" * 10)):
         (tmp_path / f"{number}.jpg").write_bytes(raw)
-        assert describe_image(tmp_path, f"{number}.jpg")["decodable"]
+        assert describe_image(read_file(tmp_path, f"{number}.jpg"))["decodable"]
 
 
 def test_a_palette_without_colours_is_damaged(tmp_path: Path) -> None:
@@ -48,5 +48,5 @@ def test_a_palette_without_colours_is_damaged(tmp_path: Path) -> None:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 3, 0, 0, 0))
     content = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(72))) + chunk(b"IEND", b"")
     (tmp_path / "0.png").write_bytes(content)
-    row = describe_image(tmp_path, "0.png")
+    row = describe_image(read_file(tmp_path, "0.png"))
     assert not row["decodable"] and row["mode"] == "P" and row["pixel_sha256"] == ""

@@ -77,7 +77,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]
     for kind, change in KINDS.items():
         for number in random.choice(FACES, PLANTED_PER_KIND, replace=False):
             write_image(root / f"validation/{CLASSES[number % 4]}/{kind}_{number}.png", change(drawn[number], random))
-    return build_manifest(root, workers=1), root
+    return build_manifest(root), root
 
 
 def name_picture(path: str) -> str:
@@ -145,7 +145,7 @@ def test_two_dark_faces_with_equal_hashes_are_no_pair(tmp_path: Path) -> None:
     for number in range(3):
         details = 0.05 * make_pixels(random).astype(float) + 2 * draw_face("sad", random) / 25
         write_image(tmp_path / f"train/sad/{number}.png", np.clip(shade + details, 0, 255).astype(np.uint8))
-    manifest = build_manifest(tmp_path, workers=1)
+    manifest = build_manifest(tmp_path)
     manifest["perceptual_hash"] = manifest["mirrored_hash"] = "f" * 8 + "0" * 8
     assert len(find_candidates(manifest["perceptual_hash"], manifest["mirrored_hash"])) >= 3
     assert find_near_duplicates(manifest, tmp_path).nunique() == 3
@@ -207,7 +207,7 @@ def test_a_copy_of_another_size_is_found(tmp_path: Path) -> None:
     write_image(tmp_path / "train/happy/0.png", pixels)
     large = ImageOps.fit(Image.fromarray(pixels), (96, 96), Image.Resampling.BICUBIC)
     write_image(tmp_path / "test/happy/0.png", np.asarray(large))
-    assert find_near_duplicates(build_manifest(tmp_path, workers=1), tmp_path).nunique() == 1
+    assert find_near_duplicates(build_manifest(tmp_path), tmp_path).nunique() == 1
 
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Building, writing and reading the manifest."""
 
 import struct
-import sys
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -15,9 +14,10 @@ from scipy import ndimage, stats
 
 import data.manifest.measures
 import data.manifest.table
-from data.base.errors import ChildKilled, PipelineError
-from data.manifest.measures import MEASURES, measure_pixels
+from data.base.errors import PipelineError
+from data.manifest.measures import MEASURES, ImageFile, measure_pixels, read_blocks
 from data.manifest.table import COLUMN_TYPES, build_manifest, read_manifest, write_manifest
+from data.system.shard_processes import ShardProcesses
 from tests.support.image_tree import make_pixels, write_image, write_image_tree
 
 
@@ -151,24 +151,40 @@ def test_misplaced_files_keep_the_folders_they_are_in(tmp_path: Path, path: str,
 
 def test_several_processes_give_the_same_manifest_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_image_tree(tmp_path, faults=["truncated", "colour"])
-    alone = build_manifest(root, workers=1)
-    monkeypatch.setattr(data.manifest.table, "IMAGES_PER_WORKER", 1)
-    pd.testing.assert_frame_equal(build_manifest(root, workers=3), alone)
+    alone = build_manifest(root)
+    monkeypatch.setattr(data.manifest.measures, "BLOCK_FILES", 2)
+    with ShardProcesses(3) as processes:
+        pd.testing.assert_frame_equal(build_manifest(root, processes), alone)
 
 
-@pytest.mark.parametrize(("ending", "error"), [("kill -9 $$", ChildKilled), ("exit 2", PipelineError)])
-def test_a_worker_that_ends_early_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, error: type[PipelineError]
-) -> None:
-    root = write_image_tree(tmp_path / "images")
-    program = tmp_path / "python"
-    program.write_text(f"#!/bin/sh\n{ending}\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(data.manifest.table, "IMAGES_PER_WORKER", 1)
-    monkeypatch.setattr(sys, "executable", str(program))
-    with pytest.raises(error, match="describing images") as caught:
-        build_manifest(root, workers=2)
-    assert type(caught.value) is error
+def test_blocks_end_by_files_or_by_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("a", 1), ("b", 1), ("c", 1), ("d", 10), ("e", 1)):
+        (tmp_path / name).write_bytes(bytes(size))
+    monkeypatch.setattr(data.manifest.measures, "BLOCK_FILES", 2)
+    monkeypatch.setattr(data.manifest.measures, "BLOCK_BYTES", 10)
+    blocks = read_blocks(tmp_path, "abcde")
+    assert ["".join(file.path for file in block) for block in blocks] == ["ab", "cd", "e"]
+
+
+def test_a_large_manifest_is_several_files_and_reads_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = build_manifest(write_image_tree(tmp_path / "images"))
+    monkeypatch.setattr(data.manifest.table, "ROWS_PER_FILE", 5)
+    write_manifest(manifest, tmp_path / "manifest.parquet")
+    files = sorted(path.name for path in (tmp_path / "manifest.parquet").iterdir())
+    assert len(files) == -(-len(manifest) // 5) and files[0] == "part-00000.parquet"
+    pd.testing.assert_frame_equal(read_manifest(tmp_path / "manifest.parquet"), manifest)
+
+
+def test_a_manifest_of_one_file_as_before_is_read(tmp_path: Path) -> None:
+    manifest = build_manifest(write_image_tree(tmp_path / "images"))
+    manifest.to_parquet(tmp_path / "manifest.parquet", index=False)
+    pd.testing.assert_frame_equal(read_manifest(tmp_path / "manifest.parquet"), manifest)
+
+
+def test_an_empty_manifest_keeps_its_columns(tmp_path: Path) -> None:
+    manifest = build_manifest(write_image_tree(tmp_path / "images"))[:0]
+    write_manifest(manifest, tmp_path / "manifest.parquet")
+    pd.testing.assert_frame_equal(read_manifest(tmp_path / "manifest.parquet"), manifest)
 
 
 def test_parquet_keeps_everything(tmp_path: Path) -> None:
@@ -197,7 +213,8 @@ def test_memory_grows_by_far_less_than_the_rows_as_python_objects(
     write_image(tmp_path / "train" / "happy" / "1.jpg", make_pixels(np.random.default_rng(0)))
     row = build_manifest(tmp_path).iloc[0].to_dict()
 
-    def describe(images: Path, path: str) -> dict[str, object]:
+    def describe(file: ImageFile) -> dict[str, object]:
+        path = file.path
         return {name: f"{path} {value}" if isinstance(value, str) else value for name, value in row.items()}
 
     def measure_peak(images: int) -> int:
@@ -210,4 +227,5 @@ def test_memory_grows_by_far_less_than_the_rows_as_python_objects(
             tracemalloc.stop()
 
     monkeypatch.setattr(data.manifest.measures, "describe_image", describe)
+    monkeypatch.setattr(data.manifest.measures, "read_file", lambda images, path: ImageFile(path, b""))
     assert measure_peak(12_000) - measure_peak(2_000) < 1_000 * 10_000, "bytes a row; as Python objects they take 2,000"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.manifest.measures import describe_image
+from data.manifest.measures import describe_image, read_file
 from data.review.feedback import FeedbackFull, FeedbackLimits, FeedbackStore, feedback_folder, read_feedback
 from data.review.pictures import encode_png, hash_pixels, read_as_png
 from tests.support.image_tree import make_pixels, write_image
@@ -69,7 +69,7 @@ def test_a_torn_line_and_a_missing_picture_are_left_out(tmp_path):
 def test_pixels_have_the_hash_that_a_manifest_gives_them(tmp_path, channels):
     pixels = np.random.default_rng(4).integers(0, 256, (48, 40, channels), dtype=np.uint8)
     (tmp_path / "a.png").write_bytes(encode_png(pixels))
-    assert hash_pixels(pixels) == describe_image(tmp_path, "a.png")["pixel_sha256"]
+    assert hash_pixels(pixels) == describe_image(read_file(tmp_path, "a.png"))["pixel_sha256"]
     gray_in_colour = np.repeat(pixels[..., :1], 3, axis=2)
     assert hash_pixels(gray_in_colour) == hash_pixels(pixels[..., :1])
 

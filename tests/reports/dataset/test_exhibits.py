@@ -94,7 +94,7 @@ def test_exhibits_show_the_files_themselves(tmp_path):
     root = write_image_tree(tmp_path, {"train": 2, "validation": 1}, faults=["leaking_train", "truncated"])
     leak, cut = "train/happy/leak.jpg", "train/happy/truncated.jpg"
     findings = [finding("no_duplicates_across_splits", (leak,)), finding("decodable", (cut,)), finding("other", ())]
-    copies, broken, nothing = gather_exhibits(findings, build_manifest(root, workers=1), root)
+    copies, broken, nothing = gather_exhibits(findings, build_manifest(root), root)
     ((first, second),) = copies.groups
     assert (first.path, second.path) == (leak, "validation/happy/0.jpg")
     assert np.array_equal(np.asarray(decode(first.source)), np.asarray(Image.open(root / leak)))
@@ -121,7 +121,7 @@ def test_a_file_that_is_no_image_has_no_thumbnail(tmp_path, content):
 def test_odd_images_are_shown_with_what_is_odd(tmp_path):
     root = write_image_tree(tmp_path, {"train": 6})
     odd = write_image(root / "train/sad/drawing.png", np.tile(np.array([[0, 255], [255, 0]], np.uint8), (24, 24)))
-    manifest = build_manifest(root, workers=1)
+    manifest = build_manifest(root)
     shown = gather_odd_images([finding("odd_images", (), observed=3, success=True)], manifest, root)
     assert len(shown) == 3
     assert shown[0].path == odd.relative_to(root).as_posix()
