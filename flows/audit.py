@@ -78,7 +78,9 @@ def audit(
     results = []
     for of_repeat in range(seed, seed + repeats):
         held_out = [hold_out_fold(data.dataset, fold, folds, of_repeat, workspace) for fold in range(1, folds + 1)]
-        views = [build_views(fold, data.images, chosen.views_of(variant), seed, workspace) for fold in held_out]
+        views = [
+            build_views(fold, data.images, chosen.views_of(variant), seed, workspace, data.dask) for fold in held_out
+        ]
         job = plan_job(variant, chosen, time_budget_minutes, of_repeat, parallel, settings).with_flips()
         results += train_variants([(job, of_fold) for of_fold in views], parallel, workspace)
     return record_of(audit_cross_fitted(results, data.images, data.dataset, workspace, answers)).path

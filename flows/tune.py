@@ -74,7 +74,7 @@ def tune(
     parallel = choose_parallel(parallel, trials)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
-    views = build_views(data.dataset, data.images, chosen.views_of(variant), seed, workspace)
+    views = build_views(data.dataset, data.images, chosen.views_of(variant), seed, workspace, data.dask)
     job = plan_job(variant, chosen, trial_minutes, seed, parallel, settings)
     search = plan_search(job, trial_minutes, views, space)
     found = run_search(search, budget, parallel, workspace)

@@ -198,7 +198,7 @@ STAGE_MODULES = {
     """,
     "views": """
         data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
-        data.records.events data.system.child_process data.views.augment data.views.choices
+        data.manifest.measures data.records.events data.system.child_process data.views.augment data.views.choices
         data.views.pictures data.views.tfrecords data.views.write data.votes.column
     """,
     "features": """

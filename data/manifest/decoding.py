@@ -1,5 +1,6 @@
 """Decoding of image files to 8-bit gray or RGB, and of perceptual hashes to bits."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,23 +34,33 @@ def read_gray(path: Path) -> Image.Image:
     Raises:
         PipelineError: the file is missing or cannot be decoded.
     """
-    return _read_plain(path).convert("L")
+    return _decode_plain(_read_content(path), path).convert("L")
 
 
 def read_pixels(path: Path, data_format: DataFormat) -> NDArray[np.uint8]:
-    """Decode an image file as networks take it.
+    """Decode an image file as networks take it; see `decode_pixels`.
+
+    Raises:
+        PipelineError: the file is missing or cannot be decoded, or has another size and is not to be resized.
+    """
+    return decode_pixels(_read_content(path), path, data_format)
+
+
+def decode_pixels(content: bytes, path: Path, data_format: DataFormat) -> NDArray[np.uint8]:
+    """Decode the content of an image file as networks take it.
 
     Args:
-        path: of a JPEG or PNG.
+        content: of a JPEG or PNG.
+        path: of the file, for errors.
         data_format: size and colour; an image in others is converted, see `fit_to_size`.
 
     Returns:
         uint8 (height, width, channels), 0..255.
 
     Raises:
-        PipelineError: the file is missing or cannot be decoded, or has another size and is not to be resized.
+        PipelineError: it cannot be decoded, or has another size and is not to be resized.
     """
-    image = _read_plain(path).convert("L" if data_format.channels == 1 else "RGB")
+    image = _decode_plain(content, path).convert("L" if data_format.channels == 1 else "RGB")
     size = (data_format.width, data_format.height)
     if image.size != size:
         if not data_format.resize:
@@ -107,12 +118,23 @@ def _is_turned(image: Image.Image) -> bool:
     return image.getexif().get(Base.Orientation, UPRIGHT) in range(UPRIGHT + 1, 9)
 
 
-def _read_plain(path: Path) -> Image.Image:
+def _read_content(path: Path) -> bytes:
     try:
-        with Image.open(path) as image:
+        return path.read_bytes()
+    except OSError as error:
+        raise _not_decodable(path, error) from error
+
+
+def _decode_plain(content: bytes, path: Path) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
             return to_plain(image)
     except (OSError, ValueError) as error:
-        raise PipelineError(f"{path} cannot be decoded ({error}): build and clean the manifest again") from error
+        raise _not_decodable(path, error) from error
+
+
+def _not_decodable(path: Path, error: Exception) -> PipelineError:
+    return PipelineError(f"{path} cannot be decoded ({error}): build and clean the manifest again")
 
 
 def decode_hashes(hashes: pd.Series) -> NDArray[np.uint8]:

@@ -7,13 +7,17 @@ threads. If the data set has votes of people, they are written beside the record
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyarrow.parquet import ParquetDataset
 from pydantic import Field, ValidationError
 
@@ -21,12 +25,14 @@ from data.base.data_format import SEED_FORMAT, DataFormat
 from data.base.errors import PipelineError
 from data.base.parts import PARTS
 from data.base.record import Record
-from data.manifest.decoding import read_pixels
+from data.manifest.decoding import decode_pixels
+from data.manifest.measures import read_file
 from data.records.events import ExamplesWritten, ViewsDone
 from data.system.child_process import emit, run_child
+from data.system.shard_processes import MapShards
 from data.views.augment import LIGHT_AUGMENT, AugmentConfig, augment_batch
 from data.views.choices import write_votes
-from data.views.pictures import write_pictures
+from data.views.pictures import FACES_PER_CLASS, write_pictures
 from data.views.tfrecords import RecordFile, ShardKey, ViewsIndex, write_index, write_records
 from data.votes.column import VOTES, stack_votes
 
@@ -55,12 +61,34 @@ class _Shard:
     labels: tuple[int, ...]
 
 
-def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> ViewsIndex:
+class ShardWork(NamedTuple):
+    """All that is needed to make the files of a shard on any host."""
+
+    shard: _Shard
+    spec: ViewsSpec
+    contents: tuple[bytes, ...]
+    """Of the images' files."""
+
+
+class PreviewWork(NamedTuple):
+    """All that is needed to make the report's pictures on any host."""
+
+    by_class: tuple[tuple[str, ...], ...]
+    """Paths of some train images of each class."""
+    spec: ViewsSpec
+    contents: dict[str, bytes]
+    """Of the images' files, by path."""
+
+
+def write_views(
+    spec: ViewsSpec, on_progress: Callable[[int, int], None], map_shards: MapShards | None = None
+) -> ViewsIndex:
     """Write all parts of a manifest as TFRecords and their index.
 
     Args:
         spec: what to write; its `threads` do not change the result.
         on_progress: called with images written and images in all, each view counted, after every shard.
+        map_shards: how shards are made elsewhere; None: in threads of this process.
 
     Returns:
         The index that was written.
@@ -72,29 +100,65 @@ def write_views(spec: ViewsSpec, on_progress: Callable[[int, int], None]) -> Vie
     shards = list(_plan_shards(manifest, spec))
     total = sum(len(shard.paths) * _views(shard, spec) for shard in shards)
     spec.out.mkdir(parents=True, exist_ok=True)
+    written = _write_elsewhere(shards, spec, map_shards) if map_shards else _write_in_threads(shards, spec)
     files: list[RecordFile] = []
-    with ThreadPoolExecutor(spec.threads) as pool:
-        pending = [pool.submit(_write_shard, shard, spec) for shard in shards]
-        try:
-            for future in as_completed(pending):
-                files.extend(future.result())
-                on_progress(sum(file.images for file in files), total)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    _write_preview(shards, spec)
+    for of_shard in written:
+        files.extend(of_shard)
+        on_progress(sum(file.images for file in files), total)
+    for pictures in (map_shards or map)(make_preview, [_plan_preview(shards, spec)]):
+        for name, content in pictures.items():
+            (spec.out / name).write_bytes(content)
     if VOTES in manifest:
         _write_part_votes(manifest.set_index("path"), shards, spec)
     return write_index(spec.out, files, spec.data_format)
 
 
-def _write_preview(shards: list[_Shard], spec: ViewsSpec) -> None:
-    """Write the report's pictures from the first train images of each class in their shuffled order."""
+def _write_in_threads(shards: list[_Shard], spec: ViewsSpec) -> Iterator[list[RecordFile]]:
+    with ThreadPoolExecutor(spec.threads) as pool:
+        pending = [pool.submit(_write_shard, shard, spec) for shard in shards]
+        try:
+            yield from (future.result() for future in as_completed(pending))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _write_elsewhere(shards: list[_Shard], spec: ViewsSpec, map_shards: MapShards) -> Iterator[list[RecordFile]]:
+    works = (ShardWork(shard, spec, _read_contents(shard, spec)) for shard in shards)
+    for made in map_shards(make_shard, works):
+        for file, content in made:
+            (spec.out / file.name).write_bytes(content)
+        yield [file for file, _ in made]
+
+
+def make_shard(work: ShardWork) -> list[tuple[RecordFile, bytes]]:
+    """Make the files of a shard, one for each view, and return them with their content."""
+    _limit_tensorflow(1)
+    with TemporaryDirectory() as directory:
+        out = Path(directory)
+        files = _write_records(work.shard, work.contents, work.spec, out)
+        return [(file, (out / file.name).read_bytes()) for file in files]
+
+
+def _plan_preview(shards: list[_Shard], spec: ViewsSpec) -> PreviewWork:
+    """Choose the first train images of each class in their shuffled order for the report's pictures."""
     rows = [row for shard in shards if shard.part == "train" for row in zip(shard.labels, shard.paths, strict=True)]
     by_class = [[path for label, path in rows if label == index] for index in range(len(spec.data_format.labels))]
-    write_pictures(
-        spec.out, by_class, lambda path: read_pixels(spec.images / path, spec.data_format), spec.seed, spec.augment
-    )
+    first = tuple(tuple(paths[:FACES_PER_CLASS]) for paths in by_class)
+    return PreviewWork(first, spec, {path: read_file(spec.images, path).content for paths in first for path in paths})
+
+
+def make_preview(work: PreviewWork) -> dict[str, bytes]:
+    """Make the report's pictures, and return each file's content by its name; there is none if a class has no image."""
+    _limit_tensorflow(1)
+    images, spec = work.spec.images, work.spec
+
+    def decode(path: str) -> NDArray[np.uint8]:
+        return decode_pixels(work.contents[path], images / path, spec.data_format)
+
+    with TemporaryDirectory() as directory:
+        write_pictures(Path(directory), work.by_class, decode, spec.seed, spec.augment)
+        return {path.name: path.read_bytes() for path in Path(directory).iterdir()}
 
 
 def _write_part_votes(manifest: pd.DataFrame, shards: list[_Shard], spec: ViewsSpec) -> None:
@@ -137,11 +201,24 @@ def _plan_shards(manifest: pd.DataFrame, spec: ViewsSpec) -> Iterator[_Shard]:
 
 
 def _write_shard(shard: _Shard, spec: ViewsSpec) -> list[RecordFile]:
-    """Decode a shard's images and write them once for each view."""
-    images = np.stack([read_pixels(spec.images / path, spec.data_format) for path in shard.paths])
+    """Read a shard's images and write them once for each view."""
+    return _write_records(shard, _read_contents(shard, spec), spec, spec.out)
+
+
+def _read_contents(shard: _Shard, spec: ViewsSpec) -> tuple[bytes, ...]:
+    return tuple(read_file(spec.images, path).content for path in shard.paths)
+
+
+def _write_records(shard: _Shard, contents: Sequence[bytes], spec: ViewsSpec, out: Path) -> list[RecordFile]:
+    images = np.stack(
+        [
+            decode_pixels(content, spec.images / path, spec.data_format)
+            for content, path in zip(contents, shard.paths, strict=True)
+        ]
+    )
     return [
         write_records(
-            spec.out,
+            out,
             ShardKey(shard.part, view, shard.number),
             augment_batch(images, shard.paths, view, spec.seed, spec.augment),
             shard.labels,
@@ -155,9 +232,10 @@ def _limit_tensorflow(threads: int) -> None:
     """Limit TensorFlow to these threads, and keep it off the GPU, which a training may use."""
     import tensorflow as tf
 
-    tf.config.set_visible_devices([], "GPU")
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    with suppress(RuntimeError):  # it runs already, in a worker of Dask that made another shard
+        tf.config.set_visible_devices([], "GPU")
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _read_spec(arguments: list[str]) -> ViewsSpec:

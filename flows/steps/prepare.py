@@ -51,11 +51,13 @@ class DataChoices(NamedTuple):
 
 
 class PreparedData(NamedTuple):
-    """Stages of a data set before training."""
+    """Stages of a data set before training, and who makes its views."""
 
     images: Produced
     dataset: Produced
     verdict: Produced
+    dask: str = ""
+    """Address of Dask's scheduler; empty: this host."""
 
 
 def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings) -> PreparedData:
@@ -81,4 +83,4 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
     dataset = validate_data(manifest, source, policies, seed, workspace, choices.limits, choice)
     change = compare_with_last(dataset, manifest, source, policies.similar_to_last, workspace)
     verdict = publish_verdict(images, manifest, dataset, change, workspace)
-    return PreparedData(images, accept_data(dataset, verdict, source, workspace), verdict)
+    return PreparedData(images, accept_data(dataset, verdict, source, workspace), verdict, settings.dask)

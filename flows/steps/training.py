@@ -104,7 +104,13 @@ def build_all_views(
     """
     configs = dict.fromkeys([preset.shared_views, *map(preset.views_of, names)])
     with ThreadPoolTaskRunner(max_workers=usable_cores()) as runner:
-        inputs = {"dataset": data.dataset, "images": data.images, "seed": seed, "workspace": workspace}
+        inputs = {
+            "dataset": data.dataset,
+            "images": data.images,
+            "seed": seed,
+            "workspace": workspace,
+            "dask": data.dask,
+        }
         futures = {config: runner.submit(build_views, {**inputs, "config": config}) for config in configs}
         made = {config: future.result() for config, future in futures.items()}
     return made[preset.shared_views], {find_variant(name).name: made[preset.views_of(name)] for name in names}
@@ -119,7 +125,7 @@ def with_short_views(
     """
     if not preset.short_views:
         return list(jobs)
-    short = build_views(data.dataset, data.images, preset.short_views, seed, workspace)
+    short = build_views(data.dataset, data.images, preset.short_views, seed, workspace, data.dask)
     update = {"short_views": short}
     return [job.model_copy(update=update) if preset.has_shared_views(job.variant.name) else job for job in jobs]
 

@@ -12,11 +12,12 @@ from PIL import Image
 
 from data.base.errors import PipelineError
 from data.base.paths import PROJECT_ROOT
+from data.system.shard_processes import ShardProcesses
 from data.views.augment import SEED_AUGMENT, augment_batch
 from data.views.choices import read_votes
 from data.views.tfrecords import ViewsIndex, read_identified
 from data.views.write import ViewsSpec, write_views
-from data.workspace.digests import hash_file
+from data.workspace.digests import checksum_files, hash_file
 from tests.support.seed_format import CLASSES
 
 COUNTS = {"train": 21, "selection": 4, "validation": 6, "test": 4}
@@ -116,6 +117,16 @@ def test_threads_and_the_manifests_order_change_no_byte(spec: ViewsSpec, tmp_pat
     assert write_views(four, _ignore) == alone
     for file in alone.files:
         assert (four.out / file.name).read_bytes() == (spec.out / file.name).read_bytes()
+
+
+def test_shards_made_in_other_processes_have_the_same_bytes(spec: ViewsSpec, tmp_path: Path) -> None:
+    elsewhere = spec.model_copy(update={"out": tmp_path / "elsewhere"})
+    progress: list[tuple[int, int]] = []
+    write_views(spec, _ignore)
+    with ShardProcesses(2) as processes:
+        write_views(elsewhere, lambda *done: progress.append(done), processes)
+    assert checksum_files(elsewhere.out) == checksum_files(spec.out)
+    assert progress[-1][0] == progress[-1][1] > 0
 
 
 def test_an_images_bytes_do_not_depend_on_the_shard(spec: ViewsSpec, tmp_path: Path) -> None:
