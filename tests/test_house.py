@@ -145,9 +145,10 @@ STAGE_MODULES = {
     """,
     "manifests": """
         data.base.data_format data.base.errors data.base.parts data.base.paths data.base.record
-        data.manifest.decoding data.manifest.measures data.manifest.near_duplicates data.manifest.table
-        data.quality.partition data.records.dataset data.records.events data.records.votes
-        data.system.child_process
+        data.manifest.compared_pictures data.manifest.correlation data.manifest.decoding
+        data.manifest.hash_neighbours data.manifest.measures data.manifest.near_duplicates
+        data.manifest.pairs data.manifest.table data.quality.partition data.records.dataset
+        data.records.events data.records.votes data.system.child_process
     """,
     "manifests with votes": """
         data.base.data_format data.base.errors data.base.named_formats data.base.names data.base.parts
