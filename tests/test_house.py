@@ -144,8 +144,9 @@ STAGE_MODULES = {
         data.manifest.face_columns
     """,
     "manifests": """
-        data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.decoding
-        data.manifest.measures data.manifest.near_duplicates data.manifest.table data.quality.partition
+        data.base.data_format data.base.errors data.base.parts data.base.record data.manifest.compared_pictures
+        data.manifest.correlation data.manifest.decoding data.manifest.hash_neighbours data.manifest.measures
+        data.manifest.near_duplicates data.manifest.pairs data.manifest.table data.quality.partition
         data.records.dataset data.records.votes
     """,
     "manifests with votes": """

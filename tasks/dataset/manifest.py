@@ -1,6 +1,7 @@
 """Task that builds the manifest of a data set: one row for each image."""
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 from prefect import get_run_logger, task
@@ -46,11 +47,12 @@ def build_manifest(
         inputs["carved"] = {"splits": carved, "seed": seed}
 
     def write(out):
-        with shard_map(dask) as map_shards:
-            manifest = table.build_manifest(images.path / IMAGES_FOLDER, map_shards)
-        manifest = add_face_columns(manifest, images.path / FACES_NAME)
-        logger.info("manifest has %d images", len(manifest))
-        group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER)
+        with shard_map() as here, shard_map(dask) if dask else nullcontext(here) as anywhere:
+            manifest = table.build_manifest(images.path / IMAGES_FOLDER, anywhere)
+            manifest = add_face_columns(manifest, images.path / FACES_NAME)
+            logger.info("manifest has %d images", len(manifest))
+            # What is compared lies in temporary files of this host.
+            group = find_near_duplicates(manifest, images.path / IMAGES_FOLDER, map_shards=here)
         manifest, taken = carve_splits(manifest.assign(group=group), carved, seed)
         table.write_manifest(manifest, out / MANIFEST_NAME)
         if taken:

@@ -1,8 +1,11 @@
 """Near-duplicates: planted copies are found, different faces are not, and groups are the connected components."""
 
 import io
-from collections.abc import Callable
+import pickle
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +14,10 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from data.base.errors import PipelineError
-from data.manifest import near_duplicates
-from data.manifest.near_duplicates import (
-    NearDuplicateConfig,
-    band_pass,
-    correlate_pictures,
-    find_candidates,
-    find_near_duplicates,
-    find_similar_pairs,
-    group_images,
-)
+from data.manifest import compared_pictures, correlation, hash_neighbours
+from data.manifest.hash_neighbours import find_candidates
+from data.manifest.near_duplicates import find_near_duplicates, find_similar_pairs, group_images
+from data.manifest.pairs import NearDuplicateConfig
 from data.manifest.table import build_manifest
 from data.sample.faces import draw_face
 from tests.support.image_tree import make_manifest, make_pixels, write_image
@@ -129,13 +126,58 @@ def test_the_limits_are_the_config_s(faces: tuple[pd.DataFrame, Path]) -> None:
 
 def test_the_rough_comparison_drops_no_pair(faces: tuple[pd.DataFrame, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def find(margin: float) -> set[tuple[str, str]]:
-        monkeypatch.setattr(near_duplicates, "ROUGH_MARGIN", margin)
+        monkeypatch.setattr(correlation, "ROUGH_MARGIN", margin)
         return {(str(pair.first), str(pair.second)) for pair in find_similar_pairs(*faces).itertuples()}
 
-    margin = near_duplicates.ROUGH_MARGIN
+    margin = correlation.ROUGH_MARGIN
     in_full = find(2.0)  # correlations are -1..1, so that every candidate is compared in full
     assert find(margin) == in_full
     assert find(0.0) < in_full, "on this data a margin is needed"
+
+
+def sort_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return pairs in the order of their paths: the last digits of their correlations, and so their order, may vary."""
+    return pairs.sort_values(["first", "second"], ignore_index=True)
+
+
+def test_the_descriptors_drop_no_pair(faces: tuple[pd.DataFrame, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = sort_pairs(find_similar_pairs(*faces))
+    monkeypatch.setattr(hash_neighbours, "DESCRIPTOR_MARGIN", 2.0)
+    pd.testing.assert_frame_equal(sort_pairs(find_similar_pairs(*faces)), found)
+
+
+def map_copies(function: Callable[[Any], Any], shards: Iterable[Any]) -> Iterator[Any]:
+    """Apply a function as another process would: to copies, and all shards before the first result is used."""
+    copies = [pickle.dumps((function, shard)) for shard in shards]
+    results = [pickle.dumps(call(shard)) for call, shard in map(pickle.loads, copies)]
+    return map(pickle.loads, results)
+
+
+def test_the_parts_of_the_work_can_be_done_in_other_processes(
+    faces: tuple[pd.DataFrame, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = sort_pairs(find_similar_pairs(*faces))
+    monkeypatch.setattr(compared_pictures, "PICTURES_PER_SHARD", 100)
+    monkeypatch.setattr(correlation, "PAIRS_PER_SHARD", 100)
+    pd.testing.assert_frame_equal(sort_pairs(find_similar_pairs(*faces, map_shards=map_copies)), found)
+    assert find_near_duplicates(*faces, map_shards=map_copies).equals(group_images(faces[0], found))
+
+
+def test_no_temporary_file_stays(
+    faces: tuple[pd.DataFrame, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sizes = []
+
+    def map_and_look(function: Callable[[Any], Any], shards: Iterable[Any]) -> Iterator[Any]:
+        yield from map(function, shards)
+        sizes.append(sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()))
+
+    assert find_near_duplicates(*faces, map_shards=map_and_look).nunique() < len(faces[0])
+    assert len(sizes) == 3 and max(sizes) < 3_100 * len(faces[0]) and not any(tmp_path.iterdir())
+    with pytest.raises(PipelineError):
+        find_near_duplicates(faces[0], tmp_path / "elsewhere")
+    assert not any(tmp_path.iterdir())
 
 
 def test_two_dark_faces_with_equal_hashes_are_no_pair(tmp_path: Path) -> None:
@@ -149,40 +191,6 @@ def test_two_dark_faces_with_equal_hashes_are_no_pair(tmp_path: Path) -> None:
     manifest["perceptual_hash"] = manifest["mirrored_hash"] = "f" * 8 + "0" * 8
     assert len(find_candidates(manifest["perceptual_hash"], manifest["mirrored_hash"])) >= 3
     assert find_near_duplicates(manifest, tmp_path).nunique() == 3
-
-
-def test_flat_pictures_resemble_nothing() -> None:
-    faint = np.random.default_rng(2).integers(99, 101, (1, IMAGE_SIZE, IMAGE_SIZE)).astype(np.uint8)
-    assert correlate_pictures(band_pass(faint), band_pass(faint), 2).tolist() == [0]
-
-
-@pytest.mark.parametrize(("moved", "tolerance", "alike"), [(2, 2, True), (2, 0, False), (4, 2, False)])
-def test_a_picture_is_found_within_the_shift_tolerance(moved: int, tolerance: int, alike: bool) -> None:
-    pixels = np.random.default_rng(3).integers(0, 256, (60, 60)).astype(np.uint8)
-    left, right = pixels[6:54, 6:54], pixels[6:54, 6 + moved : 54 + moved]
-    similarity = correlate_pictures(band_pass(left[None]), band_pass(right[None]), tolerance)
-    assert bool(similarity[0] > 0.9) is alike
-
-
-def test_candidates_are_the_close_hashes() -> None:
-    random = np.random.default_rng(4)
-    hashes = random.integers(0, 256, (500, 8)).astype(np.uint8)
-    hashes[400:] = hashes[:100]
-    for number in range(400, 500):
-        changed = random.choice(64, 6, replace=False)
-        hashes[number] ^= np.packbits(np.isin(np.arange(64), changed))
-    mirrored = random.integers(0, 256, (500, 8)).astype(np.uint8)
-    mirrored[7], mirrored[300] = hashes[250], hashes[260]
-    plain_text, mirrored_text = (pd.Series([row.tobytes().hex() for row in rows]) for rows in (hashes, mirrored))
-    found = find_candidates(plain_text, mirrored_text, NearDuplicateConfig(hash_distance=6))
-    assert set(found.itertuples(index=False, name=None)) == {
-        *((number, number + 400, 6, False) for number in range(100)), (7, 250, 0, True), (260, 300, 0, True),
-    }  # fmt: skip
-
-
-def test_crowded_hashes_cost_no_quadratic_work() -> None:
-    hashes = pd.Series(["f0" * 8] * 5_000)
-    assert len(find_candidates(hashes, hashes)) < 100 * len(hashes)
 
 
 def test_groups_are_connected_components_named_by_their_smallest_hash() -> None:
