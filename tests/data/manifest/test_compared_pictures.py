@@ -28,7 +28,7 @@ def test_a_stored_picture_differs_by_half_a_step(pixels: np.ndarray) -> None:
 
 
 def test_a_descriptor_does_not_depend_on_brightness_and_contrast(pixels: np.ndarray) -> None:
-    assert compare(pixels, pixels // 2 + 60, mirrored=False).min() > 0.99
+    assert compare(pixels, pixels // 2 + 60, mirrored=False).min() > 0.98
     others = compare(pixels, np.roll(pixels[::-1], 12, axis=1), mirrored=False)
     assert np.median(others) < 0.7
 

@@ -63,7 +63,7 @@ def test_each_frame_of_a_film_is_paired_with_few_others(monkeypatch: pytest.Monk
 
 
 def test_the_pairs_do_not_depend_on_when_they_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    hashes = make_film(200)
+    hashes = make_film(40)
     found = find_candidates(hashes, hashes)
     monkeypatch.setattr(hash_neighbours, "WAITING_CODES", 1)
     assert (np.diff(found) > 0).all()
