@@ -1,5 +1,7 @@
 """Records of a trained variant: metrics, calibration, latency, epochs and its result."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -76,6 +78,34 @@ class EpochRecord(Record):
     view: int = Field(description="which augmented view was read")
     partial: bool = Field(default=False, description="the time budget ended it before its last step")
     resumed: bool = Field(default=False, description="the first epoch after the child was started again")
+    processor: str = Field(
+        default="", description="model of what it was trained on, see `describe_processor`; records of before have none"
+    )
+    threads: int = Field(default=0, description="of one operation; 0 in records of before")
+
+
+class ProcessorSpan(Record):
+    """Successive epochs of one training on one model of processor, with one number of threads."""
+
+    processor: str
+    threads: int
+    first_epoch: int = Field(description="1-based")
+    last_epoch: int
+
+
+def processor_spans(epochs: Sequence[EpochRecord]) -> tuple[ProcessorSpan, ...]:
+    """Return where the epochs of a training were trained, in order; nothing for records of before, which do not say."""
+    known = [record for record in epochs if record.processor]
+    runs = [list(run) for _, run in groupby(known, lambda record: (record.processor, record.threads))]
+    return tuple(
+        ProcessorSpan(
+            processor=run[0].processor,
+            threads=run[0].threads,
+            first_epoch=run[0].epoch,
+            last_epoch=run[-1].epoch,
+        )
+        for run in runs
+    )
 
 
 class LayerRow(Record):
@@ -111,6 +141,7 @@ class RepeatRecord(Record):
     core_seconds: float = 0
     training: str = Field(default="", description="its key in the workspace")
     made_with: dict[str, str] = Field(default_factory=dict, description="code, machine and packages of the training")
+    trained_on: tuple[ProcessorSpan, ...] = Field(default=(), description="processors of its epochs, in order")
 
 
 class TeachingCosts(Record):
@@ -201,6 +232,11 @@ class VariantResult(Record):
     repeats: tuple[RepeatRecord, ...] = Field(
         default=(), description="a record a seed, this result's own first; empty where there is one training"
     )
+
+    @property
+    def trained_on(self) -> tuple[ProcessorSpan, ...]:
+        """Processors and threads of its epochs, in order: more than one if it moved to another kind of host."""
+        return processor_spans(self.epochs)
 
     @model_validator(mode="before")
     @classmethod

@@ -198,11 +198,18 @@ def _copy_database(path: Path, target: Path) -> None:
 
 
 def _put_state(copy: Path, root: Path) -> None:
-    """Put a copy in the place of the state; the mark goes first, since it makes the directory a workspace."""
+    """Put a copy in the place of the state; the mark goes first, since it makes the directory a workspace.
+
+    A database keeps its file and gets another content. If the file were replaced, a process that has it open, such as
+    MLflow's server, would continue with the former one.
+    """
     root.mkdir(parents=True, exist_ok=True)
     write_atomically(root / MARK_NAME, (copy / MARK_NAME).read_text(encoding="utf-8"))
     claim_root(root)
     for name in COPIED:
+        if (root / name).suffix == ".db" and (root / name).is_file() and (copy / name).is_file():
+            _copy_database(copy / name, root / name)
+            continue
         if (root / name).exists():
             remove_via_rename(root / name)
         if (copy / name).exists():

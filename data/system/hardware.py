@@ -31,6 +31,12 @@ def describe_hardware() -> dict[str, str]:
     }
 
 
+def describe_processor() -> str:
+    """Return what computes here: the model of the processor, and each model of GPU that trainings may use."""
+    gpus = gpu_names() if gpu_devices() else []
+    return ", ".join(dict.fromkeys([_processor_name(), *gpus]))
+
+
 def usable_cores() -> int:
     """Return how many cores this process may use, after the limit of a container or service; part of a core is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -34,4 +34,5 @@ def _describe_repeat(seed: int, result: VariantResult) -> RepeatRecord:
         core_seconds=result.core_seconds or sum(epoch.core_seconds for epoch in result.epochs),
         training=result.training,
         made_with=result.made_with,
+        trained_on=result.trained_on,
     )

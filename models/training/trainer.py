@@ -11,7 +11,7 @@ import keras
 from data.base.errors import PipelineError
 from data.records.training import EARLY_STOPPING, EpochRecord
 from data.system.child_process import emit
-from data.system.hardware import peak_memory_bytes
+from data.system.hardware import describe_processor, peak_memory_bytes
 from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import TrainState, load_state, restore_best, restore_checkpoint, save_best, save_checkpoint
 from models.jobs.events import EpochEnded, Finetuning, Resumed, TrainingProgress
@@ -57,6 +57,7 @@ class Trainer:
         self.tuned = TunedBackbone(model)
         self.state = TrainState()
         self.began = 0.0
+        self.processor = ""
 
     @property
     def variables(self) -> list[Any]:
@@ -70,7 +71,7 @@ class Trainer:
             started: `time.monotonic()` at the start of the child process. The time budget counts from the end of the
                 preparation instead, so that a slow start costs no epochs.
         """
-        self.began = time.monotonic()
+        self.began, self.processor = time.monotonic(), describe_processor()
         earlier = self.state = load_state(self.run_dir) or TrainState(total_steps=self.plan.total_steps)
         self._begin_phase()
         restore_checkpoint(self.run_dir, self.variables)
@@ -137,6 +138,8 @@ class Trainer:
             view=view,
             partial=watch.steps_done < self.plan.steps_per_epoch,
             resumed=resumed,
+            processor=self.processor,
+            threads=self.plan.threads,
         )
 
     def _advance(self, record: EpochRecord, watch: "StepWatch", earlier: TrainState, started: float) -> None:

@@ -94,7 +94,7 @@ def incomplete_spreads(results: RunResults) -> list[str]:
 def write_repeats(results: RunResults, path: Path) -> None:
     """Write a CSV with one row for each training; no file if no training was repeated."""
     rows = [
-        {"variant": spread.name, **repeat.model_dump(exclude={"made_with"})}
+        {"variant": spread.name, **repeat.model_dump(exclude={"made_with", "trained_on"})}
         for spread in seed_spreads(results)
         for repeat in spread.repeats
     ]

@@ -64,6 +64,25 @@ def test_hosts_take_turns(store, hosts):
     assert read_moves(one) == ("b", ["a", "b"])
 
 
+def test_a_database_that_is_open_meanwhile_has_what_was_pulled(store, hosts):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    pull_state(store, two)
+    change(two, "b")
+    push_state(store, two)
+    with closing(sqlite3.connect(one / "mlflow" / "mlflow.db")) as opened:
+        assert opened.execute("SELECT text FROM moves").fetchall() == [("a",)]
+        pull_state(store, one)
+        assert opened.execute("SELECT text FROM moves").fetchall() == [("a",), ("b",)]
+        assert push_state(store, one) == 2, "what was pulled is no change of this host"
+        with opened:
+            opened.execute("INSERT INTO moves VALUES ('c')")
+    assert read_moves(one)[1] == ["a", "b", "c"]
+    assert push_state(store, one) == 3
+    assert pull_state(store, two).number == 3
+
+
 def test_changes_on_two_hosts_are_not_mixed(store, hosts):
     one, two = hosts
     change(one, "a")

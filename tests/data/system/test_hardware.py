@@ -40,6 +40,16 @@ def test_a_driver_that_does_not_answer_costs_its_gpus_alone(failing_commands, mo
     assert hardware.describe_hardware()["gpus"] == "none"
 
 
+@pytest.mark.parametrize(("chosen", "named"), [(None, "P, H200, L4"), ("", "P")])
+def test_what_computes_is_named_with_the_gpus_that_may_be_used(monkeypatch, chosen, named):
+    monkeypatch.setattr(hardware, "gpu_names", lambda: ["H200", "H200", "L4"])
+    monkeypatch.setattr(hardware, "_processor_name", lambda: "P")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert hardware.describe_processor() == named
+
+
 def test_a_git_that_does_not_answer_costs_the_commit_alone(failing_commands):
     assert code_version() == "unknown"
 

@@ -45,6 +45,7 @@ def test_the_first_seed_stands_for_the_variant_and_carries_every_seed(trained):
     first = gathered.repeats[0]
     assert first.selection_accuracy == trained[0].parts["selection"].accuracy
     assert (first.epochs, first.core_seconds) == (len(trained[0].epochs), trained[0].core_seconds)
+    assert first.trained_on == trained[0].trained_on
     assert (first.status, first.reason, first.made_with) == ("trained", "", trained[0].made_with)
 
 

@@ -10,9 +10,11 @@ import pytest
 import tensorflow as tf
 
 from data.base.errors import PipelineError
+from data.records.training import processor_spans
 from models.catalog.train_config import TrainConfig
 from models.jobs.checkpoint import TrainState, restore_checkpoint
 from models.jobs.plan import Plan
+from models.training import trainer as trainer_module
 from models.training.optimizer import PlannedCosine, compile_model, make_optimizer
 from models.training.timing import BatchClock, OutOfTime
 from models.training.trainer import PROGRESS_SECONDS, REASON_DEADLINE, StepWatch, Trainer
@@ -144,6 +146,29 @@ def test_a_view_that_is_not_there_in_time_ends_the_training_with_what_it_has(tmp
     assert state.trained_seconds < 30 < 40 < state.wall_seconds, "a slow start counts as cost, not towards the budget"
     assert deadlines == [math.inf, pytest.approx(began + 50, abs=5)], "the first view is waited for"
     assert restore_checkpoint(tmp_path, []).stopped_because == REASON_DEADLINE
+
+
+def test_a_training_that_moved_names_each_processor_in_order(tmp_path, monkeypatch):
+    data = tf.data.Dataset.from_tensors((tf.ones((2, 1)), tf.one_hot([0, 1], 4))).repeat(5)
+
+    def train(processor, epochs):
+        """Train on one host until it vanishes in the epoch after these, or to the end of the plan of three."""
+        monkeypatch.setattr(trainer_module, "describe_processor", lambda: processor)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(4, activation="softmax")])
+
+        def training(epoch, _deadline):
+            if epoch == epochs:
+                raise KeyboardInterrupt
+            return data, 0
+
+        return Trainer(model, TrainConfig(), make_plan(15), tmp_path, training, data.take(1)).run(time.monotonic())
+
+    with pytest.raises(KeyboardInterrupt):
+        train("A", 2)
+    history = train("B", 3).history
+    assert [(record.processor, record.threads) for record in history] == [("A", 1), ("A", 1), ("B", 1)]
+    spans = [(span.processor, span.threads, span.first_epoch, span.last_epoch) for span in processor_spans(history)]
+    assert spans == [("A", 1, 1, 2), ("B", 1, 3, 3)]
 
 
 def test_epochs_too_short_to_tell_progress_keep_to_time_too():
