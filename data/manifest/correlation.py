@@ -109,7 +109,8 @@ def correlate_pictures(left: NDArray[np.float32], right: NDArray[np.float32], sh
     # window that it is multiplied with: a long row of numbers is multiplied much faster than many short ones.
     length = (side - 1) * width + side
     start = shift_pixels * width + shift_pixels
-    middle, flat = middle.reshape(len(left), -1)[:, start : start + length], right.reshape(len(right), -1)
+    middle, flat = (pictures.reshape(len(left), width * width) for pictures in (middle, right))
+    middle = middle[:, start : start + length]
     shifts = list(np.ndindex(2 * shift_pixels + 1, 2 * shift_pixels + 1))
     middle_norm, window_norms = np.sqrt(np.vecdot(middle, middle)), _measure_windows(flat, width, side, shifts)
     flattest = MINIMUM_DETAIL * side

@@ -35,3 +35,8 @@ def test_a_picture_is_found_within_the_shift_tolerance(moved: int, tolerance: in
     left, right = pixels[6:54, 6:54], pixels[6:54, 6 + moved : 54 + moved]
     similarity = correlate_pictures(band_pass(left[None]), band_pass(right[None]), tolerance)
     assert bool(similarity[0] > 0.9) is alike
+
+
+def test_no_pairs_have_no_similarity() -> None:
+    nothing = np.empty((0, IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32)
+    assert correlate_pictures(nothing, nothing, 2).tolist() == []
