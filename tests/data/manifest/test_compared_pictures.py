@@ -28,13 +28,12 @@ def test_a_stored_picture_differs_by_half_a_step(pixels: np.ndarray) -> None:
 
 
 def test_a_descriptor_does_not_depend_on_brightness_and_contrast(pixels: np.ndarray) -> None:
-    assert compare(pixels, pixels // 2 + 60, mirrored=False).min() > 0.98
-    others = compare(pixels, np.roll(pixels[::-1], 12, axis=1), mirrored=False)
-    assert np.median(others) < 0.7
+    assert compare(pixels, pixels // 2 + 60, mirrored=False).min() > 0.97
+    assert compare(pixels, 255 - pixels, mirrored=False).max() < -0.97
 
 
 def test_a_mirrored_picture_has_the_mirrored_descriptor(pixels: np.ndarray) -> None:
-    assert compare(pixels, pixels[:, :, ::-1], mirrored=True).min() > 0.98
+    assert compare(pixels, pixels[:, :, ::-1], mirrored=True).min() > 0.97
     bright_left = np.repeat([200, 20], 24).astype(np.uint8) * np.ones((1, 48, 1), dtype=np.uint8)
     assert compare(bright_left, bright_left[:, :, ::-1], mirrored=True)[0] > 0.98
     assert compare(bright_left, bright_left, mirrored=True)[0] < -0.98
