@@ -12,6 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from benchmarks.command import EMOTION, read_newest_results
 from benchmarks.hosts.network import Host, network
@@ -92,11 +95,40 @@ class Cluster:
         self._start(host.name, host, command, {**self.variables, **variables})
 
     def start_run(self, name: str, arguments: Sequence[str], host: str = "parent") -> subprocess.Popen[bytes]:
-        """Start `emotion run` on a host; its log gets the name."""
+        """Start `emotion run` on a host, its trainings on the workers; its log gets the name."""
         command = [str(EMOTION), "run", *arguments, "--on", POOL, "--plain"]
         return self._start(name, self.hosts[host], command, self.variables)
 
-    def begin_anew(self, prefix: str) -> None:
+    def start_run_alone(self, name: str, arguments: Sequence[str], host: str = "parent") -> subprocess.Popen[bytes]:
+        """Start `emotion run` on a host that trains by itself, without the store; its log gets the name."""
+        variables = {key: value for key, value in self.variables.items() if key != "EMOTION_STORE"}
+        return self._start(name, self.hosts[host], [str(EMOTION), "run", *arguments, "--plain"], variables)
+
+    def ask(self, path: str, **body: object) -> list[dict[str, Any]]:
+        """Return what Prefect's server answers to a filter, as a list of JSON objects; empty if there is no such path.
+
+        Args:
+            path: after /api/, such as "flow_runs/filter".
+            **body: of the request.
+        """
+        url = f"{self.variables['PREFECT_API_URL']}/{path}"
+        user, _, password = LOGIN.partition(":")
+        answer = httpx.post(url, json=body, auth=(user, password), timeout=30, trust_env=False)
+        return [] if answer.status_code == httpx.codes.NOT_FOUND else answer.raise_for_status().json()
+
+    def wait_for_workers(self) -> None:
+        """Wait until every worker asks for work."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            found = self.ask(f"work_pools/{POOL}/workers/filter")
+            online = {worker["name"] for worker in found if worker["status"] == "ONLINE"}
+            if online >= {host.name for host in self.workers}:
+                return
+            if time.monotonic() > until:
+                raise RuntimeError(f"got the workers {sorted(online)} after {START_SECONDS} s: see {self.folder}")
+            time.sleep(0.5)
+
+    def begin_anew(self, prefix: str, with_workers: bool = True) -> None:
         """Give all hosts empty workspaces, and an empty part of the store, for another trial."""
         self.variables["EMOTION_STORE"] = f"s3://{BUCKET}/{prefix}"
         for name, host in self.hosts.items():
@@ -107,7 +139,7 @@ class Cluster:
         for log in self.folder.glob("*.log"):
             if log.stem not in ("server", "store"):
                 log.replace(log.with_name(f"{prefix}-before-{log.name}"))
-        for host in self.workers:
+        for host in self.workers if with_workers else ():
             self.start_worker(host)
 
     def kill(self, part: str, signal_number: int = signal.SIGKILL) -> None:
@@ -124,6 +156,10 @@ class Cluster:
         """Count how often each epoch of each training was finished, on all workers."""
         found = [EPOCH.findall(self.read_log(host.name)) for host in self.workers]
         return Counter((title, int(epoch)) for of_host in found for title, epoch in of_host)
+
+    def find_hosts(self) -> dict[str, str]:
+        """Return the worker that trained each training, the last one if it moved, by the name of its task."""
+        return {title: host.name for host in self.workers for title, _ in EPOCH.findall(self.read_log(host.name))}
 
     def read_report(self, host: str = "parent") -> RunResults:
         """Return the results of the newest report of a host."""

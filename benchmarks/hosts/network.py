@@ -27,13 +27,16 @@ class Host:
         self.name, self.address, self.folder = name, f"{SUBNET}.{number}", folder
         self.namespace, self.outer = f"em-{name}", f"emv{number}"
         self.workspace = folder / "workspace"
+        self.cores = ""
+        """Cores of this machine that its processes may use, as taskset names them; empty for all."""
         self._groups: list[subprocess.Popen[bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, command: Sequence[str], variables: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a command on the host, in a process group of its own."""
+        confined = ["taskset", "--cpu-list", self.cores] if self.cores else []
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace, *command],
+            ["ip", "netns", "exec", self.namespace, *confined, *command],
             env={**os.environ, "HOME": str(self.folder), "EMOTION_WORKSPACE": str(self.workspace), **variables},
             stdin=subprocess.DEVNULL,
             stdout=log,
