@@ -17,6 +17,7 @@ from data.base.errors import ChildKilled, PipelineError, TransientError
 from data.system.hardware import usable_cores
 from data.system.shard_processes import MapShards, Result, Shard, ShardProcesses
 from data.workspace.digests import digest_sources
+from tasks.support.progress import watched
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def shard_map(scheduler: str = "") -> Iterator[MapShards]:
 
 
 @task(task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+@watched
 def work_on_shard(name: str, module: str, code: str, content: bytes) -> bytes:
     """Do one shard on a worker of Dask.
 
