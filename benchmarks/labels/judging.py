@@ -61,7 +61,18 @@ def judge(trainings: Sequence[Path], truth: pd.DataFrame, labels: Sequence[str])
         truth: of `read_truth`.
         labels: names of the classes, in label order.
     """
-    answers = np.stack([_answers(training, truth.index) for training in trainings], axis=1)
+    chances = (_read_probabilities(training, truth.index) for training in trainings)
+    return _judge_answers(np.stack([one.argmax(axis=1) for one in chances], axis=1), truth, labels)
+
+
+def judge_together(trainings: Sequence[Path], truth: pd.DataFrame, labels: Sequence[str]) -> Judged:
+    """Judge the mean of the probabilities of several seeds; the arguments are those of `judge`."""
+    together = np.mean([_read_probabilities(training, truth.index) for training in trainings], axis=0)
+    return _judge_answers(together.argmax(axis=1)[:, None], truth, labels)
+
+
+def _judge_answers(answers: NDArray[np.int64], truth: pd.DataFrame, labels: Sequence[str]) -> Judged:
+    """Judge answers, int64 (images, trainings)."""
     crowd, clear = truth["crowd"].to_numpy(), truth["clear"].to_numpy()
     by_crowd = answers == crowd[:, None]
     right = {
@@ -83,8 +94,7 @@ def judge(trainings: Sequence[Path], truth: pd.DataFrame, labels: Sequence[str])
     )
 
 
-def _answers(training: Path, images: pd.Index) -> NDArray[np.int64]:
-    """Return the most probable class of each image."""
+def _read_probabilities(training: Path, images: pd.Index) -> NDArray[np.float64]:
+    """Return the probability of each class, float64 (images, classes)."""
     predictions = read_predictions(training, "validation")
-    answers = pd.Series(probabilities_of(predictions).argmax(axis=1), index=predictions["image_id"])
-    return answers.loc[images].to_numpy(np.int64)
+    return pd.DataFrame(probabilities_of(predictions), index=predictions["image_id"]).loc[images].to_numpy(np.float64)

@@ -2,8 +2,9 @@
 
 Run it from the checkout: `python -m benchmarks.labels.trainings SOURCE VOTES --out DIR --preset FILE [...]`. SOURCE and
 the file of votes have the same form as in `emotion run`; a preset file names one variant and its recipe. Each preset is
-trained on each target with each seed, and with `--relabel FILE` on the published labels with these corrections. Started
-again with the same DIR it resumes. It prints the table, and writes all figures to DIR/results.json.
+trained on each target with each seed, and with `--relabel FILE` on the published labels with these corrections. A
+second row has the mean of the probabilities of all seeds. Started again with the same DIR it resumes. It prints the
+table, and writes all figures to DIR/results.json.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from benchmarks.command import EMOTION, read_newest_results, run_command
 from benchmarks.estimates import format_interval
-from benchmarks.labels.judging import Judged, judge, read_truth
+from benchmarks.labels.judging import Judged, judge, judge_together, read_truth
 from data.base.errors import PipelineError
 from data.records.run import RunResults
 from data.workspace.layout import DATASETS_STAGE, VARIANTS_STAGE
@@ -44,7 +45,7 @@ class Row(NamedTuple):
     seeds: int
     epochs: int
     core_seconds: float
-    """Mean over seeds."""
+    """Mean over seeds; of their mean the sum."""
     judged: Judged
 
 
@@ -60,8 +61,8 @@ def train_arm(arm: Arm, options: argparse.Namespace) -> RunResults:
     return read_newest_results(workspace)
 
 
-def describe_arm(arm: Arm, results: RunResults, workspace: Path) -> Row:
-    """Judge the trainings of all seeds of an arm.
+def describe_arm(arm: Arm, results: RunResults, workspace: Path) -> list[Row]:
+    """Judge the trainings of all seeds of an arm, one by one and together.
 
     Raises:
         PipelineError: a training failed.
@@ -72,13 +73,11 @@ def describe_arm(arm: Arm, results: RunResults, workspace: Path) -> Row:
     others = [workspace / VARIANTS_STAGE / repeat.training for repeat in variant.repeats[1:]]
     seconds = [repeat.core_seconds for repeat in variant.repeats] or [variant.core_seconds]
     truth = read_truth(workspace / DATASETS_STAGE / results.lineage[DATASETS_STAGE], results.classes)
-    return Row(
-        arm.name,
-        len(seconds),
-        len(variant.epochs),
-        sum(seconds) / len(seconds),
-        judge([Path(variant.directory), *others], truth, results.classes),
-    )
+    trainings, labels = [Path(variant.directory), *others], results.classes
+    seeds, epochs = len(seconds), len(variant.epochs)
+    alone = Row(arm.name, seeds, epochs, sum(seconds) / seeds, judge(trainings, truth, labels))
+    together = Row(f"{arm.name}, together", seeds, epochs, sum(seconds), judge_together(trainings, truth, labels))
+    return [alone, together] if seeds > 1 else [alone]
 
 
 def format_rows(rows: Sequence[Row]) -> str:
@@ -138,7 +137,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     for arm in list_arms(options):
-        rows.append(describe_arm(arm, train_arm(arm, options), options.out.resolve() / "workspace"))
+        rows += describe_arm(arm, train_arm(arm, options), options.out.resolve() / "workspace")
         write_rows(rows, options.out / RESULTS_NAME)
         print(format_rows(rows), flush=True)
 
