@@ -1,5 +1,6 @@
 """Flow `score`: the champion on a folder, an archive or a list of photos, each time on those that are new."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ from flows.parameters import Help
 from flows.settings import load_settings
 from flows.steps.chosen_version import choose_version
 from flows.steps.photos import locate_photos
+from flows.steps.scoring import score_on_dask
 from serving.answers import FaceMode
-from tasks.publish.scores import ScoreChoice, publish_scores, score_photos
+from tasks.publish.scores import ScoreChoice, publish_scores, score_in_child, score_photos
 from tasks.support.child_processes import training_children
 from tasks.support.earlier_attempts import crash_earlier_tasks
 from tasks.support.outcomes import record_of
@@ -65,6 +67,7 @@ def score(
         source=locate_photos(source), model=name, version=version, export=export, faces=faces, again=again
     )
     with training_children() as children:
-        directory = record_of(score_photos(choice, settings.extract_limits(), workspace, children))
+        work = partial(score_on_dask, settings.dask) if settings.dask else partial(score_in_child, children)
+        directory = record_of(score_photos(choice, settings.extract_limits(), workspace, work))
     publish_scores(directory, out)
     return directory

@@ -164,8 +164,8 @@ class Settings(BaseSettings):
     dask: str = Field(
         default="",
         pattern=r"^$|^(tcp|tls)://[A-Za-z0-9.\[\]:-]+$",
-        description="Address of Dask's scheduler, such as tcp://127.0.0.1:8786, whose workers measure images and "
-        "make views; empty: the cores of this host",
+        description="Address of Dask's scheduler, such as tcp://127.0.0.1:8786, whose workers measure images, "
+        "make views and score photos; empty: the cores of this host",
     )
     worker_limit: int = Field(
         default=0,

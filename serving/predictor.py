@@ -72,7 +72,7 @@ class Predictor:
         from serving.network import ScoringNetwork
         from serving.prepare import PhotoPreparer
 
-        directory = Path(directory)
+        self.directory = directory = Path(directory)
         self.bundle: ExportBundle = read_bundle(directory)
         self.version = version or directory.resolve().name
         self.faces: FaceMode = faces

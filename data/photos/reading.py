@@ -92,7 +92,7 @@ def read_photo(source: Path | bytes, limits: PhotoLimits = PhotoLimits()) -> Pho
         PhotoRefused: there is no photo; its `outcome` tells whether it is unreadable, unavailable or too large.
     """
     name = "the photo" if isinstance(source, bytes) else str(source)
-    content = _check_bytes(source, name, limits) if isinstance(source, bytes) else _read_file(source, limits)
+    content = _check_bytes(source, name, limits) if isinstance(source, bytes) else read_file(source, limits)
     kind = recognise_kind(content)
     if kind not in READABLE:
         raise PhotoRefused(refusal_of(kind, name))
@@ -105,8 +105,12 @@ def read_photo(source: Path | bytes, limits: PhotoLimits = PhotoLimits()) -> Pho
     return _decode(image, content, name)
 
 
-def _read_file(path: Path, limits: PhotoLimits) -> bytes:
-    """Read a file up to the limit of bytes; what is no plain file, such as a pipe, could block and is refused."""
+def read_file(path: Path, limits: PhotoLimits = PhotoLimits()) -> bytes:
+    """Read a file up to the limit of bytes; what is no plain file, such as a pipe, could block and is refused.
+
+    Raises:
+        PhotoRefused: it cannot be reached, or is too large.
+    """
     try:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "does not exist"

@@ -4,6 +4,7 @@ module   | what it answers
 __main__ | how is the command started, and what does it report?
 run      | how is everything that is new scored, once?
 files    | which photos has a source, and did one change?
+blocks   | how do other processes or hosts score photos?
 parts    | how is a batch of answers kept, and which photos have one?
 merge    | what are all parts together, as one table?
 summary  | what are the scores together, and which of them are new?

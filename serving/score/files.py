@@ -4,18 +4,18 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from data.base.errors import PipelineError
-from data.photos.reading import PhotoLimits, read_photo
+from data.photos.reading import PhotoLimits, read_file, read_photo
 from data.sources.archives.entries import Entry, escape_bytes, open_entries
 from data.sources.limits import ExtractLimits, Tally
 from data.sources.secrets import mask_secrets
 from data.sources.tables.suffixes import is_archive_name
-from serving.fetch import is_url
+from serving.fetch import fetch_image, is_url
 from serving.sources import PHOTO_SUFFIXES, PhotoSource, list_photos, photo_of
 
 LIST_SUFFIXES = (".csv", ".txt")
@@ -44,6 +44,8 @@ class ScoreFile(NamedTuple):
 
     mark: PhotoMark
     photo: PhotoSource
+    content: Callable[[], bytes]
+    """Reads the bytes of its file, or raises PhotoRefused."""
 
 
 def list_files(source: str, limits: ExtractLimits = ExtractLimits()) -> Iterator[ScoreFile]:
@@ -169,7 +171,7 @@ def _of_entry(name: str, entry: Entry) -> ScoreFile:
     with entry.open() or io.BytesIO() as file:
         content = file.read(LIMITS.max_bytes + 1)
     fingerprint = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    return ScoreFile(PhotoMark(name, fingerprint), photo_of(content, name))
+    return ScoreFile(PhotoMark(name, fingerprint), photo_of(content, name), partial(bytes, content))
 
 
 def _of_file(path: Path, name: str, photo: PhotoSource) -> ScoreFile:
@@ -179,11 +181,11 @@ def _of_file(path: Path, name: str, photo: PhotoSource) -> ScoreFile:
         fingerprint = ""
     else:
         fingerprint = f"{status.st_size}:{status.st_mtime_ns}"
-    return ScoreFile(PhotoMark(escape_bytes(name), fingerprint), photo)
+    return ScoreFile(PhotoMark(escape_bytes(name), fingerprint), photo, partial(read_file, path, LIMITS))
 
 
 def _of_address(url: str) -> ScoreFile:
     shown = mask_secrets(url)
     name = shown if shown == url else f"{shown}#{hashlib.sha256(url.encode()).hexdigest()[:8]}"
     (photo,) = list_photos([url])
-    return ScoreFile(PhotoMark(name, "address"), photo)
+    return ScoreFile(PhotoMark(name, "address"), photo, partial(fetch_image, url))

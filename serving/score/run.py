@@ -1,12 +1,11 @@
 """Scoring of a source: everything that is new or changed, once, whatever is killed in between."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 from filelock import FileLock, Timeout
 from pydantic import Field
@@ -15,13 +14,15 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.records.events import Event
 from data.records.scores import PhotosScored, ScoresAwaited
+from data.system.shard_processes import MapShards
 from data.workspace.atomic import write_atomically
 from models.jobs.scoring import ScoreSpec
+from serving.answers import FaceMode
 from serving.predictor import Predictor
-from serving.score.files import PhotoMark, count_files, is_done, list_files
+from serving.score.blocks import Rows, answer_photos, cut_blocks, read_network, score_block
+from serving.score.files import ScoreFile, count_files, is_done, list_files
 from serving.score.parts import (
     RETRIED,
-    answer_rows,
     last_round,
     list_parts,
     make_schema,
@@ -31,7 +32,6 @@ from serving.score.parts import (
     write_part,
 )
 from serving.score.summary import finish_scores, forget_if_parts_are_lost
-from serving.sources import PhotoSource
 
 LOCK_NAME = ".lock"
 ROUND_NAME = "round.json"
@@ -53,13 +53,28 @@ class Round(Record):
     request: str = Field(default="", description="that began it, so that its second start continues it")
 
 
-def score_source(spec: ScoreSpec, predictor: Predictor, report: Report) -> None:
+def load_predictor(spec: ScoreSpec) -> Predictor:
+    """Load the network that is asked for.
+
+    Raises:
+        PipelineError: there is none, it was not exported, or the way to look for faces is not known.
+    """
+    for mode in get_args(FaceMode):
+        if mode == spec.faces:
+            if spec.export:
+                return Predictor.load(spec.export, faces=mode)
+            return Predictor.champion(spec.workspace, spec.model, spec.version, mode)
+    raise PipelineError(f"got faces {spec.faces}, expected one of {', '.join(get_args(FaceMode))}")
+
+
+def score_source(spec: ScoreSpec, predictor: Predictor, report: Report, map_shards: MapShards | None = None) -> None:
     """Score the photos of a source that have no answer yet, and bring the table and the summary up to date.
 
     Args:
         spec: what to score, and where its scores are.
         predictor: scores.
         report: gets the progress.
+        map_shards: scores blocks of photos elsewhere, with the files of the predictor; None: the predictor scores.
 
     Raises:
         PipelineError: the source does not exist, or the stored scores are of other classes or damaged.
@@ -69,7 +84,7 @@ def score_source(spec: ScoreSpec, predictor: Predictor, report: Report) -> None:
         remove_unfinished(spec.directory)
         forget_if_parts_are_lost(spec.directory)
         _check_labels(spec.directory, predictor.bundle.data_format.labels)
-        Scoring(spec, predictor, report).score()
+        Scoring(spec, predictor, report, map_shards).score()
         finish_scores(spec, predictor)
 
 
@@ -80,21 +95,21 @@ class Scoring:
         spec: what to score.
         predictor: scores.
         report: gets the progress.
+        map_shards: as for `score_source`.
     """
 
-    def __init__(self, spec: ScoreSpec, predictor: Predictor, report: Report) -> None:
-        self._spec, self._predictor, self._report = spec, predictor, report
+    def __init__(self, spec: ScoreSpec, predictor: Predictor, report: Report, map_shards: MapShards | None) -> None:
+        self._spec, self._predictor, self._report, self._map = spec, predictor, report, map_shards
         self._round = _choose_round(spec)
         self._done = read_done(spec.directory, self._round)
         self._total, self._before = count_files(spec.source, self._done)
         self._scored, self._told = 0, time.monotonic()
-        self._marks: deque[PhotoMark] = deque()
         self._schema = make_schema(predictor.bundle.data_format.labels)
 
     def score(self) -> None:
         """Write the answers in parts, in the order of the source."""
         self._tell()
-        rows: list[dict[str, Any]] = []
+        rows: Rows = []
         photos, started = 0, time.monotonic()
         for of_photo in self._answers():
             rows += of_photo
@@ -108,21 +123,23 @@ class Scoring:
             write_part(self._spec.directory, self._round, rows, self._schema)
         self._tell()
 
-    def _answers(self) -> Iterator[list[dict[str, Any]]]:
+    def _answers(self) -> Iterator[Rows]:
         """Yield the rows of each photo that has an answer now."""
-        labels = self._predictor.bundle.data_format.labels
-        for one in self._predictor.predict_with_crops(self._new_photos()):
-            mark = self._marks.popleft()
+        for rows in self._score_here() if self._map is None else self._score_elsewhere(self._map):
             self._scored += 1
-            still_missing = one.answer.outcome == RETRIED and self._done.get(mark.name) == ""
+            still_missing = rows[0]["outcome"] == RETRIED and self._done.get(rows[0]["file"]) == ""
             if not still_missing:
-                yield list(answer_rows(mark, one.answer, one.crops, labels, datetime.now(UTC)))
+                yield rows
 
-    def _new_photos(self) -> Iterator[PhotoSource]:
-        for file in list_files(self._spec.source, self._spec.limits):
-            if not is_done(file.mark, self._done):
-                self._marks.append(file.mark)
-                yield file.photo
+    def _score_here(self) -> Iterator[Rows]:
+        return answer_photos(self._predictor, ((file.mark, file.photo) for file in self._new_files()))
+
+    def _score_elsewhere(self, map_shards: MapShards) -> Iterator[Rows]:
+        blocks = cut_blocks(self._new_files(), read_network(self._predictor))
+        return chain.from_iterable(map_shards(score_block, blocks))
+
+    def _new_files(self) -> Iterator[ScoreFile]:
+        return (file for file in list_files(self._spec.source, self._spec.limits) if not is_done(file.mark, self._done))
 
     def _tell(self) -> None:
         self._told = time.monotonic()

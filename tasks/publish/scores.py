@@ -1,7 +1,8 @@
-"""Tasks of scored photos: a child process scores what is new, then the counts, the drift and a page are shown."""
+"""Tasks of scored photos: what is new is scored, then the counts, the drift and a page are shown."""
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID, uuid4
@@ -14,12 +15,12 @@ from prefect.runtime import flow_run
 
 from data.base.errors import PipelineError
 from data.base.record import Record
+from data.records.events import Event
 from data.records.scores import SCORES_CSV, SCORES_TABLE, SUMMARY_NAME, PhotosScored, ScoreSummary
 from data.sources.limits import ExtractLimits
 from data.workspace.digests import hash_json
 from data.workspace.layout import SCORES_FOLDER
 from data.workspace.store import Workspace
-from models.jobs.events import ChildEvent
 from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
 from models.jobs.scoring import SCORE, ScoreSpec
 from reports.scores import (
@@ -42,6 +43,10 @@ LOG_SECONDS = 20.0
 
 WRITTEN = (SCORES_TABLE, SCORES_CSV, SCORES_PAGE, SUMMARY_NAME)
 """Files that a person gets in a folder of their own, if they name one."""
+
+
+Work = Callable[[ScoreSpec, "ScoringLog"], None]
+"""Scores what a specification asks for, and tells the progress."""
 
 
 class ScoreChoice(Record):
@@ -69,14 +74,14 @@ class ScoreChoice(Record):
     cache_policy=NO_CACHE,
 )
 @watched
-def score_photos(choice: ScoreChoice, limits: ExtractLimits, workspace: Workspace, children: Children) -> Path:
-    """Score what is new or changed in a source; a killed child goes on after its last finished part.
+def score_photos(choice: ScoreChoice, limits: ExtractLimits, workspace: Workspace, work: Work) -> Path:
+    """Score what is new or changed in a source; after a kill it goes on after the last finished part.
 
     Args:
         choice: what is scored.
         limits: on the content of an archive.
         workspace: the scores are in it.
-        children: scores.
+        work: scores.
 
     Returns:
         The directory of the scores.
@@ -98,17 +103,22 @@ def score_photos(choice: ScoreChoice, limits: ExtractLimits, workspace: Workspac
         directory=directory,
         limits=limits,
     )
-    with TemporaryDirectory(prefix="emotion-score-") as folder:
-        path = Path(folder, SPEC_NAME)
-        path.write_text(spec.model_dump_json(), encoding="utf-8")
-        log = ScoringLog()
-        children.run(SCORE, path, Path(folder, CHILD_LOG_NAME), log)
+    log = ScoringLog()
+    work(spec, log)
     log.finish()
     return directory
 
 
+def score_in_child(children: Children, spec: ScoreSpec, log: "ScoringLog") -> None:
+    """Let a child process score."""
+    with TemporaryDirectory(prefix="emotion-score-") as folder:
+        path = Path(folder, SPEC_NAME)
+        path.write_text(spec.model_dump_json(), encoding="utf-8")
+        children.run(SCORE, path, Path(folder, CHILD_LOG_NAME), log)
+
+
 class ScoringLog:
-    """Turns the events of the child into log lines and a progress artifact."""
+    """Turns the events of the scoring into log lines and a progress artifact."""
 
     def __init__(self) -> None:
         self.logger = get_run_logger()
@@ -117,10 +127,10 @@ class ScoringLog:
         )
         self.moved = self.logged = 0.0
 
-    def __call__(self, event: ChildEvent) -> None:
-        """Take one event of the child.
+    def __call__(self, event: Event) -> None:
+        """Take one event of the scoring.
 
-        Its events are not in `models.jobs.events`, which is in the keys of trainings: a change there trains again.
+        These are not in `models.jobs.events`, which is in the keys of trainings: a change there trains again.
         """
         if event.event == "photos_scored":
             self._progress(PhotosScored.model_validate(event.model_dump()))

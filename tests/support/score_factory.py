@@ -13,10 +13,10 @@ from PIL import Image
 from data.base.paths import PROJECT_ROOT
 from data.records.scores import SCORES_TABLE, ScoreSummary
 from data.sample.faces import draw_face
+from data.system.shard_processes import MapShards
 from models.jobs.scoring import SCORE, ScoreSpec
-from serving.score.__main__ import load_predictor
 from serving.score.parts import list_parts, read_part
-from serving.score.run import score_source
+from serving.score.run import load_predictor, score_source
 from serving.score.summary import read_summary
 
 EXPRESSIONS = ("happy", "neutral", "sad", "surprise")
@@ -46,9 +46,9 @@ def make_spec(workspace: Path, export: Path | None, source: Path | str, **change
     return ScoreSpec.model_validate(known | changed)
 
 
-def score(spec: ScoreSpec, report=lambda event: None) -> ScoreSummary:
-    """Score in this process, and return the summary."""
-    score_source(spec, load_predictor(spec), report)
+def score(spec: ScoreSpec, report=lambda event: None, map_shards: MapShards | None = None) -> ScoreSummary:
+    """Score in this process or by a map, and return the summary."""
+    score_source(spec, load_predictor(spec), report, map_shards)
     summary = read_summary(spec.directory)
     assert summary
     return summary

@@ -16,11 +16,14 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 import tasks.support.shard_maps
 from data.base.errors import PipelineError
 from data.manifest.table import read_manifest
+from data.records.scores import SCORES_TABLE
 from data.workspace.digests import checksum_files, hash_json
 from flows.server.environment import CLIENT_LOGIN_VARIABLE
 from flows.server.shared import prefect_server
 from tasks.support.shard_maps import shard_map, work_on_shard
 from tests.support.emotion_command import EMOTION
+from tests.support.score_factory import draw_photos
+from tests.support.tiny_export import make_export
 
 NEEDS_DASK = pytest.mark.dask
 
@@ -108,6 +111,27 @@ def test_manifest_and_views_by_dask_are_those_of_one_host(tmp_path: Path, cluste
     (made,), (here,) = ((tmp_path / name).glob("views/[0-9a-f]*") for name in ("dask", "here"))
     records = {name: found for name, found in checksum_files(here).items() if name not in NOT_COMPARED}
     assert records.items() <= checksum_files(made).items() and len(records) > 4
+
+
+@NEEDS_DASK
+def test_photos_scored_by_dask_have_the_scores_of_one_host(tmp_path: Path, cluster: Any) -> None:
+    photos, export = draw_photos(tmp_path / "photos", 250), make_export(tmp_path / "export")
+    tables = []
+    for name, scheduler in (("dask", cluster.scheduler_address), ("here", "")):
+        before = cluster.scheduler.transition_counter
+        done = subprocess.run(
+            [EMOTION, "score", str(photos), "--export", str(export), "--faces", "given", "--out", str(tmp_path / name)],
+            env={**os.environ, "EMOTION_WORKSPACE": str(tmp_path / "workspace" / name), "EMOTION_DASK": scheduler},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert (cluster.scheduler.transition_counter > before) == bool(scheduler), "the scheduler counts its work"
+        tables.append(pd.read_parquet(tmp_path / name / SCORES_TABLE).drop(columns="scored_at"))
+    pd.testing.assert_frame_equal(*tables, check_exact=False, rtol=0, atol=1e-6)
+    assert len(tables[0]) == 250
 
 
 @flow

@@ -1,0 +1,103 @@
+"""Photos in blocks that another process or host can score, since each has the content of its files and the network."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from data.photos.reading import Photo, PhotoRefused, ReadOutcome
+from data.records.export import BUNDLE_NAME
+from models.export.bundle import require_format
+from serving.answers import FaceMode
+from serving.predictor import Predictor
+from serving.score.files import LIMITS, PhotoMark, ScoreFile
+from serving.score.parts import answer_rows
+from serving.sources import PhotoSource, photo_of
+
+BLOCK_PHOTOS = 100
+BLOCK_BYTES = 8 << 20
+"""A block ends after so many photos or bytes."""
+
+Rows = list[dict[str, Any]]
+"""Rows of one photo in the scores, at least one."""
+
+
+class NetworkFiles(NamedTuple):
+    """All that is needed to score on another host."""
+
+    version: str
+    faces: FaceMode
+    files: tuple[tuple[str, bytes], ...]
+    """Relative path and content of each."""
+
+
+class PhotoBlock(NamedTuple):
+    """Photos that are scored together."""
+
+    network: NetworkFiles
+    photos: tuple[tuple[PhotoMark, PhotoSource], ...]
+    """Each is read without a file."""
+
+
+def read_network(predictor: Predictor) -> NetworkFiles:
+    """Read the files that a predictor was loaded from."""
+    paths = (predictor.directory / BUNDLE_NAME, require_format(predictor.directory, "onnx"))
+    files = tuple((path.relative_to(predictor.directory).as_posix(), path.read_bytes()) for path in paths)
+    return NetworkFiles(predictor.version, predictor.faces, files)
+
+
+def cut_blocks(files: Iterable[ScoreFile], network: NetworkFiles) -> Iterator[PhotoBlock]:
+    """Read photos into blocks, in their order; a photo that cannot be read gets its answer all the same."""
+    photos: list[tuple[PhotoMark, PhotoSource]] = []
+    size = 0
+    for file in files:
+        try:
+            content = file.content()
+        except PhotoRefused as error:
+            photo = PhotoSource(file.photo.name, partial(_refuse, str(error), error.outcome))
+        else:
+            photo = photo_of(content, file.photo.name, LIMITS)
+            size += len(content)
+        photos.append((file.mark, photo))
+        if len(photos) == BLOCK_PHOTOS or size >= BLOCK_BYTES:
+            yield PhotoBlock(network, tuple(photos))
+            photos, size = [], 0
+    if photos:
+        yield PhotoBlock(network, tuple(photos))
+
+
+def score_block(block: PhotoBlock) -> list[Rows]:
+    """Score the photos of a block, in their order."""
+    return list(answer_photos(_load(block.network), block.photos))
+
+
+def answer_photos(predictor: Predictor, photos: Iterable[tuple[PhotoMark, PhotoSource]]) -> Iterator[Rows]:
+    """Yield the rows of each photo, in their order."""
+    marks: deque[PhotoMark] = deque()
+
+    def read() -> Iterator[PhotoSource]:
+        for mark, photo in photos:
+            marks.append(mark)
+            yield photo
+
+    labels = predictor.bundle.data_format.labels
+    for one in predictor.predict_with_crops(read()):
+        yield list(answer_rows(marks.popleft(), one.answer, one.crops, labels, datetime.now(UTC)))
+
+
+@lru_cache(maxsize=1)
+def _load(network: NetworkFiles) -> Predictor:
+    """Load a network, or take the one of the block before."""
+    with TemporaryDirectory(prefix="emotion-network-") as folder:
+        for name, content in network.files:
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return Predictor(Path(folder), network.version, network.faces)
+
+
+def _refuse(message: str, outcome: ReadOutcome) -> Photo:
+    raise PhotoRefused(message, outcome)
