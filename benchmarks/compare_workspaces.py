@@ -22,7 +22,7 @@ from data.workspace.stage_record import RECORD_NAME, read_record
 
 VOLATILE = re.compile(
     r"seconds|memory|latency|milliseconds|directory|\bkey\b|_key\b|created|started|made_with|code_version|hardware"
-    r"|processor|versions|lineage|_url|\burl\b|file_bytes|\btraining$|machine|inputs|command"
+    r"|processor|versions|lineage|_url|\burl\b|\bfile_bytes\b|^bytes$|\btraining$|machine|inputs|command"
 )
 """Names of fields that differ between two runs of one program."""
 
