@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.audit_quality import (
+from benchmarks.command import EMOTION, Usage, read_newest_results, run_command, run_module
+from benchmarks.labels.audit_quality import (
     FIRST,
     GOAL_FIRST,
     GOAL_PRECISION,
@@ -19,7 +20,6 @@ from benchmarks.audit_quality import (
     read_votes,
     tabulate_judged,
 )
-from benchmarks.command import EMOTION, Usage, read_newest_results, run_command, run_module
 from benchmarks.prepare import SEED, prepare
 from benchmarks.start_up import measure_start_up, tabulate
 from data.records.run import RunResults
@@ -74,7 +74,7 @@ class Row(NamedTuple):
 def measure_cost_to_seed_accuracy(source: str) -> Outcome:
     """Compare the core-seconds that are needed for the notebook's best validation accuracy."""
     prepared = prepare(source, "quick")
-    (epoch,) = run_module("benchmarks.seed_epoch", prepared.images).printed
+    (epoch,) = run_module("benchmarks.input.seed_epoch", prepared.images).printed
     theirs = SEED_EPOCHS * epoch["core_seconds"]
     planned = shorten(QUICKEST, EPOCHS_TO_SEED_ACCURACY)
     trained = [train(QUICKEST, prepared.views, planned, seed) for seed in SEEDS]
@@ -101,7 +101,7 @@ def measure_cost_to_seed_accuracy(source: str) -> Outcome:
 def measure_input_rates(source: str) -> Outcome:
     """Compare the images per second of the input pipeline with Keras' two loaders."""
     prepared = prepare(source, "quick")
-    median = medians(run_module("benchmarks.input_rates", prepared.views, prepared.images).printed)
+    median = medians(run_module("benchmarks.input.rates", prepared.views, prepared.images).printed)
     over_generator, over_layers = median["views"] / median["generator"], median["views"] / median["layers"]
     names = {
         "views": "the project's views with flip and shift in the graph",
@@ -116,7 +116,7 @@ def measure_input_rates(source: str) -> Outcome:
 def measure_input_share(source: str) -> Outcome:
     """Measure the share of the input in the core-seconds of a training step."""
     prepared = prepare(source, "quick")
-    median = medians(run_module("benchmarks.input_share", prepared.views).printed)
+    median = medians(run_module("benchmarks.input.share", prepared.views).printed)
     share = median["read"] / (median["read"] + median["step"])
     table = [
         {"input": name, "core-milliseconds a batch of 64 images": f"{1000 * median[way]:.1f}"}
@@ -239,7 +239,7 @@ def measure_best(source: str) -> Outcome:
 
 
 def measure_audit(source: str) -> Outcome:
-    """Judge the label audit by people's votes, see `benchmarks.audit_quality`."""
+    """Judge the label audit by people's votes, see `benchmarks.labels.audit_quality`."""
     votes = read_votes(source)
     with tempfile.TemporaryDirectory() as folder:
         audits, answered = audit_twice(source, Path(folder), votes)

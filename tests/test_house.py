@@ -29,8 +29,8 @@ from tasks.publish import decide, export, label_audit, report, search
 from tasks.training import distill, ensemble, train
 
 MOST_MODULES = 15
-ONE_KIND = {"reports/run/sections", "benchmarks"}
-"""Folders of more modules, all of one kind: a module a section of the report, a module a benchmark."""
+ONE_KIND = {"reports/run/sections"}
+"""Folders of more modules, all of one kind: a module a section of the report."""
 
 MOST_LINES = 350
 

@@ -50,7 +50,7 @@ def read_network(predictor: Predictor) -> NetworkFiles:
 
 
 def cut_blocks(files: Iterable[ScoreFile], network: NetworkFiles) -> Iterator[PhotoBlock]:
-    """Read photos into blocks, in their order; a photo that cannot be read gets its answer all the same."""
+    """Read photos into blocks, in their order; a photo that cannot be read gets an answer that says why."""
     photos: list[tuple[PhotoMark, PhotoSource]] = []
     size = 0
     for file in files:

@@ -1,6 +1,6 @@
 """Images per second of three methods to read augmented training images.
 
-`python -m benchmarks.input_rates VIEWS IMAGES` compares the project's views with jitter, Keras' ImageDataGenerator with
+`python -m benchmarks.input.rates VIEWS IMAGES` compares the project's views with jitter, Keras' ImageDataGenerator with
 the notebook's recipe, and Keras' image_dataset_from_directory with augmentation layers that do the same. It prints one
 line of JSON per repeat. Every repeat runs all three methods, one after the other, so that a slow moment of the machine
 affects all of them. Datasets are read inside a graph, as Keras' `fit` reads them: passing a batch to Python costs

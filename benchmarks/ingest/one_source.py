@@ -1,8 +1,8 @@
 """Time and memory of checking a data set: `emotion ingest` in a new workspace.
 
-`python -m benchmarks.ingest SOURCE [--repeats 3]` prints one line per repeat. The memory is the largest sum over the
-command and all its child processes; memory pages that they share are counted once for each process. The Prefect server
-has its own column, because its memory does not depend on the data.
+`python -m benchmarks.ingest.one_source SOURCE [--repeats 3]` prints one line per repeat. The memory is the largest sum
+over the command and all its child processes; memory pages that they share are counted once for each process. The
+Prefect server has its own column, because its memory does not depend on the data.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Time and peak memory of each stage of `emotion ingest` on growing data sets of generated images.
 
-`python -m benchmarks.growth.ingest --out DIR [--images 20000 ...] [--dask WORKERS]` writes the images below DIR once,
+`python -m benchmarks.ingest.growth --out DIR [--images 20000 ...] [--dask WORKERS]` writes the images below DIR once,
 and prints a row for each stage and size. With `--dask` a Dask cluster of so many processes of this machine does what
 can be shared. The memory of a stage is the largest sum over the command and its children; the Prefect server and
 Dask's workers are not in it. The workspace is on the same disk as DIR and is removed after each size.
@@ -19,8 +19,8 @@ import pandas as pd
 import psutil
 
 from benchmarks.command import EMOTION
-from benchmarks.growth.pictures import write_pictures
-from benchmarks.ingest import SAMPLED_EVERY_SECONDS, sample_memory
+from benchmarks.ingest.one_source import SAMPLED_EVERY_SECONDS, sample_memory
+from benchmarks.ingest.pictures import write_pictures
 from data.workspace.atomic import RECORD_NAME
 from data.workspace.layout import CHANGES_STAGE, DATASETS_STAGE, IMAGES_STAGE, MANIFESTS_STAGE, VERDICTS_STAGE
 

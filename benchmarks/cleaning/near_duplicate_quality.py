@@ -1,8 +1,8 @@
 """Recall and precision of the search for near-duplicates: planted copies, and found pairs to look at.
 
-`python -m benchmarks.near_duplicate_quality IMAGES --sheets DIR`. IMAGES contains <split>/<label>/<file>. The command
-prints how many planted copies of each kind are found. It also draws random found pairs as contact sheets, with the two
-pictures of a pair side by side, so that a person can count the wrong pairs.
+`python -m benchmarks.cleaning.near_duplicate_quality IMAGES --sheets DIR`. IMAGES contains <split>/<label>/<file>. The
+command prints how many planted copies of each kind are found. It also draws random found pairs as contact sheets, with
+the two pictures of a pair side by side, so that a person can count the wrong pairs.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Alarm rates of the comparison of splits, on random re-splits of one data set and on processed train parts.
 
-Run it from the checkout: `python benchmarks/similarity.py IMAGES [--repeats 200]`. IMAGES contains
+Run it from the checkout: `python benchmarks/cleaning/similarity.py IMAGES [--repeats 200]`. IMAGES contains
 <split>/<label>/<file>.
 """
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.audit_quality import Audited, answer_sample, judge_audit, read_votes, tabulate_judged
 from benchmarks.command import Usage
+from benchmarks.labels.audit_quality import Audited, answer_sample, judge_audit, read_votes, tabulate_judged
 from data.base.errors import PipelineError
 from data.records.label_audit import ExpectedPrecision, LabelAudit, Suspect
 

@@ -1,7 +1,7 @@
 """Cost of one epoch of the notebook's best network, with its own recipe and loader.
 
-`python -m benchmarks.seed_epoch IMAGES` prints the seconds and core-seconds of the epoch as JSON, without imports and
-without building the network.
+`python -m benchmarks.input.seed_epoch IMAGES` prints the seconds and core-seconds of the epoch as JSON, without imports
+and without building the network.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from benchmarks.input_rates import read_by_generator
+from benchmarks.input.rates import read_by_generator
 from data.base.data_format import SEED_FORMAT
 from models.catalog.presets import PRESETS
 from models.catalog.variants import find_variant

@@ -1,6 +1,6 @@
 """Effect of cleaning: one variant trained with and without cleaning, scored on the same validation images.
 
-Run it from the checkout: `python -m benchmarks.cleaning_effect SOURCE --out DIR`. SOURCE has the same form as in
+Run it from the checkout: `python -m benchmarks.cleaning.effect SOURCE --out DIR`. SOURCE has the same form as in
 `emotion run`. The command prints the tables, and writes them with the result of every training to DIR/results.json.
 If it is started again with the same DIR, it resumes. Three seeds need six trainings of `compact`: half an hour on two
 cores with `--epochs 8`.
@@ -29,7 +29,7 @@ from models.catalog.train_config import TrainConfig
 from models.evaluation.predictions import correctness_of, read_predictions
 
 if TYPE_CHECKING:
-    from benchmarks.cleaning_flow import Trained, Training
+    from benchmarks.cleaning.effect_flow import Trained, Training
 
 RESULTS_NAME = "results.json"
 SERVER_SECONDS = 120.0
@@ -278,7 +278,8 @@ def main() -> None:
     workspace = options.out.resolve() / "workspace"
     os.environ["EMOTION_WORKSPACE"] = str(workspace)
     with prefect_server(workspace, SERVER_SECONDS):
-        from benchmarks.cleaning_flow import recipe_of, train_arms  # prefect reads the server's address when imported
+        # Here, because prefect reads the server's address when it is imported.
+        from benchmarks.cleaning.effect_flow import recipe_of, train_arms
 
         recipe = recipe_of(options.variant).model_copy(update=changes)
         trained = train_arms(options.source, options.variant, options.seeds, recipe)

@@ -1,7 +1,8 @@
 """Time and memory of the search for near-duplicate candidates, for growing numbers of images.
 
-`python -m benchmarks.near_duplicates` generates perceptual hashes and prints a table; `--images N ...` sets the sizes.
-Every tenth hash is a copy of an earlier one with a few changed bits, as many as a shift by one pixel changes.
+`python -m benchmarks.cleaning.near_duplicates` generates perceptual hashes and prints a table; `--images N ...` sets
+the sizes. Every tenth hash is a copy of an earlier one with a few changed bits, as many as a shift by one pixel
+changes.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Cost of reading the input in a training step: `python -m benchmarks.input_share VIEWS`.
+"""Cost of reading the input in a training step: `python -m benchmarks.input.share VIEWS`.
 
 It prints one line of JSON per repeat: the core-seconds of reading a batch as training does, without a step, and the
 core-seconds of a step of `compact` on batches in memory. It measures core-seconds instead of time, because reading runs

@@ -1,4 +1,4 @@
-"""Flow for `benchmarks.cleaning_effect`: trains one variant on a data set with cleaning and without it.
+"""Flow for `benchmarks.cleaning.effect`: trains one variant on a data set with cleaning and without it.
 
 It is a separate module, because Prefect reads the address of its server at import.
 """

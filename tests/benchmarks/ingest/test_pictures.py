@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from benchmarks.growth import pictures
-from benchmarks.growth.pictures import write_pictures
+from benchmarks.ingest import pictures
+from benchmarks.ingest.pictures import write_pictures
 from data.sources.limits import ExtractLimits
 from data.sources.tables.find import table_of_file
 from data.sources.tables.write import write_table
