@@ -79,6 +79,11 @@ def photo_of(image: bytes | NDArray[np.uint8], name: str, limits: PhotoLimits = 
     return PhotoSource(name, partial(_check_pixels, image))
 
 
+def refused_photo(name: str, message: str, outcome: ReadOutcome = "unreadable") -> PhotoSource:
+    """Return a source without a photo: reading it raises PhotoRefused with the message and the outcome."""
+    return PhotoSource(name, partial(_refuse, message, outcome))
+
+
 def _check_pixels(pixels: NDArray[np.uint8]) -> Photo:
     rgb = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
@@ -113,7 +118,7 @@ def _list_path_or_pattern(text: str, options: SourceOptions) -> Iterator[PhotoSo
             yield photo
     if not found:
         what = "has no file that ends as an image does" if Path(text).is_dir() else "matches no file"
-        yield _refused(text, f"{text} {what}, expected photos: check the path", "unavailable")
+        yield refused_photo(text, f"{text} {what}, expected photos: check the path", "unavailable")
 
 
 def _match(text: str) -> list[Path]:
@@ -141,7 +146,9 @@ def _list_file(path: Path, options: SourceOptions) -> Iterator[PhotoSource]:
     if not is_video(path):
         yield PhotoSource(str(path), partial(read_photo, path, options.limits))
     elif not options.every_seconds:
-        yield _refused(str(path), f"{path} is a video: say which frames to take, such as --every 1 for one each second")
+        yield refused_photo(
+            str(path), f"{path} is a video: say which frames to take, such as --every 1 for one each second"
+        )
     else:
         yield from _list_frames(path, options)
 
@@ -151,15 +158,12 @@ def _list_frames(path: Path, options: SourceOptions) -> Iterator[PhotoSource]:
         for seconds, pixels in read_frames(path, options.every_seconds, options.limits):
             yield PhotoSource(f"{path}#t={round(seconds, 2)}", partial(Photo, pixels))
     except PhotoRefused as error:
-        yield _refused(str(path), str(error), error.outcome)
+        yield refused_photo(str(path), str(error), error.outcome)
 
 
 def _read_url(url: str, options: SourceOptions) -> Photo:
     return read_photo(fetch_image(url, options.download), options.limits)
 
 
-def _refused(name: str, message: str, outcome: ReadOutcome = "unreadable") -> PhotoSource:
-    def refuse() -> Photo:
-        raise PhotoRefused(message, outcome)
-
-    return PhotoSource(name, refuse)
+def _refuse(message: str, outcome: ReadOutcome) -> Photo:
+    raise PhotoRefused(message, outcome)

@@ -3,19 +3,19 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from data.photos.reading import Photo, PhotoRefused, ReadOutcome
+from data.photos.reading import PhotoRefused
 from data.records.export import BUNDLE_NAME
 from models.export.bundle import require_format
 from serving.answers import FaceMode
 from serving.predictor import Predictor
 from serving.score.files import LIMITS, PhotoMark, ScoreFile
 from serving.score.parts import answer_rows
-from serving.sources import PhotoSource, photo_of
+from serving.sources import PhotoSource, photo_of, refused_photo
 
 BLOCK_PHOTOS = 100
 BLOCK_BYTES = 8 << 20
@@ -57,7 +57,7 @@ def cut_blocks(files: Iterable[ScoreFile], network: NetworkFiles) -> Iterator[Ph
         try:
             content = file.content()
         except PhotoRefused as error:
-            photo = PhotoSource(file.photo.name, partial(_refuse, str(error), error.outcome))
+            photo = refused_photo(file.photo.name, str(error), error.outcome)
         else:
             photo = photo_of(content, file.photo.name, LIMITS)
             size += len(content)
@@ -97,7 +97,3 @@ def _load(network: NetworkFiles) -> Predictor:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         return Predictor(Path(folder), network.version, network.faces)
-
-
-def _refuse(message: str, outcome: ReadOutcome) -> Photo:
-    raise PhotoRefused(message, outcome)
