@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import psutil
 
 from benchmarks.command import EMOTION
-from benchmarks.ingest.one_source import SAMPLED_EVERY_SECONDS, sample_memory
+from benchmarks.ingest.one_source import watch_memory
 from benchmarks.ingest.pictures import write_pictures
 from data.workspace.atomic import RECORD_NAME
 from data.workspace.layout import CHANGES_STAGE, DATASETS_STAGE, IMAGES_STAGE, MANIFESTS_STAGE, VERDICTS_STAGE
@@ -41,7 +40,7 @@ def ingest(source: Path, workspace: Path, scheduler: str) -> tuple[float, list[S
     """Ingest once, and return the time of the start and the samples of the memory."""
     limits = {"EMOTION_MAX_FILES": "10000000", "EMOTION_MAX_TOTAL_BYTES": str(1 << 40)}
     environment = {**os.environ, **limits, "EMOTION_WORKSPACE": str(workspace), "EMOTION_DASK": scheduler}
-    samples, started = [], time.time()
+    started = time.time()
     log = workspace.with_suffix(".log")
     with (
         log.open("w", encoding="utf-8") as output,
@@ -49,10 +48,7 @@ def ingest(source: Path, workspace: Path, scheduler: str) -> tuple[float, list[S
             [EMOTION, "ingest", "--source", str(source)], env=environment, stdout=output, stderr=output
         ) as process,
     ):
-        family = psutil.Process(process.pid)
-        while process.poll() is None:
-            samples.append(Sample(time.time(), sample_memory(family)[0]))
-            time.sleep(SAMPLED_EVERY_SECONDS)
+        samples = [Sample(time.time(), memory) for memory, _ in watch_memory(process)]
     if not list(workspace.glob(f"{VERDICTS_STAGE}/*/{RECORD_NAME}")):
         raise SystemExit(f"ingesting {source} ended with status {process.returncode} and no verdict: see {log}")
     return started, samples

@@ -10,6 +10,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -27,11 +28,8 @@ def measure(source: str, workspace: Path) -> dict[str, float]:
     command = [EMOTION, "ingest", "--source", source]
     started, pipeline, server = time.perf_counter(), 0, 0
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        family = psutil.Process(process.pid)
-        while process.poll() is None:
-            of_pipeline, of_server = sample_memory(family)
+        for of_pipeline, of_server in watch_memory(process):
             pipeline, server = max(pipeline, of_pipeline), max(server, of_server)
-            time.sleep(SAMPLED_EVERY_SECONDS)
     if process.returncode:
         raise SystemExit(
             f"ingesting {source} ended with status {process.returncode}, expected 0: run {' '.join(command)} to see why"
@@ -43,7 +41,15 @@ def measure(source: str, workspace: Path) -> dict[str, float]:
     }
 
 
-def sample_memory(family: psutil.Process) -> tuple[int, int]:
+def watch_memory(process: subprocess.Popen[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield the resident bytes of a command with its child processes, and of its server, five times a second."""
+    family = psutil.Process(process.pid)
+    while process.poll() is None:
+        yield _sample_memory(family)
+        time.sleep(SAMPLED_EVERY_SECONDS)
+
+
+def _sample_memory(family: psutil.Process) -> tuple[int, int]:
     """Measure the current resident bytes of the command with its child processes, and those of its server."""
     pipeline, server = 0, 0
     for process in (family, *family.children(recursive=True)):
