@@ -1,9 +1,7 @@
 """Answers of an exported network on photos, in their order and in memory that does not grow with their number."""
 
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -14,11 +12,12 @@ from data.base.errors import PipelineError
 from data.photos.reading import PhotoLimits
 from data.records.export import ExportBundle
 from data.system.hardware import usable_cores
+from data.system.threads import map_ahead
 from models.registry.connection import MODEL_NAME
 from serving.answers import FaceAnswer, FaceMode, PhotoAnswer
 
 if TYPE_CHECKING:
-    from serving.prepare import PhotoPreparer, PreparedPhoto
+    from serving.prepare import PreparedPhoto
     from serving.sources import PhotoSource, SourceOptions
 
     Sources = str | Path | Iterable[str | Path | PhotoSource]
@@ -36,7 +35,7 @@ AHEAD_PER_THREAD = 2
 """Photos that are read before their answers are needed, for each thread."""
 
 MOST_THREADS = 4
-"""Each thread may hold a decoded photo of the largest size, which takes hundreds of megabytes."""
+"""They decode and find without Python's lock; each may hold a photo of the largest size, hundreds of megabytes."""
 
 
 class PictureAnswer(NamedTuple):
@@ -165,7 +164,8 @@ class Predictor:
         named = [sources] if isinstance(sources, str | Path) else sources
         photos = list_photos(named, options or SourceOptions())
         most = WINDOW_PICTURES if pictures else WINDOW_PHOTOS
-        for window in _windows(_prepare_in_order(preparer, photos), most):
+        threads = min(usable_cores(), MOST_THREADS)
+        for window in _windows(map_ahead(preparer.prepare, photos, threads, AHEAD_PER_THREAD), most):
             yield from self._score(window)
 
     def predict_image(self, image: bytes | NDArray[np.uint8], name: str = "image") -> PhotoAnswer:
@@ -203,22 +203,6 @@ class Predictor:
                 "probabilities": tuple(probabilities.tolist()),
             }
         )
-
-
-def _prepare_in_order(preparer: "PhotoPreparer", photos: "Iterable[PhotoSource]") -> "Iterator[PreparedPhoto]":
-    """Prepare photos in a few threads, which decode and find without Python's lock, and yield them in their order."""
-    threads = min(usable_cores(), MOST_THREADS)
-    waiting: deque[Future[PreparedPhoto]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
-    try:
-        for photo in photos:
-            waiting.append(pool.submit(preparer.prepare, photo))
-            if len(waiting) > AHEAD_PER_THREAD * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _windows(photos: "Iterator[PreparedPhoto]", most: int) -> "Iterator[list[PreparedPhoto]]":

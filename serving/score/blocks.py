@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from data.photos.reading import PhotoRefused
 from data.records.export import BUNDLE_NAME
+from data.system.threads import map_ahead
 from models.export.bundle import require_format
 from serving.answers import FaceMode
 from serving.predictor import Predictor
@@ -20,6 +21,9 @@ from serving.sources import PhotoSource, photo_of, refused_photo
 BLOCK_PHOTOS = 100
 BLOCK_BYTES = 8 << 20
 """A block ends after so many photos or bytes."""
+
+READ_AT_ONCE = 8
+"""Photos that are read at the same time, because each address has its answer only after a while."""
 
 Rows = list[dict[str, Any]]
 """Rows of one photo in the scores, at least one."""
@@ -53,20 +57,23 @@ def cut_blocks(files: Iterable[ScoreFile], network: NetworkFiles) -> Iterator[Ph
     """Read photos into blocks, in their order; a photo that cannot be read gets an answer that says why."""
     photos: list[tuple[PhotoMark, PhotoSource]] = []
     size = 0
-    for file in files:
-        try:
-            content = file.content()
-        except PhotoRefused as error:
-            photo = refused_photo(file.photo.name, str(error), error.outcome)
-        else:
-            photo = photo_of(content, file.photo.name, LIMITS)
-            size += len(content)
-        photos.append((file.mark, photo))
+    for mark, photo, photo_bytes in map_ahead(_read, files, READ_AT_ONCE):
+        photos.append((mark, photo))
+        size += photo_bytes
         if len(photos) == BLOCK_PHOTOS or size >= BLOCK_BYTES:
             yield PhotoBlock(network, tuple(photos))
             photos, size = [], 0
     if photos:
         yield PhotoBlock(network, tuple(photos))
+
+
+def _read(file: ScoreFile) -> tuple[PhotoMark, PhotoSource, int]:
+    """Read a photo, and return it with the bytes of its file."""
+    try:
+        content = file.content()
+    except PhotoRefused as error:
+        return file.mark, refused_photo(file.photo.name, str(error), error.outcome), 0
+    return file.mark, photo_of(content, file.photo.name, LIMITS), len(content)
 
 
 def score_block(block: PhotoBlock) -> list[Rows]:

@@ -1,5 +1,7 @@
 """Photos scored in blocks elsewhere: the answers are those of one process."""
 
+import threading
+
 import pandas as pd
 import pytest
 
@@ -53,6 +55,20 @@ def test_a_block_ends_after_its_bytes(source, predictor, monkeypatch):
     network = read_network(predictor)
     sizes = [len(block.photos) for block in cut_blocks(list_files(str(source)), network)]
     assert sum(sizes) == 11 and max(sizes) <= 2, "only what has no content can be in a block with another"
+
+
+def test_addresses_are_read_at_the_same_time(source, predictor, monkeypatch):
+    together = threading.Barrier(3)
+
+    def fetch(url):
+        together.wait(10)
+        raise PhotoRefused(f"{url} is away", "unavailable")
+
+    monkeypatch.setattr("serving.score.files.fetch_image", fetch)
+    source.write_text("".join(f"https://photos.invalid/{number}.jpg\n" for number in range(3)))
+    (block,) = cut_blocks(list_files(str(source)), read_network(predictor))
+    assert [mark.name[-5:] for mark, _ in block.photos] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert all(of_photo[0]["outcome"] == "unavailable" for of_photo in score_block(block))
 
 
 def test_a_block_needs_no_files(source, predictor):
