@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +26,7 @@ from data.workspace.atomic import remove_via_rename, write_atomically
 from data.workspace.digests import checksum_files
 from data.workspace.layout import ACCEPTED_FOLDER, MLFLOW_FOLDER, REGISTRY_FOLDER, REVIEWS_FOLDER
 from data.workspace.mark import MARK_NAME, claim_root, find_mark
+from data.workspace.registry_lock import hold_registry
 
 STATES_FOLDER = "states"
 
@@ -76,7 +77,8 @@ def push_state(store: ObjectStore, root: Path) -> int:
         _refuse(store, workspace, newest)
     with TemporaryDirectory(prefix="emotion-state-") as folder:
         copy = Path(folder)
-        _copy_state(root, copy)
+        with hold_registry(root):
+            _copy_state(root, copy)
         files = checksum_files(copy)
         if files == last.files and newest:
             return newest
@@ -121,14 +123,15 @@ def pull_state(store: ObjectStore, root: Path, workspace: str = "") -> State | N
         here, there = Path(folder, "here"), Path(folder, "there")
         here.mkdir()
         there.mkdir()
-        _copy_state(root, here)
-        if mark and checksum_files(here) != last.files:
-            raise PipelineError(
-                f"got a state that was changed here and on host {state.host} since copy {last.number}, expected one "
-                "host at a time to promote and review: move this workspace aside and pull into a new one"
-            )
         unpack(store, state.packed, there)
-        _put_state(there, root)
+        with hold_registry(root) if mark else nullcontext():
+            _copy_state(root, here)
+            if mark and checksum_files(here) != last.files:
+                raise PipelineError(
+                    f"got a state that was changed here and on host {state.host} since copy {last.number}, expected "
+                    "one host at a time to promote and review: move this workspace aside and pull into a new one"
+                )
+            _put_state(there, root)
     _write_last(root, LastState(number=state.number, files=state.files))
     return state
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
 from pydantic import Field
 
 from data.base.errors import PipelineError
 from data.base.record import Record
 from data.workspace.mark import claim_root
+from data.workspace.registry_lock import hold_registry
 from models.registry.connection import MODEL_NAME, connect, exists_already, is_missing, mlflow_errors, tracking_uri
-from models.registry.journal import JOURNAL, NO_VERSION
+from models.registry.journal import NO_VERSION
 from models.registry.tags import MODEL_TAG, REGISTRY_TAG, VARIANT_TAG
 from models.registry.tracking import TrackedVariant
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-LOCK_SECONDS = 60.0
 READY_SECONDS = 60
 TAG_LENGTH = 2000
 
@@ -245,21 +244,9 @@ class VersionStore:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the lock under which this workspace changes the registry."""
-        path = self.workspace / JOURNAL.with_name("moves.lock")
         claim_root(self.workspace.resolve())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, thread_local=False)
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout as error:
-            raise PipelineError(
-                f"got no lock on {path} within {LOCK_SECONDS:.0f} s: another move is under way; look at "
-                "emotion models list, then try again"
-            ) from error
-        try:
+        with hold_registry(self.workspace):
             yield
-        finally:
-            lock.release()
 
     def _errors(self) -> AbstractContextManager[None]:
         return mlflow_errors(tracking_uri(self.workspace))

@@ -9,7 +9,9 @@ import pytest
 from data.base.errors import PipelineError
 from data.shared_store import state as state_module
 from data.shared_store.state import list_states, pull_state, push_state, read_state
+from data.workspace import registry_lock
 from data.workspace.mark import claim_root, find_mark
+from data.workspace.registry_lock import hold_registry
 
 
 def change(root, moves):
@@ -94,6 +96,23 @@ def test_changes_on_two_hosts_are_not_mixed(store, hosts):
     with pytest.raises(PipelineError, match="changed here and on host"):
         pull_state(store, one)
     assert read_moves(one) == ("c", ["a", "c"])
+
+
+def test_copies_wait_for_a_move_of_the_champion(store, hosts, monkeypatch):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    pull_state(store, two)
+    change(two, "b")
+    push_state(store, two)
+    monkeypatch.setattr(registry_lock, "LOCK_SECONDS", 0.1)
+    with hold_registry(one):
+        with pytest.raises(PipelineError, match="another process moves the champion"):
+            pull_state(store, one)
+        assert read_moves(one) == ("a", ["a"])
+    with hold_registry(two), pytest.raises(PipelineError, match="another process moves the champion"):
+        push_state(store, two)
+    assert pull_state(store, one).number == 2
 
 
 def test_of_two_hosts_that_push_at_once_one_is_refused(store, hosts, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from data.base.errors import PipelineError, TransientError
-from models.registry import versions as registry_module
+from data.workspace import registry_lock
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME, URI_VARIABLE
 from models.registry.journal import Journal
@@ -237,8 +237,8 @@ def test_two_movers_at_once_move_one_after_the_other(registry):
 
 
 def test_a_mover_that_waits_too_long_says_so(registry, monkeypatch):
-    monkeypatch.setattr(registry_module, "LOCK_SECONDS", 0.1)
-    with registry._exclusive(), pytest.raises(PipelineError, match="another move is under way"):
+    monkeypatch.setattr(registry_lock, "LOCK_SECONDS", 0.1)
+    with registry._exclusive(), pytest.raises(PipelineError, match="another process moves the champion"):
         ModelRegistry(registry.workspace).move_champion(1, "test", "why")
 
 
