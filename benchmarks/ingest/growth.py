@@ -2,8 +2,9 @@
 
 `python -m benchmarks.ingest.growth --out DIR [--images 20000 ...] [--dask WORKERS]` writes the images below DIR once,
 and prints a row for each stage and size. With `--dask` a Dask cluster of so many processes of this machine does what
-can be shared. The memory of a stage is the largest sum over the command and its children; the Prefect server and
-Dask's workers are not in it. The workspace is on the same disk as DIR and is removed after each size.
+can be shared. The memory of a stage is the largest sum over the command and its children, and that of Dask's workers
+has a column of its own; the Prefect server is not in it. The workspace is on the same disk as DIR and is removed after
+each size.
 """
 
 import argparse
@@ -11,11 +12,12 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+import psutil
 
 from benchmarks.command import EMOTION
 from benchmarks.ingest.one_source import watch_memory
@@ -34,6 +36,8 @@ class Sample(NamedTuple):
     """Seconds since 1970."""
     memory: int
     """Bytes of the command and its children, without the server."""
+    workers: int
+    """Bytes of Dask's workers."""
 
 
 def ingest(source: Path, workspace: Path, scheduler: str) -> tuple[float, list[Sample]]:
@@ -48,7 +52,7 @@ def ingest(source: Path, workspace: Path, scheduler: str) -> tuple[float, list[S
             [EMOTION, "ingest", "--source", str(source)], env=environment, stdout=output, stderr=output
         ) as process,
     ):
-        samples = [Sample(time.time(), memory) for memory, _ in watch_memory(process)]
+        samples = [Sample(time.time(), memory, _measure_workers(process)) for memory, _ in watch_memory(process)]
     if not list(workspace.glob(f"{VERDICTS_STAGE}/*/{RECORD_NAME}")):
         raise SystemExit(f"ingesting {source} ended with status {process.returncode} and no verdict: see {log}")
     return started, samples
@@ -61,18 +65,28 @@ def measure(source: Path, images: int, workspace: Path, scheduler: str) -> list[
     for stage in STAGES:
         (record,) = workspace.glob(f"{stage}/*/{RECORD_NAME}")
         end = record.stat().st_mtime
-        rows.append(_tabulate(images, stage, end - begin, [s.memory for s in samples if begin <= s.time <= end]))
+        rows.append(_tabulate(images, stage, end - begin, [one for one in samples if begin <= one.time <= end]))
         begin = end
-    return [*rows, _tabulate(images, "all", total, [sample.memory for sample in samples])]
+    return [*rows, _tabulate(images, "all", total, samples)]
 
 
-def _tabulate(images: int, stage: str, seconds: float, memory: list[int]) -> dict[str, Any]:
+def _measure_workers(command: subprocess.Popen[bytes]) -> int:
+    """Return the bytes of this program's other children, which are Dask's workers."""
+    total = 0
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it has ended
+            total += child.memory_info().rss if child.pid != command.pid else 0
+    return total
+
+
+def _tabulate(images: int, stage: str, seconds: float, samples: list[Sample]) -> dict[str, Any]:
     return {
         "images": images,
         "stage": stage,
         "seconds": round(seconds, 1),
         "microseconds an image": round(seconds / images * 1e6),
-        "peak MiB": max(memory, default=0) >> 20,
+        "peak MiB": max((one.memory for one in samples), default=0) >> 20,
+        "workers, peak MiB": max((one.workers for one in samples), default=0) >> 20,
     }
 
 
