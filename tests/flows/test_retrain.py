@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.base.data_format import SEED_FORMAT
 from data.base.paths import PROJECT_ROOT
 from data.records.dataset import DataSummary
 from data.records.run import RunResults
@@ -256,6 +257,29 @@ def test_a_persons_answers_about_labels_are_an_input_of_the_next_run(first, work
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     assert "set aside, relabel_removed: 1" in outcome.stdout
     assert "verdict.html" in outcome.stdout
+
+
+def test_the_crowds_choice_is_the_truth_that_a_run_declares(first, workspace, server, tmp_path):
+    (manifest,) = workspace.glob("datasets/*/manifest.parquet")
+    faces = pd.read_parquet(manifest)
+    crowd = faces.label.replace("happy", "surprise")
+    votes = pd.get_dummies(crowd) * 8 + pd.get_dummies(faces.label) * 2
+    votes.assign(image=faces.path).to_csv(tmp_path / "votes.csv", index=False)
+    before = set(workspace.glob("reports/*/results.json"))
+    arguments = ("--preset", "smoke", "--variants", "light", "--votes", str(tmp_path / "votes.csv"), "--truth", "crowd")
+    outcome = run_emotion(workspace, "run", *arguments)
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    (path,) = set(workspace.glob("reports/*/results.json")) - before
+    found = RunResults.model_validate_json(path.read_text())
+    (variant,) = scored_variants(found)
+    rows = pd.read_parquet(workspace / "variants" / variant.training / "predictions.parquet")
+    rows = rows.query("part == 'validation'")
+    predicted = rows.filter(like="probability_").to_numpy().argmax(axis=1)
+    chosen = rows.image_id.map(dict(zip(faces.path, crowd, strict=True))).map(SEED_FORMAT.labels.index)
+    assert variant.parts["validation"].accuracy == pytest.approx((chosen == predicted).mean())
+    assert (chosen == predicted).mean() != (rows.label == predicted).mean()
+    assert found.truth == found.decision.truth == "crowd"
+    assert "by the choice of the crowd" in " ".join(outcome.stdout.split())
 
 
 def test_the_judged_data_set_has_its_pages(first, workspace):
