@@ -81,19 +81,34 @@ class ObjectStore:
         return self._ask(lambda: self._get(name))
 
     def read_to_file(self, name: str, path: Path) -> bool:
-        """Write the content of an object into a file; return False if there is none."""
+        """Write the content of an object into a file; return False if there is none.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
 
         def get() -> bool:
             try:
                 got = self._backend.get(name)
             except FileNotFoundError:
                 return False
-            with path.open("wb") as file:
-                for chunk in got.stream(min_chunk_size=READ_BYTES):
-                    file.write(chunk)
+            chunks = got.stream(min_chunk_size=READ_BYTES)
+            try:
+                file = path.open("wb")
+            except OSError as error:
+                raise _FileFault(error) from error
+            with file:
+                for chunk in chunks:
+                    try:
+                        file.write(chunk)
+                    except OSError as error:
+                        raise _FileFault(error) from error
             return True
 
-        return self._ask(get)
+        try:
+            return self._ask(get)
+        except _FileFault as fault:
+            raise fault.error from None
 
     def size(self, name: str) -> int | None:
         """Return the size of an object in bytes, or None if there is none."""
@@ -107,7 +122,13 @@ class ObjectStore:
         return self._ask(look)
 
     def write(self, name: str, content: bytes | Path) -> None:
-        """Write an object, which replaces an older one as a whole."""
+        """Write an object, which replaces an older one as a whole.
+
+        Raises:
+            FileNotFoundError: the content is a path without a file.
+        """
+        if isinstance(content, Path) and not content.is_file():
+            raise FileNotFoundError(content)
         self._ask(lambda: self._backend.put(name, content))
 
     def create(self, name: str, content: bytes) -> str:
@@ -234,6 +255,18 @@ def _lock_in(folder: Path, name: str) -> FileLock:
 
 class _Unanswered(Exception):
     """A request that may be repeated."""
+
+
+class _FileFault(Exception):
+    """A file of this host that cannot be written, such as on a full disk: no fault of the store.
+
+    Args:
+        error: of the file.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def _first_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,18 @@ def test_what_is_missing_is_none(store, tmp_path):
     assert not store.read_to_file("none", tmp_path / "copy")
     store.delete("none")
     assert list(store.list("nothing")) == []
+
+
+def test_a_fault_of_a_file_of_this_host_is_no_outage(store, tmp_path):
+    store.write("a", b"content" * 10_000)
+    began = time.monotonic()
+    with pytest.raises(OSError, match="No space left"):
+        store.read_to_file("a", Path("/dev/full"))
+    with pytest.raises(FileNotFoundError, match="not-here"):
+        store.write("b", tmp_path / "not-here")
+    with pytest.raises(FileNotFoundError):
+        store.read_to_file("a", tmp_path / "no-folder" / "a")
+    assert time.monotonic() - began < 2
 
 
 def test_of_many_that_create_an_object_one_succeeds(store):
