@@ -10,7 +10,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -45,6 +46,8 @@ class Lease(Record):
     """Random, of this one attempt to write."""
     beat: int
     """Changes, so that each content differs from the one before."""
+    inputs: tuple[str, ...] = ()
+    """Keys of the stages that the work reads: pruning keeps them."""
 
 
 class HeldLease:
@@ -84,7 +87,11 @@ class HeldLease:
                 continue
             if not tag:
                 self.is_lost = True
-                logger.warning("another host took %s over; this one goes on, and the first result counts", self.name)
+                logger.warning(
+                    "another host took %s over, because this one was out of reach: a training stops here after its "
+                    "epoch, other work goes on, and the first result counts",
+                    self.name,
+                )
                 return
             self.lease, self.tag = lease, tag
 
@@ -96,6 +103,7 @@ def take_lease(
     is_done: Callable[[], bool],
     give_up: Callable[[], bool],
     times: LeaseTimes = LeaseTimes(),
+    inputs: Iterable[str] = (),
 ) -> HeldLease | None:
     """Take the lease on a stage, once no other host has it; None if another host finished the stage meanwhile.
 
@@ -106,32 +114,42 @@ def take_lease(
         is_done: tells whether the store has the finished stage.
         give_up: called repeatedly while another host holds it; True ends the wait.
         times: when it is renewed and taken over.
+        inputs: keys of the stages that the work reads.
 
     Raises:
         PipelineError: `give_up` ended the wait, or the store is out of reach.
     """
     name = _name(stage, key)
-    mine = Lease(host=socket.gethostname(), process=os.getpid(), holder=uuid4().hex, beat=0)
+    mine = Lease(
+        host=socket.gethostname(), process=os.getpid(), holder=uuid4().hex, beat=0, inputs=tuple(sorted(set(inputs)))
+    )
     tag = store.create(name, mine.model_dump_json().encode()) or _wait_for_lease(store, name, mine, give_up, times)
     held = HeldLease(store, name, mine, tag, times.beat)
-    if is_done():  # by the holder before, while this one came
+    try:
+        done = is_done()  # by the holder before, while this one came
+    except BaseException:
+        with suppress(PipelineError):  # then it expires
+            held.release()
+        raise
+    if done:
         held.release()
-        return None
-    return held
+    return None if done else held
 
 
 def _wait_for_lease(store: ObjectStore, name: str, mine: Lease, give_up: Callable[[], bool], times: LeaseTimes) -> str:
     """Wait until the lease is free or expired, and return its tag once it is this process's."""
     content, seen, since, told = mine.model_dump_json().encode(), "", time.monotonic(), False
     while not give_up():
+        asked = time.monotonic()
         found, tag = store.read_tagged(name)
+        store_was_away = time.monotonic() - asked > times.beat  # for the holder too, who could not renew it
         holder = _describe_holder(found)
         if found and not told:
             logger.info("waiting for %s, which writes %s", holder, name)
             told = True
         if found is None and (taken := store.create(name, content)):
             return taken
-        if tag != seen:
+        if tag != seen or store_was_away:
             seen, since = tag, time.monotonic()
         elif found and time.monotonic() - since >= times.expires and (taken := store.replace(name, content, tag)):
             logger.warning("took %s over from %s, which did not renew it", name, holder)

@@ -1,8 +1,11 @@
 """What each workspace needs of the store: the stages behind its champion and its kept reports.
 
-needs/WORKSPACE.json | written at the end of each run and by `emotion store push`; pruning the store reads all of them
+needs/WORKSPACE/HOST.json | written at the end of each run and by `emotion store push`; pruning the store reads all
+
+Each host of a workspace has a file of its own, because it may have fetched only a part of what another one has.
 """
 
+import re
 import socket
 from collections.abc import Iterable, Iterator
 
@@ -23,7 +26,7 @@ class Needs(Record):
 
 
 def write_needs(store: ObjectStore, workspace: str, stages: Iterable[tuple[str, str]]) -> None:
-    """Replace what a workspace needs.
+    """Replace what a workspace needs on this host.
 
     Args:
         store: that the hosts share.
@@ -31,11 +34,12 @@ def write_needs(store: ObjectStore, workspace: str, stages: Iterable[tuple[str, 
         stages: kind and key of each stage.
     """
     needs = Needs(workspace=workspace, host=socket.gethostname(), stages=tuple(sorted(stages)))
-    store.write(f"{NEEDS_FOLDER}/{workspace}.json", needs.model_dump_json().encode())
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", needs.host)
+    store.write(f"{NEEDS_FOLDER}/{workspace}/{host}.json", needs.model_dump_json().encode())
 
 
 def list_needs(store: ObjectStore) -> Iterator[Needs]:
-    """Yield what each workspace needs.
+    """Yield what each workspace needs on each of its hosts.
 
     Raises:
         ValidationError: one cannot be read; nothing may be removed then.

@@ -10,6 +10,7 @@ import io
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from data.base.errors import PipelineError
 from data.base.record import Record
@@ -94,6 +95,23 @@ def unpack(store: ObjectStore, packed: Packed, directory: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         found = store.read_to_file(object_name(digest), path)
         _check(object_name(digest), digest, hash_file(path) if found else None)
+
+
+def remove_damaged(store: ObjectStore, packed: Packed) -> set[str]:
+    """Remove the objects of a packed directory that have other content than their names say.
+
+    Returns:
+        The names of those, and of objects that were missing already.
+    """
+    faulty = set[str]()
+    with TemporaryDirectory(prefix="emotion-verify-") as folder:
+        path = Path(folder, "object")
+        for name in sorted(packed.objects()):
+            found = store.read_to_file(name, path)
+            if not found or hash_file(path) != PurePosixPath(name).name:
+                store.delete(name)
+                faulty.add(name)
+    return faulty
 
 
 def _check(name: str, expected: str, found: str | None) -> None:

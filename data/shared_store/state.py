@@ -80,6 +80,7 @@ def push_state(store: ObjectStore, root: Path) -> int:
         with hold_registry(root):
             _copy_state(root, copy)
         files = checksum_files(copy)
+        packed = pack(store, copy, files)  # of an unchanged state too: one of its objects may have been damaged
         if files == last.files and newest:
             return newest
         state = State(
@@ -88,7 +89,7 @@ def push_state(store: ObjectStore, root: Path) -> int:
             host=socket.gethostname(),
             written=time.time(),
             files=files,
-            packed=pack(store, copy, files),
+            packed=packed,
         )
         if not store.create(_name(workspace, newest + 1), state.model_dump_json().encode()):
             _refuse(store, workspace, newest + 1)

@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from data.base.errors import PipelineError
 from data.shared_store.leases import HeldLease, take_lease
-from data.shared_store.objects import ObjectStore, StoreUnavailable
+from data.shared_store.objects import FIRST_SECONDS, ObjectStore, StoreUnavailable
 from data.shared_store.progress import drop_progress, load_progress, save_progress
 from data.shared_store.stages import fetch_stage, has_stage, push_stage
 from data.workspace.layout import FEATURES_STAGE, MARKER_STAGES
@@ -65,12 +66,13 @@ class SharedTier:
                 logger.info("another host had finished %s/%s; other than here: %s", stage, key, names)
 
     @contextmanager
-    def writing(self, stage: str, key: str, give_up: Callable[[], bool]) -> Iterator[bool]:
+    def writing(self, stage: str, key: str, inputs: Iterable[str], give_up: Callable[[], bool]) -> Iterator[bool]:
         """Hold the lease on a stage; yield False if another host finished it meanwhile."""
         lease, is_mine = None, True
         with self._outage_borne() as reachable:
             if reachable and stage not in KEPT_LOCALLY:
-                lease = take_lease(self.store, stage, key, lambda: has_stage(self.store, stage, key), give_up)
+                is_done = partial(has_stage, self.store, stage, key)
+                lease = take_lease(self.store, stage, key, is_done, give_up, inputs=inputs)
                 is_mine = lease is not None
         if lease:
             self._leases[stage, key] = lease
@@ -119,4 +121,5 @@ class SharedTier:
             if not self.goes_on:
                 raise
             self._out_until = time.monotonic() + OUTAGE_SECONDS
+            self.store = self.store.waiting(FIRST_SECONDS)  # else each stage would wait as long as this one
             logger.warning("%s. Work goes on without it; run `emotion store push` later", error)

@@ -55,7 +55,7 @@ def tell_needs(store: ObjectStore, workspace: Workspace, policy: PrunePolicy) ->
 
 
 def pull_needed(store: ObjectStore, workspace: Workspace, kinds: Iterable[str] | None, tell: Told) -> int:
-    """Fetch what the workspace needs, as its last host told; return how many stages came.
+    """Fetch what the workspace needs, as its hosts told; return how many stages came.
 
     Args:
         store: that the hosts share.
@@ -63,7 +63,7 @@ def pull_needed(store: ObjectStore, workspace: Workspace, kinds: Iterable[str] |
         kinds: of stages that are fetched; None for all.
         tell: called with kind and key of each stage before it is fetched.
     """
-    wanted, count = list(_needed(store, workspace.id, kinds)), 0
+    wanted, count = sorted(set(_needed(store, workspace.id, kinds))), 0
     for stage, key in wanted:
         if workspace.find(stage, key) is None and has_stage(store, stage, key):
             tell(stage, key)

@@ -10,12 +10,18 @@ from data.shared_store.leases import LEASES_FOLDER, list_leases
 from data.shared_store.needs import list_needs
 from data.shared_store.news import NEWS_FOLDER
 from data.shared_store.objects import ObjectStore
-from data.shared_store.packs import OBJECTS_FOLDER, DamagedObject, unpack
+from data.shared_store.packs import OBJECTS_FOLDER, remove_damaged, unpack
 from data.shared_store.progress import PROGRESS_FOLDER, list_progress
 from data.shared_store.stages import SharedStage, forget_stage, list_stages, read_stage, stage_name
 from data.shared_store.state import list_states
 from data.workspace.digests import checksum_files
 from data.workspace.reachability import references
+
+WORK_FOLDERS = (LEASES_FOLDER, NEWS_FOLDER, PROGRESS_FOLDER)
+"""Folders with what hosts write about work that is under way."""
+
+LONGEST_SILENCE = timedelta(hours=1)
+"""A host that wrote within this time may be at work, however little `days` spares."""
 
 
 class Removed(NamedTuple):
@@ -28,13 +34,20 @@ class Removed(NamedTuple):
     """Stages that stay."""
 
 
-def find_damaged(store: ObjectStore) -> Iterator[tuple[str, str, str]]:
-    """Read every stage of a store, and yield kind, key and fault of those that are not whole."""
+def remove_damage(store: ObjectStore) -> Iterator[tuple[str, str]]:
+    """Read everything in a store, remove what is damaged, and yield its name with the fault.
+
+    A stage with a damaged object counts as missing afterwards. A copy of a workspace's state stays, without the object,
+    which the next `push_state` of a host that has this copy writes again.
+    """
     for stage, key in list_stages(store):
         shared = read_stage(store, stage, key)
-        with TemporaryDirectory(prefix="emotion-verify-") as folder:
-            if shared and (fault := _find_fault(store, shared, Path(folder))):
-                yield stage, key, fault
+        if shared and (fault := _find_fault(store, shared)):
+            forget_stage(store, stage, key)
+            yield f"{stage}/{key}", fault
+    for state in list_states(store):
+        if faulty := remove_damaged(store, state.packed):
+            yield f"copy {state.number} of workspace {state.workspace}", _describe_objects(faulty)
 
 
 def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
@@ -47,19 +60,20 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
         days: age from which something may go; a host may be about to name what is younger.
         dry_run: remove nothing.
     """
-    young = {name for name, _ in store.list("", younger=timedelta(days=days))}
+    work = [name for folder in WORK_FOLDERS for name, _ in store.list(folder)]  # before what is young: none began since
     objects = dict(store.list(OBJECTS_FOLDER))  # before the stages: one that is finished meanwhile keeps its objects
+    young = {name for name, _ in store.list("", younger=timedelta(days=days))}
+    alive = {name for name, _ in store.list("", younger=max(timedelta(days=days), LONGEST_SILENCE))}
     stages = {(stage, key): shared for stage, key in list_stages(store) if (shared := read_stage(store, stage, key))}
-    kept = _reachable(stages, {*_needed(store), *(name for name in stages if stage_name(*name) in young)})
+    kept = _reachable(stages, {*_needed(store, stages), *(name for name in stages if stage_name(*name) in young)})
     gone = sorted(set(stages) - kept)
     used = {name for place in kept for name in stages[place].packed.objects()}
     used |= {name for state in list_states(store) for name in state.packed.objects()}
-    used |= {name for place, found in list_progress(store) if place in young for name in found.packed.objects()}
+    used |= {name for place, found in list_progress(store) if place in alive for name in found.packed.objects()}
     unused = sorted(set(objects) - used - young)
     if not dry_run:
-        for folder in (LEASES_FOLDER, NEWS_FOLDER, PROGRESS_FOLDER):  # of hosts that ended without an end to their work
-            for name in {name for name, _ in store.list(folder)} - young:
-                store.delete(name)
+        for name in set(work) - alive:  # of hosts that ended without an end to their work
+            store.delete(name)
         for stage, key in gone:
             forget_stage(store, stage, key)
         for name in unused:
@@ -67,10 +81,14 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
     return Removed(tuple(gone), len(unused), sum(objects[name] for name in unused), len(kept))
 
 
-def _needed(store: ObjectStore) -> Iterator[tuple[str, str]]:
+def _needed(store: ObjectStore, stages: Mapping[tuple[str, str], SharedStage]) -> Iterator[tuple[str, str]]:
+    """Yield what workspaces need, what is written now, and what that is made from."""
     for needs in list_needs(store):
         yield from needs.stages
-    yield from ((stage, key) for stage, key, _ in list_leases(store))
+    leases = list(list_leases(store))
+    yield from ((stage, key) for stage, key, _ in leases)
+    read_now = {key for _, _, lease in leases for key in lease.inputs}
+    yield from (place for place in stages if place[1] in read_now)
 
 
 def _reachable(stages: Mapping[tuple[str, str], SharedStage], roots: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -88,11 +106,16 @@ def _reachable(stages: Mapping[tuple[str, str], SharedStage], roots: set[tuple[s
     return reached
 
 
-def _find_fault(store: ObjectStore, shared: SharedStage, folder: Path) -> str:
-    try:
-        unpack(store, shared.packed, folder)
-    except DamagedObject as error:
-        return str(error)
-    found = checksum_files(folder)
+def _find_fault(store: ObjectStore, shared: SharedStage) -> str:
+    """Return what is wrong with a stage, "" if nothing is; its damaged objects are removed."""
+    if faulty := remove_damaged(store, shared.packed):
+        return _describe_objects(faulty)
+    with TemporaryDirectory(prefix="emotion-verify-") as folder:
+        unpack(store, shared.packed, Path(folder))
+        found = checksum_files(Path(folder))
     differing = [name for name in {*found, *shared.record.files} if found.get(name) != shared.record.files.get(name)]
     return f"other files than its record says: {', '.join(sorted(differing)[:3])}" if differing else ""
+
+
+def _describe_objects(names: set[str]) -> str:
+    return f"missing, changed or damaged: {', '.join(sorted(names)[:3])}{' and more' if len(names) > 3 else ''}"

@@ -26,6 +26,7 @@ from data.workspace.full_disk import full_disk_explained
 from data.workspace.in_use import StagesInUse, read_stages_in_use
 from data.workspace.mark import Mark, claim_root
 from data.workspace.ownership import forget_owned, start_owned
+from data.workspace.reachability import references
 from data.workspace.stage_record import StageRecord, find_damage, find_other_files
 from data.workspace.tier import StageTier
 
@@ -157,7 +158,7 @@ class Workspace:
             found = Produced(stage=stage, key=key, path=target, cached=True)
             if not self.force and (self._find_used(stage, key, verify) or self._fetch(stage, key)):
                 return found
-            with self._telling_others(stage, key, give_up) as is_mine:
+            with self._telling_others(stage, key, inputs, give_up) as is_mine:
                 if not is_mine and self._fetch(stage, key):
                     return found
                 self.require_space(need(), f"the next of {stage}")
@@ -291,9 +292,13 @@ class Workspace:
         if self.tier:
             self.tier.push(path)
 
-    def _telling_others(self, stage: str, key: str, give_up: Callable[[], bool]) -> AbstractContextManager[bool]:
+    def _telling_others(
+        self, stage: str, key: str, inputs: Mapping[str, Any], give_up: Callable[[], bool]
+    ) -> AbstractContextManager[bool]:
         """Tell other hosts that this one writes the stage; yields False if one of them finished it meanwhile."""
-        return self.tier.writing(stage, key, give_up) if self.tier else nullcontext(True)
+        if self.tier is None:
+            return nullcontext(True)
+        return self.tier.writing(stage, key, (named for _, named in references(inputs)), give_up)
 
     def _finish(self, work: Path, record: StageRecord) -> None:
         """Add the record to a complete directory, and give it the stage's name."""

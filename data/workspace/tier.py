@@ -1,6 +1,6 @@
 """What a workspace asks of a store that several hosts share; `data.shared_store.tier` answers it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -26,8 +26,17 @@ class StageTier(Protocol):
         """Give a finished stage to the other hosts, unless they have it."""
         ...
 
-    def writing(self, stage: str, key: str, give_up: Callable[[], bool]) -> AbstractContextManager[bool]:
-        """Tell the other hosts that this one writes a stage; False means that one of them finished it meanwhile."""
+    def writing(
+        self, stage: str, key: str, inputs: Iterable[str], give_up: Callable[[], bool]
+    ) -> AbstractContextManager[bool]:
+        """Tell the other hosts that this one writes a stage; False means that one of them finished it meanwhile.
+
+        Args:
+            stage: kind of content.
+            key: key of the stage.
+            inputs: keys of the stages that it is made from, which nobody may remove meanwhile.
+            give_up: called repeatedly while another host writes it; True ends the wait.
+        """
         ...
 
     def save_progress(self, stage: str, key: str, directory: Path, names: Sequence[str], step: int) -> None:

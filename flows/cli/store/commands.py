@@ -75,23 +75,21 @@ def pull(
 
 @app.command()
 def verify() -> None:
-    """Read every object of the store; a stage with a damaged one is removed, and written again by a host that has it.
+    """Read every object of the store; remove what is damaged, so that a host that has it writes it again.
 
     The exit status is 3 if something was damaged.
     """
-    from data.shared_store.stages import forget_stage
-    from data.shared_store.upkeep import find_damaged
+    from data.shared_store.upkeep import remove_damage
     from flows.settings import load_settings
 
-    store, damaged = load_settings().open_store(), 0
-    for stage, key, fault in find_damaged(store):
-        console.print(f"[yellow]{stage}/{key}[/]: {escape(fault)}", soft_wrap=True)
-        forget_stage(store, stage, key)
+    damaged = 0
+    for name, fault in remove_damage(load_settings().open_store()):
+        console.print(f"[yellow]{escape(name)}[/]: {escape(fault)}", soft_wrap=True)
         damaged += 1
     if damaged:
-        console.print(f"{damaged} stages were removed: run emotion store push on each host that may have them")
+        console.print(f"{damaged} were damaged: run emotion store push on each host that may have them")
         raise typer.Exit(3)
-    console.print("Every stage is whole.")
+    console.print("Every stage, and every copy of a state, is whole.")
 
 
 @app.command()

@@ -7,6 +7,7 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.shared_store.leases import LeaseTimes, break_lease, list_leases, take_lease
+from data.shared_store.objects import StoreUnavailable
 
 FAST = LeaseTimes(beat=0.1, expires=1.0, look=0.05)
 
@@ -60,12 +61,39 @@ def test_the_former_holder_notices_that_it_was_taken_over(store, caplog):
     while not store.replace(held.name, content.replace(b'"process"', b' "process"'), tag):
         content, tag = store.read_tagged(held.name)
     held._thread.join(5)
-    assert held.is_lost and "this one goes on" in caplog.text
+    assert held.is_lost and "other work goes on" in caplog.text
 
 
 def test_nothing_is_done_that_another_host_finished(store):
     assert take_lease(store, "variants", "a", lambda: True, never, FAST) is None
     assert list(list_leases(store)) == []
+
+
+def test_a_lease_does_not_outlive_an_error(store):
+    def fail():
+        raise StoreUnavailable("away")
+
+    with pytest.raises(StoreUnavailable):
+        take_lease(store, "variants", "a", fail, never, FAST)
+    assert list(list_leases(store)) == []
+
+
+def test_a_store_that_was_away_is_no_silence_of_the_holder(store, monkeypatch):
+    held = take_lease(store, "variants", "a", never, never, LeaseTimes(beat=60))  # as if it could not renew it
+    read, asked = store.read_tagged, []
+
+    def read_slowly(name):
+        asked.append(name)
+        time.sleep(1.2 if len(asked) == 2 else 0)  # longer than the lease lasts
+        return read(name)
+
+    monkeypatch.setattr(store, "read_tagged", read_slowly)
+    began = time.monotonic()
+    other = take_lease(store, "variants", "a", never, never, FAST)
+    assert time.monotonic() - began >= 2.2, "it has its whole time once more"
+    other.release()
+    monkeypatch.undo()
+    held.release()
 
 
 def test_the_wait_ends_when_the_run_ends(store):

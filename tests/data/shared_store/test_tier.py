@@ -8,7 +8,7 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.shared_store import tier as tier_module
-from data.shared_store.objects import ObjectStore, StoreUnavailable
+from data.shared_store.objects import FIRST_SECONDS, ObjectStore, StoreUnavailable
 from data.shared_store.stages import has_stage
 from data.shared_store.tier import SharedTier
 from data.workspace.layout import TRACKED_STAGE
@@ -76,6 +76,10 @@ class Away(SharedTier):
     def __init__(self, goes_on):
         super().__init__(self, goes_on)  # type: ignore[arg-type]
 
+    def waiting(self, seconds):
+        self.waited = seconds
+        return self
+
     def __getattr__(self, name):
         raise StoreUnavailable("got no answer")
 
@@ -99,5 +103,7 @@ def test_an_outage_after_the_work_leaves_it_here(open_host, tmp_path, monkeypatc
 
 
 def test_by_choice_work_goes_on_during_an_outage(tmp_path, caplog):
-    made = Workspace(tmp_path, tier=Away(goes_on=True)).produce("texts", {"a": 1}, write)
+    tier = Away(goes_on=True)
+    made = Workspace(tmp_path, tier=tier).produce("texts", {"a": 1}, write)
     assert not made.cached and "Work goes on without it" in caplog.text
+    assert tier.waited == FIRST_SECONDS, "later stages do not wait as long as the first"

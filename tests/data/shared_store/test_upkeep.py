@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from data.shared_store.leases import take_lease
+from data.shared_store.leases import list_leases, take_lease
 from data.shared_store.needs import write_needs
-from data.shared_store.stages import list_stages, push_stage, read_stage
-from data.shared_store.state import push_state
+from data.shared_store.packs import object_name
+from data.shared_store.progress import load_progress, save_progress
+from data.shared_store.stages import fetch_stage, list_stages, push_stage, read_stage
+from data.shared_store.state import pull_state, push_state, read_state
 from data.shared_store.tier import SharedTier
 from data.shared_store.transfer import pull_needed, push_missing, tell_needs
-from data.shared_store.upkeep import find_damaged, prune_store
+from data.shared_store.upkeep import prune_store, remove_damage
 from data.workspace.layout import REPORTS_STAGE, VIEWS_STAGE
 from data.workspace.reachability import PrunePolicy
 from data.workspace.store import Workspace
@@ -54,7 +56,7 @@ def test_what_is_named_stays_with_what_it_was_made_from(store, pushed):
     removed = prune_store(store, 0, dry_run=False)
     assert (removed.objects, removed.kept) == (1, 3)
     assert set(list_stages(store)) == places(stages["report"], stages["training"], stages["views"])
-    assert list(find_damaged(store)) == []
+    assert list(remove_damage(store)) == []
 
 
 def test_a_young_stage_and_what_a_host_writes_now_stay(store, pushed):
@@ -64,6 +66,27 @@ def test_a_young_stage_and_what_a_host_writes_now_stay(store, pushed):
     held = take_lease(store, "variants", stages["other"].key, lambda: False, lambda: False)
     assert prune_store(store, 0, dry_run=True).kept == 2, "the training that is written again, and its views"
     held.release()
+
+
+def test_work_that_is_under_way_keeps_its_lease_its_progress_and_what_it_reads(store, pushed, tmp_path):
+    workspace, stages = pushed
+    write_needs(store, workspace.id, [])
+    (tmp_path / "checkpoint").write_text("epoch 3")
+    (tmp_path / "elsewhere").mkdir()
+    with SharedTier(store).writing("variants", "f" * 16, [stages["views"].key], lambda: False):
+        save_progress(store, "variants", "f" * 16, tmp_path, ["checkpoint"], 3)
+        assert prune_store(store, 0, dry_run=False).kept == 1, "its views"
+        assert set(list_stages(store)) == places(stages["views"])
+        assert [key for _, key, _ in list_leases(store)] == ["f" * 16]
+        assert load_progress(store, "variants", "f" * 16, tmp_path / "elsewhere") == 3
+
+
+def test_a_host_that_fetched_a_part_does_not_speak_for_the_others(store, pushed, monkeypatch):
+    workspace, stages = pushed
+    write_needs(store, workspace.id, places(stages["other"]))
+    monkeypatch.setattr("socket.gethostname", lambda: "second host")
+    write_needs(store, workspace.id, places(stages["report"]))
+    assert prune_store(store, 0, dry_run=True).stages == ()
 
 
 def test_the_objects_of_a_state_stay(store, tmp_path):
@@ -81,12 +104,37 @@ def test_every_host_is_asked(store, pushed, tmp_path):
     assert prune_store(store, 0, dry_run=True).stages == ()
 
 
-def test_damage_is_found(store, pushed):
-    _, stages = pushed
-    (digest,) = read_stage(store, "variants", stages["other"].key).packed.packs
-    store.write(f"objects/{digest[:2]}/{digest}", b"other")
-    ((stage, key, fault),) = find_damaged(store)
-    assert (stage, key) == ("variants", stages["other"].key) and "was changed or damaged" in fault
+def damage(store, packed):
+    """Change the last byte of an object, so that its size stays."""
+    name = object_name(packed.packs[0])
+    content = store.read(name)
+    store.write(name, content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def test_a_damaged_stage_is_removed_and_written_again_by_a_host_that_has_it(store, pushed, tmp_path):
+    workspace, stages = pushed
+    other = stages["other"]
+    damage(store, read_stage(store, "variants", other.key).packed)
+    ((name, fault),) = remove_damage(store)
+    assert name == f"variants/{other.key}" and "missing, changed or damaged: objects/" in fault
+    assert list(remove_damage(store)) == []
+    assert push_missing(store, workspace, ignore) == 1
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    assert fetch_stage(store, "variants", other.key, fetched)
+    assert (fetched / "text").read_text() == (other.path / "text").read_text()
+
+
+def test_a_damaged_copy_of_a_state_is_written_again(store, tmp_path):
+    root = tmp_path / "host"
+    workspace = Workspace(root).claim().id
+    push_state(store, root)
+    damage(store, read_state(store, workspace).packed)
+    ((name, _),) = remove_damage(store)
+    assert name == f"copy 1 of workspace {workspace}"
+    assert push_state(store, root) == 1
+    assert list(remove_damage(store)) == []
+    assert pull_state(store, tmp_path / "fresh").number == 1
 
 
 def test_a_damaged_stage_is_not_given_to_the_store(store, made):
