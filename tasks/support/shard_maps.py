@@ -101,7 +101,7 @@ def _count_threads(runner: Any, scheduler: str) -> int:
     if not threads:
         raise PipelineError(
             f"got the scheduler of Dask at {scheduler} without workers, expected at least one: start one on each host "
-            f"with dask worker {scheduler} --nthreads 1 --nworkers auto"
+            f"with dask worker {scheduler} --nworkers -1 --nthreads 1"
         )
     return threads
 
