@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
@@ -57,22 +57,25 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
 
     Args:
         store: that the hosts share.
-        days: age from which something may go; a host may be about to name what is younger.
+        days: age from which something may go; a host may be about to name what is younger. With 0, no host may push
+            meanwhile; what was written in the last hour stays as long as any host holds a lease.
         dry_run: remove nothing.
     """
     work = [name for folder in WORK_FOLDERS for name, _ in store.list(folder)]  # before what is young: none began since
     objects = dict(store.list(OBJECTS_FOLDER))  # before the stages: one that is finished meanwhile keeps its objects
     young = {name for name, _ in store.list("", younger=timedelta(days=days))}
     alive = {name for name, _ in store.list("", younger=max(timedelta(days=days), LONGEST_SILENCE))}
+    at_work = {PurePosixPath(name).name for name in work if name in alive and name.startswith(f"{LEASES_FOLDER}/")}
+    ended = {name for name in work if name not in alive and PurePosixPath(name).name not in at_work}
     stages = {(stage, key): shared for stage, key in list_stages(store) if (shared := read_stage(store, stage, key))}
     kept = _reachable(stages, {*_needed(store, stages), *(name for name in stages if stage_name(*name) in young)})
     gone = sorted(set(stages) - kept)
     used = {name for place in kept for name in stages[place].packed.objects()}
     used |= {name for state in list_states(store) for name in state.packed.objects()}
-    used |= {name for place, found in list_progress(store) if place in alive for name in found.packed.objects()}
-    unused = sorted(set(objects) - used - young)
+    used |= {name for place, found in list_progress(store) if place not in ended for name in found.packed.objects()}
+    unused = sorted(set(objects) - used - (alive if at_work else young))
     if not dry_run:
-        for name in set(work) - alive:  # of hosts that ended without an end to their work
+        for name in ended:  # left by hosts that are gone
             store.delete(name)
         for stage, key in gone:
             forget_stage(store, stage, key)

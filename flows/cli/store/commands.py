@@ -94,7 +94,9 @@ def verify() -> None:
 
 @app.command()
 def prune(
-    days: Annotated[float, typer.Option(help="Days for which everything stays.", min=0)] = 7,
+    days: Annotated[
+        float, typer.Option(help="Days for which everything stays; with 0 no host may push meanwhile.", min=0)
+    ] = 7,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
 ) -> None:
     """Remove from the store what no workspace needs: no champion, report or running training of any host."""

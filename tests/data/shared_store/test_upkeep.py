@@ -75,10 +75,14 @@ def test_work_that_is_under_way_keeps_its_lease_its_progress_and_what_it_reads(s
     (tmp_path / "elsewhere").mkdir()
     with SharedTier(store).writing("variants", "f" * 16, [stages["views"].key], lambda: False):
         save_progress(store, "variants", "f" * 16, tmp_path, ["checkpoint"], 3)
+        store.write("objects/ab/ab", b"of a push whose record is not there yet")
         assert prune_store(store, 0, dry_run=False).kept == 1, "its views"
         assert set(list_stages(store)) == places(stages["views"])
         assert [key for _, key, _ in list_leases(store)] == ["f" * 16]
         assert load_progress(store, "variants", "f" * 16, tmp_path / "elsewhere") == 3
+        assert store.read("objects/ab/ab")
+    prune_store(store, 0, dry_run=False)
+    assert store.read("objects/ab/ab") is None, "no host is at work"
 
 
 def test_a_host_that_fetched_a_part_does_not_speak_for_the_others(store, pushed, monkeypatch):
