@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,8 @@ class Workspace:
             found = Produced(stage=stage, key=key, path=target, cached=True)
             if not self.force and (self._find_used(stage, key, verify) or self._fetch(stage, key)):
                 return found
-            with self._telling_others(stage, key, inputs, give_up) as is_mine:
+            made_from = (named for _, named in references(inputs))
+            with self.tier.writing(stage, key, made_from, give_up) if self.tier else nullcontext(True) as is_mine:
                 if not is_mine and self._fetch(stage, key):
                     return found
                 self.require_space(need(), f"the next of {stage}")
@@ -291,14 +292,6 @@ class Workspace:
     def _push(self, path: Path) -> None:
         if self.tier:
             self.tier.push(path)
-
-    def _telling_others(
-        self, stage: str, key: str, inputs: Mapping[str, Any], give_up: Callable[[], bool]
-    ) -> AbstractContextManager[bool]:
-        """Tell other hosts that this one writes the stage; yields False if one of them finished it meanwhile."""
-        if self.tier is None:
-            return nullcontext(True)
-        return self.tier.writing(stage, key, (named for _, named in references(inputs)), give_up)
 
     def _finish(self, work: Path, record: StageRecord) -> None:
         """Add the record to a complete directory, and give it the stage's name."""
