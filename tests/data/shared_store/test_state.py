@@ -37,6 +37,15 @@ def hosts(tmp_path):
     return tmp_path / "one", tmp_path / "two"
 
 
+def share(store, hosts):
+    """Change the state of the first host, and bring it to the second."""
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    pull_state(store, two)
+    return one, two
+
+
 def test_a_fresh_host_gets_the_workspace_without_its_passwords(store, hosts):
     one, two = hosts
     change(one, "a")
@@ -54,10 +63,7 @@ def test_an_unchanged_state_is_not_copied_again(store, hosts):
 
 
 def test_hosts_take_turns(store, hosts):
-    one, two = hosts
-    change(one, "a")
-    push_state(store, one)
-    pull_state(store, two)
+    one, two = share(store, hosts)
     change(two, "b")
     assert push_state(store, two) == 2
     with pytest.raises(PipelineError, match="run `emotion store pull` first"):
@@ -67,10 +73,7 @@ def test_hosts_take_turns(store, hosts):
 
 
 def test_a_database_that_is_open_meanwhile_has_what_was_pulled(store, hosts):
-    one, two = hosts
-    change(one, "a")
-    push_state(store, one)
-    pull_state(store, two)
+    one, two = share(store, hosts)
     change(two, "b")
     push_state(store, two)
     with closing(sqlite3.connect(one / "mlflow" / "mlflow.db")) as opened:
@@ -86,10 +89,7 @@ def test_a_database_that_is_open_meanwhile_has_what_was_pulled(store, hosts):
 
 
 def test_changes_on_two_hosts_are_not_mixed(store, hosts):
-    one, two = hosts
-    change(one, "a")
-    push_state(store, one)
-    pull_state(store, two)
+    one, two = share(store, hosts)
     change(two, "b")
     push_state(store, two)
     change(one, "c")
@@ -99,10 +99,7 @@ def test_changes_on_two_hosts_are_not_mixed(store, hosts):
 
 
 def test_copies_wait_for_a_move_of_the_champion(store, hosts, monkeypatch):
-    one, two = hosts
-    change(one, "a")
-    push_state(store, one)
-    pull_state(store, two)
+    one, two = share(store, hosts)
     change(two, "b")
     push_state(store, two)
     monkeypatch.setattr(registry_lock, "LOCK_SECONDS", 0.1)
@@ -116,10 +113,7 @@ def test_copies_wait_for_a_move_of_the_champion(store, hosts, monkeypatch):
 
 
 def test_of_two_hosts_that_push_at_once_one_is_refused(store, hosts, monkeypatch):
-    one, two = hosts
-    change(one, "a")
-    push_state(store, one)
-    pull_state(store, two)
+    one, two = share(store, hosts)
     change(one, "b")
     change(two, "c")
     monkeypatch.setattr(state_module, "_newest_number", lambda *_: 1)  # both looked before either wrote
