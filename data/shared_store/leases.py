@@ -133,7 +133,8 @@ def take_lease(
         raise
     if done:
         held.release()
-    return None if done else held
+        return None
+    return held
 
 
 def _wait_for_lease(store: ObjectStore, name: str, mine: Lease, give_up: Callable[[], bool], times: LeaseTimes) -> str:

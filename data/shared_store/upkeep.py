@@ -10,7 +10,7 @@ from data.shared_store.leases import LEASES_FOLDER, list_leases
 from data.shared_store.needs import list_needs
 from data.shared_store.news import NEWS_FOLDER
 from data.shared_store.objects import ObjectStore
-from data.shared_store.packs import OBJECTS_FOLDER, remove_damaged, unpack
+from data.shared_store.packs import OBJECTS_FOLDER, DamagedObject, remove_damaged, unpack
 from data.shared_store.progress import PROGRESS_FOLDER, list_progress
 from data.shared_store.stages import SharedStage, forget_stage, list_stages, read_stage, stage_name
 from data.shared_store.state import list_states
@@ -63,8 +63,9 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
     """
     work = [name for folder in WORK_FOLDERS for name, _ in store.list(folder)]  # before what is young: none began since
     objects = dict(store.list(OBJECTS_FOLDER))  # before the stages: one that is finished meanwhile keeps its objects
-    young = {name for name, _ in store.list("", younger=timedelta(days=days))}
-    alive = {name for name, _ in store.list("", younger=max(timedelta(days=days), LONGEST_SILENCE))}
+    spared = timedelta(days=days)
+    young = {name for name, _ in store.list("", younger=spared)}
+    alive = young if spared >= LONGEST_SILENCE else {name for name, _ in store.list("", younger=LONGEST_SILENCE)}
     at_work = {PurePosixPath(name).name for name in work if name in alive and name.startswith(f"{LEASES_FOLDER}/")}
     ended = {name for name in work if name not in alive and PurePosixPath(name).name not in at_work}
     stages = {(stage, key): shared for stage, key in list_stages(store) if (shared := read_stage(store, stage, key))}
@@ -111,10 +112,11 @@ def _reachable(stages: Mapping[tuple[str, str], SharedStage], roots: set[tuple[s
 
 def _find_fault(store: ObjectStore, shared: SharedStage) -> str:
     """Return what is wrong with a stage, "" if nothing is; its damaged objects are removed."""
-    if faulty := remove_damaged(store, shared.packed):
-        return _describe_objects(faulty)
     with TemporaryDirectory(prefix="emotion-verify-") as folder:
-        unpack(store, shared.packed, Path(folder))
+        try:
+            unpack(store, shared.packed, Path(folder))
+        except DamagedObject:  # it names the first one alone
+            return _describe_objects(remove_damaged(store, shared.packed))
         found = checksum_files(Path(folder))
     differing = [name for name in {*found, *shared.record.files} if found.get(name) != shared.record.files.get(name)]
     return f"other files than its record says: {', '.join(sorted(differing)[:3])}" if differing else ""
