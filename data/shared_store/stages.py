@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from data.base.errors import PipelineError
 from data.base.record import Record, describe_faults
 from data.shared_store.objects import ObjectStore
-from data.shared_store.packs import DamagedObject, Packed, pack, unpack
+from data.shared_store.packs import DamagedObject, Packed, pack, remove_damaged, unpack
 from data.workspace.atomic import RECORD_NAME
 from data.workspace.stage_record import StageRecord, read_record
 
@@ -73,8 +73,8 @@ def fetch_stage(
 ) -> StageRecord | None:
     """Write the files of a stage into an empty directory, without its record; return that, or None if there is none.
 
-    A damaged stage counts as missing: it is removed from the store, so that the next host that has it, or rebuilds
-    it, can write it.
+    A damaged stage counts as missing: its record and everything in it that is damaged are removed from the store, so
+    that the next host that has the stage, or rebuilds it, can write it.
 
     Args:
         store: to read from.
@@ -92,7 +92,7 @@ def fetch_stage(
     except DamagedObject as error:
         logger.warning("%s: %s/%s is rebuilt", error, stage, key)
         forget_stage(store, stage, key)
-        store.delete(error.name)
+        remove_damaged(store, shared.packed)
         return None
     return shared.record
 

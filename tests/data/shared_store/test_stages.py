@@ -86,5 +86,18 @@ def test_a_damaged_object_is_found_removed_and_written_again(store, stage, tmp_p
     assert fetch_stage(store, "texts", stage.key, tmp_path / "again") is not None
 
 
+def test_all_damage_of_a_stage_is_made_good_by_one_push(store, stage, tmp_path):
+    """A changed object of the same size looks written already, so it must be gone before the stage is pushed again."""
+    push_stage(store, stage.path)
+    for name in read_stage(store, "texts", stage.key).packed.objects():
+        content = store.read(name)
+        store.write(name, content[:-1] + bytes([content[-1] ^ 1]))
+    (tmp_path / "there").mkdir()
+    assert fetch_stage(store, "texts", stage.key, tmp_path / "there") is None
+    push_stage(store, stage.path)
+    (tmp_path / "again").mkdir()
+    assert fetch_stage(store, "texts", stage.key, tmp_path / "again") is not None
+
+
 def test_a_missing_stage_is_none(store, tmp_path):
     assert fetch_stage(store, "texts", "0" * 16, tmp_path) is None and list(stages.list_stages(store)) == []
