@@ -2,6 +2,7 @@
 
 module   | what it answers
 objects  | how are objects read and written, and what happens while the store is out of reach?
+outage   | what does the log say while the store is out of reach?
 packs    | in which objects are the files of a directory?
 stages   | how does a finished stage come into the store, and from there into a workspace?
 news     | what does a run on another host do now, and is it alive?

@@ -78,13 +78,19 @@ class HeldLease:
                 self.store.delete(self.name)
 
     def _renew(self) -> None:
+        is_late = False
         while not self._ended.wait(self._beat_seconds):
             lease = self.lease.model_copy(update={"beat": self.lease.beat + 1})
             try:
                 tag = self.store.replace(self.name, lease.model_dump_json().encode(), self.tag)
             except PipelineError as error:
-                logger.warning("the lease %s could not be renewed, another host may take it over: %s", self.name, error)
+                if not is_late:  # once for each outage
+                    logger.warning(
+                        "the lease %s could not be renewed, another host may take it over: %s", self.name, error
+                    )
+                is_late = True
                 continue
+            is_late = False
             if not tag:
                 self.is_lost = True
                 logger.warning(

@@ -5,7 +5,6 @@ credentials come from the usual variables of each cloud, such as AWS_ENDPOINT_UR
 them is stored.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,16 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from filelock import FileLock
-from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from data.base.errors import PipelineError, TransientError
+from data.shared_store.outage import outage_of
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Backend
 
 Answer = TypeVar("Answer")
-
-logger = logging.getLogger(__name__)
 
 SCHEMES = ("s3", "gs", "az", "file")
 
@@ -64,6 +62,7 @@ class ObjectStore:
     def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
         self.url, self.wait_seconds, self._answered = url, wait_seconds, False
         self._backend = _open(url)
+        self._outage = outage_of(url)
         self._folder = Path(urlsplit(url).path) if urlsplit(url).scheme == "file" else None
 
     def waiting(self, seconds: float) -> "ObjectStore":
@@ -216,7 +215,6 @@ class ObjectStore:
             retry=retry_if_exception_type(_Unanswered),
             stop=stop_after_delay(wait_seconds),
             wait=wait_exponential(multiplier=0.5, max=LONGEST_PAUSE_SECONDS),
-            before_sleep=before_sleep_log(logger, logging.INFO),
             reraise=True,
         )
 
@@ -233,6 +231,7 @@ class ObjectStore:
                     f"got no bucket at {self.url} ({_first_line(error)}), expected one: make it first"
                 ) from None
             except (BaseError, OSError) as error:
+                self._outage.miss(_first_line(error))
                 raise _Unanswered(f"no usable answer from {self.url}: {_first_line(error)}") from None
 
         try:
@@ -244,6 +243,7 @@ class ObjectStore:
                 "without it"
             ) from None
         self._answered = True
+        self._outage.end()
         return answer
 
 
@@ -300,5 +300,5 @@ def _open(url: str) -> "Backend":
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
             "allow_http": plain,
         },
-        retry_config={"max_retries": 0},  # `ObjectStore` repeats requests, and says so
+        retry_config={"max_retries": 0},  # `ObjectStore` repeats requests
     )
