@@ -75,7 +75,7 @@ def judge_data_set(
     trainable = not critical and bool((kept["split"] == "train").any())
     clean = partition_manifest(kept, seed) if trainable else kept.head(0).assign(part="")
     summary = DataSummary(
-        source=source.name,
+        source=source.shared_name,
         synthetic=source.is_generated,
         data_format=rules.data_format,
         counts_published=count_images(manifest, "split"),

@@ -82,6 +82,11 @@ class DatasetSource(Record):
         return f"{self.name} {self.digest}" if self.digest else self.name
 
     @property
+    def shared_name(self) -> str:
+        """Name for records, which other hosts read too: of a local source the last part of its path."""
+        return self.name if self.is_remote else Path(self.name).name
+
+    @property
     def is_generated(self) -> bool:
         """Whether the images are drawn by this project instead of being fetched."""
         return self.kind == "sample"

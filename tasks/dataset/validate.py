@@ -79,7 +79,7 @@ def validate_data(
     published_counts = load_published_counts(manifest)
     inputs = {
         "manifest": manifest.key,
-        "source": source.model_dump(mode="json"),
+        "source": {"kind": source.kind, "name": source.shared_name, "digest": source.digest},
         "policies": policies.model_dump(mode="json"),
         "limits": limits.model_dump(mode="json"),
         "format": choice.model_dump(mode="json"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 
 import pandas as pd
 import pytest
@@ -50,6 +51,17 @@ def judge(tmp_path, monkeypatch):
         return dataset, len(readings)
 
     return run, workspace
+
+
+def test_a_data_set_has_one_key_wherever_its_archive_is(judge, monkeypatch):
+    """A path holds on one host: with it in the key, hosts that share a store would do all later work twice."""
+    run, _ = judge
+    first, _ = run()
+    monkeypatch.setattr(sys.modules[__name__], "SOURCE", DatasetSource(kind="folder", location="/elsewhere/images"))
+    second, readings = run()
+    assert (second.key, readings) == (first.key, 0)
+    assert not any("/elsewhere" in path.read_text() for path in second.path.glob("*.[jm][sd]*"))
+    assert validate.load_summary(second).source == "images"
 
 
 def test_a_data_set_is_judged_from_one_reading(judge):
