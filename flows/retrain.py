@@ -109,7 +109,7 @@ def retrain(
     names, train_seeds = [*variants, *own_variants] or chosen.variants, training_seeds(seed, seeds)
     check_votes(votes, chosen, names, truth)
     parallel = choose_parallel(parallel, len(names) * seeds)
-    elsewhere = find_elsewhere(on, settings)
+    elsewhere = find_elsewhere(on, settings, force)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)
     data = prepare_data(asked, workspace, settings)
     load_truth(record_of(data.dataset), truth)  # ends the run before its trainings if there is no such truth

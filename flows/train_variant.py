@@ -1,7 +1,7 @@
 """Flow `train-variant`: one training that a run on another host asked for, on this one."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -22,8 +22,8 @@ from tasks.support.progress import TaskEvent, watching
 from tasks.training.remote import RemoteTraining
 from tasks.training.train import train_variant, weights_of
 
-PARENT_SECONDS = 20.0
-"""How often the run that waits for the training is looked at."""
+LOOK_SECONDS = 20.0
+"""How often this run, and the one that waits for the training, are looked at."""
 
 ENDED = (StateType.CANCELLED, StateType.CANCELLING, StateType.FAILED)
 """States of that run in which nobody wants the training; after a crash it may be resumed, and then it does."""
@@ -39,7 +39,8 @@ def train_for_another_host(training: RemoteTraining) -> str:
     Returns:
         The key of the training.
     """
-    settings = load_settings()
+    # Without the store nobody gets the result, so it is waited for, whatever runs of this host's own do.
+    settings = load_settings().model_copy(update={"store_outage": "fail"})
     training.require_versions()
     workspace = settings.open_workspace()
     with (
@@ -76,16 +77,24 @@ def _pass_on(news: NewsWriter, event: TaskEvent) -> None:
 
 @contextmanager
 def _ending_with(parent: str, children: Children) -> Iterator[None]:
-    """End the children of this run once the run that waits for it was cancelled or failed: Prefect would not."""
-    ended = threading.Event()
+    """End the children of this run once nobody waits for them: Prefect would not.
+
+    Either the run that waits was cancelled or failed, or it gave the training to another host, because this one was out
+    of reach, and marked this run as crashed.
+    """
+    ended, own = threading.Event(), str(flow_run.id or "")
     logger = get_run_logger()
 
     def watch() -> None:
-        while parent and not ended.wait(PARENT_SECONDS):
-            if _has_ended(parent):
+        while not ended.wait(LOOK_SECONDS):
+            if parent and _is_in(parent, ENDED):
                 logger.warning("the run that waits for this training has ended: the training ends too")
-                children.stop()
-                return
+            elif own and _is_in(own, (StateType.CRASHED,)):
+                logger.warning("another host has this training now, since this one was out of reach: it ends here")
+            else:
+                continue
+            children.stop()
+            return
 
     thread = threading.Thread(target=watch, name="parent run", daemon=True)
     thread.start()
@@ -93,14 +102,14 @@ def _ending_with(parent: str, children: Children) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join(PARENT_SECONDS)
+        thread.join(LOOK_SECONDS)
 
 
-def _has_ended(run: str) -> bool:
-    """Tell whether a flow run has ended in a way that nobody resumes; False if the server cannot be reached."""
+def _is_in(run: str, states: Collection[StateType]) -> bool:
+    """Tell whether a flow run is in one of these states; False if the server cannot be reached."""
     try:
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(run).state  # type: ignore[arg-type]  # it takes a text too
     except httpx.HTTPError:
         return False
-    return bool(state and state.type in ENDED)
+    return bool(state and state.type in states)

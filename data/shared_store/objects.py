@@ -11,7 +11,7 @@ from contextlib import suppress
 from copy import copy
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from filelock import FileLock
@@ -46,6 +46,15 @@ READ_BYTES = 8 << 20
 
 class StoreUnavailable(TransientError):
     """Report a store that gave no usable answer for as long as it was waited for."""
+
+
+class Found(NamedTuple):
+    """What a store says of an object without its content."""
+
+    size: int
+    """In bytes."""
+    written: datetime
+    """By the clock of the store."""
 
 
 class ObjectStore:
@@ -111,14 +120,20 @@ class ObjectStore:
 
     def size(self, name: str) -> int | None:
         """Return the size of an object in bytes, or None if there is none."""
+        found = self.look(name)
+        return found.size if found else None
 
-        def look() -> int | None:
+    def look(self, name: str) -> Found | None:
+        """Return size and time of an object, or None if there is none."""
+
+        def ask() -> Found | None:
             try:
-                return self._backend.head(name)["size"]
+                meta = self._backend.head(name)
             except FileNotFoundError:
                 return None
+            return Found(meta["size"], meta["last_modified"])
 
-        return self._ask(look)
+        return self._ask(ask)
 
     def write(self, name: str, content: bytes | Path) -> None:
         """Write an object, which replaces an older one as a whole.
@@ -184,10 +199,15 @@ class ObjectStore:
         """
         found = self._ask(lambda: [one for page in self._backend.list(folder or None) for one in page])
         if younger is not None and found:
-            since = self._now() - younger
+            since = self.now() - younger
             found = [one for one in found if one["last_modified"] > since]
         names = ((str(one["path"]), int(one["size"])) for one in found)
         yield from sorted(one for one in names if not one[0].startswith(LOCKS_FOLDER))
+
+    def now(self) -> datetime:
+        """Return the time of the store, by an object that is written for this."""
+        self.write(CLOCK_NAME, b"")
+        return self._ask(lambda: self._backend.head(CLOCK_NAME)["last_modified"])
 
     def _get(self, name: str) -> tuple[bytes | None, str]:
         try:
@@ -195,11 +215,6 @@ class ObjectStore:
         except FileNotFoundError:
             return None, ""
         return bytes(got.bytes()), got.meta["e_tag"] or ""
-
-    def _now(self) -> datetime:
-        """Return the time of the store, by an object that is written for this."""
-        self.write(CLOCK_NAME, b"")
-        return self._ask(lambda: self._backend.head(CLOCK_NAME)["last_modified"])
 
     def _tag_of(self, name: str, content: bytes) -> str:
         """Return the tag of an object if it has this content, else ""."""

@@ -9,12 +9,13 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from data.base.errors import PipelineError
 from data.base.record import Record
-from data.shared_store.objects import ObjectStore
+from data.shared_store.objects import Found, ObjectStore
 from data.workspace.digests import hash_file
 
 ALONE_BYTES = 4 << 20
@@ -24,6 +25,10 @@ PACK_BYTES = 32 << 20
 """About how many bytes of small files are packed together: so much is in memory at once."""
 
 OBJECTS_FOLDER = "objects"
+
+FRESH = timedelta(days=1)
+"""What is older is written again when it is used, since pruning on another host goes by the age and may be about to
+remove it. It is so long because the clocks of host and store may differ."""
 
 
 class Packed(Record):
@@ -67,13 +72,13 @@ def pack(store: ObjectStore, directory: Path, files: Mapping[str, tuple[int, str
     """
     alone = {name: digest for name, (size, digest) in files.items() if size >= ALONE_BYTES}
     for name, digest in sorted(alone.items()):
-        if store.size(object_name(digest)) != files[name][0]:
+        if not _is_there(store, object_name(digest), files[name][0]):
             store.write(object_name(digest), directory / name)
     packs = []
     for names in _group({name: size for name, (size, _) in files.items() if name not in alone}):
         content = _write_tar(directory, names)
         digest = hashlib.sha256(content).hexdigest()
-        if store.size(object_name(digest)) != len(content):
+        if not _is_there(store, object_name(digest), len(content)):
             store.write(object_name(digest), content)
         packs.append(digest)
     return Packed(packs=tuple(packs), alone=alone)
@@ -97,6 +102,11 @@ def unpack(store: ObjectStore, packed: Packed, directory: Path) -> None:
         _check(object_name(digest), digest, hash_file(path) if found else None)
 
 
+def is_fresh(found: Found) -> bool:
+    """Tell whether an object was written lately."""
+    return datetime.now(UTC) - found.written < FRESH
+
+
 def remove_damaged(store: ObjectStore, packed: Packed) -> set[str]:
     """Remove the objects of a packed directory that have other content than their names say.
 
@@ -112,6 +122,12 @@ def remove_damaged(store: ObjectStore, packed: Packed) -> set[str]:
                 store.delete(name)
                 faulty.add(name)
     return faulty
+
+
+def _is_there(store: ObjectStore, name: str, size: int) -> bool:
+    """Tell whether an object need not be written; an old one may be about to be pruned."""
+    found = store.look(name)
+    return found is not None and found.size == size and is_fresh(found)
 
 
 def _check(name: str, expected: str, found: str | None) -> None:

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from data.base.errors import PipelineError
 from data.base.record import Record, describe_faults
 from data.shared_store.objects import ObjectStore
-from data.shared_store.packs import DamagedObject, Packed, pack, remove_damaged, unpack
+from data.shared_store.packs import DamagedObject, Packed, is_fresh, pack, remove_damaged, unpack
 from data.workspace.atomic import RECORD_NAME
+from data.workspace.digests import checksum_files
 from data.workspace.stage_record import StageRecord, read_record
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,15 @@ def stage_name(stage: str, key: str) -> str:
 def has_stage(store: ObjectStore, stage: str, key: str) -> bool:
     """Tell whether the store has a finished stage."""
     return store.size(stage_name(stage, key)) is not None
+
+
+def touch_stage(store: ObjectStore, stage: str, key: str) -> bool:
+    """Tell whether the store has a finished stage, which counts as used now: pruning goes by the age of its record."""
+    name = stage_name(stage, key)
+    found = store.look(name)
+    if found and not is_fresh(found) and (content := store.read(name)):
+        store.write(name, content)
+    return found is not None
 
 
 def push_stage(store: ObjectStore, directory: Path) -> Pushed:
@@ -93,6 +103,10 @@ def fetch_stage(
         logger.warning("%s: %s/%s is rebuilt", error, stage, key)
         forget_stage(store, stage, key)
         remove_damaged(store, shared.packed)
+        return None
+    if checksum_files(directory) != shared.record.files:
+        logger.warning("got other files of %s/%s in the store than its record says: it is rebuilt", stage, key)
+        forget_stage(store, stage, key)
         return None
     return shared.record
 

@@ -11,9 +11,10 @@ from data.base.errors import PipelineError
 from data.shared_store.leases import HeldLease, take_lease
 from data.shared_store.objects import FIRST_SECONDS, ObjectStore, StoreUnavailable
 from data.shared_store.progress import drop_progress, load_progress, save_progress
-from data.shared_store.stages import fetch_stage, has_stage, push_stage
+from data.shared_store.stages import fetch_stage, has_stage, push_stage, touch_stage
 from data.workspace.layout import FEATURES_STAGE, MARKER_STAGES
 from data.workspace.stage_record import StageRecord
+from data.workspace.tier import LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,6 @@ PROGRESS_SECONDS = 10.0
 
 OUTAGE_SECONDS = 60.0
 """For so long an unreachable store is not asked again, where work goes on without it."""
-
-
-class LeaseLost(PipelineError):
-    """Report work that another host took over, because this one seemed to be gone."""
 
 
 class SharedTier:
@@ -46,6 +43,13 @@ class SharedTier:
         self._out_until = 0.0
         self._leases: dict[tuple[str, str], HeldLease] = {}
 
+    def lacks(self, stage: str, key: str) -> bool:
+        """Tell whether the other hosts have no such stage, see `data.workspace.tier.StageTier`."""
+        with self._outage_borne() as reachable:
+            if reachable and stage not in KEPT_LOCALLY:
+                return not touch_stage(self.store, stage, key)
+        return False
+
     def fetch(self, stage: str, key: str, directory: Path, make_room: Callable[[int], None]) -> StageRecord | None:
         """Write the files of a stage into an empty directory, see `data.workspace.tier.StageTier`."""
         with self._outage_borne() as reachable:
@@ -57,7 +61,7 @@ class SharedTier:
         """Give a finished stage to the other hosts, unless they have it."""
         stage, key = directory.parts[-2:]
         with self._outage_borne() as reachable:
-            if not reachable or stage in KEPT_LOCALLY or has_stage(self.store, stage, key):
+            if not reachable or stage in KEPT_LOCALLY:
                 return
             pushed = push_stage(self.store, directory)
             drop_progress(self.store, stage, key)
@@ -85,21 +89,15 @@ class SharedTier:
                     lease.release()
 
     def save_progress(self, stage: str, key: str, directory: Path, names: Sequence[str], step: int) -> None:
-        """Save files of a working directory, from which another host can resume, see `data.shared_store.progress`.
-
-        Raises:
-            LeaseLost: another host took the work over, so this one has to stop.
-        """
+        """Save files of a working directory, from which another host can resume, see `data.shared_store.progress`."""
         lease = self._leases.get((stage, key))
         if lease and lease.is_lost:
-            raise LeaseLost(
-                f"got {stage}/{key}, which another host took over, expected to work on it alone: it resumes"
-            )
+            raise LeaseLost(f"got {stage}/{key}, which another host took over, expected to work on it alone")
         if lease is None:
             return
         try:
             save_progress(self.store.waiting(PROGRESS_SECONDS), stage, key, directory, names, step)
-        except StoreUnavailable as error:  # the work itself goes on
+        except PipelineError as error:  # out of reach, or no access since a token expired: the work itself goes on
             logger.warning("another host could not resume %s/%s at step %d: %s", stage, key, step, error)
 
     def load_progress(self, stage: str, key: str, directory: Path, beyond: int) -> int:

@@ -1,7 +1,7 @@
 """Upkeep of a store: what it has, whether that is whole, and the removal of what no workspace needs."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -63,7 +63,7 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
     """
     work = [name for folder in WORK_FOLDERS for name, _ in store.list(folder)]  # before what is young: none began since
     objects = dict(store.list(OBJECTS_FOLDER))  # before the stages: one that is finished meanwhile keeps its objects
-    spared = timedelta(days=days)
+    spared, began = timedelta(days=days), store.now()
     young = {name for name, _ in store.list("", younger=spared)}
     alive = young if spared >= LONGEST_SILENCE else {name for name, _ in store.list("", younger=LONGEST_SILENCE)}
     at_work = {PurePosixPath(name).name for name in work if name in alive and name.startswith(f"{LEASES_FOLDER}/")}
@@ -79,10 +79,18 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
         for name in ended:  # left by hosts that are gone
             store.delete(name)
         for stage, key in gone:
-            forget_stage(store, stage, key)
+            if not _is_used_again(store, stage_name(stage, key), began):
+                forget_stage(store, stage, key)
         for name in unused:
-            store.delete(name)
+            if not _is_used_again(store, name, began):
+                store.delete(name)
     return Removed(tuple(gone), len(unused), sum(objects[name] for name in unused), len(kept))
+
+
+def _is_used_again(store: ObjectStore, name: str, since: datetime) -> bool:
+    """Tell whether a host wrote an object again meanwhile: with many objects, pruning takes minutes."""
+    found = store.look(name)
+    return found is not None and found.written > since
 
 
 def _needed(store: ObjectStore, stages: Mapping[tuple[str, str], SharedStage]) -> Iterator[tuple[str, str]]:

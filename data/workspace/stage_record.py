@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,15 @@ def find_other_files(path: Path) -> Iterator[Path]:
     """Yield the files and links below a stage directory that its record does not list: a person put them there."""
     listed = {RECORD_NAME, *read_record(path).files}
     yield from (found for found in walk_files(path) if found.relative_to(path).as_posix() not in listed)
+
+
+def save_other_files(target: Path) -> None:
+    """Rename a stage that is about to be replaced if it holds files that are not its own, so that none is lost."""
+    try:
+        other = next(find_other_files(target), None) if target.exists() else None
+    except (OSError, ValueError):  # its record is damaged, so nothing tells whose files these are
+        other = target
+    if other:
+        saved = target.with_name(f"{target.name}.saved-{time.time_ns()}")
+        target.replace(saved)
+        logger.warning("%s holds files that are not its own: it is now %s; delete it if you need none", target, saved)

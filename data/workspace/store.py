@@ -4,8 +4,8 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ from data.workspace.atomic import (
     write_atomically,
 )
 from data.workspace.digests import checksum_files, hash_json
-from data.workspace.full_disk import full_disk_explained
+from data.workspace.full_disk import full_disk_explained, require_free_space
 from data.workspace.in_use import StagesInUse, read_stages_in_use
 from data.workspace.mark import Mark, claim_root
 from data.workspace.ownership import forget_owned, start_owned
 from data.workspace.reachability import references
-from data.workspace.stage_record import StageRecord, find_damage, find_other_files
-from data.workspace.tier import StageTier
+from data.workspace.stage_record import StageRecord, find_damage, find_other_files, save_other_files
+from data.workspace.tier import LeaseLost, StageTier
 
 logger = logging.getLogger(__name__)
 
@@ -151,41 +151,37 @@ class Workspace:
             Whatever `write` raises; nothing is left under the stage's name then.
         """
         key = hash_json(inputs)
-        target, work = self.directory(stage, key), self.work_directory(stage, key)
         self.claim()
-        with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
-            self._in_use.add(stage, key)
-            found = Produced(stage=stage, key=key, path=target, cached=True)
-            if not self.force and (self._find_used(stage, key, verify) or self._fetch(stage, key)):
-                return found
-            made_from = (named for _, named in references(inputs))
-            with self.tier.writing(stage, key, made_from, give_up) if self.tier else nullcontext(True) as is_mine:
-                if not is_mine and self._fetch(stage, key):
-                    return found
-                self.require_space(need(), f"the next of {stage}")
-                started = time.monotonic()
-                self._write(work, write, resumable)
-                record = StageRecord(
-                    stage=stage,
-                    key=key,
-                    created=_now(),
-                    inputs=dict(inputs),
-                    seconds=round(time.monotonic() - started, 3),
-                    files=checksum_files(work),
-                )
-                self._finish(work, record)
-                self._push(target)
-        return found.model_copy(update={"cached": False})
+        while True:
+            try:
+                with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
+                    self._in_use.add(stage, key)
+                    cached = not self.force and self._find_or_fetch(stage, key, verify)
+                    if not cached:
+                        made_from = (named for _, named in references(inputs))
+                        with self._writing(stage, key, made_from, give_up) as is_mine:
+                            cached = not is_mine and self._fetch(stage, key)
+                            if not cached:
+                                self.require_space(need(), f"the next of {stage}")
+                                self._make(stage, key, inputs, write, resumable)
+                return Produced(stage=stage, key=key, path=self.directory(stage, key), cached=cached)
+            except LeaseLost:
+                logger.warning("another host took %s/%s over: this one waits for its result", stage, key)
 
-    def look_up(self, stage: str, key: str, verify: bool = False) -> Produced | None:
+    def look_up(
+        self, stage: str, key: str, verify: bool = False, give_up: Callable[[], bool] = lambda: False
+    ) -> Produced | None:
         """Return a finished stage that is here, or that another host has finished; None if there is none.
 
         As long as this object lives, pruning does not remove the stage.
+
+        Raises:
+            PipelineError: `give_up` ended the wait for another run of this host, which writes the stage.
         """
         self.claim()
-        with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), lambda: False):
+        with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
             self._in_use.add(stage, key)
-            if self._find_used(stage, key, verify) or self._fetch(stage, key):
+            if self._find_or_fetch(stage, key, verify):
                 return Produced(stage=stage, key=key, path=self.directory(stage, key), cached=True)
         return None
 
@@ -212,13 +208,7 @@ class Workspace:
             PipelineError: there is less free space than `need_bytes` and the reserve.
         """
         self.claim()
-        free = shutil.disk_usage(self.root).free
-        if free < need_bytes + self.reserve_bytes:
-            raise PipelineError(
-                f"got {_in_megabytes(free)} of free space in {self.root}, expected {_in_megabytes(need_bytes)} for "
-                f"{what} and {_in_megabytes(self.reserve_bytes)} to spare: run `emotion prune`, set EMOTION_WORKSPACE "
-                "to a directory on a larger disk, or EMOTION_RESERVE_BYTES to what is to be spared"
-            )
+        require_free_space(self.root, need_bytes, self.reserve_bytes, what)
 
     def discard(self, stage: str, key: str, last_used: float) -> bool:
         """Remove a finished stage and return True, unless a living process uses it, any used it meanwhile, or it holds
@@ -260,12 +250,43 @@ class Workspace:
         with try_lock(self._lock_path(stage, key)) as mine:
             return not mine
 
+    def _writing(
+        self, stage: str, key: str, made_from: Iterable[str], give_up: Callable[[], bool]
+    ) -> AbstractContextManager[bool]:
+        """Tell other hosts, if there are any, that this one writes the stage, see `StageTier.writing`."""
+        return self.tier.writing(stage, key, made_from, give_up) if self.tier else nullcontext(True)
+
+    def _make(
+        self, stage: str, key: str, inputs: Mapping[str, Any], write: Callable[[Path], None], resumable: bool
+    ) -> None:
+        """Write the stage with its record, and give it to the other hosts."""
+        work, started = self.work_directory(stage, key), time.monotonic()
+        self._write(work, write, resumable)
+        record = StageRecord(
+            stage=stage,
+            key=key,
+            created=_now(),
+            inputs=dict(inputs),
+            seconds=round(time.monotonic() - started, 3),
+            files=checksum_files(work),
+        )
+        self._finish(work, record)
+        if self.tier:
+            self.tier.push(self.directory(stage, key))
+
+    def _find_or_fetch(self, stage: str, key: str, verify: bool) -> bool:
+        return self._find_used(stage, key, verify) or self._fetch(stage, key)
+
     def _find_used(self, stage: str, key: str, verify: bool) -> bool:
         """Tell whether the stage is here; it counts as used now, and other hosts get it if they lack it."""
-        path = self.find(stage, key, verify)
+        if not self.directory(stage, key).is_dir():
+            return False
+        lacking = self.tier is not None and self.tier.lacks(stage, key)
+        path = self.find(stage, key, verify or lacking)  # whatever other hosts get is read first
         if path:
             os.utime(path / RECORD_NAME)  # pruning depends on when a stage was last used
-            self._push(path)
+            if self.tier and lacking:
+                self.tier.push(path)
         return path is not None
 
     def _fetch(self, stage: str, key: str) -> bool:
@@ -279,26 +300,19 @@ class Workspace:
         fetched.mkdir(parents=True)
         try:
             record = self.tier.fetch(stage, key, fetched, lambda size: self.require_space(size, f"the next of {stage}"))
-            if record and checksum_files(fetched) == record.files:
-                self._finish(fetched, record)
-                return True
             if record:
-                logger.warning("%s/%s in the store has other files than its record says; it is rebuilt", stage, key)
+                self._finish(fetched, record)
         finally:
             shutil.rmtree(fetched, ignore_errors=True)
             forget_owned(self.root, fetched)
-        return False
-
-    def _push(self, path: Path) -> None:
-        if self.tier:
-            self.tier.push(path)
+        return record is not None
 
     def _finish(self, work: Path, record: StageRecord) -> None:
         """Add the record to a complete directory, and give it the stage's name."""
         target = self.directory(record.stage, record.key)
         sync_tree(work)  # before the record, which says that the stage is complete
         write_atomically(work / RECORD_NAME, record.model_dump_json(indent=1))
-        _save_other_files(target)
+        save_other_files(target)
         put_in_place(work, target)
         forget_owned(self.root, work)
 
@@ -325,22 +339,6 @@ class Workspace:
 def key_of_work(work: Path) -> str:
     """Return the key of the stage that is written in a working directory."""
     return work.name.removeprefix(".").removesuffix(".work")
-
-
-def _save_other_files(target: Path) -> None:
-    """Rename a stage that is about to be replaced if it holds files that are not its own, so that none is lost."""
-    try:
-        other = next(find_other_files(target), None) if target.exists() else None
-    except (OSError, ValueError):  # its record is damaged, so nothing tells whose files these are
-        other = target
-    if other:
-        saved = target.with_name(f"{target.name}.saved-{time.time_ns()}")
-        target.replace(saved)
-        logger.warning("%s holds files that are not its own: it is now %s; delete it if you need none", target, saved)
-
-
-def _in_megabytes(size: int) -> str:
-    return f"{size / 1e6:.0f} MB"
 
 
 def _now() -> str:

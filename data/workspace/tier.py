@@ -5,14 +5,25 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from data.base.errors import PipelineError
 from data.workspace.stage_record import StageRecord
+
+
+class LeaseLost(PipelineError):
+    """Report work that another host took over, because this one seemed to be gone."""
 
 
 class StageTier(Protocol):
     """Finished stages of other hosts, and the news of who writes one."""
 
+    def lacks(self, stage: str, key: str) -> bool:
+        """Tell whether the other hosts have no such stage; one that they have counts as used now."""
+        ...
+
     def fetch(self, stage: str, key: str, directory: Path, make_room: Callable[[int], None]) -> StageRecord | None:
         """Write the files of a stage into an empty directory; return its record, or None if no host has finished it.
+
+        The files are what the record says: a damaged stage counts as missing.
 
         Args:
             stage: kind of content.
@@ -23,7 +34,7 @@ class StageTier(Protocol):
         ...
 
     def push(self, directory: Path) -> None:
-        """Give a finished stage to the other hosts, unless they have it."""
+        """Give a finished stage to the other hosts, unless they have it; its files must be what its record says."""
         ...
 
     def writing(
@@ -48,6 +59,9 @@ class StageTier(Protocol):
             directory: that has the files.
             names: of the files, as far as they exist.
             step: how far the work is; grows.
+
+        Raises:
+            LeaseLost: another host took the work over, so this one has to stop.
         """
         ...
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from data.base.errors import PipelineError
 from data.records.training import VariantResult
 from data.shared_store.objects import ObjectStore
 from data.system.hardware import threads_per_child, usable_cores
@@ -36,12 +37,17 @@ class Elsewhere(NamedTuple):
     """Store of all hosts."""
 
 
-def find_elsewhere(pool: str, settings: Settings) -> Elsewhere | None:
+def find_elsewhere(pool: str, settings: Settings, force: bool = False) -> Elsewhere | None:
     """Return where the trainings of a run with `--on POOL` run, or None for here.
 
     Raises:
-        PipelineError: there is a pool, but no store.
+        PipelineError: there is a pool, but no store, or every training is to be repeated.
     """
+    if pool and force:
+        raise PipelineError(
+            f"got --force with --on {pool}, expected one of them: the first result in the store counts for all hosts, "
+            "so a training that is finished there is not repeated; run it here, without EMOTION_STORE and --on"
+        )
     return Elsewhere(pool, settings.open_store()) if pool else None
 
 

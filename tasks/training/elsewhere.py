@@ -67,8 +67,8 @@ def train_elsewhere(
     except VariantUnavailable as error:
         return skip(job, error)  # type: ignore[return-value]
     key = hash_json(training_inputs(job, views, weights))
-    found = workspace.look_up(VARIANTS_STAGE, key)
     try:
+        found = workspace.look_up(VARIANTS_STAGE, key, give_up=children.is_stopping)
         if found is None:
             remote = RemoteTraining.describe(job, views, key, str(flow_run.id or ""))
             with get_client(sync_client=True) as client:
@@ -121,11 +121,11 @@ class Followed:
             ChildStopped: the run is ending; the training is cancelled.
             PipelineError: it failed, was cancelled, was moved too often, or took too long.
         """
-        moves, number, began = 0, 0, time.time()
+        moves, number = 0, 0
         while moves <= MOST_MOVES:
             run = self._start(number)
             number += 1
-            if _ended_before(run, began):  # in an earlier attempt of this flow run
+            if _ended_badly(run):  # in an earlier attempt of this flow run: a run that was made now has not begun
                 continue
             if self._follow(run):
                 return
@@ -213,9 +213,6 @@ class Watch:
         return False
 
 
-def _ended_before(run: FlowRun, moment: float) -> bool:
-    """Tell whether a run had ended, without a training, before a moment."""
-    state = run.state
-    return bool(
-        state and state.is_final() and state.type != StateType.COMPLETED and state.timestamp.timestamp() < moment
-    )
+def _ended_badly(run: FlowRun) -> bool:
+    """Tell whether a run has ended without a training."""
+    return bool(run.state and run.state.is_final() and run.state.type != StateType.COMPLETED)

@@ -2,14 +2,17 @@
 
 import threading
 import time
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from data.base.errors import PipelineError
 from data.shared_store import tier as tier_module
+from data.shared_store.leases import LeaseTimes, take_lease
 from data.shared_store.objects import FIRST_SECONDS, ObjectStore, StoreUnavailable
-from data.shared_store.stages import has_stage
+from data.shared_store.stages import has_stage, read_stage, stage_name
 from data.shared_store.tier import SharedTier
 from data.workspace.layout import TRACKED_STAGE
 from data.workspace.store import Workspace
@@ -68,6 +71,90 @@ def test_of_two_hosts_at_once_one_makes_it(open_host):
 def test_a_missing_stage_says_what_to_do(open_host):
     with pytest.raises(PipelineError, match="in the store of EMOTION_STORE, expected it"):
         open_host("one").obtain("texts", "0" * 16)
+
+
+def test_other_hosts_never_get_a_damaged_stage(open_host, tmp_path, store, caplog):
+    made = Workspace(tmp_path / "one").produce("texts", {"a": 1}, write)
+    (made.path / "text").write_text("mode")  # of equal size
+    assert not open_host("one").produce("texts", {"a": 1}, write).cached, "it is rebuilt before it is given away"
+    assert "other content than was written" in caplog.text
+    assert open_host("two").produce("texts", {"a": 1}, refuse).cached
+
+
+def test_a_stage_of_other_files_than_its_record_says_is_removed_from_the_store(open_host, store, caplog):
+    made = open_host("one").produce("texts", {"a": 1}, write)
+    shared = read_stage(store, "texts", made.key)
+    wrong = shared.record.model_copy(update={"files": {"text": (4, "0" * 64)}})
+    store.write(stage_name("texts", made.key), shared.model_copy(update={"record": wrong}).model_dump_json().encode())
+    assert not open_host("two").produce("texts", {"a": 1}, write).cached and "it is rebuilt" in caplog.text
+    assert open_host("three").produce("texts", {"a": 1}, refuse).cached
+
+
+def test_a_stage_that_is_used_counts_as_written_lately(open_host, store, monkeypatch):
+    made = open_host("one").produce("texts", {"a": 1}, write)
+    before = store.look(stage_name("texts", made.key))
+    time.sleep(1.1)  # the times of S3 are whole seconds
+    open_host("two").produce("texts", {"a": 1}, refuse)
+    open_host("two").produce("texts", {"a": 1}, refuse)
+    assert store.look(stage_name("texts", made.key)) == before, "it is not written at every use"
+    monkeypatch.setattr("data.shared_store.packs.FRESH", timedelta(seconds=1))
+    open_host("two").produce("texts", {"a": 1}, refuse)
+    assert store.look(stage_name("texts", made.key)).written > before.written
+
+
+def test_a_host_whose_work_was_taken_over_waits_for_the_result(open_host, monkeypatch, caplog):
+    """The link of one host is down for longer than its lease lasts, and comes back while another one works."""
+    times = LeaseTimes(beat=0.1, expires=0.6, look=0.05)
+    monkeypatch.setattr(tier_module, "take_lease", partial(take_lease, times=times))
+    one, two = open_host("one"), open_host("two")
+    done, others = [], []
+
+    def write_in_time(out):
+        done.append("two")
+        time.sleep(1)
+        write(out)
+
+    def write_too_late(out):
+        done.append("one")
+        (lease,) = one.tier._leases.values()
+        real, lease.store = lease.store, Unreachable()
+        others.append(threading.Thread(target=lambda: two.produce("texts", {"a": 1}, write_in_time)))
+        others[0].start()
+        while len(done) < 2:
+            time.sleep(0.05)
+        lease.store = real
+        while not lease.is_lost:
+            time.sleep(0.05)
+        one.tier.save_progress("texts", lease.name.split("/")[-1].removesuffix(".json"), out, [], 2)
+
+    found = one.produce("texts", {"a": 1}, write_too_late, resumable=True)
+    others[0].join()
+    assert found.cached and done == ["one", "two"] and "this one waits for its result" in caplog.text
+    assert (found.path / "text").read_text() == "made"
+
+
+class Unreachable:
+    """A store that never answers."""
+
+    def __getattr__(self, name):
+        raise StoreUnavailable("got no answer")
+
+
+def test_progress_that_cannot_be_saved_does_not_end_the_work(open_host, monkeypatch, caplog):
+    """Such as after a token of the cloud expired, in the middle of a long training."""
+    host = open_host("one")
+
+    def write_on(out):
+        def refuse_access(*_args):
+            raise PipelineError("got no access")
+
+        monkeypatch.setattr(tier_module, "save_progress", refuse_access)
+        (lease,) = host.tier._leases.values()
+        host.tier.save_progress("texts", lease.name.split("/")[-1].removesuffix(".json"), out, [], 2)
+        write(out)
+
+    assert not host.produce("texts", {"a": 1}, write_on).cached
+    assert "could not resume" in caplog.text and "no access" in caplog.text
 
 
 class Away(SharedTier):

@@ -1,14 +1,18 @@
 """Upkeep: damage is found, and nothing goes that any host needs."""
 
+import time
+from copy import copy
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from data.shared_store import packs
 from data.shared_store.leases import list_leases, take_lease
 from data.shared_store.needs import write_needs
 from data.shared_store.packs import object_name
 from data.shared_store.progress import load_progress, save_progress
-from data.shared_store.stages import fetch_stage, list_stages, push_stage, read_stage
+from data.shared_store.stages import fetch_stage, list_stages, push_stage, read_stage, stage_name
 from data.shared_store.state import pull_state, push_state, read_state
 from data.shared_store.tier import SharedTier
 from data.shared_store.transfer import pull_needed, push_missing, tell_needs
@@ -57,6 +61,30 @@ def test_what_is_named_stays_with_what_it_was_made_from(store, pushed):
     assert (removed.objects, removed.kept) == (1, 3)
     assert set(list_stages(store)) == places(stages["report"], stages["training"], stages["views"])
     assert list(remove_damage(store)) == []
+
+
+def test_what_a_host_pushes_while_pruning_removes_it_stays_whole(store, pushed, tmp_path, monkeypatch):
+    """Pruning takes minutes, and a push finds the objects of the stage there until they are removed."""
+    workspace, stages = pushed
+    write_needs(store, workspace.id, [])
+    other, pushes = stages["other"], []
+    time.sleep(1.1)  # the times of S3 are whole seconds
+
+    class Slow(type(store)):
+        def delete(self, name):
+            super().delete(name)
+            if name == stage_name("variants", other.key):
+                time.sleep(1.1)
+                monkeypatch.setattr(packs, "FRESH", timedelta(seconds=1))  # what is to be pruned is old
+                pushes.append(push_stage(store, other.path))
+
+    slow = copy(store)
+    slow.__class__ = Slow
+    prune_store(slow, 0, dry_run=False)
+    assert pushes == [(True, ())]
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    assert fetch_stage(store, "variants", other.key, fetched)
 
 
 def test_a_young_stage_and_what_a_host_writes_now_stay(store, pushed):
