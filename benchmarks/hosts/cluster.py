@@ -188,10 +188,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(workers: int, folder: Path) -> Iterator[Cluster]:
-    """Start the hub, and so many workers; end all of it when the block is left."""
+def cluster(workers: int, folder: Path, number: int = 0) -> Iterator[Cluster]:
+    """Start the hub, and so many workers, on the network of this number; end all of it when the block is left."""
     names = ["hub", "store", "parent", "second", *(f"worker{number}" for number in range(1, workers + 1))]
-    with network(names, folder) as hosts:
+    with network(names, folder, number) as hosts:
         made = Cluster(hosts, folder)
         made.start_database()
         made.start_store()

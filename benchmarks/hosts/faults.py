@@ -211,12 +211,15 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--faults", nargs="*", default=list(FAULTS), choices=FAULTS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--network", type=int, default=0, help="0 to 255; another one for a second call at the same time"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the hosts are removed
     draw, preset = random.Random(options.seed), write_preset(options.out / "smoke-longer.json", EPOCHS)
-    trials = [("none", 0), *((fault, number) for fault in options.faults for number in range(options.times))]
-    with cluster(2, options.out) as on:
+    trials = [("none", 0), *((fault, number) for number in range(options.times) for fault in options.faults)]
+    with cluster(2, options.out, options.network) as on:
         for fault, number in trials:
             outcome = try_fault(on, fault, number, preset, draw)
             with (options.out / "outcomes.jsonl").open("a") as file:

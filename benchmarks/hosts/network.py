@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-BRIDGE, SUBNET = "emhosts", "10.77.0"
+BRIDGE, SUBNET = "emhosts", "10.77"
 
 DELAY_MILLISECONDS, LOSS_PERCENT = 5, 0.5
 """Of each packet that a host sends."""
@@ -21,11 +21,12 @@ class Host:
         name: at most eight letters.
         number: last part of its address.
         folder: for its home and its workspace.
+        of: number of its network.
     """
 
-    def __init__(self, name: str, number: int, folder: Path) -> None:
-        self.name, self.address, self.folder = name, f"{SUBNET}.{number}", folder
-        self.namespace, self.outer = f"em-{name}", f"emv{number}"
+    def __init__(self, name: str, number: int, folder: Path, of: int = 0) -> None:
+        self.name, self.address, self.folder = name, f"{SUBNET}.{of}.{number}", folder
+        self.namespace, self.outer = f"em{of}-{name}", f"emv{of}-{number}"
         self.workspace = folder / "workspace"
         self.cores = ""
         """Cores of this machine that its processes may use, as taskset names them; empty for all."""
@@ -66,26 +67,33 @@ class Host:
 
 
 @contextmanager
-def network(names: Sequence[str], folder: Path) -> Iterator[dict[str, Host]]:
-    """Make hosts on one bridge; remove them with all their processes when the block is left."""
-    hosts = {name: Host(name, number, folder / name) for number, name in enumerate(names, start=10)}
-    _remove(hosts)
+def network(names: Sequence[str], folder: Path, number: int = 0) -> Iterator[dict[str, Host]]:
+    """Make hosts on one bridge; remove them with all their processes when the block is left.
+
+    Args:
+        names: of the hosts.
+        folder: gets a folder for each.
+        number: of the network, 0 to 255; those with different numbers do not meet.
+    """
+    hosts = {name: Host(name, last, folder / name, number) for last, name in enumerate(names, start=10)}
+    bridge = f"{BRIDGE}{number}"
+    _remove(hosts, bridge)
     try:
-        _ip("link", "add", BRIDGE, "type", "bridge")
-        _ip("link", "set", BRIDGE, "up")
-        _ip("addr", "add", f"{SUBNET}.1/24", "dev", BRIDGE)  # of this machine, which looks into the store
+        _ip("link", "add", bridge, "type", "bridge")
+        _ip("link", "set", bridge, "up")
+        _ip("addr", "add", f"{SUBNET}.{number}.1/24", "dev", bridge)  # of this machine, which looks into the store
         for host in hosts.values():
-            _add(host)
+            _add(host, bridge)
         yield hosts
     finally:
-        _remove(hosts)
+        _remove(hosts, bridge)
 
 
-def _add(host: Host) -> None:
+def _add(host: Host, bridge: str) -> None:
     inside = ["-n", host.namespace]
     _ip("netns", "add", host.namespace)
     _ip("link", "add", host.outer, "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
-    _ip("link", "set", host.outer, "master", BRIDGE)
+    _ip("link", "set", host.outer, "master", bridge)
     _ip("link", "set", host.outer, "up")
     _ip(*inside, "addr", "add", f"{host.address}/24", "dev", "eth0")
     _ip(*inside, "link", "set", "eth0", "up")
@@ -96,12 +104,12 @@ def _add(host: Host) -> None:
         print(f"{host.name}: its link is fast and loses nothing, because this kernel has no netem")
 
 
-def _remove(hosts: Mapping[str, Host]) -> None:
+def _remove(hosts: Mapping[str, Host], bridge: str) -> None:
     for host in hosts.values():
         host.kill()
         _ip("netns", "del", host.namespace, check=False)
         _ip("link", "del", host.outer, check=False)
-    _ip("link", "del", BRIDGE, check=False)
+    _ip("link", "del", bridge, check=False)
 
 
 def _ip(*arguments: str, check: bool = True) -> None:
