@@ -5,30 +5,21 @@ credentials come from the usual variables of each cloud, such as AWS_ENDPOINT_UR
 them is stored.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 from filelock import FileLock
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from data.base.errors import PipelineError, TransientError
+from data.shared_store.address import first_line, open_backend, store_folder
 from data.shared_store.outage import outage_of
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore as Backend
-
 Answer = TypeVar("Answer")
-
-SCHEMES = ("s3", "gs", "az", "file")
-
-REQUEST_SECONDS, SILENT_SECONDS, CONNECT_SECONDS = 3600, 20, 5
-"""Time limits of one attempt of one request, of a pause in its answer, and of its connection."""
 
 WAIT_SECONDS = 900.0
 """Default for how long an outage is waited for."""
@@ -56,14 +47,15 @@ class ObjectStore:
         wait_seconds: how long a request is repeated while the store is out of reach.
 
     Raises:
-        PipelineError: the address is of another form, or the package obstore is not installed.
+        PipelineError: the address is of another form, the variables of its cloud do not suffice, the directory cannot
+            be made, or the package obstore is not installed.
     """
 
     def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
         self.url, self.wait_seconds, self._answered = url, wait_seconds, False
-        self._backend = _open(url)
+        self._backend = open_backend(url)
         self._outage = outage_of(url)
-        self._folder = Path(urlsplit(url).path) if urlsplit(url).scheme == "file" else None
+        self._folder = store_folder(url)
 
     def waiting(self, seconds: float) -> "ObjectStore":
         """Return the same store, for requests that wait so long at most."""
@@ -208,7 +200,7 @@ class ObjectStore:
 
     def _ask(self, request: Callable[[], Answer]) -> Answer:
         """Carry out a request, and again while the store is out of reach."""
-        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+        from obstore.exceptions import BaseError, NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
         wait_seconds = self.wait_seconds if self._answered else min(self.wait_seconds, FIRST_SECONDS)
         attempts = Retrying(
@@ -223,16 +215,21 @@ class ObjectStore:
                 return request()
             except (PermissionDeniedError, UnauthenticatedError) as error:
                 raise PipelineError(
-                    f"got no access to {self.url} ({_first_line(error)}), expected a store that you may read and "
+                    f"got no access to {self.url} ({first_line(error)}), expected a store that you may read and "
                     "write: check the credentials in the environment"
                 ) from None
             except FileNotFoundError as error:
                 raise PipelineError(
-                    f"got no bucket at {self.url} ({_first_line(error)}), expected one: make it first"
+                    f"got no bucket at {self.url} ({first_line(error)}), expected one: make it first"
+                ) from None
+            except (NotSupportedError, NotImplementedError) as error:  # nothing was sent
+                raise PipelineError(
+                    f"got a request that {self.url} cannot be asked ({first_line(error)}), expected a store with "
+                    "conditional writes: correct the variables of the cloud"
                 ) from None
             except (BaseError, OSError) as error:
-                self._outage.miss(_first_line(error))
-                raise _Unanswered(f"no usable answer from {self.url}: {_first_line(error)}") from None
+                self._outage.miss(first_line(error))
+                raise _Unanswered(f"no usable answer from {self.url}: {first_line(error)}") from None
 
         try:
             answer = attempts(attempt)
@@ -267,38 +264,3 @@ class _FileFault(Exception):
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
-
-
-def _open(url: str) -> "Backend":
-    try:
-        from obstore.store import from_url
-    except ImportError as error:
-        raise PipelineError(
-            f"got the store {url} but no package obstore, expected it: install this project with the extra store, or "
-            "with the lock file"
-        ) from error
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES or parts.username or not (parts.netloc or parts.scheme == "file"):
-        shown = url if not parts.username else f"{parts.scheme}://(not shown)@{parts.hostname}{parts.path}"
-        raise PipelineError(
-            f"got the store {shown}, expected {', '.join(f'{one}://' for one in SCHEMES)} and a bucket or directory, "
-            "without a name and password: those come from the variables of the cloud"
-        )
-    if parts.scheme == "file":
-        Path(parts.path).mkdir(parents=True, exist_ok=True)
-        return from_url(url)
-    plain = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://")
-    return from_url(
-        url,
-        client_options={
-            "timeout": timedelta(seconds=REQUEST_SECONDS),
-            "read_timeout": timedelta(seconds=SILENT_SECONDS),
-            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-            "allow_http": plain,
-        },
-        retry_config={"max_retries": 0},  # `ObjectStore` repeats requests
-    )
