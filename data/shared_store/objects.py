@@ -10,16 +10,22 @@ from contextlib import suppress
 from copy import copy
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from filelock import FileLock
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from data.base.errors import PipelineError, TransientError
-from data.shared_store.address import first_line, open_backend, store_folder
+from data.shared_store.address import first_line, open_backend, store_folder, store_scheme
 from data.shared_store.outage import outage_of
 
+if TYPE_CHECKING:
+    from obstore import UpdateVersion
+
 Answer = TypeVar("Answer")
+
+Condition = Literal["e_tag", "version"]
+"""What of an object a write on a condition compares: the object's tag."""
 
 WAIT_SECONDS = 900.0
 """Default for how long an outage is waited for."""
@@ -56,6 +62,9 @@ class ObjectStore:
         self._backend = open_backend(url)
         self._outage = outage_of(url)
         self._folder = store_folder(url)
+        # Google's condition is the number of an object's generation; the others know the ETag alone, for which S3 and
+        # Azure name a version only in some buckets and answers.
+        self._condition: Condition = "version" if store_scheme(url) == "gs" else "e_tag"
 
     def waiting(self, seconds: float) -> "ObjectStore":
         """Return the same store, for requests that wait so long at most."""
@@ -131,7 +140,7 @@ class ObjectStore:
 
         def put() -> str:
             try:
-                return self._backend.put(name, content, mode="create")["e_tag"] or ""
+                return self._backend.put(name, content, mode="create")[self._condition] or ""
             except AlreadyExistsError:
                 return self._tag_of(name, content)
 
@@ -148,10 +157,10 @@ class ObjectStore:
         def put() -> str:
             try:
                 if self._folder is None:
-                    return self._backend.put(name, content, mode={"e_tag": tag})["e_tag"] or ""
+                    return self._backend.put(name, content, mode=self._if_still(tag))[self._condition] or ""
                 with _lock_in(self._folder, name):  # a directory knows no condition
                     if self._get(name)[1] == tag:
-                        return self._backend.put(name, content)["e_tag"] or ""
+                        return self._backend.put(name, content)[self._condition] or ""
             except (PreconditionError, FileNotFoundError):
                 pass
             return self._tag_of(name, content)
@@ -186,7 +195,10 @@ class ObjectStore:
             got = self._backend.get(name)
         except FileNotFoundError:
             return None, ""
-        return bytes(got.bytes()), got.meta["e_tag"] or ""
+        return bytes(got.bytes()), got.meta[self._condition] or ""
+
+    def _if_still(self, tag: str) -> "UpdateVersion":
+        return {"version": tag} if self._condition == "version" else {"e_tag": tag}
 
     def _now(self) -> datetime:
         """Return the time of the store, by an object that is written for this."""

@@ -11,6 +11,8 @@ from data.base.errors import PipelineError
 from data.shared_store.objects import ObjectStore, StoreUnavailable
 from tests.support.s3_server import BUCKET, s3_server
 
+EVERY_CLOUD = pytest.mark.parametrize("url", ["s3", "file", "gs"], indirect=True)
+
 
 def test_what_is_written_is_read(store, tmp_path):
     store.write("a/b", b"one")
@@ -22,6 +24,7 @@ def test_what_is_written_is_read(store, tmp_path):
     assert list(store.list("a")) == [("a/b", 3), ("a/c", 3000)]
 
 
+@EVERY_CLOUD
 def test_what_is_missing_is_none(store, tmp_path):
     assert store.read("none") is None and store.size("none") is None
     assert store.read_tagged("none") == (None, "")
@@ -42,6 +45,7 @@ def test_a_fault_of_a_file_of_this_host_is_no_outage(store, tmp_path):
     assert time.monotonic() - began < 2
 
 
+@EVERY_CLOUD
 def test_of_many_that_create_an_object_one_succeeds(store):
     with ThreadPoolExecutor(8) as pool:
         tags = list(pool.map(lambda number: store.create("one", f"host {number}".encode()), range(8)))
@@ -49,6 +53,7 @@ def test_of_many_that_create_an_object_one_succeeds(store):
     assert store.read_tagged("one") == (f"host {winner}".encode(), tags[winner])
 
 
+@EVERY_CLOUD
 def test_of_many_that_replace_an_object_one_succeeds(store):
     tag = store.create("one", b"old")
     with ThreadPoolExecutor(8) as pool:
@@ -58,6 +63,7 @@ def test_of_many_that_replace_an_object_one_succeeds(store):
     assert not store.replace("gone", b"new", tag)
 
 
+@EVERY_CLOUD
 def test_a_second_attempt_knows_its_first(store):
     """An answer may be lost on its way: the request is repeated, and finds what it wrote itself."""
     tag = store.create("one", b"mine")
