@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from filelock import FileLock
+from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from data.base.errors import PipelineError, TransientError
+from data.base.record import Record, describe_faults
 from data.shared_store.address import first_line, open_backend, store_folder, store_scheme
 from data.shared_store.outage import outage_of
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from obstore import UpdateVersion
 
 Answer = TypeVar("Answer")
+
+Stored = TypeVar("Stored", bound=Record)
 
 Condition = Literal["e_tag", "version"]
 """What of an object a write on a condition compares: the object's tag."""
@@ -43,6 +47,19 @@ READ_BYTES = 8 << 20
 
 class StoreUnavailable(TransientError):
     """Report a store that gave no usable answer for as long as it was waited for."""
+
+
+class UnreadableRecord(PipelineError):
+    """Report a record in the store that is damaged, or of another release.
+
+    Args:
+        message: which one.
+        fault: what is wrong with it.
+    """
+
+    def __init__(self, message: str, fault: str = "") -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class ObjectStore:
@@ -79,6 +96,25 @@ class ObjectStore:
     def read_tagged(self, name: str) -> tuple[bytes | None, str]:
         """Return the content of an object and its tag, which changes with every write; None and "" if there is none."""
         return self._ask(lambda: self._get(name))
+
+    def read_record(self, name: str, kind: type[Stored]) -> Stored | None:
+        """Return the record that an object has, or None if there is none.
+
+        Raises:
+            UnreadableRecord: it is damaged, or of another release.
+        """
+        content = self.read(name)
+        if content is None:
+            return None
+        try:
+            return kind.model_validate_json(content)
+        except ValidationError as error:
+            fault = f"cannot be read ({describe_faults(error, 'record')[:300]})"
+            raise UnreadableRecord(
+                f"got {name} in the store that {fault}, expected a record of this release: use the release of "
+                "this project that wrote it, or run `emotion store verify`",
+                fault,
+            ) from error
 
     def read_to_file(self, name: str, path: Path) -> bool:
         """Write the content of an object into a file; return False if there is none.

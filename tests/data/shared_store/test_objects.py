@@ -1,5 +1,6 @@
 """Objects: written as a whole, on a condition, and asked for again while the store is out of reach."""
 
+import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from data.base.errors import PipelineError
-from data.shared_store.objects import ObjectStore, StoreUnavailable
+from data.base.record import Record
+from data.shared_store.objects import ObjectStore, StoreUnavailable, UnreadableRecord
 from tests.support.s3_server import BUCKET, s3_server
 
 EVERY_CLOUD = pytest.mark.parametrize("url", ["s3", "file", "gs"], indirect=True)
@@ -22,6 +24,23 @@ def test_what_is_written_is_read(store, tmp_path):
     assert store.size("a/c") == 3000
     assert store.read_to_file("a/c", tmp_path / "copy") and (tmp_path / "copy").read_bytes() == b"two" * 1000
     assert list(store.list("a")) == [("a/b", 3), ("a/c", 3000)]
+
+
+class Note(Record):
+    """A record."""
+
+    text: str
+
+
+@pytest.mark.parametrize("content", [b"", b'{"text"', b"\xff", b'{"text": "a", "of": "a later release"}', b"[]"])
+def test_a_record_that_cannot_be_read_is_named(store, content):
+    store.write("notes/a", b'{"text": "a"}')
+    store.write("notes/b", content)
+    assert store.read_record("notes/a", Note) == Note(text="a") and store.read_record("notes/c", Note) is None
+    with pytest.raises(UnreadableRecord, match=r"got notes/b in the store that cannot be read .*verify") as refused:
+        store.read_record("notes/b", Note)
+    copy = pickle.loads(pickle.dumps(refused.value))
+    assert copy.fault == refused.value.fault and copy.fault.startswith("cannot be read")
 
 
 @EVERY_CLOUD
