@@ -1,6 +1,7 @@
 """The object store behind the workspaces of several hosts: finished stages, leases on those being written.
 
 module   | what it answers
+address  | which store does an address name, and how is it opened?
 objects  | how are objects read and written, and what happens while the store is out of reach?
 outage   | what does the log say while the store is out of reach?
 packs    | in which objects are the files of a directory?

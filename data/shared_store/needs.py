@@ -42,8 +42,8 @@ def list_needs(store: ObjectStore) -> Iterator[Needs]:
     """Yield what each workspace needs on each of its hosts.
 
     Raises:
-        ValidationError: one cannot be read; nothing may be removed then.
+        UnreadableRecord: one cannot be read; nothing may be removed then.
     """
     for name, _ in store.list(NEEDS_FOLDER):
-        if content := store.read(name):
-            yield Needs.model_validate_json(content)
+        if needs := store.read_record(name, Needs):
+            yield needs

@@ -5,30 +5,31 @@ credentials come from the usual variables of each cloud, such as AWS_ENDPOINT_UR
 them is stored.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from filelock import FileLock
+from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from data.base.errors import PipelineError, TransientError
+from data.base.record import Record, describe_faults
+from data.shared_store.address import first_line, open_backend, store_folder, store_scheme
 from data.shared_store.outage import outage_of
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore as Backend
+    from obstore import UpdateVersion
 
 Answer = TypeVar("Answer")
 
-SCHEMES = ("s3", "gs", "az", "file")
+Stored = TypeVar("Stored", bound=Record)
 
-REQUEST_SECONDS, SILENT_SECONDS, CONNECT_SECONDS = 3600, 20, 5
-"""Time limits of one attempt of one request, of a pause in its answer, and of its connection."""
+Condition = Literal["e_tag", "version"]
+"""What of an object a write on a condition compares: the object's tag."""
 
 WAIT_SECONDS = 900.0
 """Default for how long an outage is waited for."""
@@ -57,6 +58,19 @@ class Found(NamedTuple):
     """By the clock of the store."""
 
 
+class UnreadableRecord(PipelineError):
+    """Report a record in the store that is damaged, or of another release.
+
+    Args:
+        message: which one.
+        fault: what is wrong with it.
+    """
+
+    def __init__(self, message: str, fault: str = "") -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
 class ObjectStore:
     """Objects below one address.
 
@@ -65,14 +79,18 @@ class ObjectStore:
         wait_seconds: how long a request is repeated while the store is out of reach.
 
     Raises:
-        PipelineError: the address is of another form, or the package obstore is not installed.
+        PipelineError: the address is of another form, the variables of its cloud do not suffice, the directory cannot
+            be made, or the package obstore is not installed.
     """
 
     def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
         self.url, self.wait_seconds, self._answered = url, wait_seconds, False
-        self._backend = _open(url)
+        self._backend = open_backend(url)
         self._outage = outage_of(url)
-        self._folder = Path(urlsplit(url).path) if urlsplit(url).scheme == "file" else None
+        self._folder = store_folder(url)
+        # Google's condition is the number of an object's generation; the others know the ETag alone, for which S3 and
+        # Azure name a version only in some buckets and answers.
+        self._condition: Condition = "version" if store_scheme(url) == "gs" else "e_tag"
 
     def waiting(self, seconds: float) -> "ObjectStore":
         """Return the same store, for requests that wait so long at most."""
@@ -87,6 +105,25 @@ class ObjectStore:
     def read_tagged(self, name: str) -> tuple[bytes | None, str]:
         """Return the content of an object and its tag, which changes with every write; None and "" if there is none."""
         return self._ask(lambda: self._get(name))
+
+    def read_record(self, name: str, kind: type[Stored]) -> Stored | None:
+        """Return the record that an object has, or None if there is none.
+
+        Raises:
+            UnreadableRecord: it is damaged, or of another release.
+        """
+        content = self.read(name)
+        if content is None:
+            return None
+        try:
+            return kind.model_validate_json(content)
+        except ValidationError as error:
+            fault = f"cannot be read ({describe_faults(error, 'record')[:300]})"
+            raise UnreadableRecord(
+                f"got {name} in the store that {fault}, expected a record of this release: use the release of "
+                "this project that wrote it, or run `emotion store verify`",
+                fault,
+            ) from error
 
     def read_to_file(self, name: str, path: Path) -> bool:
         """Write the content of an object into a file; return False if there is none.
@@ -154,7 +191,7 @@ class ObjectStore:
 
         def put() -> str:
             try:
-                return self._backend.put(name, content, mode="create")["e_tag"] or ""
+                return self._backend.put(name, content, mode="create")[self._condition] or ""
             except AlreadyExistsError:
                 return self._tag_of(name, content)
 
@@ -171,10 +208,10 @@ class ObjectStore:
         def put() -> str:
             try:
                 if self._folder is None:
-                    return self._backend.put(name, content, mode={"e_tag": tag})["e_tag"] or ""
+                    return self._backend.put(name, content, mode=self._if_still(tag))[self._condition] or ""
                 with _lock_in(self._folder, name):  # a directory knows no condition
                     if self._get(name)[1] == tag:
-                        return self._backend.put(name, content)["e_tag"] or ""
+                        return self._backend.put(name, content)[self._condition] or ""
             except (PreconditionError, FileNotFoundError):
                 pass
             return self._tag_of(name, content)
@@ -214,7 +251,10 @@ class ObjectStore:
             got = self._backend.get(name)
         except FileNotFoundError:
             return None, ""
-        return bytes(got.bytes()), got.meta["e_tag"] or ""
+        return bytes(got.bytes()), got.meta[self._condition] or ""
+
+    def _if_still(self, tag: str) -> "UpdateVersion":
+        return {"version": tag} if self._condition == "version" else {"e_tag": tag}
 
     def _tag_of(self, name: str, content: bytes) -> str:
         """Return the tag of an object if it has this content, else ""."""
@@ -223,7 +263,7 @@ class ObjectStore:
 
     def _ask(self, request: Callable[[], Answer]) -> Answer:
         """Carry out a request, and again while the store is out of reach."""
-        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+        from obstore.exceptions import BaseError, NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
         wait_seconds = self.wait_seconds if self._answered else min(self.wait_seconds, FIRST_SECONDS)
         attempts = Retrying(
@@ -238,16 +278,21 @@ class ObjectStore:
                 return request()
             except (PermissionDeniedError, UnauthenticatedError) as error:
                 raise PipelineError(
-                    f"got no access to {self.url} ({_first_line(error)}), expected a store that you may read and "
+                    f"got no access to {self.url} ({first_line(error)}), expected a store that you may read and "
                     "write: check the credentials in the environment"
                 ) from None
             except FileNotFoundError as error:
                 raise PipelineError(
-                    f"got no bucket at {self.url} ({_first_line(error)}), expected one: make it first"
+                    f"got no bucket at {self.url} ({first_line(error)}), expected one: make it first"
+                ) from None
+            except (NotSupportedError, NotImplementedError) as error:  # nothing was sent
+                raise PipelineError(
+                    f"got a request that {self.url} cannot be asked ({first_line(error)}), expected a store with "
+                    "conditional writes: correct the variables of the cloud"
                 ) from None
             except (BaseError, OSError) as error:
-                self._outage.miss(_first_line(error))
-                raise _Unanswered(f"no usable answer from {self.url}: {_first_line(error)}") from None
+                self._outage.miss(first_line(error))
+                raise _Unanswered(f"no usable answer from {self.url}: {first_line(error)}") from None
 
         try:
             answer = attempts(attempt)
@@ -282,38 +327,3 @@ class _FileFault(Exception):
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
-
-
-def _open(url: str) -> "Backend":
-    try:
-        from obstore.store import from_url
-    except ImportError as error:
-        raise PipelineError(
-            f"got the store {url} but no package obstore, expected it: install this project with the extra store, or "
-            "with the lock file"
-        ) from error
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES or parts.username or not (parts.netloc or parts.scheme == "file"):
-        shown = url if not parts.username else f"{parts.scheme}://(not shown)@{parts.hostname}{parts.path}"
-        raise PipelineError(
-            f"got the store {shown}, expected {', '.join(f'{one}://' for one in SCHEMES)} and a bucket or directory, "
-            "without a name and password: those come from the variables of the cloud"
-        )
-    if parts.scheme == "file":
-        Path(parts.path).mkdir(parents=True, exist_ok=True)
-        return from_url(url)
-    plain = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://")
-    return from_url(
-        url,
-        client_options={
-            "timeout": timedelta(seconds=REQUEST_SECONDS),
-            "read_timeout": timedelta(seconds=SILENT_SECONDS),
-            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-            "allow_http": plain,
-        },
-        retry_config={"max_retries": 0},  # `ObjectStore` repeats requests
-    )

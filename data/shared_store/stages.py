@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
-from data.base.errors import PipelineError
-from data.base.record import Record, describe_faults
+from data.base.record import Record
 from data.shared_store.objects import ObjectStore
 from data.shared_store.packs import DamagedObject, Packed, is_fresh, pack, remove_damaged, unpack
 from data.workspace.atomic import RECORD_NAME
@@ -113,8 +110,7 @@ def fetch_stage(
 
 def read_stage(store: ObjectStore, stage: str, key: str) -> SharedStage | None:
     """Return what the store has of a stage, or None if it does not have it."""
-    name = stage_name(stage, key)
-    return _parse(store.read(name), name)
+    return store.read_record(stage_name(stage, key), SharedStage)
 
 
 def list_stages(store: ObjectStore) -> Iterator[tuple[str, str]]:
@@ -128,15 +124,3 @@ def list_stages(store: ObjectStore) -> Iterator[tuple[str, str]]:
 def forget_stage(store: ObjectStore, stage: str, key: str) -> None:
     """Remove the record of a stage, after which it counts as missing."""
     store.delete(stage_name(stage, key))
-
-
-def _parse(content: bytes | None, name: str) -> SharedStage | None:
-    if content is None:
-        return None
-    try:
-        return SharedStage.model_validate_json(content)
-    except ValidationError as error:
-        raise PipelineError(
-            f"got {name} in the store that cannot be read ({describe_faults(error, 'record')[:300]}), expected the "
-            "record of a stage: delete the object, or use the release of this project that wrote it"
-        ) from error

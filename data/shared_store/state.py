@@ -81,7 +81,7 @@ def push_state(store: ObjectStore, root: Path) -> int:
             _copy_state(root, copy)
         files = checksum_files(copy)
         packed = pack(store, copy, files)  # of an unchanged state too: one of its objects may have been damaged
-        if files == last.files and newest:
+        if files == last.files and 0 < newest == last.number:  # not if the copy was removed
             return newest
         state = State(
             workspace=workspace,
@@ -140,15 +140,14 @@ def pull_state(store: ObjectStore, root: Path, workspace: str = "") -> State | N
 def read_state(store: ObjectStore, workspace: str) -> State | None:
     """Return the newest copy of a workspace's state, or None if there is none."""
     number = _newest_number(store, workspace)
-    content = store.read(_name(workspace, number)) if number else None
-    return State.model_validate_json(content) if content else None
+    return store.read_record(_name(workspace, number), State) if number else None
 
 
 def list_states(store: ObjectStore) -> Iterator[State]:
     """Yield every copy of every workspace."""
     for name, _ in store.list(STATES_FOLDER):
-        if content := store.read(name):
-            yield State.model_validate_json(content)
+        if state := store.read_record(name, State):
+            yield state
 
 
 def _name(workspace: str, number: int) -> str:
@@ -172,8 +171,8 @@ def _only_workspace(store: ObjectStore) -> str:
 
 
 def _refuse(store: ObjectStore, workspace: str, number: int) -> None:
-    content = store.read(_name(workspace, number))
-    host = State.model_validate_json(content).host if content else "another host"
+    state = store.read_record(_name(workspace, number), State)
+    host = state.host if state else "another host"
     raise PipelineError(
         f"got copy {number} of this workspace's state from host {host}, which is newer than what is here, expected to "
         "follow it: run `emotion store pull` first"

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from data.shared_store.leases import LEASES_FOLDER, list_leases
-from data.shared_store.needs import list_needs
+from data.shared_store.needs import NEEDS_FOLDER, Needs, list_needs
 from data.shared_store.news import NEWS_FOLDER
-from data.shared_store.objects import ObjectStore
+from data.shared_store.objects import ObjectStore, UnreadableRecord
 from data.shared_store.packs import OBJECTS_FOLDER, DamagedObject, remove_damaged, unpack
 from data.shared_store.progress import PROGRESS_FOLDER, list_progress
 from data.shared_store.stages import SharedStage, forget_stage, list_stages, read_stage, stage_name
-from data.shared_store.state import list_states
+from data.shared_store.state import STATES_FOLDER, State, list_states
 from data.workspace.digests import checksum_files
 from data.workspace.reachability import references
 
@@ -37,17 +37,22 @@ class Removed(NamedTuple):
 def remove_damage(store: ObjectStore) -> Iterator[tuple[str, str]]:
     """Read everything in a store, remove what is damaged, and yield its name with the fault.
 
-    A stage with a damaged object counts as missing afterwards. A copy of a workspace's state stays, without the object,
-    which the next `push_state` of a host that has this copy writes again.
+    A stage with a damaged object or record counts as missing afterwards. A copy of a workspace's state stays, without
+    the object, which the next `push_state` of a host that has this copy writes again. A record of a state, or of what a
+    host needs, stays even if it cannot be read: without it, pruning would take what only that record names.
     """
     for stage, key in list_stages(store):
-        shared = read_stage(store, stage, key)
-        if shared and (fault := _find_fault(store, shared)):
+        try:
+            shared = read_stage(store, stage, key)
+            fault = _find_fault(store, shared) if shared else ""
+        except UnreadableRecord as error:
+            fault = f"its record {error.fault}"
+        if fault:
             forget_stage(store, stage, key)
             yield f"{stage}/{key}", fault
-    for state in list_states(store):
-        if faulty := remove_damaged(store, state.packed):
-            yield f"copy {state.number} of workspace {state.workspace}", _describe_objects(faulty)
+    for folder, kind in ((NEEDS_FOLDER, Needs), (STATES_FOLDER, State)):
+        for name, _ in store.list(folder):
+            yield from _check_kept(store, name, kind)
 
 
 def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
@@ -60,6 +65,9 @@ def prune_store(store: ObjectStore, days: float, dry_run: bool) -> Removed:
         days: age from which something may go; a host may be about to name what is younger. With 0, no host may push
             meanwhile; what was written in the last hour stays as long as any host holds a lease.
         dry_run: remove nothing.
+
+    Raises:
+        UnreadableRecord: of a stage, a state or what a host needs; nothing is removed, since it may need any object.
     """
     work = [name for folder in WORK_FOLDERS for name, _ in store.list(folder)]  # before what is young: none began since
     objects = dict(store.list(OBJECTS_FOLDER))  # before the stages: one that is finished meanwhile keeps its objects
@@ -116,6 +124,17 @@ def _reachable(stages: Mapping[tuple[str, str], SharedStage], roots: set[tuple[s
             keys = (key for _, key in references(stages[place].record.inputs))
             pending += [other for key in keys for other in by_key.get(key, ())]
     return reached
+
+
+def _check_kept(store: ObjectStore, name: str, kind: type[Needs | State]) -> Iterator[tuple[str, str]]:
+    """Yield the fault of a record that stays, and remove damaged objects that it names."""
+    try:
+        record = store.read_record(name, kind)
+    except UnreadableRecord as error:
+        yield name, f"{error.fault} and stays: use the release that wrote it, or delete it and push again"
+        return
+    if isinstance(record, State) and (faulty := remove_damaged(store, record.packed)):
+        yield f"copy {record.number} of workspace {record.workspace}", _describe_objects(faulty)
 
 
 def _find_fault(store: ObjectStore, shared: SharedStage) -> str:

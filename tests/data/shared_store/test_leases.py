@@ -9,6 +9,8 @@ from data.base.errors import PipelineError
 from data.shared_store.leases import LeaseTimes, break_lease, list_leases, take_lease
 from data.shared_store.objects import StoreUnavailable
 
+EVERY_CLOUD = pytest.mark.parametrize("url", ["s3", "file", "gs"], indirect=True)
+
 FAST = LeaseTimes(beat=0.1, expires=1.0, look=0.05)
 
 
@@ -24,6 +26,7 @@ def test_a_released_lease_is_free(store):
     take_lease(store, "variants", "a", never, never, FAST).release()
 
 
+@EVERY_CLOUD
 def test_a_held_lease_is_waited_for(store):
     held, began = take_lease(store, "variants", "a", never, never, FAST), time.monotonic()
     threading.Timer(1.5, held.release).start()
@@ -32,6 +35,7 @@ def test_a_held_lease_is_waited_for(store):
     other.release()
 
 
+@EVERY_CLOUD
 def test_a_lease_that_nobody_renews_is_taken_over(store, caplog):
     dead = take_lease(store, "variants", "a", never, never, FAST)
     dead._ended.set()  # as if its process had been killed
@@ -55,6 +59,7 @@ def test_the_lease_of_a_process_that_is_gone_is_broken_and_no_other(store):
     assert held.is_lost, "its holder notices, if it lives after all"
 
 
+@EVERY_CLOUD
 def test_the_former_holder_notices_that_it_was_taken_over(store, caplog):
     held = take_lease(store, "variants", "a", never, never, FAST)
     content, tag = store.read_tagged(held.name)

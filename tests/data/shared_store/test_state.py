@@ -8,6 +8,7 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.shared_store import state as state_module
+from data.shared_store.objects import UnreadableRecord
 from data.shared_store.state import list_states, pull_state, push_state, read_state
 from data.workspace import registry_lock
 from data.workspace.mark import claim_root, find_mark
@@ -110,6 +111,21 @@ def test_copies_wait_for_a_move_of_the_champion(store, hosts, monkeypatch):
     with hold_registry(two), pytest.raises(PipelineError, match="another process moves the champion"):
         push_state(store, two)
     assert pull_state(store, one).number == 2
+
+
+def test_a_copy_that_cannot_be_read_is_named_and_written_again_once_it_is_deleted(store, hosts):
+    one, two = share(store, hosts)
+    change(one, "b")
+    assert push_state(store, one) == 2
+    name = f"states/{find_mark(one).id}/00000002.json"
+    store.write(name, b'{"workspace"')
+    for attempt in (lambda: pull_state(store, two), lambda: push_state(store, two), lambda: list(list_states(store))):
+        with pytest.raises(UnreadableRecord, match=name):
+            attempt()
+    assert read_moves(two) == ("a", ["a"])
+    store.delete(name)
+    assert push_state(store, one) == 2, "it did not change since, but its copy is gone"
+    assert pull_state(store, two).number == 2
 
 
 def test_of_two_hosts_that_push_at_once_one_is_refused(store, hosts, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from data.shared_store import packs
 from data.shared_store.leases import list_leases, take_lease
 from data.shared_store.needs import write_needs
+from data.shared_store.objects import UnreadableRecord
 from data.shared_store.packs import object_name
 from data.shared_store.progress import load_progress, save_progress
 from data.shared_store.stages import fetch_stage, list_stages, push_stage, read_stage, stage_name
@@ -155,6 +156,51 @@ def test_a_damaged_stage_is_removed_and_written_again_by_a_host_that_has_it(stor
     fetched.mkdir()
     assert fetch_stage(store, "variants", other.key, fetched)
     assert (fetched / "text").read_text() == (other.path / "text").read_text()
+
+
+def test_an_unreadable_record_of_a_stage_is_removed_and_the_rest_is_checked(store, pushed):
+    workspace, stages = pushed
+    broken, damaged = sorted(stages.values(), key=lambda one: (one.stage, one.key))[:2]
+    store.write(stage_name(broken.stage, broken.key), b'{"record"')
+    damage(store, read_stage(store, damaged.stage, damaged.key).packed)
+    found = dict(remove_damage(store))
+    assert list(found) == [f"{one.stage}/{one.key}" for one in (broken, damaged)]
+    assert "its record cannot be read" in found[f"{broken.stage}/{broken.key}"]
+    assert list(remove_damage(store)) == []
+    assert push_missing(store, workspace, ignore) == 2
+
+
+def test_an_unreadable_record_of_a_state_or_of_needs_is_named_and_stays(store, made):
+    workspace, _ = made
+    push_state(store, workspace.root)
+    damage(store, read_state(store, workspace.id).packed)
+    names = [f"needs/{workspace.id}/gone.json", f"states/{workspace.id}/00000002.json"]
+    for name in names:
+        store.write(name, b"[]")
+    found = dict(remove_damage(store))
+    assert list(found) == [names[0], f"copy 1 of workspace {workspace.id}", names[1]], "the rest is checked"
+    assert all("cannot be read" in found[name] and "delete it" in found[name] for name in names)
+    assert list(dict(remove_damage(store))) == [names[0], f"copy 1 of workspace {workspace.id}", names[1]]
+
+
+@pytest.mark.parametrize("of", ["stages", "states", "needs"])
+def test_nothing_is_pruned_while_a_record_cannot_be_read(store, pushed, of):
+    workspace, stages = pushed
+    names = {
+        "stages": stage_name("variants", stages["other"].key),
+        "states": f"states/{workspace.id}/00000001.json",
+        "needs": f"needs/{workspace.id}/gone.json",
+    }
+    write_needs(store, workspace.id, [])
+    store.write("objects/ab/ab", b"of no stage that can be read")
+    store.write(names[of], b'{"')
+    before = set(store.list("stages")) | set(store.list("objects"))
+    with pytest.raises(UnreadableRecord, match=f"got {names[of]} in the store .* run `emotion store verify`"):
+        prune_store(store, 0, dry_run=False)
+    assert set(store.list("stages")) | set(store.list("objects")) == before
+    list(remove_damage(store))
+    if of == "stages":
+        assert prune_store(store, 0, dry_run=False).kept == 0
 
 
 def test_a_damaged_copy_of_a_state_is_written_again(store, tmp_path):
