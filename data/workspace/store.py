@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 RESERVE_BYTES = 256 << 20
 """Free space that stages leave for everything else, such as logs and a server's database."""
-
 
 FETCH_SUFFIX = ".fetch"
 """End of the name of a directory into which a stage is fetched."""
@@ -151,19 +150,16 @@ class Workspace:
             Whatever `write` raises; nothing is left under the stage's name then.
         """
         key = hash_json(inputs)
+        made_from = [named for _, named in references(inputs)]
+
+        def make() -> None:
+            self.require_space(need(), f"the next of {stage}")
+            self._make(stage, key, inputs, write, resumable)
+
         self.claim()
         while True:
             try:
-                with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
-                    self._in_use.add(stage, key)
-                    cached = not self.force and self._find_or_fetch(stage, key, verify)
-                    if not cached:
-                        made_from = (named for _, named in references(inputs))
-                        with self._writing(stage, key, made_from, give_up) as is_mine:
-                            cached = not is_mine and self._fetch(stage, key)
-                            if not cached:
-                                self.require_space(need(), f"the next of {stage}")
-                                self._make(stage, key, inputs, write, resumable)
+                cached = self._find_or_make(stage, key, verify, give_up, made_from, make)
                 return Produced(stage=stage, key=key, path=self.directory(stage, key), cached=cached)
             except LeaseLost:
                 logger.warning("another host took %s/%s over: this one waits for its result", stage, key)
@@ -181,7 +177,7 @@ class Workspace:
         self.claim()
         with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
             self._in_use.add(stage, key)
-            if self._find_or_fetch(stage, key, verify):
+            if self._find_used(stage, key, verify) or self._fetch(stage, key):
                 return Produced(stage=stage, key=key, path=self.directory(stage, key), cached=True)
         return None
 
@@ -250,11 +246,25 @@ class Workspace:
         with try_lock(self._lock_path(stage, key)) as mine:
             return not mine
 
-    def _writing(
-        self, stage: str, key: str, made_from: Iterable[str], give_up: Callable[[], bool]
-    ) -> AbstractContextManager[bool]:
-        """Tell other hosts, if there are any, that this one writes the stage, see `StageTier.writing`."""
-        return self.tier.writing(stage, key, made_from, give_up) if self.tier else nullcontext(True)
+    def _find_or_make(
+        self,
+        stage: str,
+        key: str,
+        verify: bool,
+        give_up: Callable[[], bool],
+        made_from: Iterable[str],
+        make: Callable[[], None],
+    ) -> bool:
+        """Make the stage if it is missing; return whether this host or another one had it."""
+        with full_disk_explained(self.root, stage), locked(self._lock_path(stage, key), give_up):
+            self._in_use.add(stage, key)
+            if not self.force and (self._find_used(stage, key, verify) or self._fetch(stage, key)):
+                return True
+            with self.tier.writing(stage, key, made_from, give_up) if self.tier else nullcontext(True) as is_mine:
+                if not is_mine and self._fetch(stage, key):
+                    return True
+                make()
+        return False
 
     def _make(
         self, stage: str, key: str, inputs: Mapping[str, Any], write: Callable[[Path], None], resumable: bool
@@ -265,7 +275,7 @@ class Workspace:
         record = StageRecord(
             stage=stage,
             key=key,
-            created=_now(),
+            created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             inputs=dict(inputs),
             seconds=round(time.monotonic() - started, 3),
             files=checksum_files(work),
@@ -273,9 +283,6 @@ class Workspace:
         self._finish(work, record)
         if self.tier:
             self.tier.push(self.directory(stage, key))
-
-    def _find_or_fetch(self, stage: str, key: str, verify: bool) -> bool:
-        return self._find_used(stage, key, verify) or self._fetch(stage, key)
 
     def _find_used(self, stage: str, key: str, verify: bool) -> bool:
         """Tell whether the stage is here; it counts as used now, and other hosts get it if they lack it."""
@@ -339,7 +346,3 @@ class Workspace:
 def key_of_work(work: Path) -> str:
     """Return the key of the stage that is written in a working directory."""
     return work.name.removeprefix(".").removesuffix(".work")
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
