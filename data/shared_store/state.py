@@ -29,7 +29,7 @@ from data.shared_store.packs import Packed, pack, unpack
 from data.workspace.atomic import put_in_place, remove_via_rename, write_atomically
 from data.workspace.digests import checksum_files
 from data.workspace.layout import ACCEPTED_FOLDER, MLFLOW_FOLDER, REGISTRY_FOLDER, REVIEWS_FOLDER
-from data.workspace.mark import MARK_NAME, claim_root, find_mark
+from data.workspace.mark import MARK_NAME, PRIVATE_MODE, claim_root, find_mark
 from data.workspace.registry_lock import hold_registry
 
 STATES_FOLDER = "states"
@@ -276,7 +276,9 @@ def _copy_database(path: Path, target: Path) -> None:
 
 def _put_mark(copy: Path, root: Path) -> None:
     """Put the mark of a copy, which makes the directory a workspace."""
-    root.mkdir(parents=True, exist_ok=True)
+    if not (root / MARK_NAME).exists():
+        root.mkdir(parents=True, exist_ok=True)
+        root.chmod(PRIVATE_MODE)
     write_atomically(root / MARK_NAME, (copy / MARK_NAME).read_text(encoding="utf-8"))
     claim_root(root)
 

@@ -306,3 +306,10 @@ def test_a_directory_that_has_its_mark_alone_is_filled(store, hosts):
     shutil.copy(one / "emotion_workspace.json", two)  # by a pull that was killed after its first file
     assert pull_state(store, two).number == 1
     assert read_moves(two) == ("a", ["a"])
+
+
+def test_a_pulled_workspace_is_private(store, hosts):
+    two = hosts[1]
+    two.mkdir(mode=0o755)
+    share(store, hosts)
+    assert two.stat().st_mode & 0o777 == 0o700
