@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
-from data.shared_store.needs import list_needs, write_needs
+from data.shared_store.needs import directory_id, list_needs, write_needs
 from data.shared_store.objects import ObjectStore
 from data.shared_store.stages import has_stage, list_stages, push_stage
 from data.shared_store.tier import KEPT_LOCALLY
@@ -51,7 +51,8 @@ def push_missing(store: ObjectStore, workspace: Workspace, tell: Told) -> int:
 def tell_needs(store: ObjectStore, workspace: Workspace, policy: PrunePolicy) -> None:
     """Tell the store which stages this workspace needs: those that pruning it by this policy would keep."""
     kept = select_kept(find_stages(workspace.root), workspace.root, policy)
-    write_needs(store, workspace.id, (place for place in kept if place[0] not in KEPT_LOCALLY))
+    shared = [place for place in kept if place[0] not in KEPT_LOCALLY]
+    write_needs(store, workspace.id, shared, directory_id(workspace.root))
 
 
 def pull_needed(store: ObjectStore, workspace: Workspace, kinds: Iterable[str] | None, tell: Told) -> int:

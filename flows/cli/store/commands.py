@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="The store that several hosts share
 def status() -> None:
     """Show what the store has, who writes now, and what this workspace has and the store lacks."""
     from data.shared_store.leases import list_leases
-    from data.shared_store.needs import list_needs
+    from data.shared_store.needs import list_named_needs
     from data.shared_store.stages import list_stages
     from data.shared_store.tier import KEPT_LOCALLY
     from data.workspace.reachability import find_stages
@@ -29,8 +29,8 @@ def status() -> None:
     console.print(f"{escape(store.url)}: {len(there):,} stages, {sum(objects.values()) / 1e6:,.1f} MB")
     console.print(f"Only here: {len(here - there):,} stages; emotion store push gives them to the store")
     console.print(f"Only there: {len(there - here):,} stages; a run fetches what it needs, emotion store pull the rest")
-    for needs in list_needs(store):
-        console.print(f"Workspace {needs.workspace} on {escape(needs.host)} needs {len(needs.stages):,} stages")
+    for name, needs in list_named_needs(store):
+        console.print(f"{escape(needs.host)} needs {len(needs.stages):,} stages ({escape(name)})", soft_wrap=True)
     for stage, key, lease in list_leases(store):
         console.print(f"{escape(lease.host)}, process {lease.process}, writes {stage}/{key}")
 
