@@ -2,8 +2,8 @@
 
 A second host gets the whole workspace by it. Only one host at a time may change it: a copy is written only if it
 follows the one that this host read or wrote last, and replaces only a workspace that did not change since a copy that
-it follows, so that no host overwrites what another one did. Copies know each other by random ids, since numbers begin
-anew in another store; a copy of an earlier release has none, and is known by its number alone.
+it follows, so that no host overwrites what another one did. Copies know each other by random ids, since numbers start
+again in another store; a copy of an earlier release has none, and is known by its number alone.
 
 states/WORKSPACE/NUMBER.json | one copy: its files, see `data.shared_store.packs`
 WORKSPACE/.shared_state.json | here: which copy the workspace had last

@@ -168,7 +168,7 @@ def test_a_host_that_knew_a_former_store_does_not_overwrite_what_the_new_one_has
     one, two = share(store, hosts)
     advance(store, one, "b", "c")
     change(two, "promoted")
-    assert push_state(other_store, two) == 1, "a store without a copy begins anew"
+    assert push_state(other_store, two) == 1, "a store without a copy begins at 1"
     change(one, "d")
     with pytest.raises(PipelineError, match=r"got copy 1 .* run `emotion store pull` first"):
         push_state(other_store, one)
@@ -193,7 +193,7 @@ def test_hosts_that_move_to_a_new_store_go_on_taking_turns(store, other_store, h
     one, two = share(store, hosts)
     advance(store, one, "b", "c")
     assert push_state(other_store, one) == 1
-    assert pull_state(other_store, two).number == 1, "it follows what this host had, though numbers began anew"
+    assert pull_state(other_store, two).number == 1, "it follows what this host had, though its number is lower"
     assert read_moves(two) == ("c", ["a", "b", "c"])
     change(two, "d")
     assert push_state(other_store, two) == 2
