@@ -1,7 +1,9 @@
 """What a workspace has beside its stages, as numbered copies: champion and moves, MLflow, accepted data, reviews.
 
 A second host gets the whole workspace by it. Only one host at a time may change it: a copy is written only if it
-follows the one that this host read or wrote last, so that no host overwrites what another one did.
+follows the one that this host read or wrote last, and replaces only a workspace that did not change since a copy that
+it follows, so that no host overwrites what another one did. Copies know each other by random ids, since numbers start
+again in another store; a copy of an earlier release has none, and is known by its number alone.
 
 states/WORKSPACE/NUMBER.json | one copy: its files, see `data.shared_store.packs`
 WORKSPACE/.shared_state.json | here: which copy the workspace had last
@@ -15,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -22,10 +26,10 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.shared_store.objects import ObjectStore
 from data.shared_store.packs import Packed, pack, unpack
-from data.workspace.atomic import remove_via_rename, write_atomically
+from data.workspace.atomic import put_in_place, remove_via_rename, write_atomically
 from data.workspace.digests import checksum_files
 from data.workspace.layout import ACCEPTED_FOLDER, MLFLOW_FOLDER, REGISTRY_FOLDER, REVIEWS_FOLDER
-from data.workspace.mark import MARK_NAME, claim_root, find_mark
+from data.workspace.mark import MARK_NAME, PRIVATE_MODE, claim_root, find_mark
 from data.workspace.registry_lock import hold_registry
 
 STATES_FOLDER = "states"
@@ -41,9 +45,25 @@ COPIED = (
 KEPT_COPIES = 5
 """Newest copies of a workspace that stay in the store."""
 
+MOST_ANCESTORS = 1_000
+"""Ids of former copies that a copy names: a host that missed more than these cannot pull into its workspace."""
+
 LAST_NAME = ".shared_state.json"
 
 Files = dict[str, tuple[int, str]]
+
+
+class LastState(Record):
+    """Which copy a workspace had last."""
+
+    number: int
+    files: Files
+    id: str = ""
+    """Random; "" for a copy of an earlier release."""
+    ancestors: tuple[str, ...] = ()
+    """Ids of the copies before it, its parent last."""
+    pulling: bool = False
+    """Whether its files are being put here: until that is finished, the workspace is a mixture of two copies."""
 
 
 class State(Record):
@@ -56,47 +76,53 @@ class State(Record):
     """Seconds since the epoch, by the clock of that host; shown, and never compared."""
     files: Files
     packed: Packed
+    id: str = ""
+    """Random; "" for a copy of an earlier release."""
+    ancestors: tuple[str, ...] = ()
+    """Ids of the copies before it, also in a former store, its parent last."""
 
+    def is_same(self, last: LastState) -> bool:
+        """Tell whether this is the copy that a workspace had last."""
+        return (self.number, self.id) == (last.number, last.id)
 
-class LastState(Record):
-    """Which copy a workspace had last."""
+    def is_before(self, last: LastState) -> bool:
+        """Tell whether a workspace had this copy and later ones, which were removed from the store since."""
+        return bool(self.id) and self.id in last.ancestors
 
-    number: int
-    files: Files
+    def follows(self, last: LastState) -> bool:
+        """Tell whether this copy has everything of the one that a workspace had last; without an id, by numbers."""
+        return self.is_same(last) or (last.id in self.ancestors if last.id else last.number < self.number)
 
 
 def push_state(store: ObjectStore, root: Path) -> int:
-    """Write a copy of a workspace's state, unless it did not change; return the number of the newest copy.
+    """Write a copy of a workspace's state, unless the newest one is equal; return the number of the newest copy.
+
+    A store that has no copy of the workspace gets the first one, whatever this workspace had from another store.
 
     Raises:
-        PipelineError: another host wrote a copy that this workspace has not read.
+        PipelineError: the newest copy is not the one that this workspace had last, or a pull was broken off here.
     """
     workspace, last = claim_root(root).id, _read_last(root)
-    newest = _newest_number(store, workspace)
-    if newest > last.number:
-        _refuse(store, workspace, newest)
+    _require_whole(root, last)
+    newest = read_state(store, workspace)
     with TemporaryDirectory(prefix="emotion-state-") as folder:
         copy = Path(folder)
         with hold_registry(root):
             _copy_state(root, copy)
         files = checksum_files(copy)
-        packed = pack(store, copy, files)  # of an unchanged state too: one of its objects may have been damaged
-        if files == last.files and 0 < newest == last.number:  # not if the copy was removed
-            return newest
-        state = State(
-            workspace=workspace,
-            number=newest + 1,
-            host=socket.gethostname(),
-            written=time.time(),
-            files=files,
-            packed=packed,
-        )
-        if not store.create(_name(workspace, newest + 1), state.model_dump_json().encode()):
-            _refuse(store, workspace, newest + 1)
-    _write_last(root, LastState(number=newest + 1, files=files))
-    for number in range(1, newest + 2 - KEPT_COPIES):
-        store.delete(_name(workspace, number))
-    return newest + 1
+        if newest and files == newest.files:
+            pack(store, copy, files)  # one of its objects may have been damaged
+            _write_last(root, newest)
+            return newest.number
+        if newest and not (newest.is_same(last) or newest.is_before(last)):
+            _refuse(store, workspace, newest.number)
+        number = newest.number + 1 if newest else 1
+        state = _make_state(workspace, number, last, files, pack(store, copy, files))
+    if not store.create(_name(workspace, number), state.model_dump_json().encode()):
+        _refuse(store, workspace, number)
+    _write_last(root, state)
+    _drop_old_copies(store, workspace, number)
+    return number
 
 
 def pull_state(store: ObjectStore, root: Path, workspace: str = "") -> State | None:
@@ -111,29 +137,26 @@ def pull_state(store: ObjectStore, root: Path, workspace: str = "") -> State | N
         The copy, or None if this workspace has it already.
 
     Raises:
-        PipelineError: the store has no copy, or several to choose from, or both hosts changed the state.
+        PipelineError: the store has no copy, or several to choose from, or both hosts changed the state, or the copy
+            does not follow the one that this workspace had last.
     """
     mark, last = find_mark(root), _read_last(root)
     wanted = mark.id if mark else workspace or _only_workspace(store)
     state = read_state(store, wanted)
     if state is None:
         raise PipelineError(f"got no state of workspace {wanted} in {store.url}: run `emotion store push` on its host")
-    if state.number == last.number:
+    if state.is_same(last) and not last.pulling:
         return None
     with TemporaryDirectory(prefix="emotion-state-") as folder:
-        here, there = Path(folder, "here"), Path(folder, "there")
-        here.mkdir()
-        there.mkdir()
-        unpack(store, state.packed, there)
+        copy = Path(folder)
+        unpack(store, state.packed, copy)
         with hold_registry(root) if mark else nullcontext():
-            _copy_state(root, here)
-            if mark and checksum_files(here) != last.files:
-                raise PipelineError(
-                    f"got a state that was changed here and on host {state.host} since copy {last.number}, expected "
-                    "one host at a time to promote and review: move this workspace aside and pull into a new one"
-                )
-            _put_state(there, root)
-    _write_last(root, LastState(number=state.number, files=state.files))
+            if mark:
+                _require_replaceable(root, last, state)
+            _put_mark(copy, root)
+            _write_last(root, state, pulling=True)  # if it is broken off, this pull may go on, and no push may follow
+            _put_state(copy, root)
+            _write_last(root, state)
     return state
 
 
@@ -155,8 +178,32 @@ def _name(workspace: str, number: int) -> str:
 
 
 def _newest_number(store: ObjectStore, workspace: str) -> int:
+    return max(_list_numbers(store, workspace), default=0)
+
+
+def _list_numbers(store: ObjectStore, workspace: str) -> list[int]:
     names = [Path(name).stem for name, _ in store.list(f"{STATES_FOLDER}/{workspace}")]
-    return max((int(name) for name in names if name.isdecimal()), default=0)
+    return [int(name) for name in names if name.isdecimal()]
+
+
+def _drop_old_copies(store: ObjectStore, workspace: str, newest: int) -> None:
+    for number in _list_numbers(store, workspace):
+        if number <= newest - KEPT_COPIES:
+            store.delete(_name(workspace, number))
+
+
+def _make_state(workspace: str, number: int, last: LastState, files: Files, packed: Packed) -> State:
+    """Return the copy that follows the one that a workspace had last."""
+    return State(
+        workspace=workspace,
+        number=number,
+        host=socket.gethostname(),
+        written=time.time(),
+        files=files,
+        packed=packed,
+        id=uuid4().hex,
+        ancestors=(*last.ancestors, last.id)[-MOST_ANCESTORS:] if last.id else (),
+    )
 
 
 def _only_workspace(store: ObjectStore) -> str:
@@ -170,13 +217,43 @@ def _only_workspace(store: ObjectStore) -> str:
     )
 
 
-def _refuse(store: ObjectStore, workspace: str, number: int) -> None:
+def _refuse(store: ObjectStore, workspace: str, number: int) -> NoReturn:
     state = store.read_record(_name(workspace, number), State)
     host = state.host if state else "another host"
     raise PipelineError(
-        f"got copy {number} of this workspace's state from host {host}, which is newer than what is here, expected to "
-        "follow it: run `emotion store pull` first"
+        f"got copy {number} of this workspace's state from host {host}, which this workspace did not have last, "
+        "expected to follow it: run `emotion store pull` first"
     )
+
+
+def _require_whole(root: Path, last: LastState) -> None:
+    """Refuse a workspace that has only a part of a copy."""
+    if last.pulling:
+        raise PipelineError(
+            f"got a part of copy {last.number} in {root}, whose pull was broken off, expected the whole copy: run "
+            "`emotion store pull` again"
+        )
+
+
+def _require_replaceable(root: Path, last: LastState, state: State) -> None:
+    """Refuse to replace a state that has something that a copy lacks."""
+    if not last.pulling:
+        with TemporaryDirectory(prefix="emotion-state-") as folder:
+            _copy_state(root, Path(folder))
+            here = checksum_files(Path(folder))
+        if here == state.files or (not last.number and set(here) == {MARK_NAME}):
+            return
+        if here != last.files:
+            raise PipelineError(
+                f"got a state that was changed here and on host {state.host} since copy {last.number}, expected "
+                "one host at a time to promote and review: move this workspace aside and pull into a new one"
+            )
+    if not state.follows(last):
+        raise PipelineError(
+            f"got copy {state.number} of host {state.host}, which does not follow copy {last.number}, the last one of "
+            f"{root}; expected it to, or a change of this workspace would be lost: move this workspace aside and pull "
+            f"into a new one; if this one is right, delete {STATES_FOLDER}/{state.workspace} in the store and push"
+        )
 
 
 def _copy_state(root: Path, copy: Path) -> None:
@@ -200,24 +277,37 @@ def _copy_database(path: Path, target: Path) -> None:
         source.backup(copy)
 
 
+def _put_mark(copy: Path, root: Path) -> None:
+    """Put the mark of a copy, which makes the directory a workspace."""
+    if not (root / MARK_NAME).exists():
+        root.mkdir(parents=True, exist_ok=True)
+        root.chmod(PRIVATE_MODE)
+    write_atomically(root / MARK_NAME, (copy / MARK_NAME).read_text(encoding="utf-8"))
+    claim_root(root)
+
+
 def _put_state(copy: Path, root: Path) -> None:
-    """Put a copy in the place of the state; the mark goes first, since it makes the directory a workspace.
+    """Put a copy in the place of the state.
 
     A database keeps its file and gets another content. If the file were replaced, a process that has it open, such as
     MLflow's server, would continue with the former one.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    write_atomically(root / MARK_NAME, (copy / MARK_NAME).read_text(encoding="utf-8"))
-    claim_root(root)
     for name in COPIED:
         if (root / name).suffix == ".db" and (root / name).is_file() and (copy / name).is_file():
             _copy_database(copy / name, root / name)
-            continue
-        if (root / name).exists():
+        elif (copy / name).exists():
+            _put(copy / name, root / name)
+        elif (root / name).exists():
             remove_via_rename(root / name)
-        if (copy / name).exists():
-            (root / name).parent.mkdir(exist_ok=True)
-            shutil.move(copy / name, root / name)
+
+
+def _put(source: Path, target: Path) -> None:
+    """Move a file or folder, perhaps from another disk; it gets its place once it is whole."""
+    part = target.with_name(f".{target.name}.pulled")
+    target.parent.mkdir(exist_ok=True)
+    remove_via_rename(part)  # of a pull that was broken off
+    shutil.move(source, part)
+    put_in_place(part, target)
 
 
 def _read_last(root: Path) -> LastState:
@@ -231,5 +321,6 @@ def _read_last(root: Path) -> LastState:
         ) from error
 
 
-def _write_last(root: Path, last: LastState) -> None:
+def _write_last(root: Path, state: State, pulling: bool = False) -> None:
+    last = LastState(number=state.number, files=state.files, id=state.id, ancestors=state.ancestors, pulling=pulling)
     write_atomically(root / LAST_NAME, last.model_dump_json())

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from data.shared_store.needs import list_needs, write_needs
-from data.shared_store.objects import ObjectStore
-from data.shared_store.stages import has_stage, list_stages, push_stage
+from data.shared_store.needs import directory_id, list_needs, write_needs
+from data.shared_store.objects import ObjectStore, UnreadableRecord
+from data.shared_store.stages import list_stages, push_stage, read_stage
 from data.shared_store.tier import KEPT_LOCALLY
 from data.workspace.layout import (
     AUDITS_STAGE,
@@ -25,6 +26,15 @@ SHOWN_STAGES = (REPORTS_STAGE, VERDICTS_STAGE, AUDITS_STAGE, VARIANTS_STAGE, DEC
 """Stages by which a host shows reports, answers on photos, and moves the champion: neither images nor views."""
 
 Told = Callable[[str, str], None]
+
+
+class Pulled(NamedTuple):
+    """What came of fetching what a workspace needs."""
+
+    count: int
+    """Stages that came."""
+    missing: tuple[tuple[str, str], ...]
+    """Kind and key of each that is neither here nor, undamaged, in the store."""
 
 
 def push_missing(store: ObjectStore, workspace: Workspace, tell: Told) -> int:
@@ -51,11 +61,12 @@ def push_missing(store: ObjectStore, workspace: Workspace, tell: Told) -> int:
 def tell_needs(store: ObjectStore, workspace: Workspace, policy: PrunePolicy) -> None:
     """Tell the store which stages this workspace needs: those that pruning it by this policy would keep."""
     kept = select_kept(find_stages(workspace.root), workspace.root, policy)
-    write_needs(store, workspace.id, (place for place in kept if place[0] not in KEPT_LOCALLY))
+    shared = [place for place in kept if place[0] not in KEPT_LOCALLY]
+    write_needs(store, workspace.id, shared, directory_id(workspace.root))
 
 
-def pull_needed(store: ObjectStore, workspace: Workspace, kinds: Iterable[str] | None, tell: Told) -> int:
-    """Fetch what the workspace needs, as its hosts told; return how many stages came.
+def pull_needed(store: ObjectStore, workspace: Workspace, kinds: Iterable[str] | None, tell: Told) -> Pulled:
+    """Fetch what the workspace needs, as its hosts told. A missing or damaged stage does not keep the others away.
 
     Args:
         store: that the hosts share.
@@ -63,13 +74,26 @@ def pull_needed(store: ObjectStore, workspace: Workspace, kinds: Iterable[str] |
         kinds: of stages that are fetched; None for all.
         tell: called with kind and key of each stage before it is fetched.
     """
-    wanted, count = sorted(set(_needed(store, workspace.id, kinds))), 0
-    for stage, key in wanted:
-        if workspace.find(stage, key) is None and has_stage(store, stage, key):
+    count, missing = 0, []
+    for stage, key in sorted(set(_needed(store, workspace.id, kinds))):
+        if workspace.find(stage, key):
+            continue
+        if _is_readable(store, stage, key):
             tell(stage, key)
-            workspace.obtain(stage, key)
-            count += 1
-    return count
+            if workspace.look_up(stage, key):
+                count += 1
+                continue
+        missing.append((stage, key))
+    return Pulled(count, tuple(missing))
+
+
+def _is_readable(store: ObjectStore, stage: str, key: str) -> bool:
+    """Tell whether the store has a stage, with a record that can be read."""
+    try:
+        return read_stage(store, stage, key) is not None
+    except UnreadableRecord as error:
+        logger.warning("%s", error)
+        return False
 
 
 def _needed(store: ObjectStore, workspace: str, kinds: Iterable[str] | None) -> Iterator[tuple[str, str]]:

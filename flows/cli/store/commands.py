@@ -1,5 +1,6 @@
 """Commands of `emotion store`: the store that several hosts share."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,12 +10,18 @@ from flows.cli.terminal import console
 
 app = typer.Typer(no_args_is_help=True, help="The store that several hosts share: status, push, pull, verify, prune.")
 
+EXIT_INCOMPLETE = 3
+"""Exit status if something was damaged or missing, and the rest was done."""
+
+NAMED_STAGES = 5
+"""Missing stages that are named, at most."""
+
 
 @app.command()
 def status() -> None:
     """Show what the store has, who writes now, and what this workspace has and the store lacks."""
     from data.shared_store.leases import list_leases
-    from data.shared_store.needs import list_needs
+    from data.shared_store.needs import list_named_needs
     from data.shared_store.stages import list_stages
     from data.shared_store.tier import KEPT_LOCALLY
     from data.workspace.reachability import find_stages
@@ -29,8 +36,8 @@ def status() -> None:
     console.print(f"{escape(store.url)}: {len(there):,} stages, {sum(objects.values()) / 1e6:,.1f} MB")
     console.print(f"Only here: {len(here - there):,} stages; emotion store push gives them to the store")
     console.print(f"Only there: {len(there - here):,} stages; a run fetches what it needs, emotion store pull the rest")
-    for needs in list_needs(store):
-        console.print(f"Workspace {needs.workspace} on {escape(needs.host)} needs {len(needs.stages):,} stages")
+    for name, needs in list_named_needs(store):
+        console.print(f"{escape(needs.host)} needs {len(needs.stages):,} stages ({escape(name)})", soft_wrap=True)
     for stage, key, lease in list_leases(store):
         console.print(f"{escape(lease.host)}, process {lease.process}, writes {stage}/{key}")
 
@@ -47,9 +54,9 @@ def push() -> None:
     settings = load_settings()
     store, workspace = settings.open_store(), settings.open_workspace()
     count = push_missing(store, workspace, _tell("to the store"))
-    number = push_state(store, workspace.root)
     protected = ModelRegistry(workspace.root).protected_keys()
     tell_needs(store, workspace, PrunePolicy(keep=max(1, settings.keep_reports), protected=protected))
+    number = push_state(store, workspace.root)  # last: if it is refused, no other host removes what this one needs
     console.print(f"{count:,} stages written to {escape(store.url)}; champion and reviews are copy {number}")
 
 
@@ -60,7 +67,10 @@ def pull(
         bool, typer.Option("--all", help="Images and views too, instead of what reports and champion need.")
     ] = False,
 ) -> None:
-    """Bring a workspace to this host: its champion, MLflow's records, reviews, reports and their trainings."""
+    """Bring a workspace to this host: its champion, MLflow's records, reviews, reports and their trainings.
+
+    The exit status is 3 if the store lacks stages that the workspace needs.
+    """
     from data.shared_store.state import pull_state
     from data.shared_store.transfer import SHOWN_STAGES, pull_needed
     from flows.settings import load_settings
@@ -68,9 +78,14 @@ def pull(
     settings = load_settings()
     store = settings.open_store()
     state = pull_state(store, settings.workspace.resolve(), workspace)
-    count = pull_needed(store, settings.open_workspace(), None if everything else SHOWN_STAGES, _tell("here"))
+    pulled = pull_needed(store, settings.open_workspace(), None if everything else SHOWN_STAGES, _tell("here"))
     copied = f"copy {state.number} of host {state.host}" if state else "the newest copy already"
-    console.print(f"{count:,} stages fetched from {escape(store.url)}; champion and reviews are {escape(copied)}")
+    console.print(
+        f"{pulled.count:,} stages fetched from {escape(store.url)}; champion and reviews are {escape(copied)}"
+    )
+    if pulled.missing:
+        _tell_missing(pulled.missing)
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
 @app.command()
@@ -88,7 +103,7 @@ def verify() -> None:
         damaged += 1
     if damaged:
         console.print(f"{damaged} were damaged: run emotion store push on each host that may have them")
-        raise typer.Exit(3)
+        raise typer.Exit(EXIT_INCOMPLETE)
     console.print("Every stage, and every copy of a state, is whole.")
 
 
@@ -109,6 +124,17 @@ def prune(
     console.print(
         f"{'would remove' if dry_run else 'removed'} {len(removed.stages):,} stages and {removed.objects:,} objects, "
         f"{removed.object_bytes / 1e6:,.1f} MB; {removed.kept:,} stages stay"
+    )
+
+
+def _tell_missing(missing: Sequence[tuple[str, str]]) -> None:
+    named = ", ".join(f"{stage}/{key}" for stage, key in missing[:NAMED_STAGES])
+    others = f" and {len(missing) - NAMED_STAGES:,} more" if len(missing) > NAMED_STAGES else ""
+    console.print(
+        f"[yellow]The store lacks {len(missing):,} stages that this workspace needs, or has them damaged[/]: {named}"
+        f"{others}. Run emotion store push on a host that has them, then pull again; a run rebuilds what it needs",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -1,6 +1,8 @@
 """State of a workspace in a store: brought to another host whole, by one host at a time."""
 
+import errno
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -8,7 +10,7 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.shared_store import state as state_module
-from data.shared_store.objects import UnreadableRecord
+from data.shared_store.objects import ObjectStore, UnreadableRecord
 from data.shared_store.state import list_states, pull_state, push_state, read_state
 from data.workspace import registry_lock
 from data.workspace.mark import claim_root, find_mark
@@ -36,6 +38,12 @@ def read_moves(root):
 @pytest.fixture
 def hosts(tmp_path):
     return tmp_path / "one", tmp_path / "two"
+
+
+@pytest.fixture
+def other_store(tmp_path):
+    """A second store, to which hosts move."""
+    return ObjectStore(f"file://{tmp_path / 'other'}", wait_seconds=5)
 
 
 def share(store, hosts):
@@ -162,3 +170,161 @@ def test_a_store_of_several_workspaces_asks_which(store, hosts, tmp_path):
 def test_an_empty_store_says_what_to_do(store, tmp_path):
     with pytest.raises(PipelineError, match="emotion store push"):
         pull_state(store, tmp_path / "one")
+
+
+def advance(store, root, *moves):
+    """Change the state of a host several times, and push each change."""
+    for move in moves:
+        change(root, move)
+        push_state(store, root)
+
+
+def test_a_host_that_knew_a_former_store_does_not_overwrite_what_the_new_one_has(store, other_store, hosts):
+    one, two = share(store, hosts)
+    advance(store, one, "b", "c")
+    change(two, "promoted")
+    assert push_state(other_store, two) == 1, "a store without a copy begins at 1"
+    change(one, "d")
+    with pytest.raises(PipelineError, match=r"got copy 1 .* run `emotion store pull` first"):
+        push_state(other_store, one)
+    assert read_state(other_store, find_mark(two).id).number == 1
+    with pytest.raises(PipelineError, match="changed here and on host"):
+        pull_state(other_store, one)
+
+
+def test_a_copy_of_the_same_number_is_not_taken_for_the_one_that_is_here(store, other_store, hosts):
+    one, two = share(store, hosts)
+    advance(store, one, "b")
+    change(two, "c")
+    push_state(other_store, two)
+    advance(other_store, two, "d")
+    with pytest.raises(PipelineError, match=r"copy 2 of host .* does not follow copy 2") as refused:
+        pull_state(other_store, one)
+    assert "pull into a new one; if this one is right, delete states/" in str(refused.value)
+    assert read_moves(one) == ("b", ["a", "b"])
+
+
+def test_hosts_that_move_to_a_new_store_go_on_taking_turns(store, other_store, hosts):
+    one, two = share(store, hosts)
+    advance(store, one, "b", "c")
+    assert push_state(other_store, one) == 1
+    assert pull_state(other_store, two).number == 1, "it follows what this host had, though its number is lower"
+    assert read_moves(two) == ("c", ["a", "b", "c"])
+    change(two, "d")
+    assert push_state(other_store, two) == 2
+    assert pull_state(other_store, one).number == 2
+
+
+def test_a_host_that_missed_more_copies_than_are_kept_follows(store, hosts):
+    one, two = share(store, hosts)
+    advance(store, one, *"bcdefgh")
+    assert pull_state(store, two).number == 8
+    assert read_moves(two)[0] == "h"
+
+
+def test_an_equal_state_is_the_same_copy(store, hosts):
+    one, two = share(store, hosts)
+    change(one, "b")
+    shutil.copytree(one, two, dirs_exist_ok=True)
+    push_state(store, one)
+    assert push_state(store, two) == 2, "nothing is lost, whichever of both counts"
+    assert pull_state(store, two) is None
+    change(two, "c")
+    assert push_state(store, two) == 3
+
+
+def forget_ids(store, *roots):
+    """Make the copies and the workspaces as releases without ids wrote them."""
+    for name, _ in store.list("states"):
+        record = json.loads(store.read(name))
+        store.write(name, json.dumps({key: record[key] for key in record.keys() - {"id", "ancestors"}}).encode())
+    for root in roots:
+        path = root / ".shared_state.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({"number": record["number"], "files": record["files"]}))
+
+
+def test_copies_without_ids_follow_each_other_by_their_numbers(store, hosts):
+    one, two = share(store, hosts)
+    forget_ids(store, one, two)
+    assert pull_state(store, two) is None
+    change(one, "b")
+    assert push_state(store, one) == 2
+    assert pull_state(store, two).number == 2
+    change(two, "c")
+    assert push_state(store, two) == 3
+    assert pull_state(store, one).number == 3
+
+
+def test_a_copy_without_an_id_is_not_followed_by_a_lower_number(store, other_store, hosts):
+    one, two = share(store, hosts)
+    advance(store, one, "b", "c")
+    change(two, "promoted")
+    push_state(other_store, two)
+    forget_ids(other_store, one)
+    with pytest.raises(PipelineError, match="run `emotion store pull` first"):
+        push_state(other_store, one)
+    with pytest.raises(PipelineError, match=r"copy 1 of host .* does not follow copy 3"):
+        pull_state(other_store, one)
+
+
+def fill_disk(source, target):
+    """Write the beginning of a file, as on a disk that has no room for the rest."""
+    if source.is_file():
+        target.write_bytes(source.read_bytes()[:100])
+    raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+
+def break_pull_off(store, root, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(shutil, "move", fill_disk)
+        pull_state(store, root)
+
+
+def test_a_pull_that_was_broken_off_goes_on(store, hosts, monkeypatch):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    break_pull_off(store, two, monkeypatch)
+    with pytest.raises(PipelineError, match=r"got a part of copy 1 .* run `emotion store pull` again"):
+        push_state(store, two)
+    assert pull_state(store, two).number == 1
+    assert read_moves(two) == read_moves(one)
+    assert pull_state(store, two) is None
+    assert not list(two.rglob("*.pulled"))
+
+
+def test_a_pull_that_was_broken_off_at_the_database_goes_on(store, hosts, monkeypatch):
+    one, two = hosts
+    change(one, "a")
+    shutil.rmtree(one / "registry")
+    push_state(store, one)
+    break_pull_off(store, two, monkeypatch)
+    advance(store, one, "b")
+    assert pull_state(store, two).number == 2, "a newer copy that follows is as good"
+    assert read_moves(two) == ("b", ["a", "b"])
+
+
+def test_a_pull_into_a_workspace_that_was_broken_off_goes_on(store, hosts, monkeypatch):
+    one, two = share(store, hosts)
+    advance(store, one, "b")
+    break_pull_off(store, two, monkeypatch)
+    assert pull_state(store, two).number == 2
+    assert read_moves(two) == ("b", ["a", "b"])
+
+
+def test_a_directory_that_has_its_mark_alone_is_filled(store, hosts):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    two.mkdir()
+    shutil.copy(one / "emotion_workspace.json", two)  # by a pull that was killed after its first file
+    assert pull_state(store, two).number == 1
+    assert read_moves(two) == ("a", ["a"])
+
+
+def test_a_pulled_workspace_is_private(store, hosts):
+    two = hosts[1]
+    two.mkdir(mode=0o755)
+    share(store, hosts)
+    assert two.stat().st_mode & 0o777 == 0o700

@@ -230,7 +230,7 @@ def test_a_fresh_host_fetches_what_it_needs_and_no_more(store, pushed, tmp_path)
     root.mkdir()
     (root / "emotion_workspace.json").write_text((workspace.root / "emotion_workspace.json").read_text())
     fresh = Workspace(root, tier=SharedTier(store))
-    assert pull_needed(store, fresh, ("reports", "variants"), ignore) == 2
+    assert pull_needed(store, fresh, ("reports", "variants"), ignore) == (2, ())
     assert fresh.find("reports", stages["report"].key) and fresh.find("views", stages["views"].key) is None
-    assert pull_needed(store, fresh, None, ignore) == 1
+    assert pull_needed(store, fresh, None, ignore) == (1, ())
     assert push_stage(store, fresh.directory("views", stages["views"].key)).is_first is False

@@ -1,4 +1,4 @@
-"""`emotion store push` and `pull`, and the champion on a fresh host: looked up, used, rolled back, and given back."""
+"""Commands of `emotion store`; the champion on a fresh host: looked up, used, rolled back, and given back."""
 
 import json
 import os
@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from data.base.errors import PipelineError
 from data.records.training import VariantResult
+from data.shared_store.needs import list_needs
+from data.shared_store.objects import ObjectStore
+from data.shared_store.stages import forget_stage
 from data.workspace.layout import EXPORTS_STAGE, REPORTS_STAGE, RESULTS_NAME, VARIANTS_STAGE
 from data.workspace.run_results import read_results
 from data.workspace.stage_record import RECORD_NAME
@@ -77,12 +81,12 @@ def emotion(shared, monkeypatch):
     for name, value in shared.items():
         monkeypatch.setenv(name, value)
 
-    def run(host, *arguments):
+    def run(host, *arguments, status=0):
         monkeypatch.setenv("EMOTION_WORKSPACE", str(host))
         outcome = CliRunner().invoke(app, arguments)
         if outcome.exception and not isinstance(outcome.exception, SystemExit):
             raise outcome.exception
-        assert outcome.exit_code == 0, outcome.output
+        assert outcome.exit_code == status, outcome.output
         return outcome.stdout
 
     return run
@@ -129,3 +133,52 @@ def test_a_fresh_host_rolls_the_champion_back_and_the_first_host_follows(emotion
     emotion(one, "store", "pull")
     assert (ModelRegistry(one).champion(), ModelRegistry(one).rolled_back()) == (1, frozenset({second.key}))
     assert predict(emotion, one, tmp_path / "face.png") == rolled_back
+
+
+@pytest.fixture
+def team(emotion, tmp_path, monkeypatch):
+    """A store of this test alone, which the commands use."""
+    monkeypatch.setenv("EMOTION_STORE", f"file://{tmp_path / 'team'}")
+    return ObjectStore(f"file://{tmp_path / 'team'}")
+
+
+def test_a_pull_names_what_the_store_lacks(emotion, team, tmp_path):
+    one = tmp_path / "one"
+    train(Workspace(one, reserve_bytes=0), 1)
+    emotion(one, "store", "push")
+    pushed = {needed for needs in list_needs(team) for needed in needs.stages}
+    (training,) = (key for stage, key in pushed if stage == VARIANTS_STAGE)
+    forget_stage(team, VARIANTS_STAGE, training)
+
+    said = emotion(tmp_path / "two", "store", "pull", status=3)
+    assert f"The store lacks 1 stages that this workspace needs, or has them damaged: variants/{training}. Run" in said
+    assert "2 stages fetched" in said, "export and report"
+    emotion(one, "store", "push")
+    assert "1 stages fetched" in emotion(tmp_path / "two", "store", "pull")
+
+
+def test_a_refused_state_does_not_keep_what_this_host_needs_from_the_store(emotion, team, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    train(Workspace(one, reserve_bytes=0), 1)
+    emotion(one, "store", "push")
+    emotion(two, "store", "pull")
+    train(Workspace(one, reserve_bytes=0), 2)
+    emotion(one, "store", "push")
+    trained = train(Workspace(two, reserve_bytes=0), 3)
+    with pytest.raises(PipelineError, match="run `emotion store pull` first"):
+        emotion(two, "store", "push")
+    assert trained.key in {key for needs in list_needs(team) for _, key in needs.stages}
+    assert "removed 0 stages" in emotion(one, "store", "prune", "--days", "0")
+    assert emotion(one, "store", "status").count(f"(needs/{Workspace(one).id}/") == 2
+
+
+def test_hosts_that_share_mlflow_push_workspaces_of_their_own(emotion, team, tmp_path, monkeypatch):
+    hosts = tmp_path / "one", tmp_path / "two"
+    monkeypatch.chdir(tmp_path)  # MLflow writes the artifacts of such a database below it
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    for number in (1, 2, 3, 4):
+        host = hosts[number % 2]
+        train(Workspace(host, reserve_bytes=0), number)
+        emotion(host, "store", "push")
+    assert {ModelRegistry(host).champion() for host in hosts} == {4}
+    assert len({needs.workspace for needs in list_needs(team)}) == 2
