@@ -125,7 +125,7 @@ class Followed:
         while moves <= MOST_MOVES:
             run = self._start(number)
             number += 1
-            if _ended_badly(run):  # in an earlier attempt of this flow run: a run that was made now has not begun
+            if _ended_badly(run):  # in an earlier attempt of this flow run: a run that was made now has not started
                 continue
             if self._follow(run):
                 return
