@@ -60,7 +60,7 @@ def read_import(path: Path, finder: ImageFinder, labels: Sequence[str], reviewer
     """
     answers = list(_read(path, labels))
     people = sorted({answer.person for answer in answers})
-    names = _name_people(people, reviewer, make_name(path.stem))
+    names = _name_people(people, reviewer, path.stem)
     lines: dict[str, list[Line]] = {}
     unknown_images, unknown_answers = [], []
     for answer in answers:
@@ -159,14 +159,16 @@ def _translate(votes: Mapping[str, float], labels: Sequence[str], unknown: list[
 
 
 def _name_people(people: Sequence[str], reviewer: str, file_name: str) -> dict[str, str]:
-    """Return the name for each person of a file."""
+    """Return the name for each person of a file, by what the file says of them."""
     if len(people) == 1 and (reviewer or not people[0] or people[0].isdecimal()):
-        return {people[0]: reviewer or file_name}
-    if reviewer:
-        return {person: make_name(f"{reviewer}-{person}") for person in people}
-    return {
-        person: make_name(f"{file_name}-{person}" if person.isdecimal() else person or file_name) for person in people
-    }
+        return {people[0]: reviewer or make_name(file_name)}
+    return {person: _name_one(person, reviewer, file_name) for person in people}
+
+
+def _name_one(person: str, reviewer: str, file_name: str) -> str:
+    if not person:
+        return reviewer or make_name(file_name)
+    return make_name(person, prefix=reviewer or (file_name if person.isdecimal() else ""))
 
 
 def _make_line(reviewer: str, image_id: str, picture: str, votes: Mapping[str, float]) -> Line:

@@ -11,7 +11,7 @@ from data.base.errors import PipelineError
 from data.quality.label_corrections import apply_relabel, read_answers, read_relabel
 from data.review.exchange import export_reviews, import_answers, load_latest
 from data.review.feedback import FeedbackStore, read_feedback
-from data.review.reviewers import list_reviewers, open_log
+from data.review.reviewers import list_reviewers, make_name, open_log
 from data.review.tally import count_votes, decide_labels, list_pictures
 from tests.support.image_tree import make_pixels
 from tests.support.review_factory import make_audited_workspace, make_line, picture_name
@@ -219,9 +219,21 @@ def test_annotators_become_people(root, tmp_path):
     path = tmp_path / "export.json"
     path.write_text(json.dumps(tasks))
     import_answers(root, path)
-    assert list_reviewers(root) == ["anna_example.org", "ben_example.org"]
+    people = [make_name("anna@example.org"), make_name("ben@example.org")]
+    assert list_reviewers(root) == people
     import_answers(root, path, "team")
-    assert list_reviewers(root)[2:] == ["team-anna_example.org", "team-ben_example.org"]
+    assert list_reviewers(root)[2:] == [make_name("anna@example.org", "team"), make_name("ben@example.org", "team")]
+
+
+def test_annotators_of_a_file_with_a_long_name_stay_several_people(root, pictures, tmp_path):
+    tasks = [label_studio_task("train/sad/1.jpg", answer, completed_by=person) for person, answer in enumerate(LABELS)]
+    path = tmp_path / "project-10-at-2026-11-30-10-17-8c1a4b5a.json"
+    path.write_text(json.dumps(tasks))
+    import_answers(root, path)
+    assert sorted(answers[pictures["train/sad/1.jpg"]] for answers in chosen(root).values()) == sorted(LABELS)
+    people = list_reviewers(root)
+    import_answers(root, path)
+    assert list_reviewers(root) == people
 
 
 def write_csv(path, rows, separator=","):
@@ -255,7 +267,7 @@ def test_corrections_are_read_even_as_a_spreadsheet_saves_them(root, pictures, t
     ]
     found = import_answers(root, write_csv(tmp_path / "my relabel.csv", rows, ";"))
     assert chosen(root) == {
-        "my_relabel": {pictures["train/sad/1.jpg"]: "happy", pictures["train/sad/3.jpg"]: "no_face"}
+        make_name("my relabel"): {pictures["train/sad/1.jpg"]: "happy", pictures["train/sad/3.jpg"]: "no_face"}
     }
     assert found.unknown_images == ("train/sad/4.jpg",)
 
