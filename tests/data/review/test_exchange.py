@@ -1,6 +1,7 @@
 """Results of a review: votes and corrections that the next run takes, and a round trip through Label Studio's files."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -12,7 +13,8 @@ from data.quality.label_corrections import apply_relabel, read_answers, read_rel
 from data.review.exchange import export_reviews, import_answers, load_latest
 from data.review.feedback import FeedbackStore, read_feedback
 from data.review.reviewers import list_reviewers, make_name, open_log
-from data.review.tally import count_votes, decide_labels, list_pictures
+from data.review.tally import count_votes, decide_labels, list_pictures, make_relabel
+from models.analysis.label_sample import draw_sample
 from tests.support.image_tree import make_pixels
 from tests.support.review_factory import make_audited_workspace, make_line, picture_name
 from tests.support.seed_format import CLASSES
@@ -103,6 +105,42 @@ def test_earlier_answers_stay_unless_people_say_otherwise(tmp_path, pictures):
         "train/happy/1.jpg": "sad",
         "train/gone.jpg": "remove",
     }
+
+
+def make_second_round(root, give, tmp_path):
+    """Answer, correct the data set by the answers, and return what the second round starts with."""
+    give("anna", {"train/happy/0.jpg": "sad", "train/happy/1.jpg": "happy", "train/sad/0.jpg": "no_face"})
+    path = export_reviews(root, tmp_path / "first").relabel
+    data = load_latest(root)
+    corrected = apply_relabel(data.manifest, read_relabel(path, LABELS)).manifest
+    return dataclasses.replace(data, manifest=corrected, answers=read_answers(path, LABELS))
+
+
+def test_a_second_round_still_says_what_was_published(root, give, tmp_path):
+    data = make_second_round(root, give, tmp_path)
+    assert data.manifest.set_index("path").loc["train/happy/0.jpg", "label"] == "sad"
+    table = make_relabel(count_votes([current(root)["anna"]], list_pictures(data), data.labels), data)
+    assert table.set_index("image_id")[["label", "new_label"]].to_dict("index") == {
+        "train/happy/0.jpg": {"label": "happy", "new_label": "sad"},
+        "train/happy/1.jpg": {"label": "happy", "new_label": "happy"},
+        "train/sad/0.jpg": {"label": "sad", "new_label": "remove"},
+    }
+    counts = draw_sample(data.manifest, table).count(CLASSES)
+    assert [(one.label, one.answered, one.wrong) for one in counts][0] == ("happy", 2, 1)
+
+
+def test_an_earlier_answer_without_a_label_leaves_that_of_the_data_set(root, give, tmp_path):
+    data = make_second_round(root, give, tmp_path)
+    data = dataclasses.replace(data, answers=data.answers.assign(label=""))
+    assert list_pictures(data).set_index("image").loc["train/happy/0.jpg", "label"] == "sad"
+
+
+def test_an_undecided_answer_leaves_an_earlier_correction(root, give, tmp_path):
+    data = make_second_round(root, give, tmp_path)
+    tie = [{picture: make_line(picture, choice) for picture in data.answers["pixel_sha256"]} for choice in LABELS[:2]]
+    for people in (tie, [{picture: make_line(picture, "unknown") for picture in data.answers["pixel_sha256"]}]):
+        table = make_relabel(count_votes(people, list_pictures(data), data.labels), data)
+        assert table["new_label"].tolist() == data.answers["new_label"].tolist()
 
 
 def test_votes_have_a_column_an_answer_and_a_row_a_picture(root, give, tmp_path):
