@@ -99,7 +99,7 @@ def export_reviews(workspace: Path, folder: Path) -> Exported:
 
 
 def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
-    """Add the answers of a file to those of the people whom it names; answers that are known are left out.
+    """Add what is new in a file to the answers of the people whom it names.
 
     Args:
         workspace: root of the workspace.
@@ -113,7 +113,8 @@ def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
     images = zip(data.manifest["path"].tolist(), data.manifest["pixel_sha256"].tolist(), strict=True)
     earlier = zip(data.answers["image_id"].tolist(), data.answers["pixel_sha256"].tolist(), strict=True)
     feedback = [(f"feedback/{one.file_name}", one.pixel_sha256) for one in read_feedback(workspace)]
-    found = read_import(file, ImageFinder([*images, *earlier, *feedback]), data.labels, reviewer)
+    known = {name: log.history for name, log in open_all_logs(workspace).items()}
+    found = read_import(file, ImageFinder([*images, *earlier, *feedback]), data.labels, reviewer, known)
     for name, lines in found.lines.items():
         open_log(workspace, name).add(*lines)
     return found

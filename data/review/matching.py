@@ -36,7 +36,7 @@ class ImageFinder:
     def find_any(self, names: Mapping[str, str]) -> Picture | None:
         """Return the image that fields name: by the hash of its pixels if there is one, else by path or address."""
         if names.get("pixel_sha256"):
-            return self._by_pixels.get(names["pixel_sha256"])
+            return self._by_pixels.get(names["pixel_sha256"].strip().lower())
         ordered = [names[key] for key in ("image_id", "image") if key in names]
         found = (self.find(text) for text in ordered or names.values())
         return next((picture for picture in found if picture), None)
