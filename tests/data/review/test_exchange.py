@@ -10,10 +10,12 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.quality.label_corrections import apply_relabel, read_answers, read_relabel
+from data.review.audited import find_latest_audit
 from data.review.exchange import export_reviews, import_answers, load_latest
 from data.review.feedback import FeedbackStore, read_feedback
 from data.review.reviewers import list_reviewers, make_name, open_log
 from data.review.tally import count_votes, decide_labels, list_pictures, make_relabel
+from data.workspace.layout import DATASETS_STAGE, QUARANTINE_NAME
 from models.analysis.label_sample import draw_sample
 from tests.support.image_tree import make_pixels
 from tests.support.review_factory import make_audited_workspace, make_line, picture_name
@@ -167,6 +169,20 @@ def test_feedback_is_copied_into_the_folder_of_its_class(root, give, tmp_path):
     files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("feedback/*/*")]
     assert files == [f"feedback/sad/{sad}.png"]
     assert (made.feedback, made.elsewhere, made.corrections) == (1, 0, 0)
+
+
+def test_a_face_whose_class_changed_leaves_its_former_folder(root, tmp_path):
+    face = make_pixels(np.random.default_rng(900))[..., None]
+    FeedbackStore(root).add(face, "happy", "neutral", "emotion/3", {"happy": 0.2})
+    (one,) = read_feedback(root)
+    mine = tmp_path / "out" / "feedback" / "happy" / "mine.png"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    for choice, folders in (("happy", ["happy"]), ("sad", ["sad"]), ("no_face", [])):
+        open_log(root, "anna").add(make_line(one.pixel_sha256, choice))
+        export_reviews(root, tmp_path / "out")
+        assert [path.parent.name for path in (tmp_path / "out").rglob(one.file_name)] == folders
+    assert mine.exists()
 
 
 def test_an_export_without_an_audit_says_what_to_do(tmp_path):
@@ -430,6 +446,16 @@ def test_corrections_are_read_even_as_a_spreadsheet_saves_them(root, pictures, t
         make_name("my relabel"): {pictures["train/sad/1.jpg"]: "happy", pictures["train/sad/3.jpg"]: "no_face"}
     }
     assert found.unknown_images == ("train/sad/4.jpg",)
+
+
+def test_a_name_that_an_image_which_was_set_aside_has_too_means_none(root, tmp_path):
+    record = find_latest_audit(root)
+    quarantine = root / DATASETS_STAGE / record.inputs["dataset"] / QUARANTINE_NAME
+    frame = pd.DataFrame({"path": ["old/sad/1.jpg", "gone/2.jpg"], "split": "train", "label": "sad", "reason": "blank"})
+    frame.to_parquet(quarantine, index=False)
+    rows = [["image", "new_label"], ["sad/1.jpg", "happy"], ["gone/2.jpg", "happy"], ["sad/3.jpg", "happy"]]
+    found = import_answers(root, write_csv(tmp_path / "x.csv", rows))
+    assert found.unknown_images == ("sad/1.jpg", "gone/2.jpg")
 
 
 def test_our_own_results_come_back(root, give, tmp_path):
