@@ -14,7 +14,7 @@ from data.base.errors import PipelineError
 from data.base.times import parse_time
 from data.review.answer import MOST_VOTES, History, Line
 from data.review.choices import find_answer
-from data.review.label_studio import CONTROL, EXPORTED, marks_of, read_tasks, time_of
+from data.review.label_studio import CONTROL, EXPORTED, marks_of, read_tasks
 from data.review.matching import ImageFinder, Picture
 from data.review.reviewers import make_name
 from data.votes.column import OTHER, UNKNOWN
@@ -153,10 +153,11 @@ def _read_csv(path: Path, text: str, labels: Sequence[str]) -> Iterator[ReadAnsw
     has_votes = not chosen or (chosen == "label" and len(counted) > 1)
     for number, row in enumerate(table.to_dict("records"), start=1):
         names = {column: str(row[column]) for column in naming if row[column]}
+        at = str(row.get("updated_at") or row.get("created_at") or "")
         votes = _count(row, number, counted) if has_votes else _choose(str(row[chosen]))
         if votes:
             marks = (str(row.get("annotation_id", "")),)
-            yield ReadAnswer(names, str(row.get("annotator", "")), votes, time_of(row), marks, number)
+            yield ReadAnswer(names, str(row.get("annotator", "")), votes, at, marks, number)
 
 
 def _find_counted(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, str]:

@@ -127,7 +127,7 @@ def read_tasks(content: Sequence[Any]) -> Iterator[Annotation]:
         for annotation in annotations if isinstance(annotations, list) else []:
             if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
                 chosen, marks = list(_choices_of(annotation.get("result"))), tuple(_read_marks(annotation))
-                yield Annotation(names, annotator_of(annotation), chosen, time_of(annotation), marks)
+                yield Annotation(names, annotator_of(annotation), chosen, _time_of(annotation), marks)
 
 
 def annotator_of(annotation: Mapping[str, Any]) -> str:
@@ -138,11 +138,6 @@ def annotator_of(annotation: Mapping[str, Any]) -> str:
     if isinstance(who, dict):
         who = who.get("email") or who.get("id") or ""
     return "" if who is None else str(who)
-
-
-def time_of(annotation: Mapping[str, Any]) -> str:
-    """Return when an annotation was changed last; empty if it does not say."""
-    return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
 def _make_task(
@@ -200,7 +195,12 @@ def _read_flat(task: Mapping[str, Any]) -> Annotation:
     chosen = task.get(CONTROL, task.get("choice", ""))
     chosen = chosen.get("choices", []) if isinstance(chosen, dict) else [chosen] if isinstance(chosen, str) else chosen
     texts = [one for one in chosen if isinstance(one, str) and one] if isinstance(chosen, list) else []
-    return Annotation(names, annotator_of(task), [texts], time_of(task), ())
+    return Annotation(names, annotator_of(task), [texts], _time_of(task), ())
+
+
+def _time_of(annotation: Mapping[str, Any]) -> str:
+    """Return when an annotation was changed last; empty if it does not say."""
+    return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
 def _read_marks(annotation: Mapping[str, Any]) -> Iterator[str]:
