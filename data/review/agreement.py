@@ -1,8 +1,7 @@
 """Agreement of two people who answered the same images, and the pace of one."""
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import combinations, pairwise
 
 from pydantic import Field
@@ -43,11 +42,12 @@ def compare_people(people: Mapping[str, Mapping[str, Line]]) -> tuple[Agreement,
     Source:
         Cohen 1960, A coefficient of agreement for nominal scales, Educational and Psychological Measurement 20.
     """
+    choices = {
+        name: {picture: line.choice for picture, line in people[name].items() if line.choice} for name in sorted(people)
+    }
     found = []
-    for one, other in combinations(sorted(people), 2):
-        shared = sorted(people[one].keys() & people[other].keys())
-        pairs = [(people[one][picture].choice, people[other][picture].choice) for picture in shared]
-        pairs = [pair for pair in pairs if all(pair)]
+    for (one, of_one), (other, of_other) in combinations(choices.items(), 2):
+        pairs = [(of_one[picture], of_other[picture]) for picture in of_one.keys() & of_other.keys()]
         if len(pairs) >= LEAST_SHARED:
             agreed = sum(first == second for first, second in pairs)
             found.append(Agreement(one=one, other=other, shared=len(pairs), agreed=agreed, kappa=measure_kappa(pairs)))
@@ -56,12 +56,13 @@ def compare_people(people: Mapping[str, Mapping[str, Line]]) -> tuple[Agreement,
 
 def measure_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
     """Measure Cohen's kappa of pairs of answers on the same images; None where it has no value."""
-    from sklearn.metrics import cohen_kappa_score  # takes a second to import
-
-    if len({answer for pair in pairs for answer in pair}) < 2:
+    ones, others = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
+    if len(ones | others) < 2:
         return None
-    kappa = float(cohen_kappa_score([one for one, _ in pairs], [other for _, other in pairs]))
-    return kappa if math.isfinite(kappa) else None
+    # Counted in pairs of images, so that the numbers are whole: agreed, expected by chance, and all.
+    agreed = len(pairs) * sum(one == other for one, other in pairs)
+    by_chance = sum(images * others[answer] for answer, images in ones.items())
+    return (agreed - by_chance) / (len(pairs) ** 2 - by_chance)
 
 
 def images_per_hour(lines: Sequence[Line]) -> float | None:
@@ -70,8 +71,18 @@ def images_per_hour(lines: Sequence[Line]) -> float | None:
     Args:
         lines: of the person, the oldest first; imported ones do not count.
     """
-    times: list[datetime] = [parse_time(line.at) for line in lines if line.origin == "page"][-RECENT_LINES:]
-    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    given = [line for line in lines if line.origin == "page"][-RECENT_LINES:]
+    gaps = [_seconds_between(earlier, later) for earlier, later in pairwise(given)]
     gaps = [gap for gap in gaps if 0 <= gap <= PAUSE_SECONDS]
     spent = sum(gaps)
     return 3600 * len(gaps) / spent if spent > 0 else None
+
+
+def _seconds_between(earlier: Line, later: Line) -> float:
+    """Return the seconds between two answers.
+
+    The times are those at which answers arrived: what waited in the browser arrives at once. So they are at least the
+    seconds for which the later image was looked at.
+    """
+    arrived = (parse_time(later.at) - parse_time(earlier.at)).total_seconds()
+    return max(arrived, later.seconds or 0.0) if arrived >= 0 else arrived

@@ -7,7 +7,9 @@ from pydantic import Field
 
 from data.base.record import Record
 
-Share = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+MOST_VOTES = 1_000_000
+
+Share = Annotated[float, Field(ge=0, le=MOST_VOTES, allow_inf_nan=False)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LineId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
@@ -40,7 +42,7 @@ class History:
     """What a person's lines mean, in their order: the last line on a picture counts, unless it was taken back."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._known: dict[str, Line] = {}
         self._lines: dict[str, Line] = {}
         self._of_picture: dict[str, list[str]] = {}
 
@@ -52,7 +54,7 @@ class History:
         """Add a line; one that is known already changes nothing."""
         if line.id in self._known:
             return
-        self._known.add(line.id)
+        self._known[line.id] = line
         if line.kind == "undo":
             undone = self._lines.pop(line.undoes, None)
             if undone and undone.pixel_sha256:
@@ -60,6 +62,10 @@ class History:
         elif line.pixel_sha256:
             self._lines[line.id] = line
             self._of_picture.setdefault(line.pixel_sha256, []).append(line.id)
+
+    def every_line(self) -> Iterable[Line]:
+        """Return all lines, the oldest first, with those that were taken back or replaced."""
+        return self._known.values()
 
     def lines(self) -> Iterable[Line]:
         """Return the lines that were not taken back, the oldest first."""

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 PRIVATE = 0o600
 LONGEST_LINE = 1 << 16
+BEGINNING = 64
+"""Bytes by which a file is known again: a line begins with its own random number."""
 
 
 class AnswerLog:
@@ -29,22 +31,35 @@ class AnswerLog:
 
     def __init__(self, path: Path) -> None:
         self.path, self.history = path, History()
-        self._read_bytes = 0
+        self._read_bytes, self._beginning = 0, b""
         self.refresh()
 
     def refresh(self) -> History:
-        """Read what was added since the last time, by this process or another one; return all that is known."""
+        """Read what was added since the last time, by this process or another one; return all that is known.
+
+        A file that was removed, replaced or cut is read from its beginning: only what it has counts.
+        """
         try:
             with self.path.open("rb") as file:
+                self._notice_other_file(os.fstat(file.fileno()).st_size, file.read(BEGINNING))
                 file.seek(self._read_bytes)
                 added = file.read()
         except FileNotFoundError:
+            self._forget()
             return self.history
         whole, newline, _ = added.rpartition(b"\n")  # what has no end yet may be being written
         for line in whole.split(b"\n"):
             self._take(line)
         self._read_bytes += len(whole) + len(newline)
         return self.history
+
+    def _notice_other_file(self, size: int, beginning: bytes) -> None:
+        if size < self._read_bytes or not beginning.startswith(self._beginning):
+            self._forget()
+        self._beginning = beginning
+
+    def _forget(self) -> None:
+        self.history, self._read_bytes, self._beginning = History(), 0, b""
 
     def add(self, *lines: Line) -> None:
         """Add lines at the end, and return when they are on the disk. A line that is there already is left out.

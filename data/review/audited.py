@@ -21,6 +21,7 @@ from data.workspace.layout import (
     IMAGES_FOLDER,
     IMAGES_STAGE,
     MANIFEST_NAME,
+    QUARANTINE_NAME,
     SUMMARY_NAME,
     SUSPECTS_NAME,
     VARIANTS_STAGE,
@@ -45,6 +46,8 @@ class AuditedData:
     """Directory in which the paths of the manifest start."""
     networks: tuple[Path, ...]
     """Directories of the networks that judged the labels, as far as they are still there."""
+    set_aside: tuple[str, ...] = ()
+    """Paths of images that the data set does not use."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -86,13 +89,14 @@ def load_audited(workspace: Path, record: StageRecord, in_use: StagesInUse | Non
         suspects = folder / SUSPECTS_NAME
         answers = read_answers(suspects, summary.data_format.labels) if suspects.is_file() else empty_answers()
         manifest = read_manifest(dataset / MANIFEST_NAME)
+        set_aside = _read_set_aside(dataset / QUARANTINE_NAME)
     except (OSError, ValueError) as error:
         raise PipelineError(
             f"got the label audit {folder}, which cannot be read ({str(error).splitlines()[0]}), expected it with its "
             "data set: make it again with emotion audit --force"
         ) from error
     present = tuple(network for network in networks if network.is_dir())
-    return AuditedData(record.key, audit, summary, manifest, answers, images / IMAGES_FOLDER, present)
+    return AuditedData(record.key, audit, summary, manifest, answers, images / IMAGES_FOLDER, present, set_aside)
 
 
 def _folders(workspace: Path, record: StageRecord) -> Sequence[Path]:
@@ -104,6 +108,10 @@ def _folders(workspace: Path, record: StageRecord) -> Sequence[Path]:
         workspace / IMAGES_STAGE / str(inputs.get("images", "-")),
         *(workspace / VARIANTS_STAGE / str(key) for key in networks),
     )
+
+
+def _read_set_aside(path: Path) -> tuple[str, ...]:
+    return tuple(pd.read_parquet(path, columns=["path"])["path"].astype("str")) if path.is_file() else ()
 
 
 def _last_use(record: Path) -> float:

@@ -1,7 +1,7 @@
 """Results of a review as files for the next run and for other tools, and the answers of other tools as a review."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +81,9 @@ def export_reviews(workspace: Path, folder: Path) -> Exported:
         write_relabel(relabel, folder / RELABEL_NAME)
         write_votes(tally, folder / VOTES_NAME)
         write_label_studio(tasks, list_choices(data.labels), folder)
-        decided = _copy_faces(of_faces, data.labels, feedback_folder(workspace), folder / FEEDBACK_NAME)
+        decided = _decide_faces(of_faces, data.labels)
+        _remove_faces(set(faces["image"]), decided, folder / FEEDBACK_NAME)
+        _copy_faces(decided, feedback_folder(workspace), folder / FEEDBACK_NAME)
     except OSError as error:
         raise PipelineError(
             f"got the folder {folder}, which cannot be written ({error.strerror}): name a folder of yours with room"
@@ -93,13 +95,13 @@ def export_reviews(workspace: Path, folder: Path) -> Exported:
         people=len(people),
         pictures=len(tally.votes),
         corrections=len(relabel),
-        feedback=decided,
+        feedback=len(decided),
         elsewhere=sum(picture not in known.index and picture not in faces.index for one in given for picture in one),
     )
 
 
 def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
-    """Add the answers of a file to those of the people whom it names; answers that are known are left out.
+    """Add what is new in a file to the answers of the people whom it names.
 
     Args:
         workspace: root of the workspace.
@@ -113,7 +115,9 @@ def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
     images = zip(data.manifest["path"].tolist(), data.manifest["pixel_sha256"].tolist(), strict=True)
     earlier = zip(data.answers["image_id"].tolist(), data.answers["pixel_sha256"].tolist(), strict=True)
     feedback = [(f"feedback/{one.file_name}", one.pixel_sha256) for one in read_feedback(workspace)]
-    found = read_import(file, ImageFinder([*images, *earlier, *feedback]), data.labels, reviewer)
+    known = {name: log.history for name, log in open_all_logs(workspace).items()}
+    finder = ImageFinder([*images, *earlier, *feedback], data.set_aside)
+    found = read_import(file, finder, data.labels, reviewer, known)
     for name, lines in found.lines.items():
         open_log(workspace, name).add(*lines)
     return found
@@ -125,16 +129,23 @@ def _list_faces(workspace: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["image", "split", "label"]).rename_axis("pixel_sha256")
 
 
-def _copy_faces(tally: Tally, labels: Sequence[str], source: Path, target: Path) -> int:
-    """Copy each face of feedback into the folder of the class that most people gave it; return their number."""
-    decided = decide_labels(tally, labels)
-    copied = 0
-    for name, label in zip(tally.votes["image"].tolist(), decided.tolist(), strict=True):
-        if label in labels:
-            (target / label).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, target / label / name)
-            copied += 1
-    return copied
+def _decide_faces(tally: Tally, labels: Sequence[str]) -> dict[str, str]:
+    """Return the class that most people gave each face of feedback, by the name of its file."""
+    decided = zip(tally.votes["image"].tolist(), decide_labels(tally, labels).tolist(), strict=True)
+    return {name: label for name, label in decided if label in labels}
+
+
+def _remove_faces(names: Collection[str], decided: Mapping[str, str], target: Path) -> None:
+    """Remove what an earlier export wrote of faces into folders of other classes; other files stay."""
+    for path in target.glob("*/*.png"):
+        if path.name in names and decided.get(path.name) != path.parent.name:
+            path.unlink()
+
+
+def _copy_faces(decided: Mapping[str, str], source: Path, target: Path) -> None:
+    for name, label in decided.items():
+        (target / label).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / label / name)
 
 
 def _items(workspace: Path, data: AuditedData, answered: Sequence[str]) -> list[ReviewItem]:

@@ -5,8 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
-"""Name of a file that was uploaded to Label Studio: it begins with a part of a random number."""
+UPLOADED = re.compile(r"(?:.*/)?upload/(?:\d+/)?[0-9a-f]{8}-([^/]+)")
+"""Path of a file that was uploaded to Label Studio: its name begins with a part of a random number."""
+
+
+NOT_USED = ""
+"""Instead of the hash of the pixels of an image that was set aside."""
 
 
 class Picture(NamedTuple):
@@ -21,9 +25,10 @@ class ImageFinder:
 
     Args:
         images: path and hash of the pixels of each.
+        set_aside: paths of images that the data set does not use; a name that may mean one of them means none.
     """
 
-    def __init__(self, images: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, images: Iterable[tuple[str, str]], set_aside: Iterable[str] = ()) -> None:
         self._by_pixels: dict[str, Picture] = {}
         self._by_path: dict[str, Picture] = {}
         self._by_name: dict[str, list[Picture]] = {}
@@ -32,11 +37,14 @@ class ImageFinder:
             self._by_pixels.setdefault(pixels, picture)
             self._by_path.setdefault(path, picture)
             self._by_name.setdefault(path.rsplit("/", 1)[-1], []).append(picture)
+        for path in set_aside:
+            if path not in self._by_path:
+                self._by_name.setdefault(path.rsplit("/", 1)[-1], []).append(Picture(path, NOT_USED))
 
     def find_any(self, names: Mapping[str, str]) -> Picture | None:
         """Return the image that fields name: by the hash of its pixels if there is one, else by path or address."""
         if names.get("pixel_sha256"):
-            return self._by_pixels.get(names["pixel_sha256"])
+            return self._by_pixels.get(names["pixel_sha256"].strip().lower())
         ordered = [names[key] for key in ("image_id", "image") if key in names]
         found = (self.find(text) for text in ordered or names.values())
         return next((picture for picture in found if picture), None)
@@ -53,16 +61,21 @@ class ImageFinder:
             >>> finder.find("/data/upload/3/0d1f2a3b-8.jpg").image_id
             'test/sad/8.jpg'
         """
+        if text in self._by_path:  # before it is read as an address: "%20" may be a part of a name
+            return self._by_path[text]
         path = _path_of(text)
         if path in self._by_path:
             return self._by_path[path]
-        name = path.rsplit("/", 1)[-1]
-        uploaded = UPLOADED.fullmatch(name)
-        same_name = self._by_name.get(name, [])
-        fitting = [one for one in same_name if _ends_alike(one.image_id, path)]
-        if not fitting and uploaded:
-            fitting = self._by_name.get(uploaded[1], [])
-        return fitting[0] if len({one.pixel_sha256 for one in fitting}) == 1 else None
+        fitting = self._fitting(path)
+        one_picture = len({one.pixel_sha256 for one in fitting}) == 1
+        return fitting[0] if one_picture and fitting[0].pixel_sha256 != NOT_USED else None
+
+    def _fitting(self, path: str) -> list[Picture]:
+        """Return the images whose paths end as a path does, or that have the name of an uploaded file."""
+        if uploaded := UPLOADED.fullmatch(path):
+            return self._by_name.get(uploaded[1], [])
+        same_name = self._by_name.get(path.rsplit("/", 1)[-1], [])
+        return [one for one in same_name if _ends_alike(one.image_id, path)]
 
 
 def _path_of(text: str) -> str:

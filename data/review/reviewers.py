@@ -1,5 +1,6 @@
 """People who review labels: their names, and the folder with a file for each."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from data.review.answer_log import AnswerLog
 from data.workspace.layout import REVIEWS_FOLDER
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+LONGEST_NAME = 40
+HASH_LETTERS = 8
 SUFFIX = ".jsonl"
 
 
@@ -25,10 +28,23 @@ def check_name(name: str) -> str:
     return name
 
 
-def make_name(text: str) -> str:
-    """Return a name of a person that is made from any text, such as an address of e-mail or the name of a file."""
-    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", text).lstrip("_.-")[:40]
-    return plain or "imported"
+def make_name(text: str, prefix: str = "") -> str:
+    """Return a name of a person that is made from any text, such as an address of e-mail or the name of a file.
+
+    The same text always gives the same name. Two texts give two names: where characters were replaced or left out, the
+    name ends with a hash of the whole text.
+
+    Args:
+        text: that says who the person is; it is kept longer than the prefix is.
+        prefix: stands before it, such as the name of a file whose people are numbers.
+    """
+    whole = f"{prefix}-{text}" if prefix else text
+    if NAME.fullmatch(whole):
+        return whole
+    ending = f"-{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()[:HASH_LETTERS]}"
+    person = _plain(text)[: LONGEST_NAME - len(ending)]
+    before = _plain(prefix)[: max(LONGEST_NAME - len(ending) - len(person) - 1, 0)]
+    return (_plain("-".join(filter(None, (before, person)))) or "imported") + ending
 
 
 def reviews_folder(workspace: Path) -> Path:
@@ -54,3 +70,7 @@ def open_log(workspace: Path, name: str) -> AnswerLog:
 def open_all_logs(workspace: Path) -> dict[str, AnswerLog]:
     """Return the answers of everybody who has a file, by name."""
     return {name: open_log(workspace, name) for name in list_reviewers(workspace)}
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")

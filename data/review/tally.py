@@ -70,7 +70,7 @@ def decide_labels(tally: Tally, labels: Sequence[str]) -> pd.Series:
 
 
 def make_relabel(tally: Tally, data: AuditedData) -> pd.DataFrame:
-    """Return the corrections for the next run: those of this tally, and earlier ones on other pictures.
+    """Return the corrections for the next run: those of this tally, and earlier ones where it decides nothing.
 
     Args:
         tally: the votes.
@@ -88,7 +88,7 @@ def make_relabel(tally: Tally, data: AuditedData) -> pd.DataFrame:
         suspicion=[f"{one.suspicion:.4f}" if one else "" for one in found],
         candidates=[name_candidates(one) if one else "" for one in found],
     )
-    earlier = data.answers[~data.answers["pixel_sha256"].isin(tally.votes["pixel_sha256"])]
+    earlier = data.answers[~data.answers["pixel_sha256"].isin(rows["pixel_sha256"])]
     return pd.concat([rows[list(CSV_COLUMNS)], earlier[list(CSV_COLUMNS)]], ignore_index=True)
 
 
@@ -107,9 +107,12 @@ def list_pictures(data: AuditedData) -> pd.DataFrame:
     """Return the first image of each picture of a data set, and of those that earlier answers set aside.
 
     Returns:
-        By the hash of the pixels: image, split, label.
+        By the hash of the pixels: image, split, label as published.
     """
     used = data.manifest[["path", "pixel_sha256", "split", "label"]].rename(columns={"path": "image"})
     earlier = data.answers[["image_id", "pixel_sha256", "split", "label"]].rename(columns={"image_id": "image"})
     both = pd.concat([used, earlier], ignore_index=True).astype("str")
-    return both.drop_duplicates("pixel_sha256").set_index("pixel_sha256")
+    pictures = both.drop_duplicates("pixel_sha256").set_index("pixel_sha256")
+    # The data set has the labels that earlier answers gave; the answers have those that were published.
+    published = earlier[earlier["label"] != ""].drop_duplicates("pixel_sha256", keep="last").set_index("pixel_sha256")
+    return pictures.assign(label=published["label"].reindex(pictures.index).fillna(pictures["label"]))

@@ -96,7 +96,25 @@ def _rows_by_number(manifest: pd.DataFrame, table: VotesTable, numbers: list[int
             f"{splits[other[0]]}, and {other.size - 1:,} more differ; expected the rows of fer2013.csv in their order: "
             "give both files as they were published"
         )
+    _require_equal_counts(rows, splits, table)
     return rows
+
+
+def _require_equal_counts(rows: NDArray[np.int64], splits: NDArray[np.object_], table: VotesTable) -> None:
+    """Refuse a table of images of which rows were removed: those below have other numbers than in the file of votes.
+
+    Removed images leave gaps in the numbers of the others, and are no fault. Nor are splits of which no image is there.
+    """
+    if len(rows) != rows.max() + 1:
+        return
+    told = [find_split(usage) for usage in table.keys["usage"]]
+    for split in sorted(set(splits)):
+        images, votes = int((splits == split).sum()), told.count(split)
+        if images != votes and votes:
+            raise PipelineError(
+                f"{table.path} has {votes:,} rows of {split}, the table of images {images:,}; expected as many, in the "
+                "same order: give both files as they were published"
+            )
 
 
 def _rows_by_path(paths: list[str], table: VotesTable, labels: Sequence[str]) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ The file is a CSV or Parquet with a column for each class. Names of classes are 
 `happiness` is `happy`. A column of a class that the data set does not have counts as `other`.
 """
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ IGNORED_COLUMNS = ("", "index", "id", "row", "label", "split", "total", "sum", "
 
 EXAMPLES = 5
 
+MOST_VOTES = 1e6
+"""Largest number in a cell: a larger one is no count of people, and a few such images would be all of the figures."""
+
+FEWEST_VOTES = 1e-3
+"""Smallest sum of an image that has votes: shares sum to one, and smaller ones are lost in rounding."""
+
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class VotesTable:
@@ -66,7 +75,7 @@ def read_votes_file(path: Path, labels: Sequence[str]) -> VotesTable:
 
     Raises:
         PipelineError: the file is missing or damaged, has no column for the image or for a class, or two for one class;
-            a number is negative, or not a number; or an image has two rows.
+            a number is negative, too large or too small, or not a number; or an image has two rows.
     """
     table = _read_table(path)
     plain = {str(column): _simplify(str(column)) for column in table.columns}
@@ -76,8 +85,30 @@ def read_votes_file(path: Path, labels: Sequence[str]) -> VotesTable:
     places = {name: place for place, name in reversed(list(enumerate(vote_names(labels))))}  # a class called other wins
     for column, name in columns.items():
         votes[:, places[name]] += _read_numbers(table[column], path)
+    _refuse_tiny(votes, path)
     _refuse_twice(keys, path)
+    if has_mostly_other(votes, len(labels)):
+        counted = ", ".join(column for column, name in columns.items() if name == OTHER)
+        logger.warning(
+            "%s: more votes count as other than for all of %s together; other is the sum of the columns %s: remove "
+            "those that are not votes",
+            path,
+            ", ".join(labels),
+            counted,
+        )
     return VotesTable(path, keys, votes, columns, is_fer_plus=set(FER_PLUS_COLUMNS) <= set(plain.values()))
+
+
+def has_mostly_other(votes: NDArray[np.float64], classes: int) -> bool:
+    """Tell whether more votes are for classes that the data set does not have than for all that it has.
+
+    Then a column of numbers, such as an age, was perhaps taken for votes.
+
+    Args:
+        votes: (images, classes + 3), see `data.votes.column`.
+        classes: number of classes of the data set.
+    """
+    return bool(votes[:, classes + EXTRAS.index(OTHER)].sum() > votes[:, :classes].sum())
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -145,14 +176,24 @@ def _read_numbers(column: pd.Series, path: Path) -> NDArray[np.float64]:
     text = column.astype("str").str.strip().str.casefold()
     empty = column.isna() | text.isin(("", "nan", "none", "null"))
     numbers = pd.to_numeric(text.mask(empty, "0"), errors="coerce").astype("float64")
-    wrong = numbers.index[~np.isfinite(numbers) | (numbers < 0)]
+    wrong = numbers.index[~numbers.between(0, MOST_VOTES)]
     if len(wrong):
         raise PipelineError(
             f"{path}: got {column.loc[wrong[0]]} in row {wrong[0]} of the column {column.name}"
             f"{f', and {len(wrong) - 1} more such rows' if len(wrong) > 1 else ''}; expected how many people chose it, "
-            "0 or more: correct the file"
+            f"0 to {MOST_VOTES:,.0f}: correct the file"
         )
     return np.asarray(numbers, np.float64)
+
+
+def _refuse_tiny(votes: NDArray[np.float64], path: Path) -> None:
+    sums = votes.sum(axis=1)
+    tiny = np.flatnonzero((sums > 0) & (sums < FEWEST_VOTES))
+    if tiny.size:
+        raise PipelineError(
+            f"{path}: got {sums[tiny[0]]:g} votes in all in row {tiny[0] + 1}, expected none or at least "
+            f"{FEWEST_VOTES:g}: give how many people chose each class, or their shares"
+        )
 
 
 def _refuse_twice(keys: pd.DataFrame, path: Path) -> None:

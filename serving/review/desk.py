@@ -95,12 +95,13 @@ class Desk:
             open_items = order_open(board.items.values(), history.current())[:count]
             recent = [line for line in history.lines() if line.pixel_sha256 in board.paths][-MOST_RECENT:]
             people = {name: self._log(name).refresh().answers() for name in list_reviewers(self.workspace)}
-            return QueuePage(
-                pictures=tuple(item.picture for item in open_items),
-                recent=tuple(Recent(id=one.id, picture=one.pixel_sha256 or "", choice=one.choice) for one in recent),
-                progress=self._progress(reviewer, board),
-                agreement=compare_people(people),
-            )
+            progress = self._progress(reviewer, board)
+        return QueuePage(
+            pictures=tuple(item.picture for item in open_items),
+            recent=tuple(Recent(id=one.id, picture=one.pixel_sha256 or "", choice=one.choice) for one in recent),
+            progress=progress,
+            agreement=compare_people(people),  # without the lock: others may answer meanwhile
+        )
 
     def answer(self, given: GivenAnswer) -> Progress:
         """Write an answer down, and return when it is on the disk.

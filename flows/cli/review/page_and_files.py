@@ -39,13 +39,17 @@ def review_labels(request: ReviewRequest) -> None:
 
 
 def import_file(workspace: Path, file: Path, reviewer: str) -> None:
-    """Add the answers of a file, and print whose they are and what was left out."""
+    """Add what is new in a file, and print how much of it is whose, and what was left out."""
     from data.review.exchange import import_answers
     from data.review.reviewers import check_name
 
     found = import_answers(workspace, file, check_name(reviewer) if reviewer else "")
     for name, lines in found.lines.items():
         console.print(f"Answers of [bold]{escape(name)}[/]: {len(lines):,}", highlight=False)
+    if found.unchanged:
+        console.print(f"Known already, not added again: {found.unchanged:,}", highlight=False)
+    if found.older:
+        console.print(f"Left out, older than what the person says now: {found.older:,}", highlight=False)
     for what, left_out in (("images", found.unknown_images), ("words", found.unknown_answers)):
         if left_out:
             named = ", ".join(left_out[:MOST_NAMED]) + (" and others" if len(left_out) > MOST_NAMED else "")

@@ -68,6 +68,23 @@ def test_two_processes_see_the_lines_of_each_other(tmp_path):
     assert set(one.refresh().answers()) == set(other.history.answers()) == {ONE, TWO}
 
 
+@pytest.mark.parametrize("left", ["nothing", "one line", "another file"])
+def test_a_file_that_was_removed_or_replaced_is_read_anew(tmp_path, left):
+    path = tmp_path / "anna.jsonl"
+    log = AnswerLog(path)
+    log.add(make_line(ONE, "happy"), make_line(TWO, "sad"))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    if left == "one line":
+        path.write_bytes(lines[1])
+    elif left == "another file":
+        AnswerLog(path).add(*(make_line(picture_name(number), "neutral") for number in (3, 4, 5)))
+    assert log.refresh().answers().keys() == AnswerLog(path).history.answers().keys()
+    log.add(make_line(ONE, "surprise"))
+    assert log.history.answers()[ONE].choice == choices(path)[ONE] == "surprise"
+    assert log.history.answers().keys() == choices(path).keys()
+
+
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     log, write = AnswerLog(tmp_path / "anna.jsonl"), os.write
     log.add(make_line(ONE, "happy"))

@@ -1,6 +1,7 @@
 """Results of a review: votes and corrections that the next run takes, and a round trip through Label Studio's files."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from data.base.errors import PipelineError
 from data.quality.label_corrections import apply_relabel, read_answers, read_relabel
+from data.review.audited import find_latest_audit
 from data.review.exchange import export_reviews, import_answers, load_latest
 from data.review.feedback import FeedbackStore, read_feedback
-from data.review.reviewers import list_reviewers, open_log
-from data.review.tally import count_votes, decide_labels, list_pictures
+from data.review.reviewers import list_reviewers, make_name, open_log
+from data.review.tally import count_votes, decide_labels, list_pictures, make_relabel
+from data.workspace.layout import DATASETS_STAGE, QUARANTINE_NAME
+from models.analysis.label_sample import draw_sample
 from tests.support.image_tree import make_pixels
 from tests.support.review_factory import make_audited_workspace, make_line, picture_name
 from tests.support.seed_format import CLASSES
@@ -105,6 +109,42 @@ def test_earlier_answers_stay_unless_people_say_otherwise(tmp_path, pictures):
     }
 
 
+def make_second_round(root, give, tmp_path):
+    """Answer, correct the data set by the answers, and return what the second round starts with."""
+    give("anna", {"train/happy/0.jpg": "sad", "train/happy/1.jpg": "happy", "train/sad/0.jpg": "no_face"})
+    path = export_reviews(root, tmp_path / "first").relabel
+    data = load_latest(root)
+    corrected = apply_relabel(data.manifest, read_relabel(path, LABELS)).manifest
+    return dataclasses.replace(data, manifest=corrected, answers=read_answers(path, LABELS))
+
+
+def test_a_second_round_still_says_what_was_published(root, give, tmp_path):
+    data = make_second_round(root, give, tmp_path)
+    assert data.manifest.set_index("path").loc["train/happy/0.jpg", "label"] == "sad"
+    table = make_relabel(count_votes([current(root)["anna"]], list_pictures(data), data.labels), data)
+    assert table.set_index("image_id")[["label", "new_label"]].to_dict("index") == {
+        "train/happy/0.jpg": {"label": "happy", "new_label": "sad"},
+        "train/happy/1.jpg": {"label": "happy", "new_label": "happy"},
+        "train/sad/0.jpg": {"label": "sad", "new_label": "remove"},
+    }
+    counts = draw_sample(data.manifest, table).count(CLASSES)
+    assert next((one.label, one.answered, one.wrong) for one in counts) == ("happy", 2, 1)
+
+
+def test_an_earlier_answer_without_a_label_leaves_that_of_the_data_set(root, give, tmp_path):
+    data = make_second_round(root, give, tmp_path)
+    data = dataclasses.replace(data, answers=data.answers.assign(label=""))
+    assert list_pictures(data).set_index("image").loc["train/happy/0.jpg", "label"] == "sad"
+
+
+def test_an_undecided_answer_leaves_an_earlier_correction(root, give, tmp_path):
+    data = make_second_round(root, give, tmp_path)
+    tie = [{picture: make_line(picture, choice) for picture in data.answers["pixel_sha256"]} for choice in LABELS[:2]]
+    for people in (tie, [{picture: make_line(picture, "unknown") for picture in data.answers["pixel_sha256"]}]):
+        table = make_relabel(count_votes(people, list_pictures(data), data.labels), data)
+        assert table["new_label"].tolist() == data.answers["new_label"].tolist()
+
+
 def test_votes_have_a_column_an_answer_and_a_row_a_picture(root, give, tmp_path):
     give("anna", {"train/happy/0.jpg": "sad", "train/sad/0.jpg": "other"})
     give("ben", {"train/happy/0.jpg": "sad", "train/sad/0.jpg": "unknown"})
@@ -129,6 +169,20 @@ def test_feedback_is_copied_into_the_folder_of_its_class(root, give, tmp_path):
     files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("feedback/*/*")]
     assert files == [f"feedback/sad/{sad}.png"]
     assert (made.feedback, made.elsewhere, made.corrections) == (1, 0, 0)
+
+
+def test_a_face_whose_class_changed_leaves_its_former_folder(root, tmp_path):
+    face = make_pixels(np.random.default_rng(900))[..., None]
+    FeedbackStore(root).add(face, "happy", "neutral", "emotion/3", {"happy": 0.2})
+    (one,) = read_feedback(root)
+    mine = tmp_path / "out" / "feedback" / "happy" / "mine.png"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    for choice, folders in (("happy", ["happy"]), ("sad", ["sad"]), ("no_face", [])):
+        open_log(root, "anna").add(make_line(one.pixel_sha256, choice))
+        export_reviews(root, tmp_path / "out")
+        assert [path.parent.name for path in (tmp_path / "out").rglob(one.file_name)] == folders
+    assert mine.exists()
 
 
 def test_an_export_without_an_audit_says_what_to_do(tmp_path):
@@ -193,6 +247,100 @@ def test_an_image_is_found_by_the_end_of_its_address(root, pictures, tmp_path, i
     assert chosen(root) == {"ls": {pictures["train/sad/1.jpg"]: "happy"}}
 
 
+def send_through_label_studio(path, target, changes=None):
+    """Write our tasks as Label Studio gives them back: with its own numbers and times, and without what it ignores.
+
+    Args:
+        changes: choice -> the one that somebody changed it to.
+    """
+    tasks = json.loads(path.read_text())
+    for task in tasks:
+        for number, annotation in enumerate(task["annotations"], start=1):
+            del annotation["reviewer"]
+            annotation |= {"id": number, "import_id": None, "completed_by": 1, "updated_at": "2026-02-01T09:00:00Z"}
+            value = annotation["result"][0]["value"]
+            value["choices"] = [(changes or {}).get(choice, choice) for choice in value["choices"]]
+    target.write_text(json.dumps(tasks))
+    return target
+
+
+def test_our_own_answers_come_back_from_label_studio_without_counting_twice(root, give, tmp_path):
+    give("anna", {"train/happy/0.jpg": "sad", "train/sad/0.jpg": "other"})
+    give("ben", {"train/happy/0.jpg": "happy"})
+    before = current(root)
+    path = send_through_label_studio(export_reviews(root, tmp_path).tasks, tmp_path / "project-1.json")
+    found = import_answers(root, path)
+    assert (found.lines, found.unchanged, found.older) == ({}, 3, 0)
+    assert current(root) == before
+
+
+def test_new_answers_of_label_studio_are_those_of_its_annotator(root, give, pictures, tmp_path):
+    give("anna", {"train/happy/0.jpg": "sad"})
+    path = send_through_label_studio(export_reviews(root, tmp_path).tasks, tmp_path / "project-1.json")
+    tasks = json.loads(path.read_text())
+    tasks[1]["annotations"] = label_studio_task("", "happy")["annotations"]
+    path.write_text(json.dumps(tasks))
+    import_answers(root, path, "zoe")
+    assert chosen(root) == {
+        "anna": {pictures["train/happy/0.jpg"]: "sad"},
+        "zoe": {pictures["train/happy/1.jpg"]: "happy"},
+    }
+
+
+def test_an_answer_that_was_changed_in_label_studio_stays_that_of_its_person(root, give, pictures, tmp_path):
+    give("anna", {"train/happy/0.jpg": "sad"})
+    path = export_reviews(root, tmp_path).tasks
+    import_answers(root, send_through_label_studio(path, tmp_path / "project-1.json", {"sad": "neutral"}))
+    assert chosen(root) == {"anna": {pictures["train/happy/0.jpg"]: "neutral"}}
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_form_of_export_that_does_not_name_our_answers_is_refused(root, give, tmp_path, form):
+    give("anna", {"train/happy/0.jpg": "sad"})
+    (task, *_) = json.loads(export_reviews(root, tmp_path).tasks.read_text())
+    flat = {**task["data"], "id": 1, "annotator": 1, "annotation_id": 1, "expression": "sad"}
+    path = tmp_path / f"project.{form}"
+    write_csv(path, [list(flat), list(flat.values())]) if form == "csv" else path.write_text(json.dumps([flat]))
+    with pytest.raises(PipelineError, match="export it again as JSON"):
+        import_answers(root, path)
+
+
+@pytest.mark.parametrize("file", ["label_studio.json", "label_studio.csv"])
+def test_an_older_export_changes_no_newer_answer(root, give, pictures, tmp_path, file):
+    path, picture = "train/happy/0.jpg", pictures["train/happy/0.jpg"]
+    give("anna", {path: "sad"})
+    export_reviews(root, tmp_path)
+    other = make_audited_workspace(tmp_path / "other")
+    for workspace in (root, other):
+        open_log(workspace, "anna").add(make_line(picture, "surprise", "2026-02-05T10:00:00+00:00"))
+        import_answers(workspace, tmp_path / file)
+        assert chosen(workspace) == {"anna": {picture: "surprise"}}
+
+
+def test_the_later_of_two_answers_in_a_file_counts(root, pictures, tmp_path):
+    times = {"happy": "2026-01-02T10:00:00Z", "sad": "2026-01-01T10:00:00Z"}
+    tasks = [label_studio_task("train/sad/1.jpg", choice, updated_at=at) for choice, at in times.items()]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks))
+    import_answers(root, path)
+    assert chosen(root) == {"export": {pictures["train/sad/1.jpg"]: "happy"}}
+
+
+def test_an_imported_answer_can_be_given_again(root, pictures, tmp_path):
+    def give_by_file(choice):
+        path = write_csv(tmp_path / "anna.csv", [["image", "new_label"], ["train/sad/1.jpg", choice]])
+        return len(import_answers(root, path, "anna").lines.get("anna", []))
+
+    picture = pictures["train/sad/1.jpg"]
+    assert [give_by_file(choice) for choice in ("sad", "happy", "sad", "sad")] == [1, 1, 1, 0]
+    assert chosen(root) == {"anna": {picture: "sad"}}
+    for _ in range(3):
+        open_log(root, "anna").add(make_line(None, kind="undo", undoes=current(root)["anna"][picture].id))
+    assert chosen(root) == {"anna": {}}
+    assert give_by_file("sad") == 1
+    assert chosen(root) == {"anna": {picture: "sad"}}
+
+
 def test_cancelled_and_foreign_annotations_are_left_out_and_named(root, pictures, tmp_path):
     tasks = [
         label_studio_task("train/sad/1.jpg", "happy"),
@@ -219,9 +367,21 @@ def test_annotators_become_people(root, tmp_path):
     path = tmp_path / "export.json"
     path.write_text(json.dumps(tasks))
     import_answers(root, path)
-    assert list_reviewers(root) == ["anna_example.org", "ben_example.org"]
+    people = [make_name("anna@example.org"), make_name("ben@example.org")]
+    assert list_reviewers(root) == people
     import_answers(root, path, "team")
-    assert list_reviewers(root)[2:] == ["team-anna_example.org", "team-ben_example.org"]
+    assert list_reviewers(root)[2:] == [make_name("anna@example.org", "team"), make_name("ben@example.org", "team")]
+
+
+def test_annotators_of_a_file_with_a_long_name_stay_several_people(root, pictures, tmp_path):
+    tasks = [label_studio_task("train/sad/1.jpg", answer, completed_by=person) for person, answer in enumerate(LABELS)]
+    path = tmp_path / "project-10-at-2026-11-30-10-17-8c1a4b5a.json"
+    path.write_text(json.dumps(tasks))
+    import_answers(root, path)
+    assert sorted(answers[pictures["train/sad/1.jpg"]] for answers in chosen(root).values()) == sorted(LABELS)
+    people = list_reviewers(root)
+    import_answers(root, path)
+    assert list_reviewers(root) == people
 
 
 def write_csv(path, rows, separator=","):
@@ -245,6 +405,34 @@ def test_votes_of_other_tools_are_read(root, pictures, tmp_path):
     }
 
 
+def test_votes_may_have_one_class_and_classes_that_the_data_set_lacks(root, pictures, tmp_path):
+    path = write_csv(tmp_path / "one.csv", [["image", "happy"], ["train/sad/1.jpg", 2]])
+    import_answers(root, path)
+    rows = [["id", "image", "happy", "bored", "remark"], [7, "train/sad/1.jpg", 1, 9, "dark"]]
+    import_answers(root, write_csv(tmp_path / "two.csv", rows))
+    picture = pictures["train/sad/1.jpg"]
+    assert current(root)["one"][picture].votes == {"happy": 2}
+    assert current(root)["two"][picture].votes == {"happy": 1, "other": 9}
+
+
+def test_a_hash_in_upper_case_and_a_cell_without_a_choice_are_understood(root, pictures, tmp_path):
+    rows = [
+        ["pixel_sha256", "expression"],
+        [pictures["train/sad/1.jpg"].upper(), '{"choices": ["happy"]}'],
+        [pictures["train/sad/2.jpg"], '{"choices": null}'],
+    ]
+    import_answers(root, write_csv(tmp_path / "x.csv", rows))
+    assert chosen(root) == {"x": {pictures["train/sad/1.jpg"]: "happy"}}
+
+
+@pytest.mark.parametrize("other", ["train/sad/1.jpg", "sad/1.jpg"])
+def test_two_rows_about_one_image_are_refused(root, tmp_path, other):
+    rows = [["image", "happy", "sad"], ["train/sad/1.jpg", 3, 0], [other, 0, 1]]
+    with pytest.raises(PipelineError, match=r"rows 1 and 2 about train/sad/1\.jpg, expected one row"):
+        import_answers(root, write_csv(tmp_path / "x.csv", rows))
+    assert list_reviewers(root) == []
+
+
 def test_corrections_are_read_even_as_a_spreadsheet_saves_them(root, pictures, tmp_path):
     rows = [
         ["image_id", "label", "new_label", "pixel_sha256"],
@@ -255,9 +443,19 @@ def test_corrections_are_read_even_as_a_spreadsheet_saves_them(root, pictures, t
     ]
     found = import_answers(root, write_csv(tmp_path / "my relabel.csv", rows, ";"))
     assert chosen(root) == {
-        "my_relabel": {pictures["train/sad/1.jpg"]: "happy", pictures["train/sad/3.jpg"]: "no_face"}
+        make_name("my relabel"): {pictures["train/sad/1.jpg"]: "happy", pictures["train/sad/3.jpg"]: "no_face"}
     }
     assert found.unknown_images == ("train/sad/4.jpg",)
+
+
+def test_a_name_that_an_image_which_was_set_aside_has_too_means_none(root, tmp_path):
+    record = find_latest_audit(root)
+    quarantine = root / DATASETS_STAGE / record.inputs["dataset"] / QUARANTINE_NAME
+    frame = pd.DataFrame({"path": ["old/sad/1.jpg", "gone/2.jpg"], "split": "train", "label": "sad", "reason": "blank"})
+    frame.to_parquet(quarantine, index=False)
+    rows = [["image", "new_label"], ["sad/1.jpg", "happy"], ["gone/2.jpg", "happy"], ["sad/3.jpg", "happy"]]
+    found = import_answers(root, write_csv(tmp_path / "x.csv", rows))
+    assert found.unknown_images == ("sad/1.jpg", "gone/2.jpg")
 
 
 def test_our_own_results_come_back(root, give, tmp_path):
@@ -279,6 +477,7 @@ def test_our_own_results_come_back(root, give, tmp_path):
         "a,b\n1,2\n",
         "image,happy,sad\ntrain/sad/1.jpg,-1,2\n",
         "image,happy,sad\nx,one,two\n",
+        "image,happy,sad\ntrain/sad/1.jpg,2000000,2\n",
         "\x00",
     ],
 )

@@ -19,6 +19,23 @@ def test_any_text_gives_a_name(text):
     assert check_name(make_name(text))
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("müller@x.org", "möller@x.org"), ("Анна", "Ольга"), ("x" * 50 + "1", "x" * 50 + "2"), ("a b", "a_b"), ("", "?")],
+)
+def test_two_texts_give_two_names(one, other):
+    assert make_name(one) != make_name(other)
+    assert make_name(one) == make_name(one)
+
+
+def test_a_prefix_gives_way_to_the_person():
+    long = "project-10-at-2026-11-30-10-17-8c1a4b5a"
+    names = [make_name(str(number), prefix=long) for number in (1, 2, 31)]
+    assert len(set(names)) == 3 and all(check_name(name).startswith("project-10-at-2026") for name in names)
+    assert names[2].split("-")[-2] == "31"
+    assert make_name("2", prefix="faces") == "faces-2"
+
+
 def test_only_files_of_people_are_listed(tmp_path):
     open_log(tmp_path, "anna").add(make_line(picture_name(1), "sad"))
     AnswerLog(reviews_folder(tmp_path) / "feedback" / "other.jsonl").add(make_line(picture_name(1), "sad"))

@@ -138,6 +138,28 @@ def test_rows_of_fer_plus_in_another_order_are_refused(tmp_path):
         add(tmp_path, rows[:2], table_of_images(), FER_PLUS)
 
 
+def name_rows(rows):
+    """Return a manifest of images that are these rows of a table, the first two of train."""
+    kept = [("train" if row <= 2 else "validation", "happy", str(row)) for row in rows]
+    names = [f"{split}/happy/{row:08d}.png" for (split, _, _), row in zip(kept, rows, strict=True)]
+    return make_manifest(kept).assign(path=names)
+
+
+def test_rows_of_a_table_of_which_some_were_removed_are_refused(tmp_path):
+    rows = [f"Training,fer{row:07d}.png,1,{row},0,0,9,0,0,0,0,0" for row in range(4)]
+    with pytest.raises(PipelineError, match="has 4 rows of train, the table of images 2; expected as many"):
+        add(tmp_path, rows, name_rows([1, 2]), FER_PLUS)
+
+
+def test_a_table_without_the_last_split_and_images_that_were_removed_are_no_fault(tmp_path):
+    usages = ["Training", "Training", "PublicTest", "PublicTest", "PrivateTest"]
+    rows = [f"{usage},fer{row:07d}.png,1,{row},0,0,9,0,0,0,0,0" for row, usage in enumerate(usages)]
+    _, match = add(tmp_path, rows, name_rows([1, 2, 3, 4]), FER_PLUS)
+    assert (match.matched_images, match.unmatched_rows) == (4, 1)
+    voted, _ = add(tmp_path, rows, name_rows([2, 4]), FER_PLUS)
+    assert [row[0] for row in voted["votes"]] == [1, 3]
+
+
 def test_images_of_fer_plus_own_names_are_found_by_name(tmp_path):
     manifest = make_manifest([("train", "happy", "a"), ("train", "sad", "b")])
     manifest = manifest.assign(path=["train/happy/fer0000032.png", "train/sad/fer0000000.png"])

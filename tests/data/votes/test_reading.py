@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from data.base.errors import PipelineError
-from data.votes.reading import read_votes_file
+from data.votes.reading import has_mostly_other, read_votes_file
 
 LABELS = ("happy", "neutral", "sad", "surprise")
 HEADER = "image,happy,neutral,sad,surprise,unknown,no_face"
@@ -67,6 +67,8 @@ def test_a_class_that_is_named_as_an_answer_stays_a_class(tmp_path):
         (f"{HEADER}\na,1,2,3,4,5,6\nb,1,-2,3,4,5,6\n", "got -2 in row 2 of the column neutral"),
         (f"{HEADER}\na,1,2,3,4,5,6\nb,1,many,3,4,5,6\n", "got many in row 2 of the column neutral"),
         (f"{HEADER}\na,1,2,3,4,5,inf\n", "got inf in row 1 of the column no_face"),
+        (f"{HEADER}\na,1,2,3,4,5,1e39\n", "got 1e39 in row 1 .* expected how many people chose it, 0 to 1,000,000"),
+        (f"{HEADER}\na,1,0,0,0,0,0\nb,0,1e-8,0,0,0,0\n", "got 1e-08 votes in all in row 2, expected none or at least"),
         (f"{HEADER}\na,1,2,3,4,5,6\na,1,2,3,4,5,6\n", "got more than one row for a"),
         (f"{HEADER}\na,1,2\n", "row 1 has 3 values"),
         ("image,happy,happy,neutral,sad,surprise\na,1,2,3,4,5\n", "got the column happy twice"),
@@ -75,6 +77,13 @@ def test_a_class_that_is_named_as_an_answer_stays_a_class(tmp_path):
 def test_what_is_wrong_is_said(tmp_path, text, message):
     with pytest.raises(PipelineError, match=message):
         read_votes_file(write(tmp_path, text), LABELS)
+
+
+def test_numbers_that_are_no_votes_show_in_other(tmp_path):
+    table = read_votes_file(write(tmp_path, f"{HEADER},age\na,4,0,0,0,0,0,43\nb,0,3,1,0,0,6,51\n"), LABELS)
+    assert has_mostly_other(table.votes, len(LABELS))
+    table = read_votes_file(write(tmp_path, f"{HEADER},bored\na,4,0,0,0,0,0,1\nb,0,3,1,0,0,6,1\n"), LABELS)
+    assert not has_mostly_other(table.votes, len(LABELS))
 
 
 def test_a_missing_and_a_damaged_file_are_named(tmp_path):

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from data.base.errors import PipelineError
 from data.quality.label_corrections import read_relabel
 from data.review.exchange import load_latest
-from data.review.reviewers import open_log
+from data.review.reviewers import list_reviewers, open_log
 from flows.cli.commands import app
 from tests.support.review_factory import make_audited_workspace, make_line
 from tests.support.seed_format import CLASSES
@@ -57,7 +57,8 @@ def test_results_are_written_and_read_again(root, tmp_path):
     assert str(tmp_path / "out" / "relabel.csv") in outcome.stdout
     assert read_relabel(tmp_path / "out" / "relabel.csv", CLASSES)[suspect["path"]].new_label == "sad"
     again = review("--import", tmp_path / "out" / "label_studio.json", "--reviewer", "ben")
-    assert "Answers of ben: 1" in again.stdout
+    assert "Known already, not added again: 1" in again.stdout
+    assert list_reviewers(root) == ["anna"]
 
 
 def test_what_an_import_leaves_out_is_named(root, tmp_path):
