@@ -137,7 +137,7 @@ class Cluster:
                 host.join_again()
                 shutil.rmtree(host.workspace, ignore_errors=True)
         for log in self.folder.glob("*.log"):
-            if log.stem not in ("server", "store"):
+            if log.stem not in ("server", "store") and "-before-" not in log.stem:
                 log.replace(log.with_name(f"{prefix}-before-{log.name}"))
         for host in self.workers if with_workers else ():
             self.start_worker(host)
