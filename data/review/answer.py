@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from data.base.record import Record
-
-MOST_VOTES = 1_000_000
+from data.votes.reading import MOST_VOTES
 
 Share = Annotated[float, Field(ge=0, le=MOST_VOTES, allow_inf_nan=False)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

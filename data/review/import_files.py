@@ -12,13 +12,13 @@ import pandas as pd
 
 from data.base.errors import PipelineError
 from data.base.times import parse_time
-from data.review.answer import MOST_VOTES, History, Line
+from data.review.answer import History, Line
 from data.review.choices import find_answer
 from data.review.label_studio import CONTROL, EXPORTED, marks_of, read_tasks
 from data.review.matching import ImageFinder, Picture
 from data.review.reviewers import make_name
 from data.votes.column import OTHER, UNKNOWN
-from data.votes.reading import IGNORED_COLUMNS, IMAGE_COLUMNS, PIXEL_COLUMNS, USAGE_COLUMN
+from data.votes.reading import IGNORED_COLUMNS, IMAGE_COLUMNS, MOST_VOTES, PIXEL_COLUMNS, USAGE_COLUMN
 
 MOST_BYTES = 1 << 30
 NAMES = ("image", "image_id", "path", "pixel_sha256", "file")

@@ -37,7 +37,7 @@ IGNORED_COLUMNS = ("", "index", "id", "row", "label", "split", "total", "sum", "
 
 EXAMPLES = 5
 
-MOST_VOTES = 1e6
+MOST_VOTES = 1_000_000
 """Largest number in a cell: a larger one is no count of people, and a few such images would be all of the figures."""
 
 FEWEST_VOTES = 1e-3
