@@ -1,9 +1,10 @@
 """Faces found in generated scenes: wherever they are, however large and turned, each once; and missing parts told."""
 
 import math
+import os
+import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -82,14 +83,29 @@ def test_a_photo_without_a_face_has_none(finder, size):
     assert finder.find(np.full((*size[::-1], 3), 128, np.uint8)) == ()
 
 
-@pytest.mark.parametrize("box", [(8e30, -1e32, 0, 0), (1, 1, 0, 5), (1, 1, -4, 5), (9000, 1, 5, 5), (np.inf, 1, 5, 5)])
-def test_a_box_that_no_picture_can_have_is_no_face(finder, monkeypatch, box):
-    """OpenCV returns such boxes now and then for a picture of a few pixels, from memory that it has not set."""
-    row = np.array([[*box, *[1.0] * 10, 0.99]], np.float32)
-
-    unsure = SimpleNamespace(setInputSize=lambda size: None, detect=lambda picture: (1, row))
-    monkeypatch.setattr(finder, "_detector", unsure)
-    assert finder.find(np.zeros((30, 40, 3), np.uint8)) == ()
+def test_a_narrow_picture_gives_the_same_answer_whatever_the_memory_contained():
+    """OpenCV's network reads memory that it has not set if a side is 32 pixels: faces that are nowhere."""
+    code = """
+import numpy as np
+from data.photos.detector import FaceFinder
+finder = FaceFinder()
+finder._detector.setScoreThreshold(0.001)
+for size in [(3, 500), (500, 3), (2, 2), (31, 320), (320, 31), (224, 2)] * 2:
+    picture = np.random.default_rng(2).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    print(size, finder._detect(picture).round(3).tolist())
+"""
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "MALLOC_PERTURB_": byte},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
+        for byte in ("58", "186")
+    }
+    assert len(answers) == 1 and "(224, 2)" in answers.pop()
 
 
 def test_the_pixels_stay_and_the_answer_is_the_same_again(finder, face):
