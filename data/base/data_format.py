@@ -14,6 +14,9 @@ MOST_LABELS = 30
 Label = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^/\\\x00-\x1f]+$")]
 """Name of a class, which is a folder's name as well."""
 
+FORMULA_SIGNS = ("=", "+", "-", "@")
+"""Signs with which a formula of a spreadsheet begins; labels stand in CSVs that people open with one."""
+
 Side = Annotated[int, Field(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
 
 
@@ -36,6 +39,12 @@ class DataFormat(Record):
     def _check_labels(self) -> Self:
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"got labels {', '.join(self.labels)}, expected each once")
+        formulas = [label for label in self.labels if label.startswith(FORMULA_SIGNS)]
+        if formulas:
+            raise ValueError(
+                f"got the label {formulas[0]}, expected one that does not begin with {' '.join(FORMULA_SIGNS)}, which "
+                "spreadsheets take for a formula: rename the class"
+            )
         return self
 
     @property

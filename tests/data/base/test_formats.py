@@ -23,7 +23,13 @@ def test_every_publication_names_expressions_by_the_same_words() -> None:
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [(("happy",), "at least 2"), (("a", "b", "a"), "each once"), (("a", "b/c"), "pattern"), (("a", ""), "at least 1")],
+    [
+        (("happy",), "at least 2"),
+        (("a", "b", "a"), "each once"),
+        (("a", "b/c"), "pattern"),
+        (("a", ""), "at least 1"),
+        *[(("a", f"{sign}b"), "spreadsheets take for a formula: rename the class") for sign in "=+-@"],
+    ],
 )
 def test_labels_that_are_none_are_refused(labels: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
