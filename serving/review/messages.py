@@ -72,7 +72,7 @@ class GivenUndo(Record):
 
 
 class SimilarImage(Record):
-    """An image of the data set that looks alike, with its published label."""
+    """An image of the data set that looks alike, with its label."""
 
     picture: str
     label: str
@@ -83,7 +83,8 @@ class Information(Record):
     """What is known of a picture; people ask for it only where they need it."""
 
     image_id: str
-    label: str = Field(description="as published")
+    label: str = Field(description="that the data set has now; of feedback, the class that the user chose")
+    published: str = Field(description="label before earlier answers corrected it; mostly the same")
     reason: str
     doubt: float
     suggested: str

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +19,7 @@ from data.records.events import ChildError
 from data.system.hardware import gpu_devices
 from models.jobs.events import ChildEvent, parse_event
 from models.jobs.files import CHILD_LOG_NAME, SPEC_NAME
+from tasks.support.gpu_slots import take_gpu
 from tasks.support.progress import tell
 
 logger = logging.getLogger(__name__)
@@ -45,8 +46,8 @@ class Children:
     """Child processes of one run; created by `training_children`.
 
     Args:
-        devices: GPUs; each child gets one that no other child uses, and waits until one is free. Without any,
-            children see the devices that this process sees.
+        devices: GPUs; each child gets one that no other child uses, and waits until one is free. Among several, it is
+            one that fewest other runs of this host use. Without any, children see the devices that this process sees.
     """
 
     def __init__(self, devices: Sequence[str] = ()) -> None:
@@ -107,10 +108,13 @@ class Children:
             self._lock.wait_for(lambda: self._free or self._stopping)
             if self._stopping:
                 raise ChildStopped("a child that waited for a GPU is not started: the run is ending")
-            device = self._free.pop(0)
+            taken = ExitStack()
+            device = taken.enter_context(take_gpu(self._free))
+            self._free.remove(device)
         try:
             yield {"CUDA_VISIBLE_DEVICES": device}
         finally:
+            taken.close()
             with self._lock:
                 self._free.append(device)
                 self._lock.notify()

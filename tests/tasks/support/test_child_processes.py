@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -198,6 +199,22 @@ def test_a_child_that_waits_for_a_device_is_stopped_with_the_run(run_child):
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads)
     assert len(events) == 1
+
+
+def test_two_runs_on_one_host_use_different_gpus(run_child, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    runs, events = [Children(["0", "1"]), Children(["0", "1"])], []
+    threads = [threading.Thread(target=run_or_be_stopped, args=[run_child, run, "sleeps", events]) for run in runs]
+    try:
+        for number, thread in enumerate(threads, start=1):
+            thread.start()
+            wait_for(lambda number=number: len(events) == number)
+        assert [event.device for event in events] == ["0", "1"]
+    finally:
+        for run in runs:
+            run.stop()
+        for thread in threads:
+            thread.join(10)
 
 
 def run_or_be_stopped(run_child, children: Children, what: str, events: list) -> None:
