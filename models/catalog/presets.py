@@ -37,15 +37,19 @@ class Preset(Record):
 
     @model_validator(mode="after")
     def _check_student(self) -> Self:
-        if self.student is None:
-            return self
-        check_student_recipe(self._recipe_of(STUDENT_NAME))
+        if self.student is not None:
+            check_student_recipe(self._recipe_of(STUDENT_NAME))
+            self._require_selection(f"student {self.student}", "its teachers", "the student")
+        if self.ensemble:
+            self._require_selection("an ensemble", "its members", "the ensemble")
+        return self
+
+    def _require_selection(self, got: str, chosen: str, judged: str) -> None:
         if any(recipe.monitor == "validation" for recipe in (self.train, *self.recipes.values())):
             raise ValueError(
-                f"got student {self.student} in a preset with monitor validation, expected selection in every recipe: "
-                "otherwise its teachers are chosen on the images that later judge the student"
+                f"got {got} in a preset with monitor validation, expected selection in every recipe: otherwise "
+                f"{chosen} are chosen on the images that later judge {judged}"
             )
-        return self
 
     @property
     def shared_views(self) -> ViewsConfig:

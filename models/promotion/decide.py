@@ -47,6 +47,7 @@ def decide_promotion(policy: PromotionPolicy, evidence: Evidence) -> Decision:
         _judge_data(policy, evidence.findings),
         _judge_reload(policy, evidence.reload_difference),
         *_judge_history(paired, evidence.rolled_back),
+        *_judge_choice(paired),
     )
     met: Outcome = "promote" if policy.approval == "auto" else "ask"
     outcome = met if all(criterion.passed for criterion in criteria) else "keep"
@@ -261,6 +262,22 @@ def _judge_history(paired: PairedAnswers, rolled_back: frozenset[str]) -> list[C
             )
         )
     return criteria
+
+
+def _judge_choice(paired: PairedAnswers) -> list[Criterion]:
+    """Refuse a challenger whose epoch was chosen by the judged images: no bound on its gain covers that choice."""
+    challenger = paired.challenger
+    if not challenger.chosen_on_judged:
+        return []
+    message = (
+        f"The epoch of {challenger.variant} was chosen by the validation images, which makes its accuracy look better "
+        "than it is: train it with monitor selection."
+    )
+    return [
+        Criterion(
+            name="epoch_chosen_elsewhere", passed=False, observed="validation", limit="selection", message=message
+        )
+    ]
 
 
 def _summarise(outcome: Outcome, paired: PairedAnswers, criteria: Sequence[Criterion]) -> str:

@@ -47,6 +47,8 @@ class ScoredModel:
     """Machine that measured the latency, see `identify_machine`; empty if it is not known."""
     synthetic: bool = False
     """Whether it was trained on generated images."""
+    chosen_on_judged: bool = False
+    """Whether its epoch was chosen by the images that it is judged on here."""
 
     @property
     def name(self) -> str:
@@ -131,6 +133,7 @@ def read_scored_model(result: VariantResult, images: str, synthetic: bool = Fals
         latency=result.latency,
         machine=identify_machine(result),
         synthetic=synthetic,
+        chosen_on_judged=result.monitor == JUDGED_PART,
     )
 
 

@@ -59,7 +59,7 @@ class Contenders:
     """Trained variants of a run, and what is needed to judge them."""
 
     variants: list[VariantResult]
-    """Trained ones, most accurate first."""
+    """Trained ones, the challenger first."""
     stages: ReportedStages
     registry: ModelRegistry
     workspace: Workspace
@@ -77,6 +77,8 @@ def decide_on_champion(
 ) -> Produced | None:
     """Judge the most accurate variant against the champion; the same variants on the same data are judged only once.
 
+    A variant whose epoch was chosen by the judged images comes after all others, whatever its accuracy.
+
     Args:
         variants: of the run.
         stages: the data that they were trained on.
@@ -89,6 +91,7 @@ def decide_on_champion(
         unreachable: then the next run decides, and the message of the state says why.
     """
     trained = [variant for variant in rank_variants(variants) if variant.status == "trained" and variant.directory]
+    trained.sort(key=lambda variant: variant.monitor == JUDGED_PART)  # they cannot be promoted, whatever they reach
     if not trained:
         return None
     model = name_model(trained[0].data_format)

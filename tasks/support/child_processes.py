@@ -47,7 +47,7 @@ class Children:
 
     Args:
         devices: GPUs; each child gets one that no other child uses, and waits until one is free. Among several, it is
-            one that fewest other runs of this host use. Without any, children see the devices that this process sees.
+            one that fewest other processes have. Without any, children see the devices that this process sees.
     """
 
     def __init__(self, devices: Sequence[str] = ()) -> None:

@@ -28,6 +28,7 @@ CRITERIA = {
     "reload_difference": "saved model gives the same",
     "not_rolled_back": "not rolled back before",
     "kind_of_images": "kind of images",
+    "epoch_chosen_elsewhere": "choice of the epoch",
 }
 """Name of a criterion -> label for readers."""
 

@@ -124,6 +124,10 @@ def changed(**fields):
             changed(student="compact", recipes={"cnn_gray": {"monitor": "validation"}}),
             "got student compact in a preset with monitor validation, expected selection in every recipe",
         ),
+        (
+            changed(student=None, ensemble=True, recipes={"cnn_gray": {"monitor": "validation"}}),
+            "got an ensemble in a preset with monitor validation, expected selection in every recipe",
+        ),
         (changed(epochs=3), "epochs: Extra inputs are not permitted"),
         (changed(views=0), "views: Input should be greater"),
         (b"\xff\xfe", "Invalid JSON"),

@@ -47,6 +47,7 @@ UNSEEN = predict(right_on(2, labels=NO_SURPRISE), NO_SURPRISE)
 UNSEEN_TWICE = predict(right_on(2, labels=LABELS % 2), LABELS % 2)
 GENERATED = make_model("better", right_on(2), synthetic=True)
 BY_GENERATED = make_model("champion", right_on(3), synthetic=True)
+PEEKING = make_model("better", right_on(2), chosen_on_judged=True)
 
 SENTENCES = {
     "the only candidate": (
@@ -177,6 +178,13 @@ SENTENCES = {
         "kind_of_images",
         "better was trained on generated images, champion on generated ones.",
     ),
+    "an epoch chosen by the judged images": (
+        make_evidence(PEEKING),
+        {},
+        "epoch_chosen_elsewhere",
+        "The epoch of better was chosen by the validation images, which makes its accuracy look better than it is: "
+        "train it with monitor selection.",
+    ),
     "the champion itself": (
         make_evidence(CHAMPION, CHAMPION),
         {},
@@ -254,6 +262,12 @@ FIGURES = {
         {},
         "kind_of_images",
         (True, "generated", "generated"),
+    ),
+    "chosen by the judged images": (
+        make_evidence(PEEKING),
+        {},
+        "epoch_chosen_elsewhere",
+        (False, "validation", "selection"),
     ),
     "champion itself": (
         make_evidence(CHAMPION, CHAMPION),
@@ -374,5 +388,6 @@ def test_the_document_lists_the_criteria():
     document = (PROJECT_ROOT / "docs" / "promotion.md").read_text(encoding="utf-8")
     table = document[document.index("## What is asked") : document.index("- **Same images.**")]
     listed = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
-    judged = {*criteria_of(make_evidence(GENERATED)), *criteria_of(first_of(make_model("first", right_on(3))))}
+    first = first_of(make_model("first", right_on(3)))
+    judged = {name for one in (GENERATED, PEEKING) for name in criteria_of(make_evidence(one))} | {*criteria_of(first)}
     assert sorted(listed) == sorted(judged)

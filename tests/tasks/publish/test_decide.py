@@ -83,14 +83,19 @@ class Lab:
             audit=None,
         )
 
-    def variant(self, name: str, accuracy: float, stages: ReportedStages) -> VariantResult:
+    def variant(self, name: str, accuracy: float, stages: ReportedStages, monitor: str = "selection") -> VariantResult:
         """Return a trained variant of this accuracy."""
         part = make_part((100,) * len(CLASSES), accuracy, np.random.default_rng(0)).model_copy(
             update={"accuracy": accuracy}
         )
         latency = Latency(single_milliseconds=2.0, batched_milliseconds=1.0, batch_images=64)
         result = VariantResult(
-            name=name, description="", status="trained", parts={"validation": part, "selection": part}, latency=latency
+            name=name,
+            description="",
+            status="trained",
+            parts={"validation": part, "selection": part},
+            latency=latency,
+            monitor=monitor,
         )
 
         def write(out: Path) -> None:
@@ -98,7 +103,8 @@ class Lab:
             (out / "model.keras").write_text(str(accuracy))
             predict(accuracy).to_parquet(out / PREDICTIONS_NAME, index=False)
 
-        made = self.stage("variants", {"variant": name, "accuracy": accuracy, "views": stages.views.key}, write)
+        inputs = {"variant": name, "accuracy": accuracy, "views": stages.views.key, "monitor": monitor}
+        made = self.stage("variants", inputs, write)
         return result.model_copy(update={"training": made.key, "directory": str(made.path)})
 
     def decide(self, variants, stages, **policy):
@@ -159,6 +165,15 @@ def test_the_best_variant_is_judged_and_made_champion_once(lab, events):
     assert lab.apply_decision(decision, variants) == lab.apply_decision(decision, variants) == 1
     assert events == [(0, 1)]
     assert lab.decide(variants, stages).cached
+
+
+def test_a_variant_whose_epoch_validation_chose_is_no_champion_and_no_challenger_beside_others(lab):
+    stages = lab.data()
+    peeking, fair = lab.variant("peeking", 0.82, stages, "validation"), lab.variant("fair", 0.8, stages)
+    alone = load_decision(lab.decide([peeking], stages))
+    assert (alone.outcome, [one.name for one in alone.failed]) == ("keep", ["epoch_chosen_elsewhere"])
+    both = load_decision(lab.decide([peeking, fair], stages))
+    assert (both.outcome, both.challenger.variant, both.candidates) == ("promote", "fair", 2)
 
 
 def test_a_run_of_another_format_moves_its_own_champion_even_if_its_first_variant_was_skipped(lab):
