@@ -54,11 +54,6 @@ class AuditedData:
         """Return the classes, in label order."""
         return self.summary.data_format.labels
 
-    def published_labels(self) -> pd.Series:
-        """Return the labels as published of the pictures that earlier answers are about, by the hash of the pixels."""
-        published = self.answers[self.answers["label"] != ""].drop_duplicates("pixel_sha256", keep="last")
-        return published.set_index("pixel_sha256")["label"].astype("str")
-
 
 def find_latest_audit(workspace: Path) -> StageRecord | None:
     """Return the record of the audit that was made or used last; None if there is none whose data is still there."""

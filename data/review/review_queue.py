@@ -24,7 +24,7 @@ class ReviewItem(Record):
 
     picture: str = Field(description="SHA-256 of its pixels")
     image_id: str = Field(description="path in the data set; of feedback, the name of its file")
-    label: str = Field(description="that the data set has now; of feedback, the class that the user chose")
+    label: str = Field(description="as published; of feedback, the class that the user chose")
     suggested: str = Field(description="the networks' class; empty if none is stored")
     doubt: float = Field(
         ge=0,

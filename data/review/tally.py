@@ -114,4 +114,5 @@ def list_pictures(data: AuditedData) -> pd.DataFrame:
     both = pd.concat([used, earlier], ignore_index=True).astype("str")
     pictures = both.drop_duplicates("pixel_sha256").set_index("pixel_sha256")
     # The data set has the labels that earlier answers gave; the answers have those that were published.
-    return pictures.assign(label=data.published_labels().reindex(pictures.index).fillna(pictures["label"]))
+    published = earlier[earlier["label"] != ""].drop_duplicates("pixel_sha256", keep="last").set_index("pixel_sha256")
+    return pictures.assign(label=published["label"].reindex(pictures.index).fillna(pictures["label"]))

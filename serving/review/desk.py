@@ -48,8 +48,6 @@ class Board(NamedTuple):
     """Keeps the stages of the audit from being pruned."""
     items: dict[str, ReviewItem]
     """By picture, in the order in which people are asked."""
-    published: dict[str, str]
-    """Label as published of every picture that earlier answers are about."""
     paths: dict[str, Path]
     """File of every picture that can be shown."""
     neighbours: Neighbours | None
@@ -69,7 +67,7 @@ class Desk:
         self._opinions: tuple[str, dict[str, dict[str, float]]] = ("", {})
         self._seen: tuple[str, int] = ("-", -1)
         self._looked = -LOOK_SECONDS
-        self._board = Board(None, None, {}, {}, {}, None)
+        self._board = Board(None, None, {}, {}, None)
 
     def start(self) -> Start:
         """Return what the page needs before somebody begins."""
@@ -156,7 +154,6 @@ class Desk:
         return Information(
             image_id=item.image_id,
             label=item.label,
-            published=board.published.get(picture, item.label),
             reason=item.reason,
             doubt=item.doubt,
             suggested=item.suggested,
@@ -188,8 +185,7 @@ class Desk:
         if data is not None:
             images = data.manifest[["pixel_sha256", "path"]].itertuples(index=False)
             paths = {**{str(picture): data.images / str(path) for picture, path in images}, **paths}
-        published = {} if data is None else {str(one): str(label) for one, label in data.published_labels().items()}
-        self._board = Board(data, in_use, {item.picture: item for item in items}, published, paths, neighbours)
+        self._board = Board(data, in_use, {item.picture: item for item in items}, paths, neighbours)
         self._seen = seen
 
     def _labels(self, board: Board) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ class GivenUndo(Record):
 
 
 class SimilarImage(Record):
-    """An image of the data set that looks alike, with its label."""
+    """An image of the data set that looks alike, with its label there, which earlier answers may have corrected."""
 
     picture: str
     label: str
@@ -83,8 +83,7 @@ class Information(Record):
     """What is known of a picture; people ask for it only where they need it."""
 
     image_id: str
-    label: str = Field(description="that the data set has now; of feedback, the class that the user chose")
-    published: str = Field(description="label before earlier answers corrected it; mostly the same")
+    label: str = Field(description="as published")
     reason: str
     doubt: float
     suggested: str

@@ -5,11 +5,9 @@ import json
 import uuid
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
-from data.quality.label_corrections import empty_answers
 from data.review.answer_log import AnswerLog
 from data.review.feedback import FeedbackStore
 from data.review.reviewers import open_log, reviews_folder
@@ -110,17 +108,6 @@ def test_what_is_known_is_told_where_it_is_asked_for(client, root):
     assert first not in [one["picture"] for one in found["similar"]]
     shown = client.get(f"/image/{found['similar'][0]['picture']}")
     assert Image.open(io.BytesIO(shown.content)).size == (48, 48)
-
-
-def test_a_label_that_earlier_answers_corrected_is_told_with_the_published_one(client, root, monkeypatch):
-    monkeypatch.setattr(desk, "LOOK_SECONDS", 0)
-    first, second, *_ = open_pictures(client)
-    earlier = {"image_id": "train/happy/0.jpg", "pixel_sha256": first, "label": "neutral", "new_label": "happy"}
-    answers = pd.DataFrame([earlier]).reindex(columns=empty_answers().columns, fill_value="")
-    counts = {"train": 12}
-    make_audited_workspace(root, images_per_class=counts, suspects=3, votes=VOTES, answers=answers, round_number=2)
-    told = [client.get(f"/information/{picture}").json() for picture in (first, second)]
-    assert [(one["published"], one["label"]) for one in told] == [("neutral", "happy"), ("happy", "happy")]
 
 
 def test_feedback_and_a_newer_audit_join_while_the_server_runs(client, root, monkeypatch):
