@@ -24,7 +24,15 @@ from flows.parameters import (
     Votes,
 )
 from flows.settings import load_settings
-from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
+from flows.steps.prepare import (
+    DataChoices,
+    DataFormatChoice,
+    Limits,
+    Policies,
+    prepare_data,
+    require_file,
+    short_source,
+)
 from flows.steps.training import plan_job, train_variants
 from models.catalog.presets import PresetChoice, load_preset
 from models.catalog.variants import VariantName
@@ -71,6 +79,7 @@ def audit(
         The directory of the audit.
     """
     settings, chosen = load_settings(), load_preset(preset)
+    require_file("--answers", answers)
     workspace = settings.open_workspace(force)
     parallel = choose_parallel(parallel, folds)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from data.base.errors import PipelineError
+from data.review.answer import History
 from data.review.audited import NO_AUDIT, AuditedData, find_latest_audit, load_audited
-from data.review.choices import list_choices
+from data.review.choices import find_answer, list_choices
 from data.review.feedback import feedback_folder, read_feedback
 from data.review.import_files import Imported, read_import
 from data.review.label_studio import TASKS_NAME, make_tasks, write_label_studio
@@ -40,8 +41,10 @@ class Exported(NamedTuple):
     people: int
     pictures: int
     """With at least one answer."""
-    corrections: int
+    decided: int
     """Rows of the corrections, earlier answers included."""
+    changed: int
+    """Rows of these that change the label as published."""
     feedback: int
     """Faces of feedback whose class is decided."""
     elsewhere: int
@@ -94,7 +97,8 @@ def export_reviews(workspace: Path, folder: Path) -> Exported:
         tasks=folder / TASKS_NAME,
         people=len(people),
         pictures=len(tally.votes),
-        corrections=len(relabel),
+        decided=len(relabel),
+        changed=int((relabel["new_label"] != relabel["label"]).sum()),
         feedback=len(decided),
         elsewhere=sum(picture not in known.index and picture not in faces.index for one in given for picture in one),
     )
@@ -109,7 +113,8 @@ def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
         reviewer: name of the person; see `read_import`.
 
     Raises:
-        PipelineError: there is no audit, or the file cannot be used.
+        PipelineError: there is no audit, the file cannot be used, or it is an export of this workspace and no person is
+            named.
     """
     data = load_latest(workspace)
     images = zip(data.manifest["path"].tolist(), data.manifest["pixel_sha256"].tolist(), strict=True)
@@ -118,9 +123,28 @@ def import_answers(workspace: Path, file: Path, reviewer: str = "") -> Imported:
     known = {name: log.history for name, log in open_all_logs(workspace).items()}
     finder = ImageFinder([*images, *earlier, *feedback], data.set_aside)
     found = read_import(file, finder, data.labels, reviewer, known)
+    if not reviewer:
+        _refuse_own_export(file, found, known, data)
     for name, lines in found.lines.items():
         open_log(workspace, name).add(*lines)
     return found
+
+
+def _refuse_own_export(file: Path, found: Imported, people: Mapping[str, History], data: AuditedData) -> None:
+    """Refuse the sums of all people here as the answers of one more person, who would count again."""
+    answers = [history.answers() for history in people.values()]
+    tally = count_votes(answers, list_pictures(data), data.labels)
+    rows = tally.votes.to_dict("records")
+    counted = {row["pixel_sha256"]: {name: row[name] for name in tally.answers if row[name] > 0} for row in rows}
+    corrections = make_relabel(tally, data)[["pixel_sha256", "new_label"]].itertuples(index=False)
+    decided = {picture: {find_answer(label, data.labels): 1.0} for picture, label in corrections}
+    for name, lines in found.lines.items():
+        said = {line.pixel_sha256: dict(line.votes) for line in lines}
+        if name not in people and said in (counted, decided):
+            raise PipelineError(
+                f"got {file} with exactly what the people of this workspace say together, expected answers of somebody "
+                "else: if they are, name the person with --reviewer"
+            )
 
 
 def _list_faces(workspace: Path) -> pd.DataFrame:

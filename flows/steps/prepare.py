@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+from data.base.errors import PipelineError
 from data.base.named_formats import FormatChoice
 from data.sources.folder_names import choose_carved
 from data.sources.secrets import mask_secrets
@@ -37,6 +38,17 @@ def short_source(source: str) -> str:
     return mask_secrets(source).partition("#")[0].rstrip("/").rsplit("/", 1)[-1]
 
 
+def require_file(option: str, path: str) -> None:
+    """Refuse an option that names no file, before work is done that would be of no use without it.
+
+    Args:
+        option: as a person gave it.
+        path: of the file; empty if the option was not given.
+    """
+    if path and not Path(path).expanduser().is_file():
+        raise PipelineError(f"got {option} {path}, expected the path of a file: correct the path")
+
+
 class DataChoices(NamedTuple):
     """Parameters of a flow that concern its data set."""
 
@@ -65,8 +77,13 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
 
     Returns:
         The images, the accepted data set and the verdict.
+
+    Raises:
+        PipelineError: a file of votes or corrections is missing; before anything is downloaded.
     """
     configure_logs()
+    require_file("--votes", choices.votes)
+    require_file("--relabel", choices.relabel)
     source, policies = choices.source, choices.policies
     choice, seed = choices.data_format, choices.seed
     images = acquire_images(

@@ -131,7 +131,7 @@ def audit_cross_fit(trainings: Sequence[VariantResult], sample: LabelSample | No
     if weak:
         weakest = min(weak, key=measure_skill)
         judges = f"{len(weak)} of {len(trainings)} trainings"
-        return _audit_nothing(_describe_weak(judges, weakest, "what it held out"), trainings[0].data_format.labels)
+        return _audit_nothing(_describe_weak(judges, weakest, "what was held out"), trainings[0].data_format.labels)
     predictions = pd.concat(frames)
     columns = {"label": "first", **dict.fromkeys(probability_columns(predictions), "mean")}
     by_image = predictions.groupby("image_id", sort=True).agg(columns).reset_index()

@@ -105,7 +105,7 @@ def draw_suspect_sheets(
 def audit_sentences(audit: LabelAudit) -> list[str]:
     """Say in sentences what an audit found and how far to trust it; in one sentence if nothing was audited."""
     if not audit.images:
-        return [f"The labels were not audited: {audit.reason}."]
+        return [f"The labels were not audited: {audit.reason}. Train longer or another variant to audit them."]
     suspected = len(audit.suspects)
     share = percent(suspected / audit.images)
     return [
@@ -114,7 +114,7 @@ def audit_sentences(audit: LabelAudit) -> list[str]:
         f"{percent(audit.agreement)} of the labels: many a suspect is its error and not the label's.",
         *_trust_sentences(audit),
         f"A person decides: look at the images, fill in new_label in {SUSPECTS_NAME} for those that are wrong, and "
-        "give the file to the next run as relabel.csv. What was answered before stands at its end.",
+        f"give the file to the next run: --relabel {SUSPECTS_NAME}. What was answered before stands at its end.",
     ]
 
 

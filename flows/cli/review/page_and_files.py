@@ -68,7 +68,10 @@ def export_files(workspace: Path, folder: Path) -> None:
         highlight=False,
     )
     for title, path in (
-        (f"{plural(made.corrections, 'correction')}, for emotion run --relabel:", made.relabel),
+        (
+            f"{plural(made.decided, 'decided label')}, {made.changed:,} of them changed, for emotion run --relabel:",
+            made.relabel,
+        ),
         ("votes, a column an answer:", made.votes),
         ("tasks for Label Studio:", made.tasks),
     ):

@@ -77,7 +77,7 @@ def test_what_most_people_say_is_decided(root, give, answers, decided):
 def test_the_corrections_are_an_input_of_the_next_run(root, give, pictures, tmp_path):
     give("anna", {"train/happy/0.jpg": "sad", "train/happy/1.jpg": "no_face", "train/sad/0.jpg": "sad"})
     made = export_reviews(root, tmp_path / "out")
-    assert (made.people, made.pictures, made.corrections, made.elsewhere) == (1, 3, 3, 0)
+    assert (made.people, made.pictures, made.decided, made.changed, made.elsewhere) == (1, 3, 3, 2, 0)
     relabel = read_relabel(made.relabel, LABELS)
     assert {name: entry.new_label for name, entry in relabel.items()} == {
         "train/happy/0.jpg": "sad",
@@ -168,7 +168,7 @@ def test_feedback_is_copied_into_the_folder_of_its_class(root, give, tmp_path):
     made = export_reviews(root, tmp_path / "out")
     files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("feedback/*/*")]
     assert files == [f"feedback/sad/{sad}.png"]
-    assert (made.feedback, made.elsewhere, made.corrections) == (1, 0, 0)
+    assert (made.feedback, made.elsewhere, made.decided) == (1, 0, 0)
 
 
 def test_a_face_whose_class_changed_leaves_its_former_folder(root, tmp_path):
@@ -463,7 +463,7 @@ def test_our_own_results_come_back(root, give, tmp_path):
     made = export_reviews(root, tmp_path / "out")
     other = make_audited_workspace(tmp_path / "other")
     import_answers(other, made.relabel)
-    import_answers(other, made.votes)
+    import_answers(other, made.votes, "votes")
     assert chosen(other)["relabel"] == chosen(other)["votes"] == chosen(root)["anna"]
 
 
@@ -492,3 +492,16 @@ def test_another_file_is_refused_with_what_is_expected(root, tmp_path, content):
 def test_a_file_that_does_not_exist_is_named(root, tmp_path):
     with pytest.raises(PipelineError, match=r"none\.json"):
         import_answers(root, tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", ["votes.csv", "relabel.csv"])
+def test_an_own_export_is_no_further_person(root, give, tmp_path, name):
+    give("anna", {"train/happy/0.jpg": "sad", "train/happy/1.jpg": "no_face", "train/sad/0.jpg": "sad"})
+    give("ben", {"train/happy/0.jpg": "sad"})
+    export_reviews(root, tmp_path / "out")
+    with pytest.raises(PipelineError, match=r"exactly what the people of this workspace say together.*--reviewer"):
+        import_answers(root, tmp_path / "out" / name)
+    assert set(current(root)) == {"anna", "ben"}
+    import_answers(root, tmp_path / "out" / name, "cleo")
+    give("ben", {"train/happy/1.jpg": "no_face"})
+    assert set(current(root)) == {"anna", "ben", "cleo"}
