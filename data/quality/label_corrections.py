@@ -18,7 +18,7 @@ from data.base.record import Record
 from data.manifest.table import require_columns
 from data.records.dataset import RelabelCounts
 from data.records.label_audit import LabelAudit, Suspect
-from data.votes.column import VOTES
+from data.votes.column import EXTRAS, VOTES
 
 REMOVE = "remove"
 """Value of `new_label` for an image that shows none of the classes; the image is set aside."""
@@ -178,15 +178,19 @@ def read_answers(path: Path, classes: Sequence[str] = SEED_FORMAT.labels) -> pd.
     return filled.reindex(columns=list(CSV_COLUMNS), fill_value="").reset_index(drop=True)
 
 
-def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> Relabelling:
+def apply_relabel(
+    manifest: pd.DataFrame, relabel: Mapping[str, Correction], classes: Sequence[str] = SEED_FORMAT.labels
+) -> Relabelling:
     """Apply a person's corrections to a manifest as published, before it is validated and cleaned.
 
     A correction holds for every image with the same pixels: one picture cannot show two classes, and if a copy kept the
-    old class, both would be set aside as a label conflict. It holds instead of the votes of others for the image.
+    old class, both would be set aside as a label conflict. An image with votes has the answer as its only vote instead:
+    one vote, since it says nothing of how people agree. An image without votes gets none.
 
     Args:
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; further columns are kept.
         relabel: of `read_relabel`.
+        classes: of the data set, in label order, as the answers were read with; votes are stored in this order.
 
     Returns:
         The manifest without the removed images, those images, and the counts.
@@ -201,21 +205,30 @@ def apply_relabel(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> 
     found = [chosen.get(digest, "") for digest in manifest["pixel_sha256"].tolist()]
     new_label = pd.Series(found, index=manifest.index, dtype="str")
     named, removed = new_label != "", new_label == REMOVE
-    changed = named & ~removed & (new_label != manifest["label"])
+    decided = named & ~removed
+    changed = decided & (new_label != manifest["label"])
     labels = manifest["label"].mask(changed, new_label).astype("str")
+    outvoted = decided & manifest[VOTES].notna() if VOTES in manifest else decided & False
     counts = RelabelCounts(
         corrections=len(relabel),
         relabelled=int(changed.sum()),
         removed=int(removed.sum()),
-        confirmed=int((named & ~removed & ~changed).sum()),
+        confirmed=int((decided & ~changed).sum()),
         copies=int((named & ~manifest["path"].isin(list(relabel))).sum()),
-        votes_replaced=int((named & ~removed & manifest[VOTES].notna()).sum()) if VOTES in manifest else 0,
+        votes_replaced=int(outvoted.sum()),
     )
     if VOTES in manifest:
-        manifest = manifest.assign(**{VOTES: manifest[VOTES].where(~named, None)})
+        manifest = manifest.assign(**{VOTES: _replace_votes(manifest[VOTES], new_label.where(outvoted, ""), classes)})
     set_aside = manifest.loc[removed, ["path", "split", "label"]].assign(reason=REMOVED_REASON)
     kept = manifest.assign(label=labels).loc[~removed].reset_index(drop=True)
     return Relabelling(manifest=kept, quarantine=set_aside.astype("str").reset_index(drop=True), counts=counts)
+
+
+def _replace_votes(votes: pd.Series, answers: pd.Series, classes: Sequence[str]) -> pd.Series:
+    """Return the column `VOTES` with one vote, that for the answer, of each image whose answer is not empty."""
+    one_vote = {name: [*(float(name == other) for other in classes), *(0.0 for _ in EXTRAS)] for name in classes}
+    pairs = zip(votes.tolist(), answers.tolist(), strict=True)
+    return pd.Series([one_vote[answer] if answer else row for row, answer in pairs], index=votes.index, dtype="object")
 
 
 def _to_be_answered(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:

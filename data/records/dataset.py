@@ -51,7 +51,7 @@ class RelabelCounts(Record):
     removed: int = Field(description="images set aside, copies included")
     confirmed: int = Field(description="images whose label was said to be right, copies included")
     copies: int = Field(description="of all these, images not named themselves but equal in pixels to a named one")
-    votes_replaced: int = Field(default=0, description="images whose votes no longer count: the person's answer does")
+    votes_replaced: int = Field(default=0, description="images of which the person's answer is the only vote now")
 
 
 Layout = Literal["SPLIT/CLASS", "CLASS/SPLIT", "CLASS"]

@@ -11,7 +11,7 @@ AREAS: tuple[Area, ...] = ("data", "code", "configuration", "versions", "machine
 
 Method = Literal["paired", "two proportions", "same training", "in one run only", "other labels"]
 """How a variant's two accuracies were compared; the last three are not tested: with other labels the runs are judged by
-different ones, such as the published labels and the choice of the crowd."""
+different ones, such as the published labels and the choice of the crowd, or its choice from different votes."""
 
 
 class RunLabel(Record):
@@ -71,6 +71,6 @@ class RunDifference(Record):
     earlier: RunLabel
     later: RunLabel
     paired: bool = Field(description="both were scored on the same validation images, so answers are compared in pairs")
-    unpaired_because: str = Field(default="", description="why answers could not be compared in pairs")
+    unpaired_because: str = Field(default="", description="why answers could not be compared in pairs, or not at all")
     variants: tuple[VariantDifference, ...] = Field(description="in the later run's order, then those it lacks")
     changes: tuple[Change, ...] = Field(description="by area")

@@ -42,7 +42,7 @@ def compare_runs(earlier: RunResults, later: RunResults) -> RunDifference:
         Differences with intervals and corrected p-values, and what changed in data, code, configuration and versions.
     """
     before, after = _scored(earlier), _scored(later)
-    alike = earlier.truth == later.truth
+    alike = not _other_labels(earlier, later)
     tested = [name for name in after if alike and name in before and not _same_training(before[name], after[name])]
     reason, answers = _paired_answers(earlier, later, tested)
     found = (
@@ -66,6 +66,21 @@ def compare_runs(earlier: RunResults, later: RunResults) -> RunDifference:
     )
 
 
+def _other_labels(earlier: RunResults, later: RunResults) -> str:
+    """Return why the runs' accuracies are by other labels, and so not tested; empty if they are by the same.
+
+    The published labels may differ too: paired answers are compared with them image by image, see `_paired_answers`.
+    """
+    if earlier.truth != later.truth:
+        return "the runs are judged by different labels"
+    if later.truth == "published":
+        return ""
+    digests = {VOTES_DIGEST: "votes", RELABEL_DIGEST: "corrections of labels"}
+    changed = [what for key, what in digests.items() if earlier.lineage.get(key) != later.lineage.get(key)]
+    said = f"the runs are judged by {TRUTH_WORDS[later.truth]}, but with different {' and '.join(changed)}"
+    return said if changed else ""
+
+
 def _scored(results: RunResults) -> dict[str, VariantResult]:
     found = (v for v in results.variants if v.status == "trained" and PART in v.parts and v.parts[PART].images)
     return {v.name: v for v in found if np.isfinite(v.parts[PART].accuracy)}
@@ -80,8 +95,8 @@ def _paired_answers(
     earlier: RunResults, later: RunResults, names: list[str]
 ) -> tuple[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None]:
     """Read the right and wrong answers of both runs on the same images, or the reason why pairs cannot be compared."""
-    if earlier.truth != later.truth:
-        return "the runs are judged by different labels", None
+    if other := _other_labels(earlier, later):
+        return other, None
     if not names:
         return "no variant of both runs was trained again", None
     if later.truth != "published":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data.records.truths import PeopleScore, PeopleScores, Rate
 from data.votes.agreement import is_clear, leave_one_out
-from data.votes.column import NOBODY, choose_majority, class_votes, share_agreed, stack_votes
+from data.votes.column import NOBODY, TOLERANCE, choose_majority, class_votes, share_agreed, stack_votes
 from models.evaluation.intervals import mean_interval, wilson_interval
 from models.evaluation.predictions import probabilities_of
 
@@ -86,15 +86,18 @@ def score_person(labels: NDArray[np.integer], votes: NDArray[np.float32]) -> Peo
 
     Returns:
         Against the crowd: how often the person agrees with the majority of the others; weighted: with one of them.
+        Images with one vote in all, such as a correction of the label, are left out if others have more.
     """
     agreed, of_classes = leave_one_out(votes), class_votes(votes)
     people = of_classes.sum(axis=1)
     several = ~np.isnan(agreed)
     pairs = (of_classes * np.maximum(of_classes - 1, 0)).sum(axis=1)[several]
     own = of_classes[np.arange(len(labels)), labels]
+    asked = np.nan_to_num(votes).sum(axis=1, dtype=np.float64) > 1 + TOLERANCE
+    shown = (people > 0) & (asked | ~asked.any())
     return PeopleScore(
         name=PERSON,
-        published=_average((own / np.maximum(people, 1e-9))[people > 0]),
+        published=_average((own / np.maximum(people, 1e-9))[shown]),
         crowd=_average(agreed[several]),
         weighted=_average(np.minimum(1, pairs / (people * (people - 1))[several])),
         clear=_average(agreed[several & is_clear(share_agreed(votes))]),

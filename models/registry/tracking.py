@@ -162,6 +162,7 @@ class ReportWriter:
             "source": results.data.source,
             "preset": results.preset,
             "seed": results.seed,
+            "truth": results.truth,
             "command": results.command,
             "augmentation": results.augmentation,
         }
@@ -236,6 +237,7 @@ class ReportWriter:
 
     def _write_figures(self, run_id: str, variant: VariantResult) -> None:
         params = {
+            "truth": self.results.truth,
             "train": variant.train_config,
             "augmentation": variant.augmentation,
             "plan": variant.plan.model_dump(mode="json"),

@@ -95,6 +95,8 @@ def difference_sentences(difference: RunDifference) -> list[str]:
     """Word the result of the comparison in sentences made from its figures."""
     said = [_best_sentence(difference)]
     tested = [v for v in difference.variants if v.difference is not None]
+    if not tested and any(v.method == "other labels" for v in difference.variants):
+        return [*said, f"Nothing is tested, because {difference.unpaired_because}."]
     if not tested:
         return [*said, "No variant has a separate training in each run, so there is nothing to test."]
     better = [v for v in tested if _is_significant(v) and (v.difference or 0) > 0]

@@ -10,7 +10,11 @@ from data.base.record import Record
 from data.base.times import parse_time
 from data.records.promotion import Outcome
 from data.records.run import RunResults
+from data.records.truths import TRUTH_WORDS, TruthName
 from reports.run.summary import best_variant, cautions, scored_variants
+
+Series = tuple[str, TruthName]
+"""Source of the images, and the labels that they are judged by: only accuracies that share both are one trend."""
 
 
 class ReportEntry(Record):
@@ -22,6 +26,9 @@ class ReportEntry(Record):
     preset: str
     source: str
     synthetic: bool
+    truth: TruthName = Field(
+        default="published", description="labels that the accuracy, and the choice of the best, follow"
+    )
     scored: int = Field(description="variants with a validation accuracy")
     variants: int
     best: str = Field(default="", description="the most accurate variant; empty if no variant was scored")
@@ -34,9 +41,19 @@ class ReportEntry(Record):
     warnings: int
 
     @property
+    def series(self) -> Series:
+        """Return the trend that the report belongs to."""
+        return self.source, self.truth
+
+    @property
     def promoted(self) -> bool:
         """True if the best variant of the run became champion without an approval."""
         return self.outcome == "promote"
+
+
+def judged_by(truth: TruthName) -> str:
+    """Return by which labels a report is judged, such as "by the choice of the crowd"; empty for the published ones."""
+    return "" if truth == "published" else f"by {TRUTH_WORDS[truth]}"
 
 
 def make_entry(key: str, results: RunResults) -> ReportEntry:
@@ -54,6 +71,7 @@ def make_entry(key: str, results: RunResults) -> ReportEntry:
         preset=Path(results.preset).stem,  # a file's path is long
         source=results.data.source,
         synthetic=results.data.synthetic,
+        truth=results.truth,
         scored=len(scored_variants(results)),
         variants=len(results.variants),
         outcome=results.decision.outcome if results.decision else "",

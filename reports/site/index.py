@@ -12,9 +12,9 @@ from data.workspace.layout import REPORTS_STAGE
 from data.workspace.mark import claim_root
 from reports.common.templates import digest_templates, make_environment
 from reports.run.sections.champion import OUTCOMES
-from reports.site.entries import ReportEntry, make_entry
+from reports.site.entries import ReportEntry, judged_by, make_entry
 from reports.site.stored_reports import list_reports
-from reports.site.trends import accuracy_trend, colour_sources, cost_trend
+from reports.site.trends import accuracy_trend, colour_series, cost_trend
 
 INDEX_PAGE = "index.html"
 
@@ -57,12 +57,13 @@ def render_index(entries: Sequence[ReportEntry], unreadable: Sequence[str] = ())
         unreadable: keys of reports that cannot be read.
     """
     newest = sorted(entries, key=lambda entry: (entry.started, entry.key), reverse=True)
-    colours = colour_sources(newest)
+    colours = colour_series(newest)
     context = {
         "entries": newest,
         "unreadable": unreadable,
         "colours": colours,
         "synthetic": {entry.source for entry in newest if entry.synthetic},
+        "judged_by": judged_by,
         "outcomes": OUTCOMES,
         "accuracy_chart": Markup(accuracy_trend(newest, colours)),
         "cost_chart": Markup(cost_trend(newest, colours)),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from reports.common.charts import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, as_svg, draw_figure
 from reports.common.formatting import plural
-from reports.site.entries import ReportEntry
+from reports.site.entries import ReportEntry, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SOURCE_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
+SERIES_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE}
 
-OTHER_SOURCES = "muted"
+OTHER_SERIES = "muted"
 
 CHART_INCHES = (9.0, 3.1)
 
@@ -22,19 +22,19 @@ LEAST_SPAN = timedelta(hours=12)
 """Span of the time axis on either side of a single report."""
 
 
-def colour_sources(entries: Sequence[ReportEntry]) -> dict[str, str]:
-    """Return the name of each source's colour in the page's theme; from the fifth source on they share one."""
-    sources = list(dict.fromkeys(entry.source for entry in entries))
-    names = [*SOURCE_COLOURS, *[OTHER_SOURCES] * len(sources)]
-    return dict(zip(sources, names, strict=False))
+def colour_series(entries: Sequence[ReportEntry]) -> dict[Series, str]:
+    """Return the name of each series' colour in the page's theme; from the fifth on they share one."""
+    series = list(dict.fromkeys(entry.series for entry in entries))
+    names = [*SERIES_COLOURS, *[OTHER_SERIES] * len(series)]
+    return dict(zip(series, names, strict=False))
 
 
-def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> str:
+def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[Series, str]) -> str:
     """Draw each report's best validation accuracy with its interval by time; return SVG, or nothing without a point.
 
     Args:
         entries: the reports, the newest first.
-        colours: of the sources, see `colour_sources`.
+        colours: of the series, see `colour_series`.
     """
     from matplotlib.dates import date2num
 
@@ -56,7 +56,7 @@ def accuracy_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -
     return as_svg(drawn, f"Best validation accuracy with its 95% interval of {plural(len(shown), 'report')} by time")
 
 
-def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> str:
+def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[Series, str]) -> str:
     """Draw the core-seconds that each report's best variant cost by time; return SVG, or nothing without a point."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -76,24 +76,26 @@ def cost_trend(entries: Sequence[ReportEntry], colours: Mapping[str, str]) -> st
     return as_svg(drawn, f"Core-seconds of training of the best variant of {plural(len(shown), 'report')} by time")
 
 
-def _join(axes: "Axes", entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[str, str]) -> None:
-    """Draw a point for each report; join those of one source, since accuracies on different images are not a trend."""
+def _join(
+    axes: "Axes", entries: Sequence[ReportEntry], heights: Sequence[float], colours: Mapping[Series, str]
+) -> None:
+    """Draw a point for each report; join those of one series: on other images or labels, accuracies are no trend."""
     from matplotlib.dates import date2num
 
-    for source in colours:
-        own = [(date2num(e.started), height) for e, height in zip(entries, heights, strict=True) if e.source == source]
+    for series in colours:
+        own = [(date2num(e.started), height) for e, height in zip(entries, heights, strict=True) if e.series == series]
         if own:
             times, values = zip(*own, strict=True)
-            colour = _colour_named(colours[source])
+            colour = _colour_named(colours[series])
             axes.plot(times, values, color=colour, linewidth=0.9, marker="o", markersize=6.5, alpha=0.95)
 
 
-def _colour(entry: ReportEntry, colours: Mapping[str, str]) -> str:
-    return _colour_named(colours[entry.source])
+def _colour(entry: ReportEntry, colours: Mapping[Series, str]) -> str:
+    return _colour_named(colours[entry.series])
 
 
 def _colour_named(name: str) -> str:
-    return SOURCE_COLOURS.get(name, MUTED)
+    return SERIES_COLOURS.get(name, MUTED)
 
 
 def _arrange_time(axes: "Axes", entries: Sequence[ReportEntry]) -> None:

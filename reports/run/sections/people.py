@@ -4,7 +4,7 @@ from typing import Any
 
 from data.records.run import RunResults
 from data.records.truths import TRUTH_WORDS, PeopleScore, PeopleScores, Rate
-from reports.common.formatting import MISSING, number, percent, percent_range
+from reports.common.formatting import MISSING, number, percent, percent_range, plural
 from reports.common.markdown_text import escape_text, markdown_table
 from reports.run.sources import ReportSources
 
@@ -60,9 +60,13 @@ def list_scores(people: PeopleScores) -> list[PeopleScore]:
 def describe_people(people: PeopleScores, results: RunResults) -> list[str]:
     """Say what the columns mean and what the last rows are for."""
     voted, every = people.labels.crowd.images, people.labels.published.images
+    relabel = results.data.relabel
+    answered = relabel.votes_replaced if relabel else 0
+    alone = f"Of {plural(answered, 'image')} of the data set, an answer in relabel.csv is the only vote."
     return [
         f"On average {number(people.people, 1)} people were asked about each of {voted:,} of the {every:,} validation "
         "images. Crowd: the class that most of them chose.",
+        *([alone] if answered else []),
         "Weighted: which share of those who chose a class chose the answer; no answers reach more than "
         f"{percent(people.best_weighted)}. Clear: images on which at least 7 of 10 agree.",
         "One person is compared with all others, each in turn: that is how often somebody is right who answers as "

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import binomtest, chi2_contingency
 
 from data.quality.multiple_testing import holm_correction
+from data.records.run import RELABEL_DIGEST, VOTES_DIGEST
 from models.analysis.run_difference import compare_runs
 from models.evaluation.paired import compare_proportions
 from models.evaluation.predictions import name_columns
@@ -166,6 +167,31 @@ def test_runs_that_are_judged_by_different_labels_are_not_tested(runs):
     (change,) = [change for change in found.changes if change.what == "judged by"]
     assert (change.earlier, change.later) == ("the published labels", "the choice of the crowd")
     assert "judged by other labels" in difference_markdown(found)
+    assert "Nothing is tested, because the runs are judged by different labels" in difference_markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({VOTES_DIGEST: "2"}, "votes"),
+        ({RELABEL_DIGEST: "2"}, "corrections of labels"),
+        ({VOTES_DIGEST: "2", RELABEL_DIGEST: "2"}, "votes and corrections of labels"),
+    ],
+)
+def test_runs_by_the_crowd_with_other_votes_or_corrections_are_not_tested(runs, changed, what):
+    digests = {VOTES_DIGEST: "1", RELABEL_DIGEST: "1"}
+    earlier, later = (
+        run.model_copy(update={"truth": "crowd", "lineage": {**run.lineage, **digests, **more}})
+        for run, more in zip(runs, ({}, changed), strict=True)
+    )
+    found = compare_runs(earlier, later)
+    reason = f"the runs are judged by the choice of the crowd, but with different {what}"
+    assert found.unpaired_because == reason
+    assert {(variant.method, variant.p_holm) for variant in found.variants[:3]} == {("other labels", None)}
+    assert f"Nothing is tested, because {reason}." in difference_markdown(found)
+    assert compare_runs(later, later.model_copy(update={"variants": earlier.variants})).variants[0].p_holm is not None
+    by_labels = [run.model_copy(update={"truth": "published"}) for run in (earlier, later)]
+    assert compare_runs(*by_labels).variants[0].method == "paired", "stored answers have the labels they were right by"
 
 
 def test_runs_that_are_both_judged_by_the_crowd_are_compared_by_their_accuracies(runs):

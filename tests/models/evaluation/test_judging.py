@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from data.base.errors import PipelineError
+from data.manifest.table import COLUMN_TYPES
+from data.quality.label_corrections import Correction, apply_relabel
 from data.records.training import RepeatRecord
 from models.evaluation.judging import PUBLISHED, judge_variant, make_truth
 from models.evaluation.predictions import correctness_of, read_predictions
@@ -52,6 +54,32 @@ def test_predictions_get_the_labels_of_the_crowd_where_it_has_some(run, name, sh
     assert len(judged) == share * len(frame)
     before = frame.set_index("image_id").loc[judged["image_id"], "label"]
     assert judged["label"].tolist() == ((before + 1) % 4).tolist()
+
+
+def corrected(manifest, every):
+    """Return the manifest in which a person gave every so many images the label that they have."""
+    known = manifest.assign(
+        **{**dict.fromkeys(set(COLUMN_TYPES) - set(manifest), ""), "pixel_sha256": manifest["path"]}
+    )
+    named = known.iloc[::every]
+    pairs = zip(named["path"], named["label"], strict=True)
+    answers = {path: Correction(new_label=label, pixel_sha256=path) for path, label in pairs}
+    return apply_relabel(known, answers, CLASSES).manifest
+
+
+@pytest.mark.parametrize("name", ["crowd", "clear"])
+def test_an_answer_of_a_person_is_judged_by_and_not_left_out(run, name):
+    voted = vote_for_the_next(run, every=2)
+    truth = make_truth(name, corrected(voted, every=4), CLASSES)
+    frame = read_predictions(run_directory(run.variants[0]), "validation")
+    judged = truth.judge(frame).set_index("image_id")["label"]
+    answered = voted["path"].iloc[::4]
+    own = frame.set_index("image_id")["label"]
+    own, others = own[own.index.isin(answered)], own[~own.index.isin(answered)]
+    assert len(own) == 100 and judged[own.index].tolist() == own.tolist()
+    of_votes = judged.drop(own.index)
+    assert len(of_votes) == (100 if name == "crowd" else 0), "images without votes get none, nobody agrees on the rest"
+    assert of_votes.tolist() == ((others[of_votes.index] + 1) % 4).tolist()
 
 
 def test_a_variant_is_scored_again_and_its_temperature_stays(run):

@@ -62,6 +62,15 @@ def test_one_person_is_compared_with_all_others():
     assert score.recalls == ()
 
 
+def test_one_vote_alone_says_nothing_of_how_people_agree():
+    alone = np.array([[1, 0, 0, 0, 0, 0]], np.float32)
+    answered = score_person(np.append(LABELS, 0), np.concatenate([VOTES, alone]))
+    assert answered == score_person(LABELS, VOTES)
+    assert score_person(LABELS[:1], alone).published.rate == 1, (
+        "nobody voted beside others, so one vote is all there is"
+    )
+
+
 def frame_of(answers: list[int]) -> pd.DataFrame:
     frame = pd.DataFrame(np.eye(3, dtype=np.float32)[answers], columns=pd.Index(name_columns(3)))
     return frame.assign(image_id=[f"{number}.jpg" for number in range(len(answers))], label=LABELS)

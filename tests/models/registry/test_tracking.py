@@ -102,6 +102,8 @@ def test_every_epoch_and_every_figure_is_there(client, tracked, results):
         assert run.data.metrics[f"validation/{name}"] == getattr(validation, name)
     assert run.data.params["train.batch_size"] == "64"
     assert run.data.params["plan.precision"] == "float32"
+    parent = client.get_run(tracked.run_id)
+    assert run.data.params["truth"] == parent.data.params["truth"] == results.truth, "labels that figures are by"
 
 
 def test_a_run_leads_to_its_data_and_keeps_its_files(client, tracked):

@@ -3,13 +3,14 @@
 import shutil
 
 import pytest
+from matplotlib.axes import Axes
 
 from data.records.promotion import Decision, ModelIdentity
 from data.workspace.store import Workspace
 from reports.run.page import render_report
 from reports.site.entries import make_entry
 from reports.site.index import render_index, write_index
-from reports.site.trends import accuracy_trend, colour_sources, cost_trend
+from reports.site.trends import accuracy_trend, colour_series, cost_trend
 from tests.support.results_factory import make_data, make_results
 
 
@@ -58,18 +59,52 @@ def test_reports_are_listed_newest_first_with_links(entries):
 
 
 def test_trends_have_a_point_a_scored_report(entries):
-    colours = colour_sources(entries)
-    assert colours == {"sample": "blue", "photos.zip": "orange"}
+    colours = colour_series(entries)
+    assert colours == {("sample", "published"): "blue", ("photos.zip", "published"): "orange"}
     assert "of 3 reports" in accuracy_trend(entries, colours)
     assert "of 3 reports" in cost_trend(entries, colours)
     assert accuracy_trend(entries[3:], colours) == cost_trend(entries[3:], colours) == ""
     assert "of 1 report by" in accuracy_trend(entries[:1], colours)
 
 
+@pytest.fixture
+def joined(monkeypatch):
+    """Return the lists of heights that are drawn as one line, filled as charts are drawn."""
+    lines, plot = [], Axes.plot
+
+    def record(axes, times, heights, **look):
+        lines.append(list(heights))
+        return plot(axes, times, heights, **look)
+
+    monkeypatch.setattr(Axes, "plot", record)
+    return lines
+
+
+@pytest.mark.parametrize("truth", ["crowd", "clear"])
+def test_accuracies_by_other_labels_are_another_trend(entries, truth, joined):
+    judged = entries[1].model_copy(update={"truth": truth})
+    mixed = [entries[0], judged]
+    cost_trend(entries[:2], colour_series(entries[:2]))
+    assert joined == [[entry.core_seconds for entry in entries[:2]]], "by the same labels: one line"
+    joined.clear()
+    cost_trend(mixed, colours := colour_series(mixed))
+    assert joined == [[entry.core_seconds] for entry in mixed]
+    assert list(colours.values()) == ["blue", "orange"]
+
+
+def test_labels_other_than_the_published_are_named_in_legend_and_table(runs, entries):
+    judged = make_entry("crowd", runs[0].model_copy(update={"truth": "crowd"}))
+    assert judged.truth == "crowd" and entries[0].truth == "published"
+    assert "choice of the crowd" not in render_index(entries)
+    page = render_index([*entries, judged])
+    assert "sample (drawn faces), by the choice of the crowd</li>" in page
+    assert page.count('<small class="words">by the choice of the crowd</small>') == 1
+
+
 def test_many_sources_share_the_last_colour(entries):
     many = [entries[0].model_copy(update={"source": f"s{number}"}) for number in range(6)]
-    assert list(colour_sources(many).values())[3:] == ["purple", "muted", "muted"]
-    assert accuracy_trend(many, colour_sources(many))
+    assert list(colour_series(many).values())[3:] == ["purple", "muted", "muted"]
+    assert accuracy_trend(many, colour_series(many))
 
 
 def test_an_empty_workspace_has_an_index(tmp_path):

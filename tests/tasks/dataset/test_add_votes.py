@@ -10,6 +10,7 @@ from data.base.errors import PipelineError
 from data.base.named_formats import FormatChoice
 from data.manifest.table import read_manifest, write_manifest
 from data.sources.source import DatasetSource
+from data.votes.agreement import describe_crowd
 from data.votes.column import VOTES
 from data.workspace.stage_record import read_record
 from data.workspace.store import Workspace
@@ -96,7 +97,10 @@ def test_an_answer_of_a_person_holds_instead_of_the_votes(manifest, tmp_path):
     with disable_run_logger():
         corrected = record_of(correct_labels.fn(voted, corrections, manifest[1]))
     frame = read_manifest(corrected.path / "manifest.parquet").set_index("path")
-    assert frame[VOTES].notna().sum() == 1 and frame.loc["train/happy/0.jpg", "label"] == "neutral"
+    assert frame.loc["train/happy/0.jpg", "label"] == "neutral" and frame[VOTES].notna().sum() == 3
+    assert [list(frame.loc[path, VOTES]) for path in named] == [[0, 1, 0, 0, 0, 0, 0]] * 2, "one vote: the answer"
+    assert list(frame.loc["validation/sad/12.jpg", VOTES]) == [0, 6, 4, 0, 0, 0, 0]
+    assert describe_crowd(frame, CLASSES).ceiling == pytest.approx(0.6), "one vote says nothing of how people agree"
     summary = validate.load_summary(judge(corrected, manifest[1]))
     assert summary.relabel and (summary.relabel.relabelled, summary.relabel.votes_replaced) == (1, 2)
     assert not summary.quarantine, "the person says that there is a face"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data.records.analysis import Analysis
+from data.records.dataset import RelabelCounts
 from data.records.promotion import Decision, ModelIdentity
 from data.records.truths import PeopleScore, PeopleScores, Rate
 from models.evaluation.truths import count_rate
@@ -46,6 +47,14 @@ def results(tmp_path_factory):
         best_weighted=0.8213,
     )
     return made.model_copy(update={"analysis": Analysis(people=people), "truth": "crowd"})
+
+
+def test_answers_of_a_person_are_said_to_be_votes_where_they_are(results):
+    relabel = RelabelCounts(corrections=9, relabelled=5, removed=0, confirmed=4, copies=0, votes_replaced=7)
+    data = results.data.model_copy(update={"relabel": relabel})
+    words = "Of 7 images of the data set, an answer in relabel.csv is the only vote."
+    assert words in render_markdown(results.model_copy(update={"data": data}))
+    assert "relabel.csv is the only vote" not in render_markdown(results)
 
 
 def test_every_truth_stands_beside_the_labels_and_one_person(results):
