@@ -6,6 +6,7 @@ from pydantic import Field
 
 from data.base.data_format import DataFormat
 from data.base.record import Record
+from data.records.truths import TruthName
 
 ExportFormat = Literal["saved_model", "onnx", "litert", "litert_int8"]
 
@@ -27,7 +28,7 @@ class FormatCheck(Record):
     largest_difference: float = Field(description="of a probability, 0..1")
     changed_answers: int = Field(description="images whose most probable class differs")
     changed_refusals: int = Field(description="images on one side of the threshold here and on the other there")
-    accuracy: float = Field(description="0..1")
+    accuracy: float = Field(description="0..1, on those of the images that have a label of the truth")
     accuracy_low: float = Field(description="lower end of the 95 % Wilson interval")
     accuracy_high: float = Field(description="upper end of the 95 % Wilson interval")
     p_value: float | None = Field(default=None, description="exact McNemar against the network, two-sided; int8 only")
@@ -77,7 +78,10 @@ class ExportBundle(Record):
     data_format: DataFormat
     temperature: float = Field(gt=0, description="divides the logits; 1 where none was fitted")
     threshold: float | None = Field(description="least calibrated certainty of an answer; None: none is refused")
-    validation_images: int
+    truth: TruthName = Field(
+        default="published", description="labels that the threshold, and the figures of every format, follow"
+    )
+    validation_images: int = Field(description="that have such a label")
     accuracy: float = Field(description="on validation, 0..1")
     accuracy_low: float = Field(description="lower end of the 95 % Wilson interval")
     accuracy_high: float = Field(description="upper end of the 95 % Wilson interval")

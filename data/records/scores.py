@@ -6,6 +6,7 @@ from pydantic import Field
 
 from data.base.record import Record
 from data.records.events import Event
+from data.records.truths import TruthName
 
 SUMMARY_NAME = "summary.json"
 SCORES_TABLE = "scores.parquet"
@@ -99,6 +100,7 @@ class ScoreSummary(Record):
     accuracy: float = Field(description="of this network on validation, 0..1")
     accuracy_low: float
     accuracy_high: float
+    truth: TruthName = Field(default="published", description="labels that the accuracy and the threshold follow")
     threshold: float | None
     versions: dict[str, int] = Field(description="network -> photos that have their answer from it")
     finished: str = Field(description="ISO 8601, UTC")

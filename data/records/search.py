@@ -18,7 +18,10 @@ class TrialOutcome(Record):
     """Outcome of one trial; its accuracy is measured on selection, because a search must not use any other part."""
 
     state: TrialState
-    accuracy: float | None = Field(default=None, description="0..1; of a pruned trial, the best until it was stopped")
+    accuracy: float | None = Field(
+        default=None,
+        description="0..1, by the labels that the training followed; of a pruned trial, the best until it was stopped",
+    )
     epochs: int = Field(default=0, description="epochs trained")
     training: str = Field(default="", description="key of the training in the workspace, where it was finished")
     reason: str = Field(default="", description="why it was pruned or failed")

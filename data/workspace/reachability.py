@@ -272,14 +272,15 @@ def _markers_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) ->
 
 
 def _exports_of(stages: list[Stored], kept: Mapping[tuple[str, str], Reason]) -> dict[tuple[str, str], Reason]:
-    """Keep the newest export of each kept training; older ones are of earlier versions of this project."""
+    """Keep the newest export of each kept training by each truth; older ones are of earlier versions of the project."""
     reasons: dict[str, Reason] = {key: reason for (stage, key), reason in kept.items() if stage == VARIANTS_STAGE}
     exports: dict[tuple[str, str], Reason] = {}
-    served: set[str] = set()
+    served: set[tuple[str, Any]] = set()
     for stored in _newest(stages, EXPORTS_STAGE):
         training = next((key for _, key in references(stored.record.inputs) if key in reasons), "")
-        if training and training not in served:
-            served.add(training)
+        judged = training, stored.record.inputs.get("truth")
+        if training and judged not in served:
+            served.add(judged)
             exports.update({} if stored.name in kept else {stored.name: reasons[training]})
     return exports
 

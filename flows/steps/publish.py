@@ -15,9 +15,14 @@ from data.workspace.store import Produced, Workspace
 from flows.server.shared import ends_with_its_runs
 from flows.settings import Settings
 from models.export.find import find_export
+from models.export.reported import Reported, find_reported
 from models.promotion.policy import PromotionPolicy
 from models.registry.champion import ModelRegistry
+from models.registry.lookup import find_version
+from models.registry.model_names import name_model
 from models.registry.prune import MlflowPruner
+from models.registry.tags import REPORT_TAG, VARIANT_TAG
+from tasks.dataset.validate import load_summary
 from tasks.publish.decide import decide_on_champion, read_outcome
 from tasks.publish.export import export_variant
 from tasks.publish.housekeeping import prune_after_run
@@ -81,7 +86,7 @@ def publish(
         variants = judge_variants(variants, stages.dataset, stages.truth)
         recover_interrupted_moves(workspace, return_state=True)
         outcome = read_outcome(decide_on_champion(variants, stages, policy, workspace, children, return_state=True))
-        export = start_export(outcome.decision, workspace, children, runner) if outcome.decision else None
+        export = start_export(outcome.decision, stages, workspace, children, runner) if outcome.decision else None
         report = record_of(publish_report(facts, stages, variants, workspace, outcome, export.wait if export else None))
         track_report(report, workspace, children)
         if export:
@@ -92,18 +97,36 @@ def publish(
 
 
 def start_export(
-    decision: Produced, workspace: Workspace, children: Children, runner: ThreadPoolTaskRunner
+    decision: Produced, stages: ReportedStages, workspace: Workspace, children: Children, runner: ThreadPoolTaskRunner
 ) -> PrefectFuture | None:
-    """Begin to export the challenger; if the champion stays, export that one unless it has an export already."""
+    """Begin to export the challenger; if the champion stays, export that one unless it has an export already.
+
+    The challenger's figures are by the labels of this run, the champion's by those of the report that registered it.
+    """
     decided = load_decision(decision)
     stays = decided.outcome == "keep"
-    exported = decided.champion if stays else decided.challenger
-    if exported is None or (stays and not lacks_export(exported.key, workspace)):
-        return None
+    exported, reported = decided.challenger, Reported(stages.truth, stages.dataset.key)
+    if stays:
+        if not decided.champion:
+            return None
+        exported = decided.champion
+        reported = find_registered(exported.key, name_model(load_summary(stages.dataset).data_format), workspace)
+        if not lacks_export(exported.key, workspace, reported):
+            return None
     inputs = {"name": exported.variant, "key": exported.key, "workspace": workspace, "children": children}
-    return runner.submit(export_variant, inputs)
+    return runner.submit(export_variant, {**inputs, "reported": reported})
 
 
-def lacks_export(key: str, workspace: Workspace) -> bool:
+def find_registered(key: str, model: str, workspace: Workspace) -> Reported | None:
+    """Find by which labels the report judged a training that the champion was registered with."""
+    try:
+        tags = find_version(workspace.root, model).tags
+    except TransientError:
+        tags = {}
+    report = tags.get(REPORT_TAG, "") if tags.get(VARIANT_TAG) == key else ""
+    return find_reported(workspace.root, key, report)
+
+
+def lacks_export(key: str, workspace: Workspace, reported: Reported | None) -> bool:
     """Tell whether a training of this workspace has no export; that of another workspace is exported there."""
-    return bool(workspace.find(VARIANTS_STAGE, key)) and find_export(workspace.root, key) is None
+    return bool(workspace.find(VARIANTS_STAGE, key)) and find_export(workspace.root, key, reported) is None

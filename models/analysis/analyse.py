@@ -16,9 +16,10 @@ from models.analysis.questions import answer_questions
 from models.analysis.rejection import choose_rejection, describe_certainty
 from models.analysis.run_difference import compare_runs
 from models.analysis.slices import score_slices
+from models.evaluation.calibration import fit_temperature
 from models.evaluation.judging import PUBLISHED, Truth
 from models.evaluation.paired import group_ties
-from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions
+from models.evaluation.predictions import correctness_of, probabilities_of, read_predictions, targets_of
 from models.evaluation.skill import can_judge_labels
 from models.evaluation.truths import count_rate, score_by_people
 
@@ -55,19 +56,17 @@ def analyse_run(results: RunResults, inputs: AnalysisInputs) -> Analysis:
     if not answers or next(iter(answers.values())).empty:
         return Analysis(since_last=since_last)
     correct = {name: correctness_of(frame) for name, frame in answers.items()}
-    selection = {name: inputs.truth.judge(read_predictions(trained[name], "selection")) for name in answers}
+    selection = {name: read_predictions(trained[name], "selection") for name in answers}
+    temperatures = {name: fit_temperature(targets_of(one), probabilities_of(one)) for name, one in selection.items()}
     best = next(iter(answers))
+    chosen_on = inputs.truth.judge(selection[best])
     return Analysis(
         ties=group_ties(correct, DISTINGUISHABLE_BELOW),
         questions=answer_questions(results.variants, correct, results.seed),
         slices=_score_slices(answers[best], inputs),
         errors=find_errors(best, answers, results.classes, inputs.suspects, _find_weak(results)),
-        certainties=tuple(
-            describe_certainty(name, frame, selection[name])
-            for name, frame in answers.items()
-            if not selection[name].empty
-        ),
-        rejection=choose_rejection(best, answers[best], selection[best]) if len(selection[best]) else None,
+        certainties=tuple(describe_certainty(name, frame, temperatures[name]) for name, frame in answers.items()),
+        rejection=choose_rejection(best, answers[best], chosen_on, temperatures[best]) if len(chosen_on) else None,
         **_compare_truths(published, results.classes, inputs),
         since_last=since_last,
     )

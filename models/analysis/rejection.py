@@ -5,23 +5,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.records.analysis import Certainty, CoveragePoint, Rejection, ReliabilityBin
-from models.evaluation.calibration import BINS, fit_temperature, scale_by_temperature
+from models.evaluation.calibration import BINS, scale_by_temperature
 from models.evaluation.intervals import wilson_interval
-from models.evaluation.predictions import correctness_of, probabilities_of, targets_of
+from models.evaluation.predictions import correctness_of, probabilities_of
 
 WANTED_ACCURACY = 0.9
 COVERAGE_POINTS = 100
 
 
-def describe_certainty(name: str, validation: pd.DataFrame, selection: pd.DataFrame) -> Certainty:
+def describe_certainty(name: str, validation: pd.DataFrame, temperature: float) -> Certainty:
     """Describe how certain a variant is on validation, and how often it is right at each certainty.
 
     Args:
         name: of the variant.
         validation: its predictions.
-        selection: its predictions that the temperature is fitted on.
+        temperature: of its calibration.
     """
-    correct, scaled = correctness_of(validation), scale_as_fitted(validation, selection)
+    correct, scaled = correctness_of(validation), measure_certainty(validation, temperature)
     return Certainty(
         variant=name,
         before=bin_certainty(correct, probabilities_of(validation).max(axis=1)),
@@ -30,9 +30,8 @@ def describe_certainty(name: str, validation: pd.DataFrame, selection: pd.DataFr
     )
 
 
-def scale_as_fitted(frame: pd.DataFrame, selection: pd.DataFrame) -> NDArray[np.float64]:
-    """Scale by the temperature that fits selection best, and return the highest probability of each image, (n,)."""
-    temperature = fit_temperature(targets_of(selection), probabilities_of(selection))
+def measure_certainty(frame: pd.DataFrame, temperature: float) -> NDArray[np.float64]:
+    """Scale by the temperature, and return the highest probability of each image, (n,)."""
     return scale_by_temperature(probabilities_of(frame), temperature).max(axis=1)
 
 
@@ -71,7 +70,11 @@ def trace_coverage(correct: NDArray[np.bool_], certainty: NDArray[np.floating]) 
 
 
 def choose_rejection(
-    name: str, validation: pd.DataFrame, selection: pd.DataFrame, wanted: float = WANTED_ACCURACY
+    name: str,
+    validation: pd.DataFrame,
+    selection: pd.DataFrame,
+    temperature: float,
+    wanted: float = WANTED_ACCURACY,
 ) -> Rejection:
     """Choose on selection the certainty from which answers are accepted, and measure the effect on validation.
 
@@ -81,14 +84,16 @@ def choose_rejection(
     Args:
         name: of the variant.
         validation: its predictions, not used for the choice.
-        selection: its predictions.
+        selection: its predictions, of one image or more.
+        temperature: of its calibration, which does not depend on the labels that decide what is right.
         wanted: accuracy of the accepted answers, 0..1.
     """
-    threshold = find_threshold(correctness_of(selection), scale_as_fitted(selection, selection), wanted)
+    certainty = measure_certainty(selection, temperature)
+    threshold = find_threshold(correctness_of(selection), certainty, wanted)
     if threshold is None:
         return Rejection(variant=name, wanted=wanted, threshold=None, selection_images=len(selection))
-    chosen = scale_as_fitted(selection, selection) >= threshold
-    taken, correct = scale_as_fitted(validation, selection) >= threshold, correctness_of(validation)
+    chosen = certainty >= threshold
+    taken, correct = measure_certainty(validation, temperature) >= threshold, correctness_of(validation)
     ends = dict(zip(("taken_low", "taken_high"), wilson_interval(int(taken.sum()), len(taken)), strict=True))
     if taken.any():
         accuracy = wilson_interval(int(correct[taken].sum()), int(taken.sum()))

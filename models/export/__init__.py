@@ -3,6 +3,7 @@
 module      | what it answers
 bundle      | What is in the directory of an export, and may it be used?
 find        | Where is the export of a training, or of the champion?
+reported    | By which labels did a report judge a training?
 jobs        | What do the parent of an export and its child commands agree on?
 training    | Which training and which images are behind an export?
 facts       | What does an answer need besides the network?

@@ -4,19 +4,22 @@ import json
 from pathlib import Path
 
 from data.base.errors import PipelineError
+from data.records.analysis import Rejection
 from data.records.export import ExportBundle
 from data.records.training import VariantResult
 from models.analysis.rejection import choose_rejection
+from models.evaluation.judging import PUBLISHED, Truth, judge_variant
 from models.evaluation.predictions import read_predictions
 from models.export.jobs import JUDGED_PART
 from models.jobs.files import RESULT_NAME
 
 
-def describe_training(directory: Path) -> ExportBundle:
-    """Describe a finished training for its export, without formats; the threshold is that of the report.
+def describe_training(directory: Path, truth: Truth = PUBLISHED) -> ExportBundle:
+    """Describe a finished training for its export, without formats; the figures are those of a report by this truth.
 
     Args:
         directory: of the training, or of a vote of such.
+        truth: labels that decide which answers are right.
 
     Raises:
         PipelineError: it was not trained.
@@ -28,25 +31,32 @@ def describe_training(directory: Path) -> ExportBundle:
             f"({result.reason or 'without a calibration'}), expected a trained one: export another with "
             "emotion export --run KEY"
         )
-    scores = result.parts[JUDGED_PART]
-    rejection = choose_rejection(
-        result.name, read_predictions(directory, JUDGED_PART), read_predictions(directory, "selection")
-    )
+    found = result.model_copy(update={"directory": str(directory), "repeats": ()})
+    scores = judge_variant(found, truth, result.data_format.labels).parts[JUDGED_PART]
+    rejection = _choose_rejection(directory, result.name, truth, result.calibration.temperature)
+    threshold = rejection.threshold if rejection else None
     return ExportBundle(
         variant=result.name,
         variant_key=directory.name,
         data_format=result.data_format,
         temperature=result.calibration.temperature,
-        threshold=rejection.threshold,
+        threshold=threshold,
+        truth=truth.name,
         validation_images=scores.images,
         accuracy=scores.accuracy,
         accuracy_low=scores.accuracy_low,
         accuracy_high=scores.accuracy_high,
-        accepted_accuracy=scores.accuracy if rejection.threshold is None else rejection.accuracy,
+        accepted_accuracy=rejection.accuracy if rejection and threshold is not None else scores.accuracy,
         recalls=tuple(one.recall for one in scores.per_class),
         parameters=result.parameters_total,
         formats=(),
     )
+
+
+def _choose_rejection(directory: Path, name: str, truth: Truth, temperature: float) -> Rejection | None:
+    """Choose the threshold as the report does; None if no image of selection has a label of this truth."""
+    validation, selection = (truth.judge(read_predictions(directory, part)) for part in (JUDGED_PART, "selection"))
+    return choose_rejection(name, validation, selection, temperature) if len(selection) else None
 
 
 def name_facts(bundle: ExportBundle) -> dict[str, str]:
@@ -61,6 +71,7 @@ def name_facts(bundle: ExportBundle) -> dict[str, str]:
         "temperature": bundle.temperature,
         "threshold": bundle.threshold,
         "accuracy": bundle.accuracy,
+        "truth": bundle.truth,
         "variant": bundle.variant,
         "training": bundle.variant_key,
     }

@@ -2,6 +2,7 @@
 
 from data.base.markdown import one_line, table_lines
 from data.records.export import TITLES, ExportBundle, ExportedFormat, ExportFormat
+from data.records.truths import TRUTH_WORDS
 
 RUNTIMES: dict[ExportFormat, str] = {
     "saved_model": "tensorflow",
@@ -64,9 +65,10 @@ def write_readme(bundle: ExportBundle) -> str:
         f"{labels}. They are calibrated by the temperature {bundle.temperature:.3f}, as below; of "
         f"the highest one: {threshold}.",
         "",
-        f"Accuracy on {bundle.validation_images:,} validation images: {100 * bundle.accuracy:.1f} % (95 % interval "
-        f"{100 * bundle.accuracy_low:.1f} to {100 * bundle.accuracy_high:.1f}). It tells what a face shows, not what a "
-        "person feels.",
+        f"Accuracy on {bundle.validation_images:,} validation images, judged by {TRUTH_WORDS[bundle.truth]}: "
+        f"{100 * bundle.accuracy:.1f} % (95 % interval "
+        f"{100 * bundle.accuracy_low:.1f} to {100 * bundle.accuracy_high:.1f}). The threshold "
+        "and the table are by the same labels. It tells what a face shows, not what a person feels.",
         "",
         *format_table(bundle.formats),
     ]

@@ -100,5 +100,6 @@ def _describe(predictor: Predictor) -> dict[str, Any]:
         "accuracy": bundle.accuracy,
         "accuracy_low": bundle.accuracy_low,
         "accuracy_high": bundle.accuracy_high,
+        "truth": bundle.truth,
         "threshold": bundle.threshold,
     }

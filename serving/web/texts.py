@@ -1,6 +1,7 @@
 """What the page and the description of the API say of expressions, of the limits, and of the law."""
 
 from data.records.export import ExportBundle
+from data.records.truths import TRUTH_WORDS
 
 TITLE = "Facial expressions"
 
@@ -86,8 +87,9 @@ def list_limits(bundle: ExportBundle) -> list[str]:
         f"It sees a face as {data_format.size} {'gray' if data_format.channels == 1 else 'colour'} pixels, from the "
         "front; small, turned, covered and drawn faces are answered worse.",
         f"It finds {data_format.labels[worst]} worst: {100 * bundle.recalls[worst]:.0f} % of such validation images.",
-        "Its figures are from validation images of the data set that it learnt from. On your pictures it may be worse, "
-        "and it may be worse for groups of people whom that data set shows rarely; that was not measured here.",
+        f"Its figures are from validation images of the data set that it learnt from, judged by "
+        f"{TRUTH_WORDS[bundle.truth]}. On your pictures it may be worse, and it may be worse for groups of people whom "
+        "that data set shows rarely; that was not measured here.",
     ]
     if bundle.threshold is None:
         return [*found, "It refuses no answer, however uncertain: no threshold was found for it."]

@@ -16,11 +16,12 @@ from data.workspace.layout import APPLIED_DECISIONS_STAGE
 from data.workspace.stage_record import read_record
 from data.workspace.store import Produced, Workspace
 from models.export.find import find_export
+from models.export.reported import find_reported
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
 from models.registry.journal import ChampionMove, JournalEntry, move_rows
 from models.registry.model_names import name_model
-from models.registry.tags import VARIANT_TAG, version_tags
+from models.registry.tags import version_tags
 from tasks.publish.export import export_tags
 from tasks.publish.run_results import load_decision, load_results
 from tasks.publish.track import write_report
@@ -103,7 +104,8 @@ def register_challenger(
     tags = version_tags(result.training, result.name, report.key, workspace.id, decided, synthetic)
     registry = ModelRegistry(workspace.root, name_model(result.data_format))
     version = registry.register(tracked.variants[result.name], tags)
-    if export := find_export(workspace.root, tags[VARIANT_TAG]):
+    reported = find_reported(workspace.root, result.training, report.key)
+    if export := find_export(workspace.root, result.training, reported):
         registry.describe(version, export_tags(export))
     if version != registry.champion():
         registry.set_challenger(version)

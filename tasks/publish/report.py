@@ -19,6 +19,7 @@ from data.workspace.store import Produced, Workspace
 from models.evaluation import comparison
 from models.export.bundle import read_bundle
 from models.export.find import find_export
+from models.export.reported import Reported
 from reports.common.templates import digest_templates
 from reports.run import page
 from reports.run.page import render_report
@@ -67,7 +68,7 @@ def publish_report(
         results = add_analysis(results, workspace.root, key, out / FACES_NAME)
         if wait_for_export:
             wait_for_export()
-        results = results.model_copy(update={"exports": _load_exports(variants, workspace)})
+        results = results.model_copy(update={"exports": _load_exports(stages, variants, workspace)})
         sources = ReportSources(
             pictures=stages.views.path / PICTURES_NAME,
             verdict=stages.verdict.path,
@@ -86,13 +87,16 @@ def publish_report(
     return finish(report, report.cached)
 
 
-def _load_exports(variants: list[VariantResult], workspace: Workspace) -> tuple[ExportBundle, ...]:
-    """Read the exports that trained variants have by now.
+def _load_exports(
+    stages: ReportedStages, variants: list[VariantResult], workspace: Workspace
+) -> tuple[ExportBundle, ...]:
+    """Read the exports that trained variants have by now, with figures by the same labels as those of the report.
 
     They are not inputs of the report's stage: a repeated run finds its report, though its champion is exported now.
     """
     keys = [variant.training for variant in variants if variant.status == "trained"]
-    paths = (find_export(workspace.root, key) for key in keys)
+    reported = Reported(stages.truth, stages.dataset.key)
+    paths = (find_export(workspace.root, key, reported) for key in keys)
     return tuple(read_bundle(path) for path in paths if path)
 
 

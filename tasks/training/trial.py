@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 from data.base.errors import ChildKilled, PipelineError, VariantUnavailable
 from data.records.search import TrialOutcome
 from data.workspace.store import Produced, Workspace
+from models.evaluation.predictions import probabilities_of, read_predictions, targets_of
 from models.jobs.events import ChildEvent, EpochEnded, TrainingDone
 from models.search.study import Trial
 from tasks.support.child_processes import Children, ChildStopped
@@ -111,10 +112,15 @@ def _train_or_prune(train: Callable[[Path], None], out: Path) -> None:
 
 
 def _take_result(trial: Trial, job: TrainingJob, produced: Produced, views: Produced) -> TrialOutcome:
-    """Return a finished training's outcome, and report epochs of earlier processes to its trial."""
+    """Return a finished training's outcome, and report epochs of earlier processes to its trial.
+
+    Its accuracy is by the labels that the training followed, as that of each epoch is: with votes as target these are
+    the choice of the crowd.
+    """
     result = load_result(job, produced, views)
     for record in result.epochs:
         trial.report(record.epoch, record.monitor_accuracy, fraction=1)
-    accuracy = result.parts["selection"].accuracy
+    answers = read_predictions(produced.path, "selection")
+    accuracy = float((probabilities_of(answers).argmax(axis=1) == targets_of(answers)).mean())
     get_run_logger().info("trial %s: selection accuracy %.4f", trial.number, accuracy)
     return TrialOutcome(state="finished", accuracy=accuracy, epochs=len(result.epochs), training=produced.key)

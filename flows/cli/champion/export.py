@@ -17,6 +17,7 @@ from models.export.bundle import read_bundle
 from models.export.copy import copy_export, select_formats
 from models.export.find import champion_export
 from models.export.jobs import FORMATS
+from models.export.reported import find_reported
 from models.export.training import find_key
 from models.registry.champion import ModelRegistry
 
@@ -84,4 +85,5 @@ def _export_run(run: str, workspace: Workspace) -> Path:
     from tasks.support.child_processes import training_children
 
     with training_children() as children:
-        return make_export(find_key(workspace.root, run), workspace, children).path
+        key = find_key(workspace.root, run)
+        return make_export(key, workspace, children, find_reported(workspace.root, key)).path

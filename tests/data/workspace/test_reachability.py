@@ -300,3 +300,13 @@ def test_only_the_newest_export_of_a_training_stays(tmp_path):
     ]
     stages = [stored(tmp_path, "variants", 1), *exports]
     assert kept(tmp_path, stages, protected={name(1)}) == {1: "protected", 3: "protected"}
+
+
+def test_the_newest_export_by_each_truth_stays(tmp_path):
+    crowd = {"truth": "crowd"}
+    exports = [
+        stored(tmp_path, "exports", number, age, training=name(1), code=name(90 + number), **judged)
+        for number, age, judged in ((2, 30 * DAY, {}), (3, 20 * DAY, crowd), (4, 10 * DAY, crowd))
+    ]
+    stages = [stored(tmp_path, "variants", 1), *exports]
+    assert kept(tmp_path, stages, protected={name(1)}) == {1: "protected", 2: "protected", 4: "protected"}

@@ -26,7 +26,7 @@ def exported(workspace, monkeypatch):
     """Export by writing a record; returns the list of the trainings that were exported."""
     made: list[str] = []
 
-    def make(key, workspace, children):
+    def make(key, workspace, children, reported=None):
         def write(out):
             formats = (ExportedFormat(format="onnx", path="network.onnx", bytes=7, offered=True),)
             (out / "network.onnx").write_text("network")

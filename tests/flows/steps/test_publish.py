@@ -3,16 +3,21 @@
 import pytest
 
 from data.records.promotion import Decision, ModelIdentity
-from data.workspace.layout import DECISION_NAME
+from data.workspace.layout import DATASETS_STAGE, DECISION_NAME, REPORTS_STAGE, SUMMARY_NAME
 from data.workspace.store import Workspace
 from flows.steps.publish import start_export
+from models.export.reported import Reported
+from models.registry.champion import ModelRegistry
+from tasks.publish.run_results import ReportedStages
+from tests.support.registry_factory import make_registry
+from tests.support.results_factory import make_data
 
 
 class Runner:
     """Keeps what it is asked to run."""
 
     def submit(self, task, parameters):
-        return task.name, parameters["key"]
+        return task.name, parameters["key"], parameters["reported"]
 
 
 @pytest.fixture
@@ -33,8 +38,45 @@ def decide(workspace, outcome, challenger, champion=None):
     return workspace.produce("decisions", decision.model_dump(mode="json"), write)
 
 
-def exported(workspace, *decision):
-    return start_export(decide(workspace, *decision), workspace, None, Runner())
+def judge_by(workspace, truth):
+    """Write a data set, and return the stages of a run that judges by this truth."""
+    write = lambda out: (out / SUMMARY_NAME).write_text(make_data().model_dump_json())  # noqa: E731
+    dataset = workspace.produce(DATASETS_STAGE, {"for": truth}, write)
+    return ReportedStages(dataset=dataset, verdict=dataset, views=dataset, audit=None, truth=truth)
+
+
+def exported(workspace, *decision, truth="published"):
+    submitted = start_export(decide(workspace, *decision), judge_by(workspace, truth), workspace, None, Runner())
+    return submitted and submitted[:2]
+
+
+def report(workspace, training, truth, dataset="d" * 16):
+    """Write a report that names a training and judges by this truth; returns its key."""
+    named = {"variants": {"compact": ["trained", "", 1, training]}, "truth": truth, "dataset": dataset}
+    return workspace.produce(REPORTS_STAGE, named, lambda out: (out / "results.json").write_text("{}")).key
+
+
+def test_a_challenger_is_judged_as_the_run_judges(workspace):
+    stages = judge_by(workspace, "crowd")
+    decision = decide(workspace, "promote", train(workspace, "light"))
+    _, _, reported = start_export(decision, stages, workspace, None, Runner())
+    assert reported == Reported("crowd", stages.dataset.key)
+
+
+def test_a_champion_that_stays_is_judged_as_the_report_that_registered_it(workspace):
+    champion, challenger = train(workspace, "compact"), train(workspace, "light")
+    own = report(workspace, champion, "crowd")
+    report(workspace, champion, "clear")
+    make_registry(workspace.root, 1)
+    registry = ModelRegistry(workspace.root)
+    registry.describe(1, {"emotion.variant": champion, "emotion.report": own})
+    registry.move_champion(1, "a test", "first")
+    workspace.produce("exports", {"training": champion}, lambda out: (out / "bundle.json").write_text("{}"))
+    decision, stages = decide(workspace, "keep", challenger, champion), judge_by(workspace, "published")
+    assert start_export(decision, stages, workspace, None, Runner())[2] == Reported("crowd", "d" * 16)
+    made = {"training": champion, "truth": "crowd", "dataset": "d" * 16}
+    workspace.produce("exports", made, lambda out: (out / "bundle.json").write_text("{}"))
+    assert start_export(decision, stages, workspace, None, Runner()) is None
 
 
 @pytest.mark.parametrize("outcome", ["promote", "ask"])

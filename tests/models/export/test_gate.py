@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 
 from data.records.export import ExportBundle
+from models.evaluation.intervals import wilson_interval
+from models.evaluation.judging import Truth
 from models.export.gate import compare, judge, refuse
 from models.export.jobs import EXACT_FORMATS, PATHS, Times
 from tests.support.bundles import make_bundle
@@ -40,6 +42,19 @@ def test_a_format_that_answers_the_same_is_offered(network, tmp_path):
     assert (found.check.changed_answers, found.check.changed_refusals, found.check.p_value) == (0, 0, None)
     assert found.check.accuracy == pytest.approx(0.8)
     assert found.single_milliseconds == 2.0 and found.start_seconds == 0.5
+
+
+def test_accuracy_is_by_the_truth_and_differences_are_of_all_images(network):
+    network = network.assign(image_id=[f"{place}.jpg" for place in range(IMAGES)])
+    known = network.iloc[: IMAGES // 4]
+    truth = Truth("crowd", pd.Series((known["label"].to_numpy() + 1) % 4, index=known["image_id"].to_numpy()))
+    answers = answers_of(network)
+    answers[-1] = np.roll(answers[-1], 1)
+    check = compare(network, answers, make_bundle(), False, truth)
+    assert (check.images, check.changed_answers) == (IMAGES, 1)
+    assert check.accuracy == pytest.approx(0.2)
+    assert (check.accuracy_low, check.accuracy_high) == wilson_interval(20, 100)
+    assert check.p_value == 1, "the changed answer is on an image without a label of the crowd"
 
 
 def test_a_larger_difference_is_refused(network, tmp_path):

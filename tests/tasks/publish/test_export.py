@@ -4,24 +4,30 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from data.base.data_format import SEED_FORMAT
 from data.base.errors import ChildKilled, PipelineError
+from data.workspace.layout import DATASETS_STAGE, REPORTS_STAGE, SUMMARY_NAME
 from data.workspace.store import Workspace
 from models.evaluation.predictions import read_predictions
 from models.export import jobs
 from models.export.bundle import read_bundle, require_format
 from models.export.find import find_export
 from models.export.litert import read_facts
+from models.export.reported import Reported
 from models.registry.champion import ModelRegistry
 from tasks.publish import export
 from tasks.publish.export import export_version, make_export, write_export
 from tasks.support.child_processes import training_children
 from tests.support.export_factory import make_training, make_vote
 from tests.support.registry_factory import make_registry
+from tests.support.results_factory import make_data
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +149,9 @@ class FakeChildren:
     def __init__(self, source: Path, shift: float = 0.0, fails: dict[str, Exception] | None = None) -> None:
         self.source, self.shift, self.fails = source, shift, fails or {}
 
+    def is_stopping(self):
+        return False
+
     def run(self, module, work, log, on_event, threads=1):
         network = read_predictions(self.source, "validation")
         if module == jobs.WRITE:
@@ -186,6 +195,54 @@ def test_a_killed_check_fails_the_export(training, tmp_path):
     children = FakeChildren(training.path, fails={"litert": ChildKilled("SIGKILL")})
     with pytest.raises(ChildKilled):
         export_with(children, training, tmp_path)
+
+
+def vote_for_the_next(training, out: Path) -> None:
+    """Write a data set in whose validation part all people see the next class in three of four images."""
+    frame = read_predictions(training.path, "validation")
+    votes = np.zeros((len(frame), 7))
+    votes[np.arange(len(frame)), (frame["label"] + 1) % 4] = 10
+    rows = [row.tolist() if place % 4 else None for place, row in enumerate(votes)]
+    labels = [SEED_FORMAT.labels[label] for label in frame["label"]]
+    manifest = pd.DataFrame({"path": frame["image_id"], "label": labels, "part": frame["part"], "votes": rows})
+    manifest.to_parquet(out / "manifest.parquet", index=False)
+    (out / SUMMARY_NAME).write_text(make_data().model_dump_json())
+
+
+@pytest.fixture
+def reported(workspace, training) -> Reported:
+    """Write a report that judges the training by the crowd, with its data set."""
+    dataset = workspace.produce(DATASETS_STAGE, {"voted": 1}, partial(vote_for_the_next, training))
+    named = {"variants": {"tiny": ["trained", "", 2, training.key]}, "dataset": dataset.key, "truth": "crowd"}
+    workspace.produce(REPORTS_STAGE, named, lambda out: (out / "results.json").write_text("{}"))
+    return Reported("crowd", dataset.key)
+
+
+def test_an_export_is_judged_by_the_labels_of_its_report(workspace, training, exported, reported):
+    made = make_export(training.key, workspace, FakeChildren(training.path), reported)
+    assert made.path != exported.path
+    bundle, frame = read_bundle(made.path), read_predictions(training.path, "validation")
+    asked = np.arange(len(frame)) % 4 > 0
+    right = frame.filter(like="probability_").to_numpy().argmax(axis=1) == (frame["label"] + 1) % 4
+    assert (bundle.truth, bundle.validation_images) == ("crowd", 30)
+    assert bundle.accuracy == bundle.find("litert").check.accuracy == right[asked].mean() != right.mean()
+    assert bundle.find("litert").check.images == 40
+    assert "judged by the choice of the crowd" in (made.path / "README.md").read_text()
+    assert export_version_of(training, workspace) == made.path
+
+
+def export_version_of(training, workspace):
+    """Export a version of this training by what the reports of the workspace say."""
+    registry = ModelRegistry(workspace.root)
+    if not registry.list_models():
+        make_registry(workspace.root, 1)
+    registry.describe(1, {"emotion.variant": training.key})
+    return export_version(1, workspace, FakeChildren(training.path))
+
+
+def test_labels_that_are_gone_are_named(workspace, training):
+    with pytest.raises(PipelineError, match="got no stage datasets/0000"):
+        make_export(training.key, workspace, FakeChildren(training.path), Reported("crowd", "0" * 16))
 
 
 def test_a_training_without_its_images_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import numpy as np
 import optuna
 import psutil
 import pytest
@@ -10,6 +11,8 @@ from prefect.logging import disable_run_logger
 
 from data.base.errors import PipelineError
 from data.records.search import TrialOutcome
+from data.records.training import VariantResult
+from data.views.choices import write_votes
 from data.workspace.store import Workspace
 from models.catalog.train_config import TrainConfig
 from models.catalog.variants import find_variant
@@ -18,7 +21,7 @@ from tasks.support.child_processes import Children, ChildStopped
 from tasks.training import training_log
 from tasks.training.train import TrainingJob
 from tasks.training.trial import run_trial
-from tests.support.tiny_views import write_tiny_views
+from tests.support.tiny_views import IMAGES, write_tiny_views
 
 RECIPE = TrainConfig(epochs=3, batch_size=32, optimizer="adam", learning_rate=1e-3, precision="float32")
 
@@ -65,15 +68,15 @@ def go(tmp_path, views, monkeypatch):
     monkeypatch.setattr(training_log, "update_progress_artifact", lambda artifact, progress: None)
     study = optuna.create_study(pruner=optuna.pruners.NopPruner())
 
-    def run(children, hopeless_after=0) -> tuple[str, TrialOutcome, Trial]:
-        trial = Trial(study.ask(), RECIPE)
+    def run(children, hopeless_after=0, views=views, recipe=RECIPE) -> tuple[str, TrialOutcome, Trial]:
+        trial = Trial(study.ask(), recipe)
         report = trial.report
         monkeypatch.setattr(
             trial, "report", lambda epoch, *rest, **named: report(epoch, *rest, **named) or epoch == hopeless_after
         )
         job = TrainingJob(
             variant=find_variant("compact"),
-            train=RECIPE,
+            train=recipe,
             seed=1,
             threads=1,
             weights_dir=None,
@@ -110,6 +113,29 @@ def test_a_finished_trial_has_the_selection_accuracy_and_costs_nothing_again(go,
     assert (cached_name, cached) == ("Cached", outcome)
     assert again.events == []
     assert cached_trial.last_epoch == 3, "medians of later trials need its epochs too"
+
+
+@pytest.fixture(scope="module")
+def voted(tmp_path_factory):
+    """Write the same views with the votes of people who see the first class in every image."""
+
+    def write(out):
+        write_tiny_views(out)
+        for part, count in IMAGES.items():
+            votes = np.zeros((count, 7), np.float32)
+            votes[:, 0] = 10
+            write_votes(out, part, votes)
+
+    return Workspace(tmp_path_factory.mktemp("voted")).produce("views", {"views": 2, "augment": {}, "votes": 1}, write)
+
+
+@pytest.mark.parametrize("target", ["majority", "votes"])
+def test_a_trial_on_votes_is_judged_by_the_crowd_as_its_epochs_are(go, voted, tmp_path, target):
+    _, outcome, trial = go(WatchedChildren(), views=voted, recipe=RECIPE.model_copy(update={"target": target}))
+    stored = tmp_path / "variants" / outcome.training / "result.json"
+    by_label = VariantResult.model_validate_json(stored.read_bytes()).parts["selection"].accuracy
+    assert outcome.accuracy == pytest.approx(trial.best_accuracy)
+    assert outcome.accuracy != pytest.approx(by_label)
 
 
 def test_a_training_that_fails_is_a_failed_trial_with_its_reason(go):
