@@ -10,7 +10,6 @@ from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.logs import configure_logs
 from flows.parameters import Faces, Help
 from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images, load_folder_names
@@ -66,7 +65,6 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
     Returns:
         The images, the accepted data set and the verdict.
     """
-    configure_logs()
     source, policies = choices.source, choices.policies
     choice, seed = choices.data_format, choices.seed
     images = acquire_images(
