@@ -77,7 +77,8 @@ def score_source(spec: ScoreSpec, predictor: Predictor, report: Report, map_shar
         map_shards: scores blocks of photos elsewhere, with the files of the predictor; None: the predictor scores.
 
     Raises:
-        PipelineError: the source does not exist or never had a photo, or the stored scores are of other classes or damaged.
+        PipelineError: the source does not exist or never had a photo, or the stored scores are of other classes
+            or damaged.
     """
     _require_photos(spec)
     spec.directory.mkdir(parents=True, exist_ok=True)
