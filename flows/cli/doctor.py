@@ -111,7 +111,7 @@ def _existing_folder(path: Path) -> Path:
 
 def _settings(fault: str) -> Check:
     if fault:
-        return Check(name="settings", ok=False, seen=fault, advice="until then, the lines below are of defaults")
+        return Check(name="settings", ok=False, seen=fault, advice="the lines below take the default instead")
     path = Path(ENV_FILE).resolve()
     return Check(name="settings", ok=True, seen=f"from {path}" if path.exists() else "from the environment alone")
 
