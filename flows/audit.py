@@ -10,6 +10,7 @@ from data.sources.source import parse_source
 from data.system.hardware import choose_parallel
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
+from flows.logs import configure_logs
 from flows.parameters import (
     AuditAnswers,
     Faces,
@@ -78,6 +79,7 @@ def audit(
     Returns:
         The directory of the audit.
     """
+    configure_logs()
     settings, chosen = load_settings(), load_preset(preset)
     require_file("--answers", answers)
     workspace = settings.open_workspace(force)

@@ -9,6 +9,7 @@ from data.base.named_formats import FormatChoice
 from data.sources.source import parse_source
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
+from flows.logs import configure_logs
 from flows.parameters import Faces, Force, Relabel, Seed, Source, Votes
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
@@ -41,6 +42,7 @@ def ingest(
     Returns:
         The directory of the verdict.
     """
+    configure_logs()
     settings = load_settings()
     workspace = settings.open_workspace(force)
     asked = DataChoices(parse_source(source), relabel, policies, limits, seed, data_format, faces, votes)

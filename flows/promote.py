@@ -8,6 +8,7 @@ from pydantic import Field
 
 from data.base.errors import PipelineError
 from data.workspace.store import Workspace
+from flows.logs import configure_logs
 from flows.settings import load_settings
 from models.registry.champion import ModelRegistry
 from models.registry.connection import MODEL_NAME
@@ -40,8 +41,9 @@ def promote(
     Returns:
         The champion's version.
     """
+    configure_logs()
     workspace = Workspace(load_settings().workspace)
-    chosen = version or waiting_challenger(workspace, model)
+    chosen = existing_version(version, workspace, model)
     with training_children() as children:  # before the move: who follows the champion wants its export at once
         export_registered(chosen, workspace, children, model, return_state=True)
     move_champion(chosen, asker(), reason or "approved by hand", workspace, move_id(), model)
@@ -59,6 +61,7 @@ def rollback(reason: Reason = "rolled back by hand", model: Model = MODEL_NAME) 
     Returns:
         The champion's version.
     """
+    configure_logs()
     workspace = Workspace(load_settings().workspace)
     champion = roll_back_champion(asker(), reason, workspace, move_id(), model).target
     with training_children() as children:  # after the move, which is urgent
@@ -66,18 +69,19 @@ def rollback(reason: Reason = "rolled back by hand", model: Model = MODEL_NAME) 
     return champion
 
 
-def waiting_challenger(workspace: Workspace, model: str) -> int:
-    """Find the version that waits for approval.
+def existing_version(version: int, workspace: Workspace, model: str) -> int:
+    """Return the number of a version that exists; 0 stands for the one that waits for approval.
 
     Raises:
-        PipelineError: no version waits.
+        PipelineError: no version waits, or none has this number.
     """
-    version = ModelRegistry(workspace.root, model).challenger()
-    if not version:
+    registry = ModelRegistry(workspace.root, model)
+    found = registry.show(version).version if version else registry.challenger()
+    if not found:
         raise PipelineError(
             "got version 0, which stands for the challenger, but none waits: give a number of emotion models list"
         )
-    return version
+    return found
 
 
 def asker() -> str:

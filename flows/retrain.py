@@ -14,6 +14,7 @@ from data.system.hardware import choose_parallel
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
+from flows.logs import configure_logs
 from flows.parameters import (
     Faces,
     Force,
@@ -104,6 +105,7 @@ def retrain(
     Returns:
         The report's directory.
     """
+    configure_logs()
     settings, chosen, started = load_settings(), with_target(load_preset(preset), target), time.time()
     workspace = settings.open_workspace(force)
     names, train_seeds = [*variants, *own_variants] or chosen.variants, training_seeds(seed, seeds)

@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from data.sources.secrets import mask_secrets
+from flows.logs import configure_logs
 from flows.parameters import Help
 from flows.settings import load_settings
 from flows.steps.chosen_version import choose_version
@@ -60,6 +61,7 @@ def score(
     Returns:
         The directory of the scores.
     """
+    configure_logs()
     settings = load_settings()
     workspace = settings.open_workspace()
     name, version = choose_version(model, workspace.root)

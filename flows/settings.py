@@ -3,12 +3,13 @@
 import logging
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from data.base.errors import PipelineError
 from data.shared_store.objects import WAIT_SECONDS, ObjectStore
@@ -26,6 +27,21 @@ logger = logging.getLogger(__name__)
 PREFIX = "EMOTION_"
 ENV_FILE = ".env"
 """File of settings in the current directory."""
+
+OTHER_VARIABLES = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        "DATABASE_PASSWORD",
+        "MLFLOW_URL",
+        "PASSWORD",
+        "REPORTS_URL",
+        "SECRET_SOURCE",
+        "UP",
+        "UP_PART",
+        "WRITE_RELIABILITY",
+    )
+)
+"""Variables of processes, deploy/compose.yaml and tests, which are no settings of an installation."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -247,6 +263,35 @@ def read_settings() -> Settings:
     except ValidationError as error:
         faults = [f"{_name_fault(str(fault['loc'][0]), fault['input'])}: {fault['msg']}" for fault in error.errors()]
         raise PipelineError(f"got {'; '.join(faults)}; correct it in the environment or in .env") from error
+
+
+def read_usable_settings() -> tuple[Settings, str]:
+    """Return the settings with defaults in place of those that are wrong, and what is wrong: empty if nothing is."""
+    try:
+        return read_settings(), ""
+    except PipelineError as error:
+        file = ENV_FILE if isinstance(error.__cause__, ValidationError) else None  # None: the file cannot be used
+        return _with_defaults(file), str(error)
+
+
+def _with_defaults(file: str | None) -> Settings:
+    try:
+        return Settings(_env_file=file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        wrong = {str(fault["loc"][0]) for fault in error.errors()}
+        defaults = {name: Settings.model_fields[name].default for name in wrong}
+        return Settings(_env_file=file, **defaults)  # type: ignore[call-arg]
+
+
+def find_unknown_names() -> list[str]:
+    """List the variables of the environment and of the file of settings that begin as settings do and are none."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    written: Iterable[str] = ()
+    with suppress(OSError, UnicodeDecodeError, PipelineError):
+        _refuse_unsafe_file(Path(ENV_FILE).absolute())
+        written = DotEnvSettingsSource(Settings).env_vars
+    names = {name.upper() for name in (*os.environ, *written)}
+    return sorted(show_name(name) for name in names if name.startswith(PREFIX) and name not in known)
 
 
 def _refuse_unsafe_file(path: Path) -> None:

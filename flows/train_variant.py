@@ -16,6 +16,7 @@ from data.records.events import Event
 from data.shared_store.news import NewsWriter
 from data.system.hardware import choose_parallel, threads_per_child
 from data.workspace.store import Workspace
+from flows.logs import configure_logs
 from flows.settings import Settings, load_settings
 from tasks.support.child_processes import Children, training_children
 from tasks.support.progress import TaskEvent, watching
@@ -39,6 +40,7 @@ def train_for_another_host(training: RemoteTraining) -> str:
     Returns:
         The key of the training.
     """
+    configure_logs()
     # Without the store nobody gets the result, so it is waited for, whatever runs of this host's own do.
     settings = load_settings().model_copy(update={"store_outage": "fail"})
     training.require_versions()

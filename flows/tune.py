@@ -13,6 +13,7 @@ from data.system.hardware import choose_parallel
 from data.workspace.atomic import write_atomically
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
+from flows.logs import configure_logs
 from flows.parameters import Faces, Force, Minutes, Parallel, Relabel, Seed, Source, TrialMinutes, Trials, Votes
 from flows.settings import load_settings
 from flows.steps.prepare import DataChoices, DataFormatChoice, Limits, Policies, prepare_data, short_source
@@ -67,6 +68,7 @@ def tune(
     Returns:
         The directory of the search.
     """
+    configure_logs()
     settings, chosen = load_settings(), load_preset(preset)
     check_search(minutes, trial_minutes, out, settings.workspace)
     budget = SearchBudget(trials, minutes, trial_minutes, started=time.time())

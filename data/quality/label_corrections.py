@@ -42,6 +42,9 @@ REQUIRED_COLUMNS = ("image_id", "new_label", "pixel_sha256")
 
 NAMED_EXAMPLES = 5
 
+NAMED_IMAGES = 3
+"""Images that are named for each wrong class, at most."""
+
 
 class Correction(Record):
     """Answer of a person for one image."""
@@ -167,10 +170,8 @@ def read_answers(path: Path, classes: Sequence[str] = SEED_FORMAT.labels) -> pd.
     plain = {name.casefold(): name for name in (*classes, REMOVE)}
     filled = filled.assign(new_label=filled["new_label"].map(lambda name: plain.get(str(name).casefold(), name)))
     known = (*classes, REMOVE)
-    strange = filled[~filled["new_label"].isin(known)]
-    _refuse(
-        strange["new_label"], f"{path}: got new_label", f"expected {', '.join(known)} or nothing: correct these rows"
-    )
+    strange = _name_rows(filled[~filled["new_label"].isin(known)])
+    _refuse(strange, f"{path}: got new_label", f"expected {', '.join(known)} or nothing: correct these rows")
     twice = filled["image_id"][filled["image_id"].duplicated()]
     _refuse(twice, f"{path}: got more than one new_label for", "expected one an image: keep one row of each")
     loose = filled["image_id"][~filled["pixel_sha256"].str.fullmatch(r"[0-9a-f]{64}")]
@@ -179,7 +180,10 @@ def read_answers(path: Path, classes: Sequence[str] = SEED_FORMAT.labels) -> pd.
 
 
 def apply_relabel(
-    manifest: pd.DataFrame, relabel: Mapping[str, Correction], classes: Sequence[str] = SEED_FORMAT.labels
+    manifest: pd.DataFrame,
+    relabel: Mapping[str, Correction],
+    classes: Sequence[str] = SEED_FORMAT.labels,
+    file: Path = Path("relabel.csv"),
 ) -> Relabelling:
     """Apply a person's corrections to a manifest as published, before it is validated and cleaned.
 
@@ -191,6 +195,7 @@ def apply_relabel(
         manifest: one row an image, see `data.manifest.table.COLUMN_TYPES`; further columns are kept.
         relabel: of `read_relabel`.
         classes: of the data set, in label order, as the answers were read with; votes are stored in this order.
+        file: that has them, for messages.
 
     Returns:
         The manifest without the removed images, those images, and the counts.
@@ -200,8 +205,8 @@ def apply_relabel(
             equal pixels are given different classes.
     """
     require_columns(manifest)
-    _check_images(manifest, relabel)
-    chosen = _labels_by_pixels(relabel)
+    _check_images(manifest, relabel, file)
+    chosen = _labels_by_pixels(relabel, file)
     found = [chosen.get(digest, "") for digest in manifest["pixel_sha256"].tolist()]
     new_label = pd.Series(found, index=manifest.index, dtype="str")
     named, removed = new_label != "", new_label == REMOVE
@@ -234,7 +239,7 @@ def _replace_votes(votes: pd.Series, answers: pd.Series, classes: Sequence[str])
 def _to_be_answered(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `CSV_COLUMNS` with split, label and pixels of the manifest, and an empty new_label."""
     require_columns(manifest)
-    _refuse_unknown(images["image_id"].tolist(), manifest, "audit these images again")
+    _refuse_unknown(images["image_id"].tolist(), manifest, "", "audit these images again")
     known = manifest.set_index("path").loc[images["image_id"], ["split", "label", "pixel_sha256"]]
     rows = known.reset_index(drop=True).assign(new_label="")
     others = images.drop(columns=[name for name in rows if name in images])
@@ -265,29 +270,38 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table.fillna("")  # a row shorter than the header
 
 
-def _check_images(manifest: pd.DataFrame, relabel: Mapping[str, Correction]) -> None:
+def _name_rows(rows: pd.DataFrame) -> pd.Series:
+    """Name each wrong new_label once, with the first images that have it."""
+    named = {}
+    for label, images in rows.groupby("new_label", sort=False)["image_id"]:
+        more = f" and {len(images) - NAMED_IMAGES} more" if len(images) > NAMED_IMAGES else ""
+        named[label] = f"{label} ({', '.join(images[:NAMED_IMAGES])}{more})"
+    return pd.Series(named, dtype="str")
+
+
+def _check_images(manifest: pd.DataFrame, relabel: Mapping[str, Correction], file: Path) -> None:
     """Refuse corrections of images that are missing or have changed."""
-    _refuse_unknown(list(relabel), manifest, "drop their rows, or correct the data set they are of")
+    _refuse_unknown(list(relabel), manifest, f"{file}: ", "drop their rows, or correct the data set they are of")
     pixels = manifest.set_index("path")["pixel_sha256"]
     other = pd.Series([name for name, entry in relabel.items() if pixels[name] != entry.pixel_sha256], dtype="str")
-    _refuse(other, "got other pixels than were looked at for", "expected the same: look at these images again")
+    _refuse(other, f"{file}: got other pixels than were looked at for", "expected the same: look at these images again")
 
 
-def _labels_by_pixels(relabel: Mapping[str, Correction]) -> dict[str, str]:
+def _labels_by_pixels(relabel: Mapping[str, Correction], file: Path) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for name, entry in relabel.items():
         if chosen.setdefault(entry.pixel_sha256, entry.new_label) != entry.new_label:
             raise PipelineError(
-                f"got {entry.new_label} for {name} and {chosen[entry.pixel_sha256]} for an image with the same pixels, "
-                "expected one class for one picture: decide for one"
+                f"{file}: got {entry.new_label} for {name} and {chosen[entry.pixel_sha256]} for an image with the same "
+                "pixels, expected one class for one picture: decide for one"
             )
     return chosen
 
 
-def _refuse_unknown(image_ids: list[str], manifest: pd.DataFrame, advice: str) -> None:
+def _refuse_unknown(image_ids: list[str], manifest: pd.DataFrame, where: str, advice: str) -> None:
     named = pd.Series(image_ids, dtype="str")
     unknown = named[~named.isin(manifest["path"])]
-    _refuse(unknown, "got images that the data set does not have:", f"expected paths of its manifest: {advice}")
+    _refuse(unknown, f"{where}got images that the data set does not have:", f"expected paths of its manifest: {advice}")
 
 
 def _refuse(offending: pd.Series, got: str, expected: str) -> None:

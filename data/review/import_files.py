@@ -180,7 +180,10 @@ def _count(row: Mapping[Any, Any], number: int, columns: Mapping[str, str]) -> d
     """
     votes: dict[str, float] = {}
     for column, answer in columns.items():
-        weight = float(row[column] or 0)
+        try:
+            weight = float(row[column] or 0)
+        except ValueError:
+            weight = -1.0  # refused below, as a negative number is
         if not 0 <= weight <= MOST_VOTES:
             raise ValueError(f"row {number} has {row[column]} in {column}, expected a number from 0 to {MOST_VOTES:,}")
         votes[answer] = votes.get(answer, 0.0) + weight

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from data.base.errors import PipelineError, VariantUnavailable
@@ -16,7 +17,7 @@ from data.workspace.mark import find_mark
 from flows.cli.package_origin import ROOT, find_foreign_package
 from flows.server.environment import API_URL_VARIABLE
 from flows.server.shared import server_answers
-from flows.settings import ENV_FILE, Settings
+from flows.settings import ENV_FILE, PREFIX, Settings, find_unknown_names
 from models.weights.locate import WEIGHTS_FILES, find_weights
 
 LEAST_MEMORY_GIB = 4
@@ -34,8 +35,13 @@ class Check:
     advice: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Check]:
-    """Yield the result of every check of this machine, the quick checks first."""
+def examine(settings: Settings, fault: str = "") -> Iterator[Check]:
+    """Yield the result of every check of this machine, the quick checks first.
+
+    Args:
+        settings: of this machine, with defaults in place of wrong ones.
+        fault: what is wrong with its settings; empty if nothing is.
+    """
     yield _python()
     foreign = find_foreign_package()
     yield Check(name="imports", ok=not foreign, seen=foreign or f"from {ROOT}", advice="correct the import path")
@@ -46,7 +52,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield Check(name="cores", ok=True, seen=_cores())
     yield _memory()
     yield Check(name="gpu", ok=True, seen=", ".join(gpu_names()) or "none; training uses the CPU")
-    yield _env_file()
+    yield _settings(fault)
+    yield from map(_unknown_name, find_unknown_names())
     yield _workspace(settings.workspace)
     yield _disk(settings.workspace)
     yield _file_system(settings.workspace)
@@ -102,9 +109,22 @@ def _existing_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
-def _env_file() -> Check:
+def _settings(fault: str) -> Check:
+    if fault:
+        return Check(name="settings", ok=False, seen=fault, advice="the lines below take the default instead")
     path = Path(ENV_FILE).resolve()
     return Check(name="settings", ok=True, seen=f"from {path}" if path.exists() else "from the environment alone")
+
+
+def _unknown_name(name: str) -> Check:
+    near = get_close_matches(name, [f"{PREFIX}{known.upper()}" for known in Settings.model_fields], n=1)
+    meant = f"; {near[0]} is one" if near else ""
+    return Check(
+        name="settings",
+        ok=False,
+        seen=f"{name} is no setting and has no effect{meant}",
+        advice="correct the name, or remove it; docs/settings.md lists all",
+    )
 
 
 def _file_system(workspace: Path) -> Check:

@@ -40,7 +40,7 @@ def _print_versions_of(registry: ModelRegistry) -> None:
     moves = registry.history()
     if moves:
         console.print(_move_table(moves[-SHOWN_MOVES:]))
-    console.print(f"A rollback goes to version [bold]{registry.previous() or 'none'}[/].", highlight=False)
+    console.print(_tell_rollback(registry), highlight=False)
 
 
 def print_version(version: str, model: str) -> None:
@@ -72,7 +72,8 @@ def promote_version(version: str, reason: str, model: str) -> None:
         PipelineError: there is no such version, or it cannot be the champion.
     """
     registry = _registry(model)
-    number, server = find_number(version, registry), _join_server(registry)
+    number = registry.show(find_number(version, registry)).version
+    server = _join_server(registry)
     ensure_export(number, registry)  # before the move: who follows the champion wants its export at once
     move = registry.move_champion(number, _user(), reason)
     if move is None:
@@ -112,14 +113,18 @@ def _join_server(registry: ModelRegistry) -> bool:
 def _report(move: ChampionMove, registry: ModelRegistry, server: bool) -> None:
     """Print the move, and announce it to the Prefect server if one runs; no server is needed."""
     console.print(
-        f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. A rollback goes to version "
-        f"{registry.previous() or 'none'}.",
+        f"Champion: version [bold]{move.target}[/], before it {move.source or 'none'}. " + _tell_rollback(registry),
         highlight=False,
     )
     if server:
         from tasks.publish.promote import announce_move  # imports Prefect
 
         announce_move(move, registry.model)
+
+
+def _tell_rollback(registry: ModelRegistry) -> str:
+    previous = registry.previous()
+    return f"A rollback goes to version [bold]{previous}[/]." if previous else "No rollback is possible yet."
 
 
 def _version_table(versions: list[VersionRecord], model: str) -> Table:

@@ -54,10 +54,10 @@ def prune(
 def doctor() -> None:
     """Check this machine: each line is ok, or says what to do."""
     from flows.cli.doctor import examine
-    from flows.settings import read_settings
+    from flows.settings import read_usable_settings
 
     failed = False
-    for check in examine(read_settings()):
+    for check in examine(*read_usable_settings()):
         failed = failed or not check.ok
         mark = "[green]ok[/]  " if check.ok else "[yellow]look[/]"
         advice = f": {check.advice}" if check.advice and not check.ok else ""

@@ -11,7 +11,6 @@ from data.sources.source import DatasetSource
 from data.workspace.store import Produced, Workspace
 from expectations.policies import RulePolicies
 from expectations.rules import DataLimits
-from flows.logs import configure_logs
 from flows.parameters import Faces, Help
 from flows.settings import Settings
 from tasks.dataset.acquire import acquire_images, load_folder_names
@@ -81,7 +80,6 @@ def prepare_data(choices: DataChoices, workspace: Workspace, settings: Settings)
     Raises:
         PipelineError: a file of votes or corrections is missing; before anything is downloaded.
     """
-    configure_logs()
     require_file("--votes", choices.votes)
     require_file("--relabel", choices.relabel)
     source, policies = choices.source, choices.policies

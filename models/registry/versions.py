@@ -32,6 +32,8 @@ CHALLENGER = "challenger"
 READY_SECONDS = 60
 TAG_LENGTH = 2000
 
+NO_VERSION_YET = "which has no version yet: a run registers the first, see emotion models list for other models"
+
 
 class VersionRecord(Record):
     """One version of the model."""
@@ -89,9 +91,10 @@ class VersionStore:
         """
         versions = {one.version: one for one in self.list_versions()}
         if version not in versions:
-            known = ", ".join(map(str, sorted(versions))) or "none: a run registers the first"
+            known = ", ".join(map(str, sorted(versions)))
             raise PipelineError(
-                f"got version {version} of the model {self.model}, expected one of {known}; see emotion models list"
+                f"got version {version} of the model {self.model}, "
+                + (f"expected one of {known}: see emotion models list" if known else NO_VERSION_YET)
             )
         return versions[version]
 

@@ -77,8 +77,10 @@ def score_source(spec: ScoreSpec, predictor: Predictor, report: Report, map_shar
         map_shards: scores blocks of photos elsewhere, with the files of the predictor; None: the predictor scores.
 
     Raises:
-        PipelineError: the source does not exist, or the stored scores are of other classes or damaged.
+        PipelineError: the source does not exist or never had a photo, or the stored scores are of other classes
+            or damaged.
     """
+    _require_photos(spec)
     spec.directory.mkdir(parents=True, exist_ok=True)
     with _alone(spec.directory, report):
         remove_unfinished(spec.directory)
@@ -144,6 +146,16 @@ class Scoring:
     def _tell(self) -> None:
         self._told = time.monotonic()
         self._report(PhotosScored(done=self._scored, total=self._total, before=self._before))
+
+
+def _require_photos(spec: ScoreSpec) -> None:
+    """Refuse a source that does not exist, or without a photo unless it had some before: a folder may be emptied."""
+    photo = next(list_files(spec.source, spec.limits), None)
+    if photo is None and not list_parts(spec.directory):
+        raise PipelineError(
+            f"got source {spec.source}, which has no photo, expected files that end as images do, such as .jpg: check "
+            "the path"
+        )
 
 
 def _choose_round(spec: ScoreSpec) -> int:

@@ -56,7 +56,7 @@ def correct_labels(
     def write(out: Path) -> None:
         published = read_manifest(manifest.path / MANIFEST_NAME)
         labels = find_format(published, choice).labels
-        corrected = apply_relabel(published, read_relabel(relabel, labels), labels)
+        corrected = apply_relabel(published, read_relabel(relabel, labels), labels, relabel)
         write_manifest(corrected.manifest, out / MANIFEST_NAME)
         read_answers(relabel, labels).to_parquet(out / ANSWERS_NAME, index=False)
         corrected.quarantine.to_parquet(out / REMOVED_NAME, index=False)

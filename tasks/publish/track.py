@@ -22,6 +22,7 @@ from data.workspace.layout import MLFLOW_FOLDER, REPORTS_STAGE, TRACKED_STAGE
 from data.workspace.store import Produced, Workspace
 from models.jobs import commands
 from models.jobs.files import RESULT_NAME
+from models.registry.connection import shown_uri, tracking_uri
 from models.registry.tracking import TrackedReport, TrackSpec, tracking_inputs
 from tasks.support.child_processes import Children, ChildStopped, ignore_event, run_on_spec
 from tasks.support.links import link_mlflow_run
@@ -64,7 +65,8 @@ def track_report(report: Produced, workspace: Workspace, children: Children) -> 
         get_run_logger().warning("this run is not in MLflow yet; the next run writes it: %s", error)
         return Completed(name="Deferred", message=str(error)[:500], data=None)  # type: ignore[return-value]
     link_mlflow_run(tracked.experiment_id, tracked.run_id)
-    get_run_logger().info("this report is MLflow run %s at %s", tracked.run_id, tracked.store)
+    address = shown_uri(tracking_uri(workspace.root))  # the record has a place that stays true if the workspace moves
+    get_run_logger().info("this report is MLflow run %s at %s", tracked.run_id, address)
     _write_waiting(workspace, children)
     return finish(tracked, cached)
 

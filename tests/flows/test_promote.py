@@ -11,6 +11,15 @@ from models.registry.champion import ModelRegistry
 from tests.support.emotion_command import environment, run_emotion
 from tests.support.registry_factory import make_registry
 
+PROMOTE_MISSING = """
+from data.base.errors import PipelineError
+from flows.promote import promote
+try:
+    promote(version=7)
+except PipelineError as error:
+    print(error)
+"""
+
 RUN_BOTH = """
 from flows.promote import promote, rollback
 promote(version=1, reason="the first")
@@ -79,3 +88,16 @@ def test_a_move_of_the_command_is_told_to_a_server_that_runs(moved, server, work
     outcome = run_emotion(workspace, "models", "promote", "2", "--reason", "by hand", PREFECT_API_URL=server.url)
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     assert champion_events(server, 4)[-1]["payload"]["reason"] == "by hand"
+
+
+def test_a_version_that_does_not_exist_is_named_once_without_a_traceback(moved, server, workspace):
+    outcome = subprocess.run(
+        [sys.executable, "-c", PROMOTE_MISSING],
+        env=environment(workspace, PREFECT_API_URL=server.url),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "got version 7 of the model emotion, expected one of 1, 2" in outcome.stdout
+    assert "Traceback" not in outcome.stderr and "export version 7" not in outcome.stderr

@@ -119,6 +119,18 @@ def test_a_second_run_scores_only_what_is_new(scored, server, workspace, photos,
     ]
 
 
+@pytest.mark.parametrize(("name", "said"), [("nosuch", "matches no file"), ("empty", "has no photo")])
+def test_a_source_without_photos_ends_in_one_message_and_leaves_no_folder(
+    scored, server, workspace, export, tmp_path, name, said
+):
+    (tmp_path / "empty").mkdir()
+    before = sorted((workspace / "scores").iterdir())
+    outcome = run_emotion(workspace, *arguments(tmp_path / name, export), PREFECT_API_URL=server.url)
+    assert outcome.returncode == 1 and said in outcome.stderr
+    assert "Traceback" not in outcome.stderr + outcome.stdout
+    assert sorted((workspace / "scores").iterdir()) == before
+
+
 def test_the_progress_of_a_pass_that_finds_nothing_new_is_at_its_end(scored, server, workspace, photos, export):
     outcome = run_emotion(workspace, *arguments(photos, export), PREFECT_API_URL=server.url)
     assert outcome.returncode == 0, outcome.stderr[-4000:]

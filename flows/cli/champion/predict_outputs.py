@@ -41,8 +41,8 @@ class OutputChoice(NamedTuple):
 
     @property
     def prints_table(self) -> bool:
-        """Whether the table goes to standard output: nothing else is printed or written instead."""
-        return not (self.json or self.csv)
+        """Whether the table goes to standard output: nothing else is printed instead."""
+        return not self.json and self.csv != "-"
 
 
 class Output(Protocol):

@@ -25,10 +25,16 @@ def review_labels(request: ReviewRequest) -> None:
     """Import or export answers, or show the page until Ctrl-C.
 
     Raises:
-        PipelineError: there is no audit, a file cannot be used, the port is taken, or the address needs a token.
+        PipelineError: a reviewer is named without a file, there is no audit, a file cannot be used, the port is
+            taken, or the address needs a token.
     """
     from flows.settings import load_settings
 
+    if request.reviewer and not request.file:
+        raise PipelineError(
+            f"got --reviewer {request.reviewer} without --import, whose answers it names: an export has the answers of "
+            "all people, and the page asks who answers; leave --reviewer out"
+        )
     workspace = load_settings().workspace.resolve()
     if request.file:
         import_file(workspace, Path(request.file), request.reviewer)

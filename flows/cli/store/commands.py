@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from flows.cli.terminal import console
+from reports.common.formatting import plural
 
 app = typer.Typer(no_args_is_help=True, help="The store that several hosts share: status, push, pull, verify, prune.")
 
@@ -33,11 +34,15 @@ def status() -> None:
     here = {
         stored.name for stored in find_stages(settings.workspace.resolve()) if stored.record.stage not in KEPT_LOCALLY
     }
-    console.print(f"{escape(store.url)}: {len(there):,} stages, {sum(objects.values()) / 1e6:,.1f} MB")
-    console.print(f"Only here: {len(here - there):,} stages; emotion store push gives them to the store")
-    console.print(f"Only there: {len(there - here):,} stages; a run fetches what it needs, emotion store pull the rest")
+    console.print(f"{escape(store.url)}: {plural(len(there), 'stage')}, {sum(objects.values()) / 1e6:,.1f} MB")
+    console.print(f"Only here: {plural(len(here - there), 'stage')}; emotion store push gives them to the store")
+    console.print(
+        f"Only there: {plural(len(there - here), 'stage')}; a run fetches what it needs, emotion store pull the rest"
+    )
     for name, needs in list_named_needs(store):
-        console.print(f"{escape(needs.host)} needs {len(needs.stages):,} stages ({escape(name)})", soft_wrap=True)
+        console.print(
+            f"{escape(needs.host)} needs {plural(len(needs.stages), 'stage')} ({escape(name)})", soft_wrap=True
+        )
     for stage, key, lease in list_leases(store):
         console.print(f"{escape(lease.host)}, process {lease.process}, writes {stage}/{key}")
 
@@ -57,7 +62,7 @@ def push() -> None:
     protected = ModelRegistry(workspace.root).protected_keys()
     tell_needs(store, workspace, PrunePolicy(keep=max(1, settings.keep_reports), protected=protected))
     number = push_state(store, workspace.root)  # last: if it is refused, no other host removes what this one needs
-    console.print(f"{count:,} stages written to {escape(store.url)}; champion and reviews are copy {number}")
+    console.print(f"{plural(count, 'stage')} written to {escape(store.url)}; champion and reviews are copy {number}")
 
 
 @app.command()
@@ -81,7 +86,7 @@ def pull(
     pulled = pull_needed(store, settings.open_workspace(), None if everything else SHOWN_STAGES, _tell("here"))
     copied = f"copy {state.number} of host {state.host}" if state else "the newest copy already"
     console.print(
-        f"{pulled.count:,} stages fetched from {escape(store.url)}; champion and reviews are {escape(copied)}"
+        f"{plural(pulled.count, 'stage')} fetched from {escape(store.url)}; champion and reviews are {escape(copied)}"
     )
     if pulled.missing:
         _tell_missing(pulled.missing)
@@ -102,7 +107,8 @@ def verify() -> None:
         console.print(f"[yellow]{escape(name)}[/]: {escape(fault)}", soft_wrap=True)
         damaged += 1
     if damaged:
-        console.print(f"{damaged} were damaged: run emotion store push on each host that may have them")
+        were = "was" if damaged == 1 else "were"
+        console.print(f"{damaged:,} {were} damaged: run emotion store push on each host that may have them")
         raise typer.Exit(EXIT_INCOMPLETE)
     console.print("Every stage, and every copy of a state, is whole.")
 
@@ -122,17 +128,20 @@ def prune(
     for stage, key in removed.stages:
         console.print(f"{stage}/{key}")
     console.print(
-        f"{'would remove' if dry_run else 'removed'} {len(removed.stages):,} stages and {removed.objects:,} objects, "
-        f"{removed.object_bytes / 1e6:,.1f} MB; {removed.kept:,} stages stay"
+        f"{'would remove' if dry_run else 'removed'} {plural(len(removed.stages), 'stage')} and "
+        f"{plural(removed.objects, 'object')}, {removed.object_bytes / 1e6:,.1f} MB; "
+        f"{plural(removed.kept, 'stage')} {'stays' if removed.kept == 1 else 'stay'}"
     )
 
 
 def _tell_missing(missing: Sequence[tuple[str, str]]) -> None:
     named = ", ".join(f"{stage}/{key}" for stage, key in missing[:NAMED_STAGES])
+    them = "it" if len(missing) == 1 else "them"
     others = f" and {len(missing) - NAMED_STAGES:,} more" if len(missing) > NAMED_STAGES else ""
     console.print(
-        f"[yellow]The store lacks {len(missing):,} stages that this workspace needs, or has them damaged[/]: {named}"
-        f"{others}. Run emotion store push on a host that has them, then pull again; a run rebuilds what it needs",
+        f"[yellow]The store lacks {plural(len(missing), 'stage')} that this workspace needs, or has {them} damaged[/]: "
+        f"{named}{others}. Run emotion store push on a host that has {them}, then pull again; a run rebuilds what it "
+        "needs",
         highlight=False,
         soft_wrap=True,
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -136,7 +137,7 @@ def test_a_column_of_a_person_s_own_does_not_decide_the_separator(tmp_path, sepa
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([row(SMILE, "angry")], "got new_label angry"),
+        ([row(SMILE, "angry")], rf"got new_label angry \({SMILE}\); expected"),
         ([row(SMILE, "happy"), row(SMILE, "neutral")], f"more than one new_label for {SMILE}"),
         ([(SMILE, "train", "sad", "happy", 0.9, "", "happy", "")], f"no pixel_sha256 for {SMILE}"),
     ],
@@ -220,8 +221,8 @@ def test_an_unknown_image_is_refused(manifest):
 
 def test_a_correction_of_other_pixels_is_refused(manifest):
     stale = Correction(new_label="happy", pixel_sha256=hashlib.sha256(b"older picture").hexdigest())
-    with pytest.raises(PipelineError, match=f"other pixels than were looked at for {SMILE}"):
-        apply_relabel(manifest, {SMILE: stale})
+    with pytest.raises(PipelineError, match=f"mine.csv: got other pixels than were looked at for {SMILE}"):
+        apply_relabel(manifest, {SMILE: stale}, file=Path("mine.csv"))
 
 
 def test_one_picture_gets_one_class(manifest):
@@ -230,15 +231,25 @@ def test_one_picture_gets_one_class(manifest):
 
 
 @pytest.mark.parametrize(("images", "more"), [(1, ""), (5, ""), (6, " and 1 more"), (8, " and 3 more")])
-def test_the_first_five_wrong_rows_are_named_and_the_others_counted(tmp_path, images, more):
+def test_the_first_five_wrong_classes_are_named_and_the_others_counted(tmp_path, images, more):
     path = write_rows(tmp_path / "relabel.csv", [row(f"train/sad/{n}.jpg", f"odd{n}") for n in range(images)])
     with pytest.raises(PipelineError) as refusal:
         read_relabel(path)
-    named = ", ".join(f"odd{n}" for n in range(min(images, 5)))
+    named = ", ".join(f"odd{n} (train/sad/{n}.jpg)" for n in range(min(images, 5)))
     assert str(refusal.value) == (
         f"{path}: got new_label {named}{more}; expected happy, neutral, sad, surprise, remove or nothing: correct "
         "these rows"
     )
+
+
+def test_a_wrong_class_is_named_once_with_its_first_three_images(tmp_path):
+    rows = [row(f"train/sad/{n}.jpg", "happi") for n in range(5)] + [row(SMILE, "sadd")]
+    with pytest.raises(PipelineError) as refusal:
+        read_relabel(write_rows(tmp_path / "relabel.csv", rows))
+    said = (
+        f"got new_label happi (train/sad/0.jpg, train/sad/1.jpg, train/sad/2.jpg and 2 more), sadd ({SMILE}); expected"
+    )
+    assert said in str(refusal.value)
 
 
 def test_an_image_listed_three_times_is_named_for_each_row_too_many(tmp_path):
@@ -365,8 +376,8 @@ def test_contradictory_corrections_are_told_with_both_classes(manifest):
     with pytest.raises(PipelineError) as refusal:
         apply_relabel(manifest, correct(manifest, **{SMILE: "happy", COPY: "neutral"}))
     assert str(refusal.value) == (
-        f"got neutral for {COPY} and happy for an image with the same pixels, expected one class for one picture: "
-        "decide for one"
+        f"relabel.csv: got neutral for {COPY} and happy for an image with the same pixels, expected one class for one "
+        "picture: decide for one"
     )
 
 

@@ -489,6 +489,14 @@ def test_another_file_is_refused_with_what_is_expected(root, tmp_path, content):
     assert list_reviewers(root) == []
 
 
+@pytest.mark.parametrize("cell", ["x", "-1", "nan"])
+def test_a_vote_that_is_no_number_is_named_with_row_and_column(root, tmp_path, cell):
+    path = tmp_path / "votes.csv"
+    path.write_text(f"image,happy,sad\ntrain/sad/1.jpg,1,2\ntrain/sad/2.jpg,1,{cell}\n")
+    with pytest.raises(PipelineError, match=f"row 2 has {cell} in sad, expected a number from 0 to"):
+        import_answers(root, path)
+
+
 def test_a_file_that_does_not_exist_is_named(root, tmp_path):
     with pytest.raises(PipelineError, match=r"none\.json"):
         import_answers(root, tmp_path / "none.json")

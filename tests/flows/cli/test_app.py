@@ -20,7 +20,16 @@ from flows.cli.app import main
 from flows.cli.commands import app
 from flows.cli.doctor import examine
 from flows.cli.options import SOURCE_VARIABLE, FormatOptions, check_source, parse_choices, parse_format
-from flows.settings import Settings, load_settings, settings_environment
+from flows.service.process_marks import PART_VARIABLE, UP_VARIABLE
+from flows.settings import (
+    OTHER_VARIABLES,
+    Settings,
+    find_unknown_names,
+    load_settings,
+    read_usable_settings,
+    settings_environment,
+)
+from tasks.support.links import MLFLOW_PAGE_VARIABLE, REPORTS_URL_VARIABLE
 from tests.support.emotion_command import EMOTION
 
 
@@ -262,6 +271,40 @@ def test_doctor_names_every_check(keras_home):
         "weights",
     ):
         assert f" {name}" in outcome.output
+
+
+def test_doctor_shows_a_wrong_setting_as_a_line_and_goes_on(keras_home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EMOTION_PREFECT_PORT", "0")
+    monkeypatch.setenv("EMOTION_WORKSPCE", "/data")
+    (tmp_path / ".env").write_text("EMOTION_NONE_AT_ALL=1\nEMOTION_HOST=10.0.0.1\nOTHER=1\n")
+    outcome = CliRunner().invoke(app, ["doctor"])
+    assert outcome.exit_code == 0, outcome.output
+    assert "look settings: got EMOTION_PREFECT_PORT=0: " in outcome.output
+    assert "look settings: EMOTION_WORKSPCE is no setting and has no effect; EMOTION_WORKSPACE is one" in outcome.output
+    assert "look settings: EMOTION_NONE_AT_ALL is no setting" in outcome.output
+    assert "OTHER" not in outcome.output and "EMOTION_HOST" not in outcome.output
+    assert " weights of vgg16" in outcome.output
+
+
+def test_settings_beside_a_wrong_one_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"EMOTION_WORKSPACE={tmp_path / 'mine'}\nEMOTION_PREFECT_PORT=0\n")
+    settings, fault = read_usable_settings()
+    assert (settings.workspace, settings.prefect_port) == (tmp_path / "mine", 4200)
+    assert "EMOTION_PREFECT_PORT=0" in fault
+    (tmp_path / ".env").chmod(0o666)
+    settings, fault = read_usable_settings()
+    assert (settings.workspace.name, "chmod o-w" in fault) == ("workspace", True)
+
+
+def test_variables_that_processes_give_each_other_are_no_unknown_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    used = {SOURCE_VARIABLE, UP_VARIABLE, PART_VARIABLE, MLFLOW_PAGE_VARIABLE, REPORTS_URL_VARIABLE}
+    assert used <= OTHER_VARIABLES
+    for name in (*used, "EMOTION_KEEP_REPORTS", "emotion_host"):
+        monkeypatch.setenv(name, "1")
+    assert find_unknown_names() == []
 
 
 def test_doctor_finds_weights_where_they_are(tmp_path, keras_home):

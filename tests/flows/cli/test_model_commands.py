@@ -30,7 +30,8 @@ def emotion(workspace, monkeypatch):
 
 
 def test_promote_roll_back_and_look(emotion, workspace):
-    assert "before it none" in emotion("promote", "1", "--reason", "the first")
+    assert "No rollback is possible yet." in emotion("list")
+    assert "before it none. No rollback is possible yet." in emotion("promote", "1", "--reason", "the first")
     assert "A rollback goes to version 1" in emotion("promote", "2", "--reason", "better")
     assert "champion already" in emotion("promote", "2")
     listed = emotion("list")
@@ -49,6 +50,14 @@ def test_a_version_that_there_is_not_is_named(emotion, version):
         emotion("promote", version)
 
 
+def test_a_version_is_looked_for_before_its_export(emotion, monkeypatch):
+    monkeypatch.setattr("flows.cli.model_versions.ensure_export", lambda number, registry: 1 / 0)
+    with pytest.raises(PipelineError, match="got version 7 of the model emotion, expected one of 1, 2"):
+        emotion("promote", "7")
+
+
 def test_an_empty_registry_says_where_it_looked(emotion, monkeypatch, tmp_path):
     monkeypatch.setenv("EMOTION_WORKSPACE", str(tmp_path))
     assert "No version is registered" in emotion("list")
+    with pytest.raises(PipelineError, match="which has no version yet: a run registers the first"):
+        emotion("promote", "7")

@@ -87,6 +87,13 @@ def test_the_csv_has_the_same_figures_whether_printed_or_written(emotion, tmp_pa
     assert rows[2]["p_happy"] == "" and "damaged" in rows[2]["message"]
 
 
+def test_a_csv_in_a_file_leaves_the_table_which_names_what_was_not_read(emotion, tmp_path):
+    table = emotion("a.png", "b.png").stdout
+    outcome = emotion("a.png", "b.png", "--csv", str(tmp_path / "faces.csv"))
+    assert "not read b.png" in table and outcome.stdout.startswith(table)
+    assert "not read b.png" not in emotion("a.png", "b.png", "--csv", "-").stdout
+
+
 def test_an_interrupted_csv_leaves_the_older_file(emotion, tmp_path, monkeypatch):
     target = tmp_path / "faces.csv"
     target.write_text("older")

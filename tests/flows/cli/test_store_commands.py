@@ -151,10 +151,10 @@ def test_a_pull_names_what_the_store_lacks(emotion, team, tmp_path):
     forget_stage(team, VARIANTS_STAGE, training)
 
     said = emotion(tmp_path / "two", "store", "pull", status=3)
-    assert f"The store lacks 1 stages that this workspace needs, or has them damaged: variants/{training}. Run" in said
+    assert f"The store lacks 1 stage that this workspace needs, or has it damaged: variants/{training}. Run" in said
     assert "2 stages fetched" in said, "export and report"
     emotion(one, "store", "push")
-    assert "1 stages fetched" in emotion(tmp_path / "two", "store", "pull")
+    assert "1 stage fetched" in emotion(tmp_path / "two", "store", "pull")
 
 
 def test_a_refused_state_does_not_keep_what_this_host_needs_from_the_store(emotion, team, tmp_path):

@@ -292,7 +292,7 @@ def test_an_empty_registry_has_no_champion_and_nothing_to_settle(template, tmp_p
     empty.client.delete_registered_model(MODEL_NAME)
     assert (empty.champion(), empty.challenger(), empty.previous(), empty.list_versions()) == (0, 0, 0, [])
     assert empty.recover_interrupted_moves() == []
-    with pytest.raises(PipelineError, match="none: a run registers the first"):
+    with pytest.raises(PipelineError, match="no version yet: a run registers the first"):
         empty.move_champion(1, "test", "why")
 
 

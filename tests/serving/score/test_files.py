@@ -1,6 +1,7 @@
 """Photos of a source: folders, archives, lists, patterns and addresses, each photo once and with its mark."""
 
 import io
+import shutil
 import tarfile
 import zipfile
 
@@ -87,11 +88,26 @@ def test_a_pattern_and_a_single_photo(photos):
     assert names_of(photos / NAMES[0]) == [str(photos / NAMES[0])]
 
 
-def test_an_empty_folder_has_no_photos_and_is_no_error(tmp_path, export):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("empty", "has no photo"), ("nothing-here", "matches no file"), ("no-rows.csv", "has no photo")],
+)
+def test_a_source_without_photos_is_refused_and_nothing_is_written(tmp_path, export, name, said):
     (tmp_path / "empty").mkdir()
-    summary = score(make_spec(tmp_path / "workspace", export, tmp_path / "empty"))
-    assert (summary.total.photos, summary.scored_now, summary.drift.reason) == (0, 0, "no face has an answer")
-    assert list(read_scores(tmp_path / "workspace" / "scores" / "91be04c7aa35de10")["file"]) == []
+    (tmp_path / "no-rows.csv").write_text("path\n")
+    with pytest.raises(PipelineError, match=said):
+        score(make_spec(tmp_path / "workspace", export, tmp_path / name))
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_a_folder_may_be_emptied_after_its_photos_were_scored(tmp_path, export):
+    folder = draw_photos(tmp_path / "inbox", 2)
+    spec = make_spec(tmp_path / "workspace", export, folder)
+    score(spec)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    assert score(spec).scored_now == 0
+    assert len(read_scores(spec.directory)) == 2
 
 
 def test_a_source_that_does_not_exist_is_named(tmp_path):

@@ -40,6 +40,12 @@ def test_another_address_needs_a_token(root, monkeypatch):
     refuse(says="got EMOTION_REVIEW_TOKEN with 5 characters")
 
 
+def test_a_reviewer_is_refused_where_no_file_is_read(root, tmp_path):
+    refuse("--reviewer", "bob", "--export", tmp_path / "out", says="got --reviewer bob without --import")
+    refuse("--reviewer", "bob", says="leave --reviewer out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_taken_port_is_named(root):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
