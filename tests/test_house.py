@@ -282,17 +282,17 @@ STAGE_MODULES = {
         models.catalog.variants reports reports.common.formatting reports.tuning tasks.publish.search
     """,
     "exports": """
-        data.base.data_format data.base.errors data.base.markdown data.base.record
-        data.quality.multiple_testing data.records.analysis data.records.dataset data.records.events
-        data.records.export data.records.promotion data.records.run data.records.run_difference
-        data.records.training data.records.truths data.records.votes data.system.child_process
-        data.system.hardware data.system.limits data.views.tfrecords models.analysis.rejection
-        models.catalog.train_config models.evaluation.calibration models.evaluation.intervals
+        data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.record
+        data.quality.multiple_testing data.records.analysis data.records.dataset data.records.events data.records.export
+        data.records.promotion data.records.run data.records.run_difference data.records.training data.records.truths
+        data.records.votes data.system.child_process data.system.hardware data.system.limits data.views.tfrecords
+        data.votes.agreement data.votes.column models.analysis.rejection models.catalog.train_config
+        models.evaluation.calibration models.evaluation.intervals models.evaluation.judging models.evaluation.metrics
         models.evaluation.paired models.evaluation.predictions models.export.check models.export.facts
-        models.export.gate models.export.jobs models.export.litert models.export.onnx_file
-        models.export.packages models.export.readme models.export.saved_model models.export.training
-        models.export.write models.jobs.events models.jobs.files models.jobs.plan models.jobs.specs
-        models.networks models.networks.layers models.training.predict models.training.runtime
+        models.export.gate models.export.jobs models.export.litert models.export.onnx_file models.export.packages
+        models.export.readme models.export.saved_model models.export.training models.export.write models.jobs.events
+        models.jobs.files models.jobs.plan models.jobs.specs models.networks models.networks.layers
+        models.training.predict models.training.runtime
     """,
     "reports": """
         data.base.data_format data.base.errors data.base.markdown data.base.parts data.base.paths data.base.record

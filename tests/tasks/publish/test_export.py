@@ -13,6 +13,7 @@ import pytest
 
 from data.base.data_format import SEED_FORMAT
 from data.base.errors import ChildKilled, PipelineError
+from data.manifest.table import COLUMN_TYPES
 from data.workspace.layout import DATASETS_STAGE, REPORTS_STAGE, SUMMARY_NAME
 from data.workspace.store import Workspace
 from models.evaluation.predictions import read_predictions
@@ -204,7 +205,9 @@ def vote_for_the_next(training, out: Path) -> None:
     votes[np.arange(len(frame)), (frame["label"] + 1) % 4] = 10
     rows = [row.tolist() if place % 4 else None for place, row in enumerate(votes)]
     labels = [SEED_FORMAT.labels[label] for label in frame["label"]]
-    manifest = pd.DataFrame({"path": frame["image_id"], "label": labels, "part": frame["part"], "votes": rows})
+    known = {"path": frame["image_id"], "label": labels, "part": frame["part"], "votes": rows}
+    others = {name: "" if kind == "str" else 0 for name, kind in COLUMN_TYPES.items() if name not in known}
+    manifest = pd.DataFrame(known).assign(**others)
     manifest.to_parquet(out / "manifest.parquet", index=False)
     (out / SUMMARY_NAME).write_text(make_data().model_dump_json())
 
