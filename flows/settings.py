@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from data.base.errors import PipelineError
+from data.shared_store.address import refuse_overlap
 from data.shared_store.objects import WAIT_SECONDS, ObjectStore
 from data.shared_store.tier import SharedTier
 from data.sources.archives.entries import show_name
@@ -193,10 +194,11 @@ class Settings(BaseSettings):
         """Return the store that several hosts share.
 
         Raises:
-            PipelineError: EMOTION_STORE names none, or is no address of one.
+            PipelineError: EMOTION_STORE names none, is no address of one, or shares a directory with the workspace.
         """
         if not self.store:
             raise PipelineError("got no EMOTION_STORE, expected the address of a store, such as s3://bucket/prefix")
+        refuse_overlap(self.store, self.workspace)
         return ObjectStore(self.store, self.store_wait_seconds)
 
     def download_settings(self) -> DownloadSettings:

@@ -36,6 +36,27 @@ def store_folder(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
+def refuse_overlap(url: str, workspace: Path) -> None:
+    """Refuse a store that is a workspace, lies inside it, or around it: the files of both would be mixed.
+
+    Raises:
+        PipelineError: the store is a directory that has files of the workspace, or the other way round.
+    """
+    folder = store_folder(url)
+    if folder is None:
+        return
+    try:
+        store, root = folder.resolve(), workspace.resolve()
+    except (OSError, RuntimeError, ValueError):  # a link to itself, a NUL: `open_backend` says so
+        return
+    if store.is_relative_to(root) or root.is_relative_to(store):
+        how = "is" if store == root else "lies inside" if store.is_relative_to(root) else "contains"
+        raise PipelineError(
+            f"got the store {url}, which {how} the workspace {root}; expected two directories, neither inside the "
+            "other: set EMOTION_STORE or EMOTION_WORKSPACE to another one. Nothing was written"
+        )
+
+
 def open_backend(url: str) -> "Backend":
     """Return the client of a store, which has sent nothing yet; a directory is made if it is missing.
 

@@ -20,6 +20,7 @@ from data.workspace.run_results import read_results
 from data.workspace.stage_record import RECORD_NAME
 from data.workspace.store import Produced, Workspace
 from flows.cli.commands import app
+from flows.settings import load_settings
 from models.export.find import champion_export
 from models.jobs.files import NETWORK_NAME, RESULT_NAME
 from models.registry.champion import ModelRegistry
@@ -182,3 +183,14 @@ def test_hosts_that_share_mlflow_push_workspaces_of_their_own(emotion, team, tmp
         emotion(host, "store", "push")
     assert {ModelRegistry(host).champion() for host in hosts} == {4}
     assert len({needs.workspace for needs in list_needs(team)}) == 2
+
+
+@pytest.mark.parametrize("below", ["", "store"])
+@pytest.mark.parametrize("command", ["push", "pull", "status"])
+def test_a_store_in_the_workspace_is_refused_and_nothing_is_written(emotion, tmp_path, monkeypatch, below, command):
+    monkeypatch.setenv("EMOTION_STORE", f"file://{tmp_path / 'one' / below}")
+    with pytest.raises(PipelineError, match=r"the workspace .*one; expected two directories"):
+        emotion(tmp_path / "one", "store", command)
+    with pytest.raises(PipelineError, match="expected two directories"):
+        load_settings().open_workspace()  # of a run
+    assert not (tmp_path / "one").exists()
