@@ -3,7 +3,7 @@
 import pytest
 
 from data.base.errors import PipelineError
-from data.shared_store.address import open_backend, refuse_overlap, store_folder
+from data.shared_store.address import MissingStore, open_backend, refuse_overlap, store_folder
 from data.shared_store.objects import ObjectStore
 
 
@@ -52,6 +52,21 @@ def test_a_write_on_a_condition_locks_in_the_same_directory(tmp_path):
     store = ObjectStore(url)
     assert store.replace("one", b"new", store.create("one", b"old"))
     assert store_folder(url) == tmp_path / "my store" and not (tmp_path / "my%20store").exists()
+
+
+def test_a_directory_that_is_missing_is_made_by_whoever_writes(tmp_path):
+    url = f"file://{tmp_path}/team/store"
+    with pytest.raises(MissingStore, match="does not exist: nothing was pushed there yet"):
+        ObjectStore(url, make=False)
+    assert not (tmp_path / "team").exists()
+    ObjectStore(url).write("one", b"content")
+    assert ObjectStore(url, make=False).read("one") == b"content"
+
+
+def test_a_file_is_no_store_for_whoever_reads_either(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(PipelineError, match=r"that cannot be opened .* expected a directory"):
+        open_backend(f"file://{tmp_path}/file", make=False)
 
 
 @pytest.mark.parametrize("place", ["/proc/none", "/dev/null", "{tmp}/a%00b", "{tmp}/file", "{tmp}/file/below"])

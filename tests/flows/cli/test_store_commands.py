@@ -194,3 +194,24 @@ def test_a_store_in_the_workspace_is_refused_and_nothing_is_written(emotion, tmp
     with pytest.raises(PipelineError, match="expected two directories"):
         load_settings().open_workspace()  # of a run
     assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize("command", ["pull", "verify", "prune"])
+def test_what_only_reads_makes_no_store(emotion, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("EMOTION_STORE", f"file://{tmp_path / 'mistyped' / 'team'}")
+    with pytest.raises(PipelineError, match="a directory that does not exist: nothing was pushed there yet"):
+        emotion(tmp_path / "one", "store", command)
+    assert "does not exist: nothing was pushed there yet" in emotion(tmp_path / "one", "store", "status")
+    load_settings().open_workspace(shared=False)  # of emotion prune
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_without_anything_is_called_empty_and_not_whole(emotion, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOTION_STORE", f"file://{tmp_path / 'team'}")
+    (tmp_path / "team").mkdir()
+    assert "is empty: nothing was pushed there yet" in emotion(tmp_path / "one", "store", "verify")
+    assert "removed 0 stages" in emotion(tmp_path / "one", "store", "prune")
+    assert "is empty" in emotion(tmp_path / "one", "store", "verify"), "the time that pruning asks for is no content"
+    train(Workspace(tmp_path / "one", reserve_bytes=0), 1)
+    emotion(tmp_path / "one", "store", "push")
+    assert "is whole" in emotion(tmp_path / "one", "store", "verify")
