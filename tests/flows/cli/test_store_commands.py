@@ -215,3 +215,12 @@ def test_a_store_without_anything_is_called_empty_and_not_whole(emotion, tmp_pat
     train(Workspace(tmp_path / "one", reserve_bytes=0), 1)
     emotion(tmp_path / "one", "store", "push")
     assert "is whole" in emotion(tmp_path / "one", "store", "verify")
+
+
+def test_a_host_that_looked_for_a_champion_first_can_pull(emotion, team, tmp_path):
+    train(Workspace(tmp_path / "one", reserve_bytes=0), 1)
+    emotion(tmp_path / "one", "store", "push")
+    emotion(tmp_path / "two", "models", "list")
+    assert "3 stages fetched" in emotion(tmp_path / "two", "store", "pull")
+    assert Workspace(tmp_path / "two").id == Workspace(tmp_path / "one").id
+    assert ModelRegistry(tmp_path / "two").champion() == 1
