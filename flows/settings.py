@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from data.base.errors import PipelineError
+from data.shared_store.address import refuse_overlap
 from data.shared_store.objects import WAIT_SECONDS, ObjectStore
 from data.shared_store.tier import SharedTier
 from data.sources.archives.entries import show_name
@@ -194,26 +195,33 @@ class Settings(BaseSettings):
         """Return the names of EMOTION_HOST_NAMES in lower case."""
         return [name.lower() for name in self.host_names.split(",") if name]
 
-    def open_workspace(self, force: bool = False) -> Workspace:
-        """Return the workspace, with the store behind it if there is one; `force` makes it write every stage again."""
+    def open_workspace(self, force: bool = False, shared: bool = True) -> Workspace:
+        """Return the workspace.
+
+        Args:
+            force: write every stage again.
+            shared: put the store behind it, if there is one.
+        """
         if kind := network_file_system(self.workspace):
             logger.warning(
                 "the workspace %s is on %s: locks of other hosts may not hold there; use a local disk",
                 self.workspace,
                 kind,
             )
-        tier = SharedTier(self.open_store(), self.store_outage == "local") if self.store else None
+        tier = SharedTier(self.open_store(), self.store_outage == "local") if self.store and shared else None
         return Workspace(self.workspace, force=force, reserve_bytes=self.reserve_bytes, tier=tier)
 
-    def open_store(self) -> ObjectStore:
-        """Return the store that several hosts share.
+    def open_store(self, make: bool = True) -> ObjectStore:
+        """Return the store that several hosts share; `make` makes its directory if it is one that is missing.
 
         Raises:
-            PipelineError: EMOTION_STORE names none, or is no address of one.
+            MissingStore: its directory is missing, and is not to be made.
+            PipelineError: EMOTION_STORE names none, is no address of one, or shares a directory with the workspace.
         """
         if not self.store:
             raise PipelineError("got no EMOTION_STORE, expected the address of a store, such as s3://bucket/prefix")
-        return ObjectStore(self.store, self.store_wait_seconds)
+        refuse_overlap(self.store, self.workspace)
+        return ObjectStore(self.store, self.store_wait_seconds, make)
 
     def download_settings(self) -> DownloadSettings:
         """Return the settings of downloads."""

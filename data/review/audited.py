@@ -1,6 +1,7 @@
 """The latest label audit of a workspace, with the data set, the images and the networks that belong to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from data.workspace.stage_record import StageRecord, read_record
 
 NO_AUDIT = "no label audit yet: emotion audit or emotion run makes one"
 
+NO_IMAGES = "a label audit, but not the images of its data set: run emotion store pull --all, or emotion run"
+"""What a workspace has after `emotion store pull`, which leaves images out."""
+
 
 @dataclass(frozen=True)
 class AuditedData:
@@ -56,16 +60,17 @@ class AuditedData:
 
 
 def find_latest_audit(workspace: Path) -> StageRecord | None:
-    """Return the record of the audit that was made or used last; None if there is none whose data is still there."""
-    newest = sorted(workspace.glob(f"{AUDITS_STAGE}/[!.]*/{RECORD_NAME}"), key=_last_use, reverse=True)
-    for path in newest:
-        try:
-            record = read_record(path.parent)
-        except (OSError, ValidationError):
-            continue
-        if all(folder.is_dir() for folder in _folders(workspace, record)[:2]):
-            return record
-    return None
+    """Return the record of the audit that was made or used last; None if there is none whose data is still there.
+
+    One that judged no image, since its networks were too weak, counts only if there is no other.
+    """
+    whole = [one for one in _list_audits(workspace) if all(path.is_dir() for path in _folders(workspace, one)[:2])]
+    return next((one for one in whole if _judged_images(workspace, one)), next(iter(whole), None))
+
+
+def explain_no_audit(workspace: Path) -> str:
+    """Return what a workspace has instead if `find_latest_audit` finds nothing, and what to do."""
+    return NO_IMAGES if next(_list_audits(workspace), None) else NO_AUDIT
 
 
 def load_audited(workspace: Path, record: StageRecord, in_use: StagesInUse | None = None) -> AuditedData:
@@ -97,6 +102,22 @@ def load_audited(workspace: Path, record: StageRecord, in_use: StagesInUse | Non
         ) from error
     present = tuple(network for network in networks if network.is_dir())
     return AuditedData(record.key, audit, summary, manifest, answers, images / IMAGES_FOLDER, present, set_aside)
+
+
+def _judged_images(workspace: Path, record: StageRecord) -> bool:
+    """Tell whether an audit judged images; so does one that cannot be read, which is told when it is loaded."""
+    try:
+        audit = LabelAudit.model_validate_json((workspace / AUDITS_STAGE / record.key / AUDIT_NAME).read_bytes())
+    except (OSError, ValueError):
+        return True
+    return audit.images > 0
+
+
+def _list_audits(workspace: Path) -> Iterator[StageRecord]:
+    """Yield the records of all audits, the one that was used last first."""
+    for path in sorted(workspace.glob(f"{AUDITS_STAGE}/[!.]*/{RECORD_NAME}"), key=_last_use, reverse=True):
+        with suppress(OSError, ValidationError):
+            yield read_record(path.parent)
 
 
 def _folders(workspace: Path, record: StageRecord) -> Sequence[Path]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.base.errors import PipelineError
 from data.review.answer import History
-from data.review.audited import NO_AUDIT, AuditedData, find_latest_audit, load_audited
+from data.review.audited import AuditedData, explain_no_audit, find_latest_audit, load_audited
 from data.review.choices import find_answer, list_choices
 from data.review.feedback import feedback_folder, read_feedback
 from data.review.import_files import Imported, read_import
@@ -59,7 +59,7 @@ def load_latest(workspace: Path) -> AuditedData:
     """
     record = find_latest_audit(workspace)
     if record is None:
-        raise PipelineError(f"got {workspace} with {NO_AUDIT}")
+        raise PipelineError(f"got {workspace} with {explain_no_audit(workspace)}")
     return load_audited(workspace, record)
 
 

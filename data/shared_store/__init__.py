@@ -11,6 +11,8 @@ progress | from where does another host resume?
 leases   | which host writes a stage now?
 needs    | which stages does each workspace need?
 state    | how does a second host get the champion, MLflow and the reviews of a workspace?
+state_files | which files of a workspace are these, and how are they copied?
+unused   | is there anything in a workspace that must not be replaced?
 transfer | what does a host give, and what does a fresh host need?
 upkeep   | is everything whole, and what may be removed?
 tier     | how does a workspace use the store, and what if it is out of reach?

@@ -25,6 +25,10 @@ REQUEST_SECONDS, SILENT_SECONDS, CONNECT_SECONDS = 3600, 20, 5
 """Time limits of one attempt of one request, of a pause in its answer, and of its connection."""
 
 
+class MissingStore(PipelineError):
+    """Report the directory of a store that does not exist, although nothing is to be written."""
+
+
 def store_scheme(url: str) -> str:
     """Return the kind of a store: s3, gs, az or file."""
     return _split(url).scheme
@@ -36,10 +40,36 @@ def store_folder(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def open_backend(url: str) -> "Backend":
-    """Return the client of a store, which has sent nothing yet; a directory is made if it is missing.
+def refuse_overlap(url: str, workspace: Path) -> None:
+    """Refuse a store that is a workspace, lies inside it, or around it: the files of both would be mixed.
 
     Raises:
+        PipelineError: the store is a directory that has files of the workspace, or the other way round.
+    """
+    folder = store_folder(url)
+    if folder is None:
+        return
+    try:
+        store, root = folder.resolve(), workspace.resolve()
+    except (OSError, RuntimeError, ValueError):  # a link to itself, a NUL: `open_backend` says so
+        return
+    if store.is_relative_to(root) or root.is_relative_to(store):
+        how = "is" if store == root else "lies inside" if store.is_relative_to(root) else "contains"
+        raise PipelineError(
+            f"got the store {url}, which {how} the workspace {root}; expected two directories, neither inside the "
+            "other: set EMOTION_STORE or EMOTION_WORKSPACE to another one. Nothing was written"
+        )
+
+
+def open_backend(url: str, make: bool = True) -> "Backend":
+    """Return the client of a store, which has sent nothing yet.
+
+    Args:
+        url: see `data.shared_store.objects.ObjectStore`.
+        make: make the directory of the store if it is missing; without it a mistyped address stays without effect.
+
+    Raises:
+        MissingStore: the directory is missing, and is not to be made.
         PipelineError: the address is of another form or has a secret, the variables of its cloud do not suffice, the
             directory cannot be made, or the package obstore is not installed.
     """
@@ -55,6 +85,11 @@ def open_backend(url: str) -> "Backend":
     try:
         if folder is None:
             return from_url(url, client_options=_client_options(store_scheme(url)), retry_config={"max_retries": 0})
+        if not make and not folder.exists():
+            raise MissingStore(
+                f"got the store {url}, a directory that does not exist: nothing was pushed there yet. Correct "
+                "EMOTION_STORE, or run `emotion store push` on the host that has the workspace"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         return LocalStore(folder)
     except (BaseError, OSError, ValueError) as error:

@@ -75,17 +75,19 @@ class ObjectStore:
     """Objects below one address.
 
     Args:
-        url: s3://BUCKET/PREFIX, gs://, az://, or file:///DIRECTORY, which is made if it is missing.
+        url: s3://BUCKET/PREFIX, gs://, az://, or file:///DIRECTORY.
         wait_seconds: how long a request is repeated while the store is out of reach.
+        make: make the directory if it is missing; False for whoever only reads.
 
     Raises:
+        MissingStore: the directory is missing, and is not to be made.
         PipelineError: the address is of another form, the variables of its cloud do not suffice, the directory cannot
             be made, or the package obstore is not installed.
     """
 
-    def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS, make: bool = True) -> None:
         self.url, self.wait_seconds, self._answered = url, wait_seconds, False
-        self._backend = open_backend(url)
+        self._backend = open_backend(url, make)
         self._outage = outage_of(url)
         self._folder = store_folder(url)
         # Google's condition is the number of an object's generation; the others know the ETag alone, for which S3 and
@@ -240,6 +242,10 @@ class ObjectStore:
             found = [one for one in found if one["last_modified"] > since]
         names = ((str(one["path"]), int(one["size"])) for one in found)
         yield from sorted(one for one in names if not one[0].startswith(LOCKS_FOLDER))
+
+    def is_empty(self) -> bool:
+        """Tell whether the store has no object beside the one that tells its time."""
+        return all(name == CLOCK_NAME for name, _ in self.list(""))
 
     def now(self) -> datetime:
         """Return the time of the store, by an object that is written for this."""

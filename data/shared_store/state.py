@@ -9,12 +9,10 @@ states/WORKSPACE/NUMBER.json | one copy: its files, see `data.shared_store.packs
 WORKSPACE/.shared_state.json | here: which copy the workspace had last
 """
 
-import shutil
 import socket
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
@@ -26,21 +24,14 @@ from data.base.errors import PipelineError
 from data.base.record import Record
 from data.shared_store.objects import ObjectStore
 from data.shared_store.packs import Packed, pack, unpack
-from data.workspace.atomic import put_in_place, remove_via_rename, write_atomically
+from data.shared_store.state_files import copy_state, put_mark, put_state
+from data.shared_store.unused import is_unused
+from data.workspace.atomic import write_atomically
 from data.workspace.digests import checksum_files
-from data.workspace.layout import ACCEPTED_FOLDER, MLFLOW_FOLDER, REGISTRY_FOLDER, REVIEWS_FOLDER
-from data.workspace.mark import MARK_NAME, PRIVATE_MODE, claim_root, find_mark
+from data.workspace.mark import MARK_NAME, Mark, claim_root, find_mark
 from data.workspace.registry_lock import hold_registry
 
 STATES_FOLDER = "states"
-
-COPIED = (
-    ACCEPTED_FOLDER,
-    REGISTRY_FOLDER,
-    REVIEWS_FOLDER,
-    *(f"{MLFLOW_FOLDER}/{name}" for name in ("mlflow.db", "artifacts", "waiting")),
-)
-"""Files and folders of the state; what else MLflow has there are passwords."""
 
 KEPT_COPIES = 5
 """Newest copies of a workspace that stay in the store."""
@@ -108,7 +99,7 @@ def push_state(store: ObjectStore, root: Path) -> int:
     with TemporaryDirectory(prefix="emotion-state-") as folder:
         copy = Path(folder)
         with hold_registry(root):
-            _copy_state(root, copy)
+            copy_state(root, copy)
         files = checksum_files(copy)
         if newest and files == newest.files:
             pack(store, copy, files)  # one of its objects may have been damaged
@@ -130,8 +121,8 @@ def pull_state(store: ObjectStore, root: Path, workspace: str = "") -> State | N
 
     Args:
         store: that the hosts share.
-        root: of the workspace here; new or empty, or one that has the same id.
-        workspace: id of the workspace that is wanted; needed only if the store has several, and there is none here.
+        root: of the workspace here; new, empty or unused, or one that has the same id.
+        workspace: id of the workspace that is wanted; needed only if the store has several, and nothing is here.
 
     Returns:
         The copy, or None if this workspace has it already.
@@ -141,21 +132,20 @@ def pull_state(store: ObjectStore, root: Path, workspace: str = "") -> State | N
             does not follow the one that this workspace had last.
     """
     mark, last = find_mark(root), _read_last(root)
-    wanted = mark.id if mark else workspace or _only_workspace(store)
-    state = read_state(store, wanted)
-    if state is None:
-        raise PipelineError(f"got no state of workspace {wanted} in {store.url}: run `emotion store push` on its host")
+    state = _find_state(store, root, mark, workspace)
     if state.is_same(last) and not last.pulling:
         return None
     with TemporaryDirectory(prefix="emotion-state-") as folder:
         copy = Path(folder)
         unpack(store, state.packed, copy)
         with hold_registry(root) if mark else nullcontext():
-            if mark:
+            if mark and mark.id != state.workspace:
+                _require_unused(store, root, mark.id)  # again: it may have been used while the copy was read
+            elif mark:
                 _require_replaceable(root, last, state)
-            _put_mark(copy, root)
+            put_mark(copy, root)
             _write_last(root, state, pulling=True)  # if it is broken off, this pull may go on, and no push may follow
-            _put_state(copy, root)
+            put_state(copy, root)
             _write_last(root, state)
     return state
 
@@ -206,8 +196,43 @@ def _make_state(workspace: str, number: int, last: LastState, files: Files, pack
     )
 
 
+def _find_state(store: ObjectStore, root: Path, mark: Mark | None, workspace: str) -> State:
+    """Return the newest copy of the workspace that is here; if nothing was done here, of the one that is wanted."""
+    if mark:
+        if state := read_state(store, mark.id):
+            return state
+        _require_unused(store, root, mark.id)
+    wanted = workspace or _only_workspace(store)
+    state = read_state(store, wanted)
+    if state is None:
+        raise PipelineError(
+            f"got no state of workspace {wanted} in {store.url}, which has {_name_workspaces(store)}: run `emotion "
+            "store push` on its host, or name another by --workspace"
+        )
+    return state
+
+
+def _require_unused(store: ObjectStore, root: Path, workspace: str) -> None:
+    """Refuse a workspace of which the store has no state, and which no other one can replace."""
+    if not is_unused(root):
+        raise PipelineError(
+            f"got no state of workspace {workspace}, which is in {root}; {store.url} has {_name_workspaces(store)}. "
+            "Run `emotion store push` to give it this one; to get another, set EMOTION_WORKSPACE to a new directory, "
+            "or move this one aside"
+        )
+
+
+def _list_workspaces(store: ObjectStore) -> list[str]:
+    return sorted({name.split("/")[1] for name, _ in store.list(STATES_FOLDER)})
+
+
+def _name_workspaces(store: ObjectStore) -> str:
+    found = _list_workspaces(store)
+    return f"the workspaces {', '.join(found)}" if found else "no workspace"
+
+
 def _only_workspace(store: ObjectStore) -> str:
-    found = sorted({name.split("/")[1] for name, _ in store.list(STATES_FOLDER)})
+    found = _list_workspaces(store)
     if len(found) == 1:
         return found[0]
     listed = ", ".join(found) or "none"
@@ -239,9 +264,9 @@ def _require_replaceable(root: Path, last: LastState, state: State) -> None:
     """Refuse to replace a state that has something that a copy lacks."""
     if not last.pulling:
         with TemporaryDirectory(prefix="emotion-state-") as folder:
-            _copy_state(root, Path(folder))
+            copy_state(root, Path(folder))
             here = checksum_files(Path(folder))
-        if here == state.files or (not last.number and set(here) == {MARK_NAME}):
+        if here == state.files or (not last.number and set(here) == {MARK_NAME}) or is_unused(root):
             return
         if here != last.files:
             raise PipelineError(
@@ -254,60 +279,6 @@ def _require_replaceable(root: Path, last: LastState, state: State) -> None:
             f"{root}; expected it to, or a change of this workspace would be lost: move this workspace aside and pull "
             f"into a new one; if this one is right, delete {STATES_FOLDER}/{state.workspace} in the store and push"
         )
-
-
-def _copy_state(root: Path, copy: Path) -> None:
-    """Copy the state of a workspace; databases as they are at one moment, even while they are written."""
-    for name in COPIED:
-        for path in (root / name, *sorted((root / name).rglob("*"))):
-            target = copy / path.relative_to(root)
-            if not path.is_file() or path.is_symlink() or path.suffix == ".lock":
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == ".db":
-                _copy_database(path, target)
-            else:
-                shutil.copyfile(path, target)
-    if (root / MARK_NAME).is_file():
-        shutil.copyfile(root / MARK_NAME, copy / MARK_NAME)
-
-
-def _copy_database(path: Path, target: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-
-
-def _put_mark(copy: Path, root: Path) -> None:
-    """Put the mark of a copy, which makes the directory a workspace."""
-    if not (root / MARK_NAME).exists():
-        root.mkdir(parents=True, exist_ok=True)
-        root.chmod(PRIVATE_MODE)
-    write_atomically(root / MARK_NAME, (copy / MARK_NAME).read_text(encoding="utf-8"))
-    claim_root(root)
-
-
-def _put_state(copy: Path, root: Path) -> None:
-    """Put a copy in the place of the state.
-
-    A database keeps its file and gets another content. If the file were replaced, a process that has it open, such as
-    MLflow's server, would continue with the former one.
-    """
-    for name in COPIED:
-        if (root / name).suffix == ".db" and (root / name).is_file() and (copy / name).is_file():
-            _copy_database(copy / name, root / name)
-        elif (copy / name).exists():
-            _put(copy / name, root / name)
-        elif (root / name).exists():
-            remove_via_rename(root / name)
-
-
-def _put(source: Path, target: Path) -> None:
-    """Move a file or folder, perhaps from another disk; it gets its place once it is whole."""
-    part = target.with_name(f".{target.name}.pulled")
-    target.parent.mkdir(exist_ok=True)
-    remove_via_rename(part)  # of a pull that was broken off
-    shutil.move(source, part)
-    put_in_place(part, target)
 
 
 def _read_last(root: Path) -> LastState:

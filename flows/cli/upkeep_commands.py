@@ -34,7 +34,8 @@ def prune(
 
     settings = load_settings()
     protected = ModelRegistry(settings.workspace).protected_keys()
-    workspace, policy = settings.open_workspace(), PrunePolicy(keep=keep, days=days, protected=protected)
+    workspace = settings.open_workspace(shared=False)  # it removes what is here alone
+    policy = PrunePolicy(keep=keep, days=days, protected=protected)
     pruners = [MlflowPruner(workspace.root, workspace.id)]
     counts, times = prune_workspace(workspace, policy, dry_run, pruners)
     if not dry_run:

@@ -10,7 +10,7 @@ from data.base.errors import PipelineError
 from data.review.agreement import compare_people, images_per_hour
 from data.review.answer import Line
 from data.review.answer_log import AnswerLog
-from data.review.audited import NO_AUDIT, AuditedData, find_latest_audit, load_audited
+from data.review.audited import AuditedData, explain_no_audit, find_latest_audit, load_audited
 from data.review.choices import list_answers, list_choices
 from data.review.feedback import feedback_folder, read_feedback
 from data.review.neighbours import Neighbours
@@ -73,7 +73,7 @@ class Desk:
         """Return what the page needs before somebody begins."""
         board = self.board()
         reasons = [item.reason for item in board.items.values()]
-        nothing = NO_AUDIT if board.data is None else board.data.audit.reason or NOTHING_DOUBTED
+        reason = explain_no_audit(self.workspace) if board.data is None else board.data.audit.reason
         return Start(
             choices=list_choices(self._labels(board)),
             reviewers=tuple(list_reviewers(self.workspace)),
@@ -82,7 +82,7 @@ class Desk:
             suspects=reasons.count("suspect"),
             divided=reasons.count("divided"),
             feedback=reasons.count("feedback"),
-            message="" if reasons else nothing,
+            message="" if reasons else reason or NOTHING_DOUBTED,
         )
 
     def queue(self, reviewer: str, count: int) -> QueuePage:

@@ -21,6 +21,7 @@ NAMED_STAGES = 5
 @app.command()
 def status() -> None:
     """Show what the store has, who writes now, and what this workspace has and the store lacks."""
+    from data.shared_store.address import MissingStore
     from data.shared_store.leases import list_leases
     from data.shared_store.needs import list_named_needs
     from data.shared_store.stages import list_stages
@@ -29,7 +30,11 @@ def status() -> None:
     from flows.settings import load_settings
 
     settings = load_settings()
-    store = settings.open_store()
+    try:
+        store = settings.open_store(make=False)
+    except MissingStore as missing:
+        console.print(escape(str(missing)), highlight=False, soft_wrap=True)
+        return
     there, objects = set(list_stages(store)), dict(store.list(""))
     here = {
         stored.name for stored in find_stages(settings.workspace.resolve()) if stored.record.stage not in KEPT_LOCALLY
@@ -81,7 +86,7 @@ def pull(
     from flows.settings import load_settings
 
     settings = load_settings()
-    store = settings.open_store()
+    store = settings.open_store(make=False)
     state = pull_state(store, settings.workspace.resolve(), workspace)
     pulled = pull_needed(store, settings.open_workspace(), None if everything else SHOWN_STAGES, _tell("here"))
     copied = f"copy {state.number} of host {state.host}" if state else "the newest copy already"
@@ -102,8 +107,11 @@ def verify() -> None:
     from data.shared_store.upkeep import remove_damage
     from flows.settings import load_settings
 
-    damaged = 0
-    for name, fault in remove_damage(load_settings().open_store()):
+    store, damaged = load_settings().open_store(make=False), 0
+    if store.is_empty():
+        console.print(f"{escape(store.url)} is empty: nothing was pushed there yet.", highlight=False, soft_wrap=True)
+        return
+    for name, fault in remove_damage(store):
         console.print(f"[yellow]{escape(name)}[/]: {escape(fault)}", soft_wrap=True)
         damaged += 1
     if damaged:
@@ -124,7 +132,7 @@ def prune(
     from data.shared_store.upkeep import prune_store
     from flows.settings import load_settings
 
-    removed = prune_store(load_settings().open_store(), days, dry_run)
+    removed = prune_store(load_settings().open_store(make=False), days, dry_run)
     for stage, key in removed.stages:
         console.print(f"{stage}/{key}")
     console.print(

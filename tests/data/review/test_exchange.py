@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from data.review.exchange import export_reviews, import_answers, load_latest
 from data.review.feedback import FeedbackStore, read_feedback
 from data.review.reviewers import list_reviewers, make_name, open_log
 from data.review.tally import count_votes, decide_labels, list_pictures, make_relabel
-from data.workspace.layout import DATASETS_STAGE, QUARANTINE_NAME
+from data.workspace.layout import DATASETS_STAGE, IMAGES_STAGE, QUARANTINE_NAME
 from models.analysis.label_sample import draw_sample
 from tests.support.image_tree import make_pixels
 from tests.support.review_factory import make_audited_workspace, make_line, picture_name
@@ -188,6 +189,15 @@ def test_a_face_whose_class_changed_leaves_its_former_folder(root, tmp_path):
 def test_an_export_without_an_audit_says_what_to_do(tmp_path):
     with pytest.raises(PipelineError, match="no label audit yet: emotion audit"):
         export_reviews(tmp_path, tmp_path / "out")
+
+
+def test_an_audit_whose_images_were_not_pulled_is_not_called_missing(root, tmp_path):
+    for folder in (IMAGES_STAGE, DATASETS_STAGE):  # as after emotion store pull
+        shutil.rmtree(root / folder)
+    table = write_csv(tmp_path / "x.csv", [["image", "new_label"], ["train/sad/1.jpg", "happy"]])
+    for act in (lambda: export_reviews(root, tmp_path / "out"), lambda: import_answers(root, table)):
+        with pytest.raises(PipelineError, match=r"a label audit, but not the images .* emotion store pull --all"):
+            act()
 
 
 def current(root):

@@ -3,7 +3,7 @@
 import pytest
 
 from data.base.errors import PipelineError
-from data.shared_store.address import open_backend, store_folder
+from data.shared_store.address import MissingStore, open_backend, refuse_overlap, store_folder
 from data.shared_store.objects import ObjectStore
 
 
@@ -54,11 +54,49 @@ def test_a_write_on_a_condition_locks_in_the_same_directory(tmp_path):
     assert store_folder(url) == tmp_path / "my store" and not (tmp_path / "my%20store").exists()
 
 
+def test_a_directory_that_is_missing_is_made_by_whoever_writes(tmp_path):
+    url = f"file://{tmp_path}/team/store"
+    with pytest.raises(MissingStore, match="does not exist: nothing was pushed there yet"):
+        ObjectStore(url, make=False)
+    assert not (tmp_path / "team").exists()
+    ObjectStore(url).write("one", b"content")
+    assert ObjectStore(url, make=False).read("one") == b"content"
+
+
+def test_a_file_is_no_store_for_whoever_reads_either(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(PipelineError, match=r"that cannot be opened .* expected a directory"):
+        open_backend(f"file://{tmp_path}/file", make=False)
+
+
 @pytest.mark.parametrize("place", ["/proc/none", "/dev/null", "{tmp}/a%00b", "{tmp}/file", "{tmp}/file/below"])
 def test_a_place_that_is_no_directory_is_named(tmp_path, place):
     (tmp_path / "file").touch()
     with pytest.raises(PipelineError, match=r"that cannot be opened .* expected a directory"):
         open_backend(f"file://{place.format(tmp=tmp_path)}")
+
+
+@pytest.mark.parametrize(
+    ("place", "how"),
+    [
+        ("work", "is"),
+        ("work/", "is"),
+        ("link", "is"),
+        ("work/store", "lies inside"),
+        ("", "contains"),
+        ("%77ork", "is"),
+    ],
+)
+def test_a_store_shares_no_directory_with_a_workspace(tmp_path, place, how):
+    (tmp_path / "link").symlink_to(tmp_path / "work")
+    with pytest.raises(PipelineError, match=f"which {how} the workspace .* expected two directories"):
+        refuse_overlap(f"file://{tmp_path}/{place}", tmp_path / "work")
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/work", "file://{tmp}/workshop", "file://{tmp}/store", "file://{tmp}/%00"])
+def test_a_store_beside_a_workspace_is_fine(tmp_path, url):
+    refuse_overlap(url.format(tmp=tmp_path), tmp_path / "work")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_cloud_without_its_variables_is_no_outage(monkeypatch):

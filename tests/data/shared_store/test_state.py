@@ -11,10 +11,12 @@ import pytest
 from data.base.errors import PipelineError
 from data.shared_store import state as state_module
 from data.shared_store.objects import ObjectStore, UnreadableRecord
+from data.shared_store.packs import unpack
 from data.shared_store.state import list_states, pull_state, push_state, read_state
 from data.workspace import registry_lock
 from data.workspace.mark import claim_root, find_mark
 from data.workspace.registry_lock import hold_registry
+from models.registry.champion import ModelRegistry
 
 
 def change(root, moves):
@@ -321,6 +323,63 @@ def test_a_directory_that_has_its_mark_alone_is_filled(store, hosts):
     shutil.copy(one / "emotion_workspace.json", two)  # by a pull that was killed after its first file
     assert pull_state(store, two).number == 1
     assert read_moves(two) == ("a", ["a"])
+
+
+def test_a_workspace_in_which_nothing_was_done_takes_the_state_of_the_only_one(store, hosts):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    ModelRegistry(two).champion()  # as emotion models list
+    assert (two / "mlflow" / "mlflow.db").is_file() and find_mark(two) != find_mark(one)
+    assert pull_state(store, two).number == 1
+    assert (find_mark(two), read_moves(two)) == (find_mark(one), ("a", ["a"]))
+    advance(store, two, "b")
+    assert pull_state(store, one).number == 2
+
+
+def test_a_pull_into_an_unused_workspace_that_was_killed_after_the_mark_goes_on(store, hosts):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    ModelRegistry(two).champion()
+    shutil.copy(one / "emotion_workspace.json", two)
+    assert pull_state(store, two).number == 1
+    assert read_moves(two) == ("a", ["a"])
+
+
+def test_a_workspace_in_which_something_was_done_is_not_replaced(store, hosts):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    change(two, "b")
+    mark = find_mark(two)
+    with pytest.raises(PipelineError, match=r"got no state of workspace .* EMOTION_WORKSPACE to a new dir") as refused:
+        pull_state(store, two, find_mark(one).id)
+    assert all(id_ in str(refused.value) for id_ in (mark.id, find_mark(one).id))
+    assert (find_mark(two), read_moves(two)) == (mark, ("b", ["b"]))
+
+
+def test_a_workspace_that_is_used_while_a_copy_comes_is_not_replaced(store, hosts, monkeypatch):
+    one, two = hosts
+    change(one, "a")
+    push_state(store, one)
+    claim_root(two)
+
+    def unpack_slowly(*arguments):
+        unpack(*arguments)
+        change(two, "b")
+
+    monkeypatch.setattr(state_module, "unpack", unpack_slowly)
+    with pytest.raises(PipelineError, match="got no state of workspace"):
+        pull_state(store, two)
+    assert read_moves(two) == ("b", ["b"])
+
+
+def test_a_workspace_that_the_store_lacks_is_named_with_those_that_it_has(store, hosts):
+    change(hosts[0], "a")
+    push_state(store, hosts[0])
+    with pytest.raises(PipelineError, match=f"no state of workspace none in .* has .*{find_mark(hosts[0]).id}"):
+        pull_state(store, hosts[1], "none")
 
 
 def test_a_pulled_workspace_is_private(store, hosts):

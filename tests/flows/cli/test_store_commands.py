@@ -20,6 +20,7 @@ from data.workspace.run_results import read_results
 from data.workspace.stage_record import RECORD_NAME
 from data.workspace.store import Produced, Workspace
 from flows.cli.commands import app
+from flows.settings import load_settings
 from models.export.find import champion_export
 from models.jobs.files import NETWORK_NAME, RESULT_NAME
 from models.registry.champion import ModelRegistry
@@ -182,3 +183,44 @@ def test_hosts_that_share_mlflow_push_workspaces_of_their_own(emotion, team, tmp
         emotion(host, "store", "push")
     assert {ModelRegistry(host).champion() for host in hosts} == {4}
     assert len({needs.workspace for needs in list_needs(team)}) == 2
+
+
+@pytest.mark.parametrize("below", ["", "store"])
+@pytest.mark.parametrize("command", ["push", "pull", "status"])
+def test_a_store_in_the_workspace_is_refused_and_nothing_is_written(emotion, tmp_path, monkeypatch, below, command):
+    monkeypatch.setenv("EMOTION_STORE", f"file://{tmp_path / 'one' / below}")
+    with pytest.raises(PipelineError, match=r"the workspace .*one; expected two directories"):
+        emotion(tmp_path / "one", "store", command)
+    with pytest.raises(PipelineError, match="expected two directories"):
+        load_settings().open_workspace()  # of a run
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize("command", ["pull", "verify", "prune"])
+def test_what_only_reads_makes_no_store(emotion, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("EMOTION_STORE", f"file://{tmp_path / 'mistyped' / 'team'}")
+    with pytest.raises(PipelineError, match="a directory that does not exist: nothing was pushed there yet"):
+        emotion(tmp_path / "one", "store", command)
+    assert "does not exist: nothing was pushed there yet" in emotion(tmp_path / "one", "store", "status")
+    load_settings().open_workspace(shared=False)  # of emotion prune
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_without_anything_is_called_empty_and_not_whole(emotion, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOTION_STORE", f"file://{tmp_path / 'team'}")
+    (tmp_path / "team").mkdir()
+    assert "is empty: nothing was pushed there yet" in emotion(tmp_path / "one", "store", "verify")
+    assert "removed 0 stages" in emotion(tmp_path / "one", "store", "prune")
+    assert "is empty" in emotion(tmp_path / "one", "store", "verify"), "the time that pruning asks for is no content"
+    train(Workspace(tmp_path / "one", reserve_bytes=0), 1)
+    emotion(tmp_path / "one", "store", "push")
+    assert "is whole" in emotion(tmp_path / "one", "store", "verify")
+
+
+def test_a_host_that_looked_for_a_champion_first_can_pull(emotion, team, tmp_path):
+    train(Workspace(tmp_path / "one", reserve_bytes=0), 1)
+    emotion(tmp_path / "one", "store", "push")
+    emotion(tmp_path / "two", "models", "list")
+    assert "3 stages fetched" in emotion(tmp_path / "two", "store", "pull")
+    assert Workspace(tmp_path / "two").id == Workspace(tmp_path / "one").id
+    assert ModelRegistry(tmp_path / "two").champion() == 1

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import uuid
 
 import numpy as np
@@ -185,6 +186,14 @@ def test_a_workspace_without_an_audit_says_how_to_make_one(tmp_path):
         assert "emotion audit" in start["message"]
         assert client.get("/queue", params={"reviewer": "anna"}).json()["pictures"] == []
     assert not (tmp_path / "new").exists()
+
+
+def test_a_workspace_that_was_pulled_without_images_says_how_to_get_them(root):
+    for folder in ("images", "datasets"):
+        shutil.rmtree(root / folder)
+    with reviewed(root) as client:
+        message = client.get("/start").json()["message"]
+    assert "emotion store pull --all" in message and "no label audit" not in message
 
 
 def test_a_damaged_audit_is_named(root):
