@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data.records.scores import ClassCount, ScoreCounts, ScoreDrift, ScoreSummary
-from data.records.truths import TRUTH_WORDS
+from data.records.truths import judged_by
 from reports.common.formatting import MISSING, number, percent, percent_range, plural, probability_value
 from reports.common.templates import make_environment
 
@@ -68,10 +68,10 @@ def score_sentences(summary: ScoreSummary) -> list[str]:
             f"Of the {plural(answers, 'answer')} on the newest photos, {percent(newest.uncertain / answers)} are "
             f"uncertain (95 % interval: {interval})."
         )
-    judged = "" if summary.truth == "published" else f", by {TRUTH_WORDS[summary.truth]}"
+    range_95 = percent_range(summary.accuracy_low, summary.accuracy_high)
     said.append(
-        f"{summary.version} ({summary.variant}) is right on {percent(summary.accuracy)} of its validation images"
-        f"{judged} (95 % interval: {percent_range(summary.accuracy_low, summary.accuracy_high)})."
+        f"{summary.version} ({summary.variant}) is right on {percent(summary.accuracy)} of its validation "
+        f"images{judged_by(summary.truth, ', ')} (95 % interval: {range_95})."
     )
     return said
 

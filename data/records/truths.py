@@ -16,6 +16,14 @@ TRUTH_WORDS: dict[str, str] = {
 }
 
 
+def judged_by(truth: TruthName, before: str = "") -> str:
+    """Return the labels that figures follow, such as "by the choice of the crowd", after what has to stand before it.
+
+    For the published labels, which need no word, it is empty.
+    """
+    return "" if truth == "published" else f"{before}by {TRUTH_WORDS[truth]}"
+
+
 class Rate(Record):
     """A rate on some images, 0..1."""
 

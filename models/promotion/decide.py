@@ -8,7 +8,7 @@ import numpy as np
 from data.records.dataset import NOT_CHECKED, Finding
 from data.records.promotion import Criterion, Decision, Outcome
 from data.records.training import Latency
-from data.records.truths import TRUTH_WORDS
+from data.records.truths import judged_by
 from models.evaluation.calibration import expected_calibration_error
 from models.evaluation.predictions import probabilities_of
 from models.promotion.evidence import Evidence, PairedAnswers, ScoredModel, find_challenger, line_up, sorted_predictions
@@ -299,8 +299,7 @@ def _summarise(outcome: Outcome, paired: PairedAnswers, criteria: Sequence[Crite
 
 def _images(paired: PairedAnswers) -> str:
     """Name the images that were judged, and the labels that they were judged by unless these are the published ones."""
-    judged = "" if paired.truth == "published" else f" by {TRUTH_WORDS[paired.truth]}"
-    return f"{len(paired.labels):,} images{judged}"
+    return f"{len(paired.labels):,} images{judged_by(paired.truth, ' ')}"
 
 
 def _points(difference: float) -> str:

@@ -6,7 +6,7 @@ from string import ascii_lowercase
 from data.records.analysis import DISTINGUISHABLE_BELOW
 from data.records.run import Comparison, RunResults
 from data.records.training import VariantResult
-from data.records.truths import TRUTH_WORDS
+from data.records.truths import TRUTH_WORDS, judged_by
 from reports.common.cautions import Caution
 from reports.common.formatting import (
     MISSING,
@@ -182,10 +182,9 @@ def _accuracy_sentence(results: RunResults, best: VariantResult) -> str:
     kind = f"95% interval {percent_range(*results.accuracy_interval(best))}"
     if chosen:
         kind += f", adjusted for being the best of {chosen.candidates}"
-    judged = "" if results.truth == "published" else f" by {TRUTH_WORDS[results.truth]}"
     return (
         f"{best.name} is the most accurate: it classifies {percent(validation.accuracy)} of "
-        f"{validation.images:,} validation images correctly{judged} ({kind})."
+        f"{validation.images:,} validation images correctly{judged_by(results.truth, ' ')} ({kind})."
     )
 
 

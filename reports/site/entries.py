@@ -10,7 +10,7 @@ from data.base.record import Record
 from data.base.times import parse_time
 from data.records.promotion import Outcome
 from data.records.run import RunResults
-from data.records.truths import TRUTH_WORDS, TruthName
+from data.records.truths import TruthName
 from reports.run.summary import best_variant, cautions, scored_variants
 
 Series = tuple[str, TruthName]
@@ -49,11 +49,6 @@ class ReportEntry(Record):
     def promoted(self) -> bool:
         """True if the best variant of the run became champion without an approval."""
         return self.outcome == "promote"
-
-
-def judged_by(truth: TruthName) -> str:
-    """Return by which labels a report is judged, such as "by the choice of the crowd"; empty for the published ones."""
-    return "" if truth == "published" else f"by {TRUTH_WORDS[truth]}"
 
 
 def make_entry(key: str, results: RunResults) -> ReportEntry:

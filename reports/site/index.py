@@ -6,13 +6,14 @@ from pathlib import Path
 from filelock import FileLock
 from markupsafe import Markup
 
+from data.records.truths import judged_by
 from data.workspace.atomic import write_atomically
 from data.workspace.digests import digest_sources, hash_json
 from data.workspace.layout import REPORTS_STAGE
 from data.workspace.mark import claim_root
 from reports.common.templates import digest_templates, make_environment
 from reports.run.sections.champion import OUTCOMES
-from reports.site.entries import ReportEntry, judged_by, make_entry
+from reports.site.entries import ReportEntry, make_entry
 from reports.site.stored_reports import list_reports
 from reports.site.trends import accuracy_trend, colour_series, cost_trend
 

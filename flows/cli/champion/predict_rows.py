@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from data.records.export import ExportBundle
-from data.records.truths import TRUTH_WORDS
+from data.records.truths import judged_by
 from serving.answers import FaceAnswer, PhotoAnswer
 
 Cell = str | int | float | bool | None
@@ -116,11 +116,10 @@ class Tally:
 
 def describe_network(bundle: ExportBundle, version: str) -> str:
     """Return what the network is and how often it is right, as a sentence."""
-    judged = "" if bundle.truth == "published" else f" by {TRUTH_WORDS[bundle.truth]}"
     interval = f"{100 * bundle.accuracy_low:.1f} to {100 * bundle.accuracy_high:.1f}"
     text = (
         f"{version} ({bundle.variant}) is right on {100 * bundle.accuracy:.1f} % of {bundle.validation_images} "
-        f"validation images{judged} (95 % interval: {interval})"
+        f"validation images{judged_by(bundle.truth, ' ')} (95 % interval: {interval})"
     )
     if bundle.threshold is None:
         return f"{text}; it has no threshold, so no answer is called uncertain."
