@@ -291,9 +291,14 @@ def _with_defaults(file: str | None) -> Settings:
         return Settings(_env_file=file, **defaults)  # type: ignore[call-arg]
 
 
+def name_variable(setting: str) -> str:
+    """Return the variable of the environment that sets a setting."""
+    return f"{PREFIX}{setting.upper()}"
+
+
 def find_unknown_names() -> list[str]:
     """List the variables of the environment and of the file of settings that begin as settings do and are none."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    known = {name_variable(setting) for setting in Settings.model_fields} | OTHER_VARIABLES
     written: Iterable[str] = ()
     with suppress(OSError, UnicodeDecodeError, PipelineError):
         _refuse_unsafe_file(Path(ENV_FILE).absolute())
@@ -320,7 +325,7 @@ def _refuse_unsafe_file(path: Path) -> None:
 def settings_environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables that give another process these settings, with secrets in clear text."""
     return {
-        f"{PREFIX}{name.upper()}": _as_text(value)
+        name_variable(name): _as_text(value)
         for name, value in settings.model_dump().items()
         if value is not None  # no text means None
     }
@@ -334,4 +339,4 @@ def _as_text(value: object) -> str:
 
 def _name_fault(name: str, value: object) -> str:
     secret = Settings.model_fields[name].annotation is SecretStr
-    return f"{PREFIX}{name.upper()}={'(not shown)' if secret else show_name(str(value))}"
+    return f"{name_variable(name)}={'(not shown)' if secret else show_name(str(value))}"

@@ -6,14 +6,14 @@ from contextlib import closing
 from pathlib import Path
 
 from data.workspace.atomic import put_in_place, remove_via_rename, write_atomically
-from data.workspace.layout import ACCEPTED_FOLDER, MLFLOW_FOLDER, REGISTRY_FOLDER, REVIEWS_FOLDER
+from data.workspace.layout import ACCEPTED_FOLDER, MLFLOW_DATABASE, MLFLOW_FOLDER, REGISTRY_FOLDER, REVIEWS_FOLDER
 from data.workspace.mark import MARK_NAME, PRIVATE_MODE, claim_root
 
 COPIED = (
     ACCEPTED_FOLDER,
     REGISTRY_FOLDER,
     REVIEWS_FOLDER,
-    *(f"{MLFLOW_FOLDER}/{name}" for name in ("mlflow.db", "artifacts", "waiting")),
+    *(f"{MLFLOW_FOLDER}/{name}" for name in (MLFLOW_DATABASE, "artifacts", "waiting")),
 )
 """Files and folders of the state; what else MLflow has there are passwords."""
 

@@ -4,14 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from data.workspace.layout import MLFLOW_FOLDER
+from data.workspace.layout import MLFLOW_DATABASE, MLFLOW_FOLDER
 from data.workspace.mark import MARK_NAME, OF_THE_SYSTEM
 from data.workspace.registry_lock import LOCK_NAME
 
 UNUSED = {MARK_NAME, f".{MARK_NAME}.lock", LOCK_NAME, MLFLOW_FOLDER, *OF_THE_SYSTEM}
 """All that such a workspace has; a run, a review and a server leave other names."""
-
-DATABASE = "mlflow.db"
 
 COUNTED = ("runs", "logged_models", "registered_models")
 """Tables of MLflow that have no row before something was done."""
@@ -24,7 +22,8 @@ def is_unused(root: Path) -> bool:
     if others or not folder.exists():
         return not others
     names = {path.name for path in folder.iterdir()}
-    return not names or (names <= {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"} and _is_empty(folder / DATABASE))
+    database = {f"{MLFLOW_DATABASE}{ending}" for ending in ("", "-wal", "-shm")}
+    return not names or (names <= database and _is_empty(folder / MLFLOW_DATABASE))
 
 
 def _is_empty(database: Path) -> bool:

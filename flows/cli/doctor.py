@@ -17,7 +17,7 @@ from data.workspace.mark import find_mark
 from flows.cli.package_origin import ROOT, find_foreign_package
 from flows.server.environment import API_URL_VARIABLE
 from flows.server.shared import server_answers
-from flows.settings import ENV_FILE, PREFIX, Settings, find_unknown_names
+from flows.settings import ENV_FILE, Settings, find_unknown_names, name_variable
 from models.weights.locate import WEIGHTS_FILES, find_weights
 
 LEAST_MEMORY_GIB = 4
@@ -117,7 +117,7 @@ def _settings(fault: str) -> Check:
 
 
 def _unknown_name(name: str) -> Check:
-    near = get_close_matches(name, [f"{PREFIX}{known.upper()}" for known in Settings.model_fields], n=1)
+    near = get_close_matches(name, map(name_variable, Settings.model_fields), n=1)
     meant = f"; {near[0]} is one" if near else ""
     return Check(
         name="settings",

@@ -15,11 +15,11 @@ import requests
 
 from data.base.errors import PipelineError
 from data.workspace.atomic import write_atomically
-from data.workspace.layout import MLFLOW_FOLDER
+from data.workspace.layout import MLFLOW_DATABASE, MLFLOW_FOLDER
 from flows.server.environment import LOOPBACK
 from flows.server.own_hosts import ANY_ADDRESS, own_hosts
 from flows.server.password import mlflow_login
-from flows.settings import PREFIX, Settings
+from flows.settings import Settings, name_variable
 from models.registry.connection import EXPERIMENT, URI_VARIABLE
 from models.registry.relocation import follow_move
 
@@ -60,7 +60,7 @@ def list_parts(settings: Settings) -> list[Part]:
 
 def _mlflow_command(settings: Settings) -> tuple[str, ...]:
     folder = mlflow_folder(settings.workspace)
-    store = ("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}")
+    store = ("--backend-store-uri", f"sqlite:///{folder / MLFLOW_DATABASE}")
     artifacts = ("--artifacts-destination", str(folder / "artifacts"))
     place = ("--host", settings.host, "--port", str(settings.mlflow_port), "--workers", "1")
     return (str(SCRIPTS / "mlflow"), "server", *store, *artifacts, *place, "--app-name", "basic-auth")
@@ -166,11 +166,11 @@ def require_free_ports(settings: Settings) -> None:
     parts = [part for part in list_parts(settings) if part.port]
     for part in parts:
         others = [other.setting for other in parts if other.port == part.port and other is not part]
-        taken = f"{PREFIX}{others[0].upper()}" if others else taken_by(settings.host, part.port)
+        taken = name_variable(others[0]) if others else taken_by(settings.host, part.port)
         if taken:
             raise PipelineError(
                 f"got port {part.port} on {settings.host} for {part.name}, which {taken} has already: stop that, or "
-                f"set {PREFIX}{part.setting.upper()} to another port"
+                f"set {name_variable(part.setting)} to another port"
             )
 
 

@@ -22,7 +22,7 @@ from flows.server.connections import make_impatient_server
 from flows.server.environment import LOOPBACK
 from flows.server.gate import guard
 from flows.server.password import server_login
-from flows.settings import PREFIX, Settings, load_settings
+from flows.settings import PREFIX, Settings, load_settings, name_variable
 from models.registry.connection import MODEL_NAME
 from serving.web.app import Service, create_app
 from serving.web.champion import ChampionFollower, Found
@@ -113,7 +113,7 @@ def read_token(settings: Settings, name: str = "serve_token") -> str:
         PipelineError: the file cannot be read, or the token is too short.
     """
     token, file = getattr(settings, name).get_secret_value(), getattr(settings, f"{name}_file")
-    variable = f"{PREFIX}{name.upper()}"
+    variable = name_variable(name)
     if not token and file:
         variable = f"{variable}_FILE"
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from data.base.errors import PipelineError, TransientError
-from data.workspace.layout import MLFLOW_FOLDER
+from data.workspace.layout import MLFLOW_DATABASE, MLFLOW_FOLDER
 from data.workspace.mark import claim_root
 from models.registry.relocation import follow_move
 
@@ -56,7 +56,7 @@ def store_exists(workspace: Path) -> bool:
 
 
 def _database(workspace: Path) -> Path:
-    return workspace.resolve() / MLFLOW_FOLDER / "mlflow.db"
+    return workspace.resolve() / MLFLOW_FOLDER / MLFLOW_DATABASE
 
 
 def artifact_location(workspace: Path) -> str | None:

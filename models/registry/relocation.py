@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from data.workspace.layout import MLFLOW_FOLDER
+from data.workspace.layout import MLFLOW_DATABASE, MLFLOW_FOLDER
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def follow_move(workspace: Path, experiment: str) -> None:
         experiment: name of the experiment that says where the artifacts were.
     """
     folder = workspace.resolve() / MLFLOW_FOLDER
-    database, here = folder / "mlflow.db", (folder / "artifacts").as_uri()
+    database, here = folder / MLFLOW_DATABASE, (folder / "artifacts").as_uri()
     if not database.is_file():
         return
     try:
