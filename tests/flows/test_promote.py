@@ -28,13 +28,10 @@ rollback(reason="worse in use")
 """
 
 
-@pytest.fixture(scope="module")
-def moved(server, workspace):
-    """A registry whose champion was moved by three runs: to 1, to the challenger 2, and back."""
-    make_registry(workspace, versions=2)
-    ModelRegistry(workspace).set_challenger(2)
+def run_script(code, server, workspace):
+    """Run code in a process of its own that reports to the server; it has to end well."""
     outcome = subprocess.run(
-        [sys.executable, "-c", RUN_BOTH],
+        [sys.executable, "-c", code],
         env=environment(workspace, PREFECT_API_URL=server.url),
         capture_output=True,
         text=True,
@@ -42,6 +39,15 @@ def moved(server, workspace):
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr[-4000:]
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def moved(server, workspace):
+    """A registry whose champion was moved by three runs: to 1, to the challenger 2, and back."""
+    make_registry(workspace, versions=2)
+    ModelRegistry(workspace).set_challenger(2)
+    run_script(RUN_BOTH, server, workspace)
     return ModelRegistry(workspace)
 
 
@@ -91,13 +97,6 @@ def test_a_move_of_the_command_is_told_to_a_server_that_runs(moved, server, work
 
 
 def test_a_version_that_does_not_exist_is_named_once_without_a_traceback(moved, server, workspace):
-    outcome = subprocess.run(
-        [sys.executable, "-c", PROMOTE_MISSING],
-        env=environment(workspace, PREFECT_API_URL=server.url),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    outcome = run_script(PROMOTE_MISSING, server, workspace)
     assert "got version 7 of the model emotion, expected one of 1, 2" in outcome.stdout
     assert "Traceback" not in outcome.stderr and "export version 7" not in outcome.stderr
